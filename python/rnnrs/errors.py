@@ -1,0 +1,50 @@
+"""The exceptions, and optional extras.
+
+Besides these: IndexError for a token id outside the vocabulary, OSError for a file, MemoryError for what does not fit,
+ValueError for any other argument that makes no sense. Each message names the operation, the argument, what was expected
+and what came.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from ._rnnrs import DTypeError, FormatError, ShapeError
+
+__all__ = ["DTypeError", "FormatError", "MissingExtraError", "NonFiniteError", "ShapeError", "require"]
+
+
+class NonFiniteError(ArithmeticError):
+    """A loss or a gradient is NaN or infinite; training stopped before the parameters changed.
+
+    Attributes:
+        step: the step at which it happened, counted from 1.
+        parameter: the first parameter concerned, or None.
+    """
+
+    def __init__(self, message: str, *, step: int, parameter: str | None) -> None:
+        super().__init__(message)
+        self.step = step
+        self.parameter = parameter
+
+
+class MissingExtraError(ImportError):
+    """An optional package is not installed."""
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Imports an optional package.
+
+    Args:
+        module: its module.
+        extra: the extra of this package that brings it.
+
+    Raises:
+        MissingExtraError: if it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise MissingExtraError(f'{package} is not installed: pip install "rnnrs[{extra}]"') from error

@@ -1,0 +1,222 @@
+"""Losses: L = Σ_t L_t over the T·B positions of a batch, and do = ∂L/∂o.
+
+A loss is anything that can be called as `loss(o, y) -> (L, do)`: these classes, or a function of your own in NumPy.
+A *position* is one step of one sequence. `reduction="mean"` divides the sum over positions by the sum of their weights
+(their number, without weights); within a position, the terms of several outputs are always added up.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _rnnrs
+from .errors import ShapeError
+from .nn.linear import Linear
+
+Array = NDArray[Any]
+
+
+class Loss(Protocol):
+    """What a model asks of a loss."""
+
+    def __call__(self, o: Array, y: Any, /) -> tuple[float, Array]:
+        """(L, do): the loss of the outputs o (T, B, O) against the targets y, and ∂L/∂o (T, B, O)."""
+        ...
+
+
+class Evaluation(NamedTuple):
+    """A loss in detail."""
+
+    #: L, the reduced loss.
+    total: float
+    #: L_t of every position (…), unweighted; 0 where a position is ignored.
+    positions: Array
+    #: ∂L/∂o (…, O) — or ∂L/∂h (…, H) from `through` —, or None where it was not asked for.
+    gradient: Array | None
+
+
+class _Reduced:
+    def __init__(self, reduction: str) -> None:
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"{type(self).__name__}: reduction: expected 'mean' or 'sum', got {reduction!r}")
+        self.reduction = reduction
+
+    @property
+    def _mean(self) -> bool:
+        return self.reduction == "mean"
+
+
+class SoftmaxCrossEntropy(_Reduced):
+    """L_t = −log softmax(o_t)[y_t], for one right answer y_t out of O.
+
+    With ŷ = softmax(o), do = ŷ − y (Goodfellow et al., equation 10.18), times the position's weight.
+
+    Args:
+        reduction: "mean" or "sum" over the positions that count.
+        ignore_id: positions with this target are not scored and get no gradient; None: there are none.
+        label_smoothing: ε in 0 ≤ ε < 1: the target is 1 − ε on y and ε spread evenly over all O (Szegedy et al. 2016).
+        class_weights: (O,), a weight of each position by its right answer. With label smoothing too the position as
+            a whole carries its weight.
+
+    Raises:
+        ValueError: for a setting out of its range.
+    """
+
+    def __init__(
+        self,
+        reduction: str = "mean",
+        *,
+        ignore_id: int | None = -1,
+        label_smoothing: float = 0.0,
+        class_weights: ArrayLike | None = None,
+    ) -> None:
+        super().__init__(reduction)
+        if not 0.0 <= label_smoothing < 1.0:
+            raise ValueError(
+                f"SoftmaxCrossEntropy: label_smoothing: expected 0 ≤ ε < 1, got {label_smoothing}"
+            )
+        self.ignore_id = ignore_id
+        self.label_smoothing = float(label_smoothing)
+        self.class_weights = None if class_weights is None else np.asarray(class_weights)
+        if self.class_weights is not None and self.class_weights.ndim != 1:
+            raise ShapeError(
+                f"SoftmaxCrossEntropy: class_weights: expected (O,), got {self.class_weights.shape}"
+            )
+
+    def __call__(self, o: Array, y: ArrayLike, weights: ArrayLike | None = None) -> tuple[float, Array]:
+        """(L, do).
+
+        Args:
+            o: scores (…, O); usually (T, B, O).
+            y: ids (…), from 0 to O − 1, or `ignore_id`.
+            weights: (…), a weight of each position.
+
+        Raises:
+            IndexError: for an id outside that range.
+            ShapeError: if the shapes do not belong together.
+            ValueError: for a mean over no positions.
+        """
+        total, _, do = self.evaluate(o, y, weights)
+        assert do is not None
+        return total, do
+
+    def evaluate(
+        self, o: Array, y: ArrayLike, weights: ArrayLike | None = None, gradient: bool = True
+    ) -> Evaluation:
+        """L, each position's loss, and do (…, O) where it is wanted. Arguments and errors as in a call."""
+        y = np.asarray(y)
+        weighting = self._weights(y, np.asarray(o).shape[-1:], weights)
+        result = _rnnrs.softmax_cross_entropy(
+            o, y, weighting, self.ignore_id, self.label_smoothing, self._mean, gradient
+        )
+        return Evaluation(*result)
+
+    def through(
+        self,
+        output: Linear,
+        h: Array,
+        y: ArrayLike,
+        weights: ArrayLike | None = None,
+        gradient: bool = True,
+    ) -> Evaluation:
+        """The loss of o = c + V h, fused with the output layer: o (T, B, O) never exists as a whole.
+
+        Output layer, softmax, cross-entropy and their gradients go through the rows in chunks that stay in the cache.
+
+        Args:
+            output: the output layer; its gradients dV, dc are added to where `gradient` is set.
+            h: states (…, H).
+            y: ids (…).
+            weights: (…), a weight of each position.
+            gradient: whether gradients are wanted.
+
+        Returns:
+            L, each position's loss, and dh (…, H) or None.
+
+        Raises:
+            As a call.
+        """
+        y = np.asarray(y)
+        p, g = output.parameters, output.gradients
+        weighting = self._weights(y, (output.output_size,), weights)
+        into = (g["V"], g["c"]) if gradient else (None, None)
+        result = _rnnrs.linear_softmax_cross_entropy(
+            h, p["V"], p["c"], y, weighting, self.ignore_id, self.label_smoothing, self._mean, *into
+        )
+        return Evaluation(*result)
+
+    def _weights(self, y: Array, classes: tuple[int, ...], weights: ArrayLike | None) -> Array | None:
+        """The positions' weights: given ones, times those of their right answers."""
+        given = None if weights is None else np.asarray(weights)
+        if self.class_weights is None:
+            return given
+        if self.class_weights.shape != classes:
+            raise ShapeError(
+                f"SoftmaxCrossEntropy: class_weights: expected {classes}, got {self.class_weights.shape}"
+            )
+        if y.dtype.kind not in "iu":
+            return given  # the call itself refuses these targets, by name
+        # Ids outside the range are refused there too; here they only must not break the look-up.
+        by_answer = self.class_weights[np.clip(y, 0, classes[0] - 1)]
+        return by_answer if given is None else by_answer * given
+
+
+class SigmoidCrossEntropy(_Reduced):
+    """Several labels at once: L_t = −Σ_i y_i log σ(o_i) + (1 − y_i) log(1 − σ(o_i)); do = σ(o) − y.
+
+    Args:
+        reduction: "mean" or "sum" over positions; the labels of a position are always added up.
+    """
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+
+    def __call__(self, o: Array, y: ArrayLike, weights: ArrayLike | None = None) -> tuple[float, Array]:
+        """(L, do) of scores o (…, O) against y (…, O) in 0..1; weights (…).
+
+        Raises:
+            ShapeError: if the shapes do not belong together.
+            ValueError: for a mean over no positions.
+        """
+        total, _, do = self.evaluate(o, y, weights)
+        assert do is not None
+        return total, do
+
+    def evaluate(
+        self, o: Array, y: ArrayLike, weights: ArrayLike | None = None, gradient: bool = True
+    ) -> Evaluation:
+        """L, each position's loss, and do where it is wanted. Arguments and errors as in a call."""
+        given = None if weights is None else np.asarray(weights)
+        return Evaluation(*_rnnrs.sigmoid_cross_entropy(o, np.asarray(y), given, self._mean, gradient))
+
+
+class SquaredError(_Reduced):
+    """L_t = Σ_i (o_i − y_i)²; do = 2 (o − y).
+
+    Args:
+        reduction: "mean" or "sum" over positions; the outputs of a position are always added up.
+    """
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+
+    def __call__(self, o: Array, y: ArrayLike, weights: ArrayLike | None = None) -> tuple[float, Array]:
+        """(L, do) of o (…, O) against y (…, O); weights (…).
+
+        Raises:
+            ShapeError: if the shapes do not belong together.
+            ValueError: for a mean over no positions.
+        """
+        total, _, do = self.evaluate(o, y, weights)
+        assert do is not None
+        return total, do
+
+    def evaluate(
+        self, o: Array, y: ArrayLike, weights: ArrayLike | None = None, gradient: bool = True
+    ) -> Evaluation:
+        """L, each position's loss, and do where it is wanted. Arguments and errors as in a call."""
+        given = None if weights is None else np.asarray(weights)
+        return Evaluation(*_rnnrs.squared_error(o, np.asarray(y), given, self._mean, gradient))

@@ -1,0 +1,148 @@
+"""A model is one file: safetensors, with the parameters by name and everything else as JSON in its header.
+
+{"format": "rnnrs", "version": 1, "kind": "language_model", "config": …, "training": …}. A training checkpoint is a model
+file with more tensors (the optimiser's, the carried state) and with `training` filled in. Nothing in a file is ever
+executed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _rnnrs
+from .errors import FormatError
+from .files import write_atomically
+
+Array = NDArray[Any]
+
+#: The version of the format that this library writes, and the newest that it reads.
+VERSION = 1
+
+#: What each kind of model is called, and the command that it is for.
+KINDS = {
+    "language_model": "a language model (rnnrs lm)",
+    "network": "a checkpoint of a network that is no application's",
+}
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What a file holds.
+
+    Attributes:
+        kind: a key of `KINDS`.
+        config: all that it takes to build the model again, but for the numbers.
+        tensors: the parameters by name.
+        extra: further tensors, of a training checkpoint.
+        training: a training checkpoint's place; None in a plain model.
+    """
+
+    kind: str
+    config: dict[str, Any]
+    tensors: dict[str, Array]
+    extra: dict[str, Array] = field(default_factory=dict)
+    training: dict[str, Any] | None = None
+
+
+#: What the names of tensors that are no parameters begin with.
+_EXTRA = "training/"
+
+
+def save(path: str | os.PathLike[str], model: ModelFile) -> None:
+    """Writes a model file; an older one of that name stays until the new one is complete.
+
+    Raises:
+        OSError: if it cannot be written.
+        ValueError: if the configuration holds what JSON cannot (NaN, say).
+    """
+    header = {
+        "format": "rnnrs",
+        "version": VERSION,
+        "kind": model.kind,
+        "config": model.config,
+        "training": model.training,
+    }
+    tensors = dict(model.tensors)
+    tensors.update({_EXTRA + name: tensor for name, tensor in model.extra.items()})
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    write_atomically(path, _rnnrs.serialise(tensors, text))
+
+
+def load(path: str | os.PathLike[str], kind: str | None = None) -> ModelFile:
+    """Reads a model file.
+
+    Args:
+        path: the file.
+        kind: the kind that it must be of; any by default.
+
+    Raises:
+        OSError: if it cannot be read.
+        FormatError: if it is no model file, damaged, of a newer version or of another kind.
+    """
+    data = Path(path).read_bytes()
+    try:
+        tensors, text = _rnnrs.deserialise(data)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from None
+    header = _header(path, text)
+    found = header["kind"]
+    if kind is not None and found != kind:
+        raise FormatError(
+            f"{path}: expected {KINDS.get(kind, kind)}, got {KINDS.get(found, f'a model of the kind {found!r}')}"
+        )
+    parameters = {name: t for name, t in tensors.items() if not name.startswith(_EXTRA)}
+    extra = {name[len(_EXTRA) :]: t for name, t in tensors.items() if name.startswith(_EXTRA)}
+    return ModelFile(found, header["config"], parameters, extra, header["training"])
+
+
+def _header(path: str | os.PathLike[str], text: str | None) -> dict[str, Any]:
+    if text is None:
+        raise FormatError(f"{path}: expected a model of rnnrs, got a safetensors file of something else")
+    try:
+        header = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise FormatError(f"{path}: damaged header: {error}") from None
+    if not isinstance(header, dict) or header.get("format") != "rnnrs":
+        raise FormatError(f"{path}: expected a model of rnnrs, got a safetensors file of something else")
+    version = header.get("version")
+    if not isinstance(version, int) or version < 1:
+        raise FormatError(f"{path}: version: expected a whole number from 1, got {version!r}")
+    if version > VERSION:
+        raise FormatError(
+            f"{path}: written by a newer rnnrs (format {version}); this one reads formats up to {VERSION}"
+        )
+    training = header.get("training")
+    fits = isinstance(header.get("kind"), str) and isinstance(header.get("config"), dict)
+    if not fits or not (training is None or isinstance(training, dict)):
+        raise FormatError(f"{path}: damaged header: kind, config and training are not what they should be")
+    header.setdefault("training", None)
+    return header
+
+
+def check_tensors(
+    path: str | os.PathLike[str], tensors: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], dtype: Any
+) -> None:
+    """Checks that a file holds just the tensors of a model.
+
+    Raises:
+        FormatError: naming the tensor that is missing, unknown, or of another shape or dtype.
+    """
+    for name, shape in shapes.items():
+        if name not in tensors:
+            raise FormatError(f"{path}: tensor {name}: expected {dtype} of shape {shape}, got none")
+        got = tensors[name]
+        if got.shape != tuple(shape) or got.dtype != np.dtype(dtype):
+            raise FormatError(
+                f"{path}: tensor {name}: expected {dtype} of shape {shape}, got {got.dtype} of shape {got.shape}"
+            )
+    unknown = [name for name in tensors if name not in shapes]
+    if unknown:
+        raise FormatError(f"{path}: tensor {unknown[0]}: unknown; expected {', '.join(shapes)}")

@@ -1,0 +1,6 @@
+"""Models: layers and a loss put together, with forward and backward written out."""
+
+from .language_model import LanguageModel
+from .network import RecurrentNetwork
+
+__all__ = ["LanguageModel", "RecurrentNetwork"]

@@ -1,0 +1,106 @@
+"""The article's network: recurrence, output layer, and a loss over time, whichever the task needs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..data import Batch
+from ..losses import Loss
+from ..nn import RNN, Embedding, Linear, join
+from ..nn.embedding import EmbeddingCache
+from ..nn.linear import LinearCache
+from ..nn.rnn import RNNCache
+
+Array = NDArray[Any]
+
+
+class NetworkCache(NamedTuple):
+    """What `RecurrentNetwork.backward` needs of the forward pass: its layers' caches."""
+
+    embedding: EmbeddingCache | None
+    rnn: RNNCache
+    output: LinearCache
+
+
+class RecurrentNetwork:
+    """h_t = f(b + W h_{t−1} + U x_t), o_t = c + V h_t, L = Σ_t L_t(o_t, y_t).
+
+    Goodfellow, Bengio and Courville, *Deep Learning*, equations 10.8–10.11. With an embedding, inputs are token ids.
+
+    Args:
+        rnn: the recurrence.
+        output: the output layer, of H inputs.
+        loss: a class of `rnnrs.losses`, or any function (o, y) -> (L, do).
+        embedding: token ids → x, of I numbers each; None where the inputs are x (T, B, I) themselves.
+
+    Attributes:
+        parameters, gradients: of all layers, one flat vector each, named "rnn.U", …, "output.c".
+
+    Raises:
+        ValueError: if the layers' sizes or dtypes do not belong together.
+    """
+
+    def __init__(self, rnn: RNN, output: Linear, loss: Loss, *, embedding: Embedding | None = None) -> None:
+        if output.input_size != rnn.hidden_size:
+            raise ValueError(
+                f"RecurrentNetwork: output: expected an input size of {rnn.hidden_size} (H), got {output.input_size}"
+            )
+        if embedding is not None and embedding.embedding_size != rnn.input_size:
+            raise ValueError(
+                f"RecurrentNetwork: embedding: expected a size of {rnn.input_size} (I), got {embedding.embedding_size}"
+            )
+        self.rnn, self.output, self.loss_function, self.embedding = rnn, output, loss, embedding
+        first = {} if embedding is None else {"embedding": embedding}
+        self.parameters, self.gradients = join(**first, rnn=rnn, output=output)
+
+    def forward(self, inputs: ArrayLike, h0: ArrayLike | None = None) -> tuple[Array, NetworkCache]:
+        """o (T, B, O) of x (T, B, I), or of ids (T, B) with an embedding, from h0 (B, H) or zero.
+
+        Raises:
+            ShapeError, DTypeError, IndexError: for inputs that do not fit.
+        """
+        x, cache_e = (np.asarray(inputs), None) if self.embedding is None else self.embedding.forward(inputs)
+        h, cache_r = self.rnn.forward(x, h0)
+        o, cache_o = self.output.forward(h)
+        return o, NetworkCache(cache_e, cache_r, cache_o)
+
+    def backward(self, cache: NetworkCache, do: ArrayLike) -> tuple[Array | None, Array]:
+        """BPTT from do (T, B, O): adds to all gradients.
+
+        Returns:
+            (dx (T, B, I), or None with an embedding; dh0 (B, H)).
+
+        Raises:
+            ShapeError: if do has not the shape of o.
+        """
+        dh = self.output.backward(cache.output, do)
+        assert dh is not None
+        dx, dh0 = self.rnn.backward(cache.rnn, dh)
+        if self.embedding is None or cache.embedding is None:
+            return dx, dh0
+        assert dx is not None
+        self.embedding.backward(cache.embedding, dx)
+        return None, dh0
+
+    def loss(self, batch: Batch, state: Array | None = None, *, gradient: bool = True) -> tuple[float, Array]:
+        """L of a batch, and the last state h_T (B, H); adds to the gradients where they are wanted.
+
+        Args:
+            batch: (inputs, targets); targets as the loss takes them.
+            state: h0 (B, H), carried over from the batch before; zero by default.
+            gradient: whether to go back through time.
+
+        Raises:
+            ShapeError, DTypeError, IndexError: for a batch that does not fit.
+        """
+        o, cache = self.forward(batch.inputs, state)
+        L, do = self.loss_function(o, batch.targets)
+        if gradient:
+            self.backward(cache, do)
+        h = cache.rnn.h
+        if len(h):
+            return float(L), h[-1]
+        return float(L), np.zeros(h.shape[1:], h.dtype) if state is None else state

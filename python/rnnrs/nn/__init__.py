@@ -1,0 +1,9 @@
+"""Layers: explicit pairs `forward(x, …) -> (y, cache)` and `backward(cache, dy) -> dx`, over one flat vector of parameters."""
+
+from .embedding import Embedding
+from .layer import Layer, join
+from .linear import Linear
+from .parameters import Parameters
+from .rnn import ACTIVATIONS, RNN
+
+__all__ = ["ACTIVATIONS", "RNN", "Embedding", "Layer", "Linear", "Parameters", "join"]

@@ -1,0 +1,107 @@
+"""What all layers share: their parameters, the gradients, and how layers become one model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .. import _rnnrs
+from .parameters import Parameters
+
+Array = NDArray[Any]
+
+
+class Layer:
+    """Parameters θ, and ∂L/∂θ in a vector of the same layout.
+
+    `backward` adds to `gradients`; `zero_gradients` begins anew. There is no tape: a model's own forward and backward
+    call its layers' in order.
+
+    Attributes:
+        parameters: the parameters by name, writable views of one vector.
+        gradients: their gradients by the same names.
+    """
+
+    def __init__(self, shapes: dict[str, tuple[int, ...]], dtype: DTypeLike) -> None:
+        self.parameters = Parameters(shapes, dtype)
+        self.gradients = self.parameters.zeros_like()
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64: the type of the parameters and of all that is computed."""
+        return self.parameters.dtype
+
+    def zero_gradients(self) -> None:
+        """Sets all gradients to zero."""
+        self.gradients.fill(0.0)
+
+    def initialise(self, name: str, scheme: str, scale: float, seed: int) -> None:
+        """Draws a parameter anew; the same seed gives the same bits on every machine.
+
+        Args:
+            name: the parameter.
+            scheme: "uniform" on ±scale; "normal" with standard deviation scale; "xavier", uniform on
+                ±scale·√(6 / (rows + columns)) (Glorot and Bengio 2010); "orthogonal", times scale (Saxe et al. 2014);
+                "identity", times scale (Le, Jaitly and Hinton 2015); "constant".
+            scale: see the scheme.
+            seed: from 0 to 2⁶⁴ − 1. Every parameter draws from a stream of its own.
+
+        Raises:
+            KeyError: if there is no such parameter.
+            ValueError: for an unknown scheme or a scale that is not finite.
+        """
+        stream = list(self.parameters).index(name) if name in self.parameters else 0
+        _rnnrs.initialise(self.parameters[name], scheme, scale, derive_seed(seed, stream))
+
+
+def derive_seed(seed: int, stream: int) -> int:
+    """A seed for one of several independent streams (splitmix64's step and finaliser).
+
+    Raises:
+        ValueError: if the seed is negative or above 2⁶⁴ − 1.
+    """
+    if not 0 <= seed < 1 << 64:
+        raise ValueError(f"seed: expected a whole number from 0 to 2**64 - 1, got {seed}")
+    mask = (1 << 64) - 1
+    z = (seed + 0x9E3779B97F4A7C15 * (stream + 1)) & mask
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+    return z ^ (z >> 31)
+
+
+def join(**layers: Layer) -> tuple[Parameters, Parameters]:
+    """Moves the parameters and gradients of several layers into one vector each.
+
+    The layers go on working, on views of the new vectors.
+
+    Args:
+        layers: by the names that the joint parameters begin with: `join(rnn=a, output=b)` gives "rnn.U", …, "output.c".
+
+    Returns:
+        (parameters, gradients) of the whole.
+
+    Raises:
+        ValueError: without layers, or with layers of different dtypes.
+    """
+    dtypes = {layer.dtype for layer in layers.values()}
+    if len(dtypes) != 1:
+        raise ValueError(f"join: layers: expected layers of one dtype, got {sorted(map(str, dtypes)) or 'no layers'}")
+    shapes = {
+        f"{prefix}.{name}": shape
+        for prefix, layer in layers.items()
+        for name, shape in layer.parameters.shapes.items()
+    }
+    parameters = Parameters(shapes, dtypes.pop())
+    gradients = parameters.zeros_like()
+    start = 0
+    for layer in layers.values():
+        end = start + layer.parameters.flat.size
+        for whole, name in ((parameters, "parameters"), (gradients, "gradients")):
+            own: Parameters = getattr(layer, name)
+            part = whole.flat[start:end]
+            part[...] = own.flat
+            setattr(layer, name, Parameters(own.shapes, own.dtype, part))
+        start = end
+    return parameters, gradients

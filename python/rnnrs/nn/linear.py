@@ -1,0 +1,80 @@
+"""The output layer."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .. import _rnnrs
+from .layer import Layer
+from .parameters import check_size
+
+Array = NDArray[Any]
+
+
+class LinearCache(NamedTuple):
+    """What `Linear.backward` needs of the forward pass: its input."""
+
+    x: ArrayLike
+
+
+class Linear(Layer):
+    """o = c + V x, for every step and sequence alike.
+
+    Parameters: V (O, I), uniform on ±1/√I; c (O), zero.
+
+    Args:
+        input_size: I; the hidden size H where this is a network's output layer.
+        output_size: O.
+        scale: of V, in units of 1/√I.
+        seed: of the first weights.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError, TypeError: for sizes that are no positive whole numbers.
+        MemoryError: if the weights do not fit.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        output_size: int,
+        *,
+        scale: float = 1.0,
+        seed: int = 0,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        self.input_size = check_size("Linear", "input_size", input_size)
+        self.output_size = check_size("Linear", "output_size", output_size)
+        super().__init__({"V": (self.output_size, self.input_size), "c": (self.output_size,)}, dtype)
+        self.initialise("V", "uniform", scale / self.input_size**0.5, seed)
+
+    def forward(self, x: ArrayLike) -> tuple[Array, LinearCache]:
+        """o (…, O) of x (…, I).
+
+        Raises:
+            ShapeError: if x has not I numbers in its last axis.
+            DTypeError: if x holds no real numbers.
+        """
+        p = self.parameters
+        return _rnnrs.linear_forward(np.asarray(x), p["V"], p["c"]), LinearCache(x)
+
+    def backward(self, cache: LinearCache, do: ArrayLike, need_dx: bool = True) -> Array | None:
+        """dV += Σ do xᵀ, dc += Σ do; dx = Vᵀ do.
+
+        Args:
+            cache: from `forward`.
+            do: ∂L/∂o (…, O).
+            need_dx: whether dx is wanted.
+
+        Returns:
+            dx (…, I), or None where it is not wanted.
+
+        Raises:
+            ShapeError: if do has not the shape of o.
+        """
+        g = self.gradients
+        x = np.asarray(cache.x)
+        return _rnnrs.linear_backward(x, self.parameters["V"], np.asarray(do), g["V"], g["c"], need_dx)

@@ -1,0 +1,290 @@
+"""Optimisers: one call per step over the flat vector of parameters θ and its gradient g."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _rnnrs
+from ..errors import FormatError, ShapeError
+from ..nn.parameters import Parameters
+
+Array = NDArray[Any]
+
+
+class Optimizer(ABC):
+    """What a `Trainer` asks of an optimiser.
+
+    Attributes:
+        learning_rate: η; a schedule's factor multiplies it.
+        steps: how many have been taken.
+    """
+
+    #: The names of the vectors that are kept from step to step, each as long as θ.
+    _vectors: tuple[str, ...] = ()
+
+    def __init__(self, learning_rate: float, **settings: Any) -> None:
+        _positive(self, "learning_rate", learning_rate)
+        self.learning_rate = float(learning_rate)
+        self._settings = settings
+        self.steps = 0
+        self._state: dict[str, Array] = {}
+
+    def step(self, parameters: Parameters, gradients: Parameters, learning_rate: float | None = None) -> None:
+        """Updates θ in place.
+
+        Args:
+            parameters: θ.
+            gradients: g, of the same layout.
+            learning_rate: η of this step; by default the optimiser's own.
+
+        Raises:
+            ShapeError: if θ, g and the optimiser's state are not of one size and dtype.
+        """
+        theta, g = parameters.flat, gradients.flat
+        if g.shape != theta.shape or g.dtype != theta.dtype:
+            raise ShapeError(
+                f"{type(self).__name__}.step: gradients: expected {theta.size} numbers of {theta.dtype}, "
+                f"got {g.size} of {g.dtype}"
+            )
+        for name in self._vectors:
+            vector = self._state.setdefault(name, np.zeros_like(theta))
+            if vector.shape != theta.shape or vector.dtype != theta.dtype:
+                raise ShapeError(
+                    f"{type(self).__name__}.step: parameters: expected {vector.size} numbers of {vector.dtype}, "
+                    f"as in the steps before, got {theta.size} of {theta.dtype}"
+                )
+        self._update(theta, g, self.learning_rate if learning_rate is None else learning_rate)
+        self.steps += 1
+
+    @abstractmethod
+    def _update(self, theta: Array, g: Array, learning_rate: float) -> None: ...
+
+    def state(self) -> dict[str, Array]:
+        """The vectors kept from step to step, by name; none before the first step."""
+        return dict(self._state)
+
+    def load_state(self, state: Mapping[str, Array], steps: int) -> None:
+        """Goes on from the `state` and `steps` of another optimiser of the same kind.
+
+        Raises:
+            FormatError: if the vectors are not those of this kind.
+        """
+        expected = set(self._vectors) if steps else set()
+        if set(state) != expected:
+            raise FormatError(
+                f"{type(self).__name__}: state: expected the vectors {sorted(expected)}, got {sorted(state)}"
+            )
+        self._state = {name: np.array(vector) for name, vector in state.items()}
+        self.steps = steps
+
+    def to_config(self) -> dict[str, Any]:
+        """Kind and settings as JSON's types."""
+        return {"kind": type(self).__name__, "learning_rate": self.learning_rate, **self._settings}
+
+    def __repr__(self) -> str:
+        settings = {"learning_rate": self.learning_rate, **self._settings}
+        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in settings.items())})"
+
+
+def _positive(optimizer: Optimizer, name: str, value: float, *, zero: bool = False) -> None:
+    fits = math.isfinite(value) and (value > 0 or (zero and value == 0))
+    if not fits:
+        wanted = "a finite number from 0" if zero else "a finite number above 0"
+        raise ValueError(f"{type(optimizer).__name__}: {name}: expected {wanted}, got {value}")
+
+
+def _share(optimizer: Optimizer, name: str, value: float) -> None:
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"{type(optimizer).__name__}: {name}: expected a number from 0, below 1, got {value}")
+
+
+class SGD(Optimizer):
+    """θ ← θ − η v with v ← μ v + g; Nesterov: θ ← θ − η (g + μ v) (Sutskever et al. 2013).
+
+    Args:
+        learning_rate: η > 0.
+        momentum: μ in 0 ≤ μ < 1.
+        nesterov: whether to look ahead; needs momentum.
+        weight_decay: L2 penalty: g grows by this times θ.
+
+    Raises:
+        ValueError: for a setting out of its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.1,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+        _share(self, "momentum", momentum)
+        _positive(self, "weight_decay", weight_decay, zero=True)
+        if nesterov and momentum == 0.0:
+            raise ValueError("SGD: nesterov: expected a momentum above 0 with it, got 0")
+        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
+        self._vectors = ("velocity",) if momentum else ()
+
+    def _update(self, theta: Array, g: Array, learning_rate: float) -> None:
+        velocity = self._state.get("velocity")
+        _rnnrs.sgd(theta, g, velocity, learning_rate, self.momentum, self.nesterov, self.weight_decay)
+
+
+class Adagrad(Optimizer):
+    """s ← s + g²; θ ← θ − η g / (√s + ε) (Duchi, Hazan and Singer 2011).
+
+    Args:
+        learning_rate: η > 0.
+        epsilon: ε > 0.
+        weight_decay: L2 penalty: g grows by this times θ.
+
+    Raises:
+        ValueError: for a setting out of its range.
+    """
+
+    _vectors = ("squares",)
+
+    def __init__(
+        self, learning_rate: float = 0.01, *, epsilon: float = 1e-10, weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(learning_rate, epsilon=epsilon, weight_decay=weight_decay)
+        _positive(self, "epsilon", epsilon)
+        _positive(self, "weight_decay", weight_decay, zero=True)
+        self.epsilon, self.weight_decay = epsilon, weight_decay
+
+    def _update(self, theta: Array, g: Array, learning_rate: float) -> None:
+        _rnnrs.adagrad(theta, g, self._state["squares"], learning_rate, self.epsilon, self.weight_decay)
+
+
+class RMSProp(Optimizer):
+    """s ← α s + (1 − α) g²; θ ← θ − η g / (√s + ε) (Tieleman and Hinton 2012).
+
+    Args:
+        learning_rate: η > 0.
+        decay: α in 0 ≤ α < 1.
+        epsilon: ε > 0.
+        weight_decay: L2 penalty: g grows by this times θ.
+
+    Raises:
+        ValueError: for a setting out of its range.
+    """
+
+    _vectors = ("squares",)
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        *,
+        decay: float = 0.99,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, decay=decay, epsilon=epsilon, weight_decay=weight_decay)
+        _share(self, "decay", decay)
+        _positive(self, "epsilon", epsilon)
+        _positive(self, "weight_decay", weight_decay, zero=True)
+        self.decay, self.epsilon, self.weight_decay = decay, epsilon, weight_decay
+
+    def _update(self, theta: Array, g: Array, learning_rate: float) -> None:
+        squares = self._state["squares"]
+        _rnnrs.rmsprop(theta, g, squares, learning_rate, self.decay, self.epsilon, self.weight_decay)
+
+
+class Adam(Optimizer):
+    """m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; θ ← θ − η m̂ / (√v̂ + ε) (Kingma and Ba 2015).
+
+    Args:
+        learning_rate: η > 0.
+        betas: β₁, β₂, each from 0 and below 1.
+        epsilon: ε > 0.
+        weight_decay: L2 penalty: g grows by this times θ.
+
+    Raises:
+        ValueError: for a setting out of its range.
+    """
+
+    _vectors = ("mean", "variance")
+    _decoupled = False
+
+    def __init__(
+        self,
+        learning_rate: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, betas=list(betas), epsilon=epsilon, weight_decay=weight_decay)
+        for beta in betas:
+            _share(self, "betas", beta)
+        _positive(self, "epsilon", epsilon)
+        _positive(self, "weight_decay", weight_decay, zero=True)
+        self.betas, self.epsilon, self.weight_decay = tuple(betas), epsilon, weight_decay
+
+    def _update(self, theta: Array, g: Array, learning_rate: float) -> None:
+        _rnnrs.adam(
+            theta,
+            g,
+            self._state["mean"],
+            self._state["variance"],
+            self.steps + 1,
+            learning_rate,
+            self.betas[0],
+            self.betas[1],
+            self.epsilon,
+            self.weight_decay,
+            self._decoupled,
+        )
+
+
+class AdamW(Adam):
+    """Adam, with θ shrunk by η · `weight_decay` · θ instead of a penalty in g (Loshchilov and Hutter 2019).
+
+    Args:
+        learning_rate: η > 0.
+        betas: β₁, β₂, each from 0 and below 1.
+        epsilon: ε > 0.
+        weight_decay: from 0.
+
+    Raises:
+        ValueError: for a setting out of its range.
+    """
+
+    _decoupled = True
+
+    def __init__(
+        self,
+        learning_rate: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(learning_rate, betas=betas, epsilon=epsilon, weight_decay=weight_decay)
+
+
+_KINDS: dict[str, type[Optimizer]] = {k.__name__: k for k in (SGD, Adagrad, RMSProp, Adam, AdamW)}
+
+
+def optimizer_from_config(config: Mapping[str, Any]) -> Optimizer:
+    """The optimiser of `Optimizer.to_config`.
+
+    Raises:
+        FormatError: if it is none.
+    """
+    settings = dict(config)
+    kind = _KINDS.get(settings.pop("kind", ""))
+    if kind is None:
+        raise FormatError(f"optimiser: kind: expected one of {', '.join(_KINDS)}, got {config.get('kind')!r}")
+    try:
+        return kind(**settings)
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"optimiser: damaged: {error}") from error

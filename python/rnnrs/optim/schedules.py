@@ -1,0 +1,102 @@
+"""Learning-rate schedules: functions of the step, counted from 0, that give a factor for the learning rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+#: step -> factor; any function will do.
+Schedule = Callable[[int], float]
+
+
+def _check(name: str, value: float, low: float, high: float = math.inf) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"schedule: {name}: expected a number from {low} to {high}, got {value}")
+
+
+@dataclass(frozen=True)
+class Constant:
+    """1, always."""
+
+    def __call__(self, step: int) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Rises from 0 over `warmup` steps, then falls over the rest of `total_steps` to `final`, where it stays."""
+
+    total_steps: int
+    warmup: int = 0
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check("total_steps", self.total_steps, 1)
+        _check("warmup", self.warmup, 0, self.total_steps)
+        _check("final", self.final, 0.0)
+
+    def __call__(self, step: int) -> float:
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        left = max(self.total_steps - self.warmup, 1)
+        done = min((step - self.warmup) / left, 1.0)
+        return self.final + (1.0 - self.final) * self._fall(done)
+
+    def _fall(self, done: float) -> float:
+        return 1.0 - done
+
+
+@dataclass(frozen=True)
+class Linear(_Span):
+    """Falls in a straight line.
+
+    Args:
+        total_steps: where it reaches `final`.
+        warmup: steps of a straight rise before it.
+        final: the factor at the end.
+    """
+
+
+@dataclass(frozen=True)
+class Cosine(_Span):
+    """Falls along half a cosine (Loshchilov and Hutter 2017).
+
+    Args:
+        total_steps: where it reaches `final`.
+        warmup: steps of a straight rise before it.
+        final: the factor at the end.
+    """
+
+    def _fall(self, done: float) -> float:
+        return 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+@dataclass(frozen=True)
+class StepDecay:
+    """Multiplies by `factor` after every `every` steps."""
+
+    every: int
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check("every", self.every, 1)
+        _check("factor", self.factor, 0.0)
+
+    def __call__(self, step: int) -> float:
+        return float(self.factor ** (step // self.every))
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """factor^(step / every): the same as `StepDecay`, but smooth."""
+
+    every: float
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check("every", self.every, 1e-300)
+        _check("factor", self.factor, 0.0)
+
+    def __call__(self, step: int) -> float:
+        return float(self.factor ** (step / self.every))

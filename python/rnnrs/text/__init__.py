@@ -1,0 +1,16 @@
+"""Text in: reading files, the bundled text, and vocabularies that turn text into token ids and back."""
+
+from .corpus import read_text, split, tiny_shakespeare
+from .subword import SubwordVocabulary
+from .vocabulary import CharVocabulary, Vocabulary, WordVocabulary, vocabulary_from_config
+
+__all__ = [
+    "CharVocabulary",
+    "SubwordVocabulary",
+    "Vocabulary",
+    "WordVocabulary",
+    "read_text",
+    "split",
+    "tiny_shakespeare",
+    "vocabulary_from_config",
+]

@@ -1,0 +1,97 @@
+"""Subwords by byte-pair encoding (Sennrich, Haddow and Birch 2016), trained and applied by Hugging Face's `tokenizers`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import require
+from ..nn.parameters import check_size
+from .vocabulary import Vocabulary, _check_text
+
+Ids = NDArray[np.int64]
+
+
+class SubwordVocabulary(Vocabulary):
+    """Pieces of words over bytes: every text can be written, and comes back as it was. Needs the extra "subword".
+
+    Args:
+        tokenizer: the tokenizer as the JSON text of the package `tokenizers`.
+
+    Raises:
+        MissingExtraError: if that package is missing.
+        ValueError: if the text is no tokenizer, or has no "<eos>" and "<unk>".
+    """
+
+    level = "subword"
+
+    def __init__(self, tokenizer: str) -> None:
+        tokenizers = require("tokenizers", "subword")
+        try:
+            self._tokenizer = tokenizers.Tokenizer.from_str(tokenizer)
+        except Exception as error:  # the package raises bare Exception
+            raise ValueError(f"SubwordVocabulary: tokenizer: expected a tokenizer's JSON, got: {error}") from error
+        ids = self._tokenizer.get_vocab()
+        tokens = sorted(ids, key=lambda token: int(ids[token]))
+        if "<eos>" not in ids or "<unk>" not in ids or [ids[t] for t in tokens] != list(range(len(tokens))):
+            raise ValueError('SubwordVocabulary: tokenizer: expected ids from 0 with "<eos>" and "<unk>" among them')
+        super().__init__(tokens, ids["<eos>"], ids["<unk>"])
+
+    @classmethod
+    def build(cls, text: str, *, size: int = 4000) -> SubwordVocabulary:
+        """Trains the pieces on a text.
+
+        Args:
+            text: the text.
+            size: how many tokens; at least 300 (256 bytes and some pieces).
+
+        Raises:
+            ValueError: for an empty text or too small a size.
+            MissingExtraError: if the package `tokenizers` is missing.
+        """
+        _check_text("SubwordVocabulary", text)
+        check_size("SubwordVocabulary", "size", size, least=300)
+        tokenizers = require("tokenizers", "subword")
+        from tokenizers import decoders, models, pre_tokenizers, trainers
+
+        tokenizer = tokenizers.Tokenizer(models.BPE(unk_token="<unk>"))
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=size,
+            special_tokens=["<eos>", "<unk>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(text.split("\n"), trainer)
+        return cls(tokenizer.to_str())
+
+    def encode(self, text: str) -> Ids:
+        """The ids (N,) of a text; every line break is an `<eos>`."""
+        ids: list[int] = []
+        for number, line in enumerate(self._tokenizer.encode_batch(text.split("\n"))):
+            if number:
+                ids.append(self.end_id)
+            ids.extend(line.ids)
+        return np.array(ids, np.int64)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text, a line break for `<eos>`."""
+        lines: list[list[int]] = [[]]
+        for token in map(int, ids):
+            self._token(token)
+            if token == self.end_id:
+                lines.append([])
+            else:
+                lines[-1].append(token)
+        return "\n".join(self._tokenizer.decode(line) for line in lines)
+
+    def separator(self, before: int | None, token: int) -> str:
+        """Nothing: pieces bring their own spaces."""
+        return ""
+
+    def to_config(self) -> dict[str, Any]:
+        return {"level": self.level, "tokenizer": self._tokenizer.to_str()}

@@ -1,0 +1,269 @@
+"""Vocabularies: text ↔ token ids.
+
+Every vocabulary has an `end`, the token that ends a sentence (and, at the start, stands for "a sentence begins"), and
+an `unknown`, for what it has never seen: nobody's sentence is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FormatError
+from ..nn.parameters import check_size
+
+Ids = NDArray[np.int64]
+
+#: A word with its inner apostrophes and hyphens, or one sign.
+_WORD = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
+
+#: Signs that stand close to the word before them, and close to the one after.
+_CLOSE_LEFT = set(".,;:!?%)]}…»”’")
+_CLOSE_RIGHT = set("([{«“¿¡")
+
+
+class Vocabulary(ABC):
+    """The tokens of a language model.
+
+    Attributes:
+        tokens: every token, by id.
+        end_id: of the token that ends a sentence.
+        unknown_id: of the token for what is not in the vocabulary.
+    """
+
+    #: "char", "word" or "subword".
+    level: str
+
+    def __init__(self, tokens: Sequence[str], end_id: int, unknown_id: int) -> None:
+        self.tokens = list(tokens)
+        self.end_id = end_id
+        self.unknown_id = unknown_id
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} tokens)"
+
+    @abstractmethod
+    def encode(self, text: str) -> Ids:
+        """The ids (N,) of a text; what is unknown becomes `unknown_id`."""
+
+    @abstractmethod
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ids.
+
+        Raises:
+            IndexError: for an id outside the vocabulary.
+        """
+
+    @abstractmethod
+    def separator(self, before: int | None, token: int) -> str:
+        """What stands between two tokens in a text: "" or " "; `before` is None at the start."""
+
+    @abstractmethod
+    def to_config(self) -> dict[str, Any]:
+        """The vocabulary as JSON's types, for a model file."""
+
+    def sentence_ids(self, sentence: str) -> Ids:
+        """The ids of one sentence, without its end. A line break within it counts as white space."""
+        return self.encode(" ".join(sentence.split("\n")))
+
+    def _token(self, token: int) -> str:
+        if not 0 <= token < len(self.tokens):
+            raise IndexError(f"{type(self).__name__}: ids: expected 0 to {len(self) - 1}, got {token}")
+        return self.tokens[token]
+
+
+def _check_text(op: str, text: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"{op}: text: expected a string, got {type(text).__name__}")
+    if not text.strip():
+        raise ValueError(f"{op}: text: expected some text, got {'nothing' if not text else 'only white space'}")
+
+
+class CharVocabulary(Vocabulary):
+    """One token for each character (Unicode code point); "\\n" ends a sentence, "\\ufffd" stands for the unknown.
+
+    Args:
+        characters: the characters, by id; "\\n" and "\\ufffd" among them.
+
+    Raises:
+        ValueError: if one of those is missing, or a character occurs twice.
+    """
+
+    level = "char"
+    END = "\n"
+    UNKNOWN = "\ufffd"
+
+    def __init__(self, characters: Sequence[str]) -> None:
+        if len(set(characters)) != len(characters) or any(len(c) != 1 for c in characters):
+            raise ValueError("CharVocabulary: characters: expected different single characters")
+        missing = [c for c in (self.END, self.UNKNOWN) if c not in characters]
+        if missing:
+            raise ValueError(f"CharVocabulary: characters: expected {missing[0]!r} among them")
+        super().__init__(characters, characters.index(self.END), characters.index(self.UNKNOWN))
+        codes = np.array([ord(c) for c in characters])
+        self._table = np.full(int(codes.max()) + 1, self.unknown_id, np.int64)
+        self._table[codes] = np.arange(len(codes))
+
+    @classmethod
+    def build(cls, text: str) -> CharVocabulary:
+        """The characters of a text, in the order of their code points.
+
+        Raises:
+            ValueError: for an empty text.
+        """
+        _check_text("CharVocabulary", text)
+        return cls(sorted(set(text) | {cls.END, cls.UNKNOWN}))
+
+    def encode(self, text: str) -> Ids:
+        """The ids (N,) of a text's characters."""
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
+        known = codes < len(self._table)
+        return np.where(known, self._table[np.where(known, codes, 0)], self.unknown_id)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The characters, one after the other."""
+        return "".join(self._token(int(i)) for i in ids)
+
+    def separator(self, before: int | None, token: int) -> str:
+        """Nothing: characters bring their own spaces."""
+        return ""
+
+    def to_config(self) -> dict[str, Any]:
+        return {"level": self.level, "tokens": self.tokens}
+
+
+class WordVocabulary(Vocabulary):
+    """One token for each word or sign; a line break is the end of a sentence.
+
+    A word is a run of letters and digits with apostrophes and hyphens inside (`don't`, `well-known`); any other sign is a
+    token of its own. White space is not kept: `decode` puts it where it belongs in European languages.
+
+    Args:
+        tokens: the tokens by id; "<eos>" and "<unk>" first.
+        lowercase: whether text is made lower case before it is looked up.
+
+    Raises:
+        ValueError: if the first two are others, or a token occurs twice.
+    """
+
+    level = "word"
+    SPECIAL = ("<eos>", "<unk>")
+
+    def __init__(self, tokens: Sequence[str], *, lowercase: bool = False) -> None:
+        if tuple(tokens[:2]) != self.SPECIAL or len(set(tokens)) != len(tokens):
+            raise ValueError('WordVocabulary: tokens: expected "<eos>", "<unk>" and then different words')
+        super().__init__(tokens, 0, 1)
+        self.lowercase = lowercase
+        self._ids = {token: i for i, token in enumerate(self.tokens)}
+        self._sorted: list[tuple[str, str, int]] | None = None
+
+    @classmethod
+    def build(
+        cls, text: str, *, min_count: int = 2, max_size: int | None = None, lowercase: bool = False
+    ) -> WordVocabulary:
+        """The words of a text, the most frequent first.
+
+        Args:
+            text: the text.
+            min_count: rarer words are left out, and so unknown.
+            max_size: the most tokens to keep.
+            lowercase: whether upper and lower case are the same.
+
+        Raises:
+            ValueError: for an empty text, one without any word that often, or a size that is not positive.
+        """
+        _check_text("WordVocabulary", text)
+        check_size("WordVocabulary", "min_count", min_count)
+        counts = Counter(_WORD.findall(text.lower() if lowercase else text))
+        words = [word for word, count in counts.items() if count >= min_count]
+        words.sort(key=lambda word: (-counts[word], word))
+        if max_size is not None:
+            words = words[: max(check_size("WordVocabulary", "max_size", max_size, least=3) - 2, 0)]
+        if not words:
+            raise ValueError(
+                f"WordVocabulary: text: expected a word that occurs {min_count} times, got none; "
+                "lower min_count or give more text"
+            )
+        return cls([*cls.SPECIAL, *words], lowercase=lowercase)
+
+    def encode(self, text: str) -> Ids:
+        """The ids (N,) of a text's words; every line break is an `<eos>`."""
+        if self.lowercase:
+            text = text.lower()
+        look_up, unknown = self._ids.get, self.unknown_id
+        ids: list[int] = []
+        for number, line in enumerate(text.split("\n")):
+            if number:
+                ids.append(self.end_id)
+            ids.extend([look_up(word, unknown) for word in _WORD.findall(line)])
+        return np.array(ids, np.int64)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Readable text: spaces between words, none before a comma, a line break for `<eos>`."""
+        pieces: list[str] = []
+        before: int | None = None
+        for token in map(int, ids):
+            word = self._token(token)
+            pieces.append(self.separator(before, token) + ("\n" if token == self.end_id else word))
+            before = token
+        return "".join(pieces)
+
+    def separator(self, before: int | None, token: int) -> str:
+        """A space, but for the start of a line and signs that stand close."""
+        if before is None or before == self.end_id or token == self.end_id:
+            return ""
+        close = self.tokens[token] in _CLOSE_LEFT or self.tokens[before] in _CLOSE_RIGHT
+        return "" if close else " "
+
+    def with_prefix(self, prefix: str) -> Ids:
+        """The ids of the words that begin like this; regardless of case where there is none otherwise."""
+        if self._sorted is None:
+            words = ((word.lower(), word, i) for word, i in self._ids.items() if i > 1 and word[0].isalnum())
+            self._sorted = sorted(words)
+        low = prefix.lower()
+        start = bisect_left(self._sorted, (low, "", 0))
+        end = bisect_left(self._sorted, (low + "\U0010ffff", "", 0))
+        found = self._sorted[start:end]
+        exact = [i for _, word, i in found if word.startswith(prefix)]
+        return np.array(sorted(exact or [i for _, _, i in found]), np.int64)
+
+    def to_config(self) -> dict[str, Any]:
+        return {"level": self.level, "tokens": self.tokens, "lowercase": self.lowercase}
+
+
+def vocabulary_from_config(config: dict[str, Any]) -> Vocabulary:
+    """The vocabulary of `to_config`.
+
+    Raises:
+        FormatError: if it is none.
+        MissingExtraError: for subwords, if the package tokenizers is missing.
+    """
+    from .subword import SubwordVocabulary
+
+    try:
+        level = config["level"]
+        if level == CharVocabulary.level:
+            return CharVocabulary(_strings(config["tokens"]))
+        if level == WordVocabulary.level:
+            return WordVocabulary(_strings(config["tokens"]), lowercase=bool(config["lowercase"]))
+        if level == SubwordVocabulary.level:
+            return SubwordVocabulary(str(config["tokenizer"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"vocabulary: damaged: {error}") from error
+    raise FormatError(f"vocabulary: expected one of characters, words or subwords, got {level!r}")
+
+
+def _strings(tokens: Any) -> list[str]:
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        raise TypeError("tokens: expected a list of strings")
+    return tokens

@@ -1,0 +1,240 @@
+//! AVX-512F (with DQ for the bitwise operations on floats): 16 numbers in f32, 8 in f64.
+
+use std::arch::x86_64::*;
+
+use super::simd::Simd;
+use super::{Isa, variant};
+
+#[derive(Clone, Copy)]
+pub(super) struct Lanes16(__m512);
+
+impl Simd for Lanes16 {
+    type Number = f32;
+    const LANES: usize = 16;
+    const ROWS: usize = 8;
+
+    // SAFETY, for every block below: the caller has AVX-512F and DQ, and promises the pointers' ranges;
+    // masked-out lanes are not touched.
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_set1_ps(x) })
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_loadu_ps(p) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32) {
+        // SAFETY: as above.
+        unsafe { _mm512_storeu_ps(p, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(p: *const f32, n: usize) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_maskz_loadu_ps((1u16 << n) - 1, p) })
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut f32, n: usize) {
+        // SAFETY: as above.
+        unsafe { _mm512_mask_storeu_ps(p, (1u16 << n) - 1, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_add_ps(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn sub(self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_sub_ps(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul(self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_mul_ps(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn div(self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_div_ps(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, y: Self, z: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_fmadd_ps(self.0, y.0, z.0) })
+    }
+    #[inline(always)]
+    unsafe fn max(self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_max_ps(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn min(self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_min_ps(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn abs(self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_abs_ps(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn copy_sign(self, sign: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let bit = _mm512_set1_ps(-0.0);
+            Self(_mm512_or_ps(_mm512_andnot_ps(bit, self.0), _mm512_and_ps(bit, sign.0)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn power_of_two(self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let exponent = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn less(self, y: Self, then: Self, otherwise: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let less = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, y.0);
+            Self(_mm512_mask_blend_ps(less, otherwise.0, then.0))
+        }
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: as above.
+        unsafe { _mm512_reduce_add_ps(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn largest(self) -> f32 {
+        // SAFETY: as above.
+        unsafe { _mm512_reduce_max_ps(self.0) }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Lanes8(__m512d);
+
+impl Simd for Lanes8 {
+    type Number = f64;
+    const LANES: usize = 8;
+    const ROWS: usize = 8;
+
+    // SAFETY, for every block below: as in the implementation for f32.
+    #[inline(always)]
+    unsafe fn splat(x: f64) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_set1_pd(x) })
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f64) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_loadu_pd(p) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f64) {
+        // SAFETY: as above.
+        unsafe { _mm512_storeu_pd(p, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(p: *const f64, n: usize) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_maskz_loadu_pd((1u8 << n) - 1, p) })
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut f64, n: usize) {
+        // SAFETY: as above.
+        unsafe { _mm512_mask_storeu_pd(p, (1u8 << n) - 1, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_add_pd(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn sub(self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_sub_pd(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul(self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_mul_pd(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn div(self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_div_pd(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, y: Self, z: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_fmadd_pd(self.0, y.0, z.0) })
+    }
+    #[inline(always)]
+    unsafe fn max(self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_max_pd(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn min(self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_min_pd(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn abs(self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_abs_pd(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn copy_sign(self, sign: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let bit = _mm512_set1_pd(-0.0);
+            Self(_mm512_or_pd(_mm512_andnot_pd(bit, self.0), _mm512_and_pd(bit, sign.0)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_roundscale_pd::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn power_of_two(self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let exponent = _mm512_add_epi64(_mm512_cvtpd_epi64(self.0), _mm512_set1_epi64(1023));
+            Self(_mm512_castsi512_pd(_mm512_slli_epi64::<52>(exponent)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn less(self, y: Self, then: Self, otherwise: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let less = _mm512_cmp_pd_mask::<_CMP_LT_OQ>(self.0, y.0);
+            Self(_mm512_mask_blend_pd(less, otherwise.0, then.0))
+        }
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f64 {
+        // SAFETY: as above.
+        unsafe { _mm512_reduce_add_pd(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn largest(self) -> f64 {
+        // SAFETY: as above.
+        unsafe { _mm512_reduce_max_pd(self.0) }
+    }
+}
+
+variant!(F32, Lanes16, f32, Isa::Avx512, "avx512f,avx512dq,avx2,fma");
+variant!(F64, Lanes8, f64, Isa::Avx512, "avx512f,avx512dq,avx2,fma");

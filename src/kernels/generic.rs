@@ -1,0 +1,248 @@
+//! The kernels' bodies, once for every instruction set and number type.
+//!
+//! The product keeps one rule on which everything else rests: **an element of C is one chain of multiply-adds
+//! over k in rising order**, however rows, columns and threads are divided. So results do not depend on the
+//! number of threads, nor a sequence's result on the batch in which it sits.
+
+use super::simd::Simd;
+use super::{Activation, math};
+
+/// Columns of a panel of packed B, in vectors: the width of the register tile.
+pub(super) const VECTORS: usize = 3;
+
+/// Steps of k done before the next panel: a panel's slice of B then stays in the nearest caches.
+const DEPTH_BLOCK: usize = 1024;
+
+/// C ← A·B + start, with B in panels (see `pack.rs`).
+pub(super) struct Product<R> {
+    /// Rows of A and C.
+    pub(super) rows: usize,
+    /// Columns of A, rows of B.
+    pub(super) depth: usize,
+    /// Columns of B and C.
+    pub(super) columns: usize,
+    /// A's first number, and the distances between its rows and between its columns.
+    pub(super) a: *const R,
+    pub(super) a_row: usize,
+    pub(super) a_column: usize,
+    /// The panels of B.
+    pub(super) b: *const R,
+    /// What C starts from: null is zero; a row distance of 0 adds one row to all (a bias).
+    pub(super) start: *const R,
+    pub(super) start_row: usize,
+    /// C's first number, and the distance between its rows.
+    pub(super) c: *mut R,
+    pub(super) c_row: usize,
+}
+
+/// See [`Product`].
+///
+/// # Safety
+/// The pointers reach what the sizes say; C overlaps neither A nor B; the caller has S's instruction set.
+#[inline(always)]
+pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
+    let width = VECTORS * S::LANES;
+    let mut done = 0;
+    loop {
+        let depth = (p.depth - done).min(DEPTH_BLOCK);
+        for column in (0..p.columns).step_by(width) {
+            let columns = (p.columns - column).min(width);
+            let vectors = columns.div_ceil(S::LANES);
+            for row in (0..p.rows).step_by(S::ROWS) {
+                let rows = (p.rows - row).min(S::ROWS);
+                // SAFETY: all offsets stay inside what `Product` describes: row < rows, column < columns,
+                // done < depth; the panel at `column` begins after `column` · depth packed numbers.
+                unsafe {
+                    let c = p.c.add(row * p.c_row + column);
+                    let (start, start_row) = match (done, p.start.is_null()) {
+                        (0, true) => (p.start, 0),
+                        (0, false) => (p.start.add(row * p.start_row + column), p.start_row),
+                        _ => (c.cast_const(), p.c_row),
+                    };
+                    let tile = Tile {
+                        depth,
+                        last: columns - (vectors - 1) * S::LANES,
+                        a: p.a.add(row * p.a_row + done * p.a_column),
+                        a_row: p.a_row,
+                        a_column: p.a_column,
+                        b: p.b.add(column * p.depth + done * vectors * S::LANES),
+                        start,
+                        start_row,
+                        c,
+                        c_row: p.c_row,
+                    };
+                    match vectors {
+                        1 => tile_rows::<S, 1>(&tile, rows),
+                        2 => tile_rows::<S, 2>(&tile, rows),
+                        _ => tile_rows::<S, VECTORS>(&tile, rows),
+                    }
+                }
+            }
+        }
+        done += depth;
+        if done >= p.depth {
+            return;
+        }
+    }
+}
+
+/// One register tile of C: up to `ROWS` rows and `VECTORS` vectors of columns.
+struct Tile<R> {
+    depth: usize,
+    /// Lanes of the last vector that are columns of C.
+    last: usize,
+    a: *const R,
+    a_row: usize,
+    a_column: usize,
+    b: *const R,
+    start: *const R,
+    start_row: usize,
+    c: *mut R,
+    c_row: usize,
+}
+
+#[inline(always)]
+unsafe fn tile_rows<S: Simd, const V: usize>(t: &Tile<S::Number>, rows: usize) {
+    // SAFETY: the same promise, passed on.
+    unsafe {
+        match rows {
+            1 => tile::<S, 1, V>(t),
+            2 => tile::<S, 2, V>(t),
+            3 => tile::<S, 3, V>(t),
+            4 => tile::<S, 4, V>(t),
+            5 => tile::<S, 5, V>(t),
+            6 => tile::<S, 6, V>(t),
+            7 => tile::<S, 7, V>(t),
+            _ => tile::<S, 8, V>(t),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn tile<S: Simd, const M: usize, const V: usize>(t: &Tile<S::Number>) {
+    let full = t.last == S::LANES;
+    // SAFETY: `Product`'s promise; of the last vector only the first `last` lanes touch C.
+    unsafe {
+        let mut sums = [[S::constant(0.0); V]; M];
+        if !t.start.is_null() {
+            for (i, row) in sums.iter_mut().enumerate() {
+                let start = t.start.add(i * t.start_row);
+                for (j, sum) in row.iter_mut().enumerate() {
+                    let p = start.add(j * S::LANES);
+                    *sum = if j + 1 < V || full { S::load(p) } else { S::load_first(p, t.last) };
+                }
+            }
+        }
+        let (mut a, mut b) = (t.a, t.b);
+        for _ in 0..t.depth {
+            let mut row_of_b = [S::constant(0.0); V];
+            for (j, vector) in row_of_b.iter_mut().enumerate() {
+                *vector = S::load(b.add(j * S::LANES));
+            }
+            for (i, row) in sums.iter_mut().enumerate() {
+                let x = S::splat(*a.add(i * t.a_row));
+                for (j, sum) in row.iter_mut().enumerate() {
+                    *sum = x.mul_add(row_of_b[j], *sum);
+                }
+            }
+            a = a.add(t.a_column);
+            b = b.add(V * S::LANES);
+        }
+        for (i, row) in sums.iter().enumerate() {
+            let c = t.c.add(i * t.c_row);
+            for (j, sum) in row.iter().enumerate() {
+                let p = c.add(j * S::LANES);
+                if j + 1 < V || full {
+                    sum.store(p);
+                } else {
+                    sum.store_first(p, t.last);
+                }
+            }
+        }
+    }
+}
+
+/// Sets each number x of a slice to an expression in x, and in the number y that a second slice has at its place.
+///
+/// A macro, not a function of a closure: a closure would not take on the instruction set of its surroundings.
+macro_rules! each {
+    ($S:ty, $pointers:expr, |$y:ident, $x:ident| $value:expr) => {{
+        let (y, x, n) = $pointers;
+        let whole = n - n % <$S>::LANES;
+        for i in (0..whole).step_by(<$S>::LANES) {
+            let ($y, $x) = (<$S>::load(y.add(i)), <$S>::load(x.add(i)));
+            $value.store(x.add(i));
+        }
+        if whole < n {
+            let last = n - whole;
+            let ($y, $x) = (<$S>::load_first(y.add(whole), last), <$S>::load_first(x.add(whole), last));
+            $value.store_first(x.add(whole), last);
+        }
+    }};
+}
+
+/// h ← f(a), in place.
+#[inline(always)]
+pub(super) unsafe fn activate<S: Simd>(activation: Activation, a: &mut [S::Number]) {
+    let slices = (a.as_ptr(), a.as_mut_ptr(), a.len());
+    // SAFETY: the slice's own range; the caller has S's instruction set.
+    unsafe {
+        let (zero, one) = (S::constant(0.0), S::constant(1.0));
+        match activation {
+            Activation::Tanh => each!(S, slices, |_y, x| math::tanh(x)),
+            Activation::Sigmoid => each!(S, slices, |_y, x| math::sigmoid(x)),
+            Activation::Relu => each!(S, slices, |_y, x| zero.max(x)),
+            Activation::SaturatedLinear => each!(S, slices, |_y, x| one.min(zero.max(x))),
+            Activation::Identity => {}
+        }
+    }
+}
+
+/// da ← dh ⊙ f′(a), in place, with f′ written in terms of h = f(a).
+#[inline(always)]
+pub(super) unsafe fn differentiate<S: Simd>(activation: Activation, h: &[S::Number], dh: &mut [S::Number]) {
+    let slices = (h.as_ptr(), dh.as_mut_ptr(), dh.len());
+    // SAFETY: the safe wrapper has checked that the slices are equally long; the caller has S's instruction set.
+    unsafe {
+        let (zero, one) = (S::constant(0.0), S::constant(1.0));
+        match activation {
+            Activation::Tanh => each!(S, slices, |h, d| d.mul(one.sub(h.mul(h)))),
+            Activation::Sigmoid => each!(S, slices, |h, d| d.mul(h.mul(one.sub(h)))),
+            Activation::Relu => each!(S, slices, |h, d| zero.less(h, d, zero)),
+            Activation::SaturatedLinear => {
+                each!(S, slices, |h, d| zero.less(h, h.less(one, d, zero), zero));
+            }
+            Activation::Identity => {}
+        }
+    }
+}
+
+/// x ← e^{x − max x} in place; gives (max x, Σ e^{x − max x}).
+#[inline(always)]
+pub(super) unsafe fn exponentials<S: Simd>(x: &mut [S::Number]) -> (S::Number, S::Number) {
+    let (p, n) = (x.as_mut_ptr(), x.len());
+    let whole = n - n % S::LANES;
+    // SAFETY: the slice's own range; the caller has S's instruction set.
+    unsafe {
+        let mut most = S::constant(f64::NEG_INFINITY);
+        for i in (0..whole).step_by(S::LANES) {
+            most = most.max(S::load(p.add(i)));
+        }
+        let tail = x[whole..].iter().copied();
+        let most = tail.fold(most.largest(), |m, x| if x > m { x } else { m });
+        let shift = S::splat(most);
+        let mut sums = S::constant(0.0);
+        for i in (0..whole).step_by(S::LANES) {
+            let e = math::exp(S::load(p.add(i)).sub(shift));
+            e.store(p.add(i));
+            sums = sums.add(e);
+        }
+        let mut sum = sums.sum();
+        if whole < n {
+            let e = math::exp(S::load_first(p.add(whole), n - whole).sub(shift));
+            e.store_first(p.add(whole), n - whole);
+            sum = x[whole..].iter().fold(sum, |s, &e| s + e);
+        }
+        (most, sum)
+    }
+}

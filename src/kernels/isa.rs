@@ -1,0 +1,127 @@
+//! Which instruction set runs: found once, at first use.
+
+use std::sync::OnceLock;
+
+use super::{Kernels, scalar};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
+use crate::error::{Error, Result};
+
+/// An instruction set for which there are kernels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isa {
+    /// Plain Rust: every machine.
+    Scalar,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// x86-64 with AVX-512F and DQ.
+    Avx512,
+}
+
+impl Isa {
+    const ALL: [Isa; 3] = [Isa::Scalar, Isa::Avx2, Isa::Avx512];
+
+    /// Its name in `RNNRS_ISA` and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Scalar => "scalar",
+            Isa::Avx2 => "avx2",
+            Isa::Avx512 => "avx512",
+        }
+    }
+
+    fn is_here(self) -> bool {
+        match self {
+            Isa::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => {
+                Isa::Avx2.is_here()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512dq")
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
+    }
+}
+
+/// The instruction sets of this machine for which there are kernels, the plainest first.
+pub fn supported() -> Vec<Isa> {
+    Isa::ALL.into_iter().filter(|isa| isa.is_here()).collect()
+}
+
+/// The instruction set in use: the best one here, or the one that `RNNRS_ISA` names.
+///
+/// # Errors
+/// [`Error::Value`] if the variable names none, or one that this machine lacks.
+pub fn instruction_set() -> Result<Isa> {
+    static CHOSEN: OnceLock<Result<Isa>> = OnceLock::new();
+    CHOSEN.get_or_init(|| choose(std::env::var("RNNRS_ISA").ok().as_deref())).clone()
+}
+
+fn choose(wanted: Option<&str>) -> Result<Isa> {
+    let here = supported();
+    match wanted {
+        None | Some("") => Ok(here.last().copied().unwrap_or(Isa::Scalar)),
+        Some(name) => here.iter().copied().find(|isa| isa.name() == name).ok_or_else(|| Error::Value {
+            op: "rnnrs",
+            argument: "RNNRS_ISA",
+            expected: format!(
+                "one of this machine's {}",
+                here.iter().map(|i| i.name()).collect::<Vec<_>>().join(", ")
+            ),
+            got: format!("\"{name}\""),
+        }),
+    }
+}
+
+/// The instruction set that the safe functions use. Rust callers who set `RNNRS_ISA` ask [`instruction_set`] first,
+/// as the Python module does when it is imported; here a wrong name means plain Rust.
+pub(super) fn current() -> Isa {
+    instruction_set().unwrap_or(Isa::Scalar)
+}
+
+/// f32's kernels.
+pub(super) fn kernels_f32(isa: Isa) -> &'static Kernels<f32> {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => &avx2::F32,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => &avx512::F32,
+        _ => &scalar::F32,
+    }
+}
+
+/// f64's kernels.
+pub(super) fn kernels_f64(isa: Isa) -> &'static Kernels<f64> {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => &avx2::F64,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => &avx512::F64,
+        _ => &scalar::F64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_forces_an_instruction_set() {
+        assert_eq!(choose(Some("scalar")), Ok(Isa::Scalar));
+        assert_eq!(choose(None), Ok(*supported().last().unwrap()));
+        assert_eq!(choose(Some("")), choose(None));
+    }
+
+    #[test]
+    fn an_instruction_set_that_is_not_here_is_refused() {
+        let message = choose(Some("sve9")).unwrap_err().to_string();
+        assert!(
+            message.contains("RNNRS_ISA") && message.contains("scalar") && message.contains("sve9"),
+            "{message}"
+        );
+    }
+}

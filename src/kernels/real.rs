@@ -1,0 +1,84 @@
+//! The two number types, f32 and f64, and what the kernels need to know of them.
+
+use super::math::{EXP_F32, EXP_F64, Exp};
+use super::{Isa, Kernels, isa};
+
+mod sealed {
+    /// What only the two implementations of `Real` may see.
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// f32 or f64.
+#[allow(private_interfaces)]
+pub trait Real: ndarray::NdFloat + Default + sealed::Sealed {
+    /// Its name in NumPy.
+    const NAME: &'static str;
+    #[doc(hidden)]
+    const EXP: Exp<Self>;
+    /// The nearest number of this type.
+    fn of(x: f64) -> Self;
+    /// The same number in f64.
+    fn wide(self) -> f64;
+    #[doc(hidden)]
+    fn round_to_even(self) -> Self;
+    /// 2^self for a whole `self` whose power is a normal number.
+    #[doc(hidden)]
+    fn power_of_two(self) -> Self;
+    #[doc(hidden)]
+    fn kernels_of(isa: Isa) -> &'static Kernels<Self>;
+    #[doc(hidden)]
+    fn kernels() -> &'static Kernels<Self> {
+        Self::kernels_of(isa::current())
+    }
+}
+
+#[allow(private_interfaces)]
+impl Real for f32 {
+    const NAME: &'static str = "float32";
+    const EXP: Exp<f32> = EXP_F32;
+    fn of(x: f64) -> f32 {
+        x as f32
+    }
+    fn wide(self) -> f64 {
+        f64::from(self)
+    }
+    #[inline(always)]
+    fn round_to_even(self) -> f32 {
+        // Adding and taking away 1.5 · 2^23 leaves no bit for a fraction; |self| is small here.
+        const SHIFT: f32 = 12_582_912.0;
+        (self + SHIFT) - SHIFT
+    }
+    #[inline(always)]
+    fn power_of_two(self) -> f32 {
+        f32::from_bits((self as i32).wrapping_add(127).wrapping_shl(23) as u32)
+    }
+    fn kernels_of(isa: Isa) -> &'static Kernels<f32> {
+        isa::kernels_f32(isa)
+    }
+}
+
+#[allow(private_interfaces)]
+impl Real for f64 {
+    const NAME: &'static str = "float64";
+    const EXP: Exp<f64> = EXP_F64;
+    fn of(x: f64) -> f64 {
+        x
+    }
+    fn wide(self) -> f64 {
+        self
+    }
+    #[inline(always)]
+    fn round_to_even(self) -> f64 {
+        const SHIFT: f64 = 6_755_399_441_055_744.0;
+        (self + SHIFT) - SHIFT
+    }
+    #[inline(always)]
+    fn power_of_two(self) -> f64 {
+        f64::from_bits((self as i64).wrapping_add(1023).wrapping_shl(52) as u64)
+    }
+    fn kernels_of(isa: Isa) -> &'static Kernels<f64> {
+        isa::kernels_f64(isa)
+    }
+}

@@ -1,0 +1,136 @@
+//! Linear: o = c + V x for rows x, with V (O, I) and c (O).
+//!
+//! The products here are also the recurrence's: its input projection b + U x, and every gradient of a weight
+//! matrix, dV = Σ do xᵀ over all rows at once.
+
+use crate::error::Result;
+use crate::kernels::{Packed, Real, Rows, RowsMut, Start, accumulate_transposed};
+use crate::parallel;
+
+/// Rows that one task multiplies before it looks whether to stop.
+const BLOCK: usize = 256;
+
+/// Operations (multiply and add counted as two) worth a thread of their own.
+const GRAIN: usize = 1 << 20;
+
+/// Rows that make a task worth its thread.
+pub(crate) fn least_rows(operations_a_row: usize) -> usize {
+    (GRAIN / operations_a_row.max(1)).max(1)
+}
+
+/// y (n, columns) = x (n, depth) · B + start, the rows divided over the threads.
+///
+/// # Errors
+/// [`crate::Error::Interrupted`].
+pub(crate) fn product<R: Real>(
+    x: &[R],
+    n: usize,
+    b: &Packed<R>,
+    start: Start<'_, R>,
+    y: &mut [R],
+) -> Result<()> {
+    let (depth, columns) = (b.depth(), b.columns());
+    let ranges = parallel::ranges(n, least_rows(2 * depth * columns))?;
+    let parts: Vec<_> = parallel::split_rows(y, &ranges, columns).into_iter().zip(&ranges).collect();
+    parallel::for_each(parts, |(y, range), stop| {
+        for first in (0..range.len()).step_by(BLOCK) {
+            let count = (range.len() - first).min(BLOCK);
+            let x = Rows { data: &x[(range.start + first) * depth..], stride: depth, count };
+            b.multiply(x, start, RowsMut { data: &mut y[first * columns..], stride: columns });
+            if stop.requested() {
+                break;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// dV (O, I) += Σ doᵀ x over all rows, V's rows divided over the threads.
+///
+/// # Errors
+/// [`crate::Error::Memory`] for the work space; [`crate::Error::Interrupted`].
+pub(crate) fn accumulate_weights<R: Real>(
+    op: &'static str,
+    (dout, outputs): (&[R], usize),
+    (x, inputs): (&[R], usize),
+    dv: &mut [R],
+) -> Result<()> {
+    let rows = x.len() / inputs.max(1);
+    let ranges = parallel::ranges(outputs, least_rows(2 * rows * inputs).max(8))?;
+    let parts: Vec<_> = parallel::split_rows(dv, &ranges, inputs).into_iter().zip(&ranges).collect();
+    parallel::for_each(parts, |(dv, range), stop| {
+        // Blocks of rows, so that a stop is heard; each element stays one chain of sums over all of them.
+        for done in (0..rows).step_by(64 * BLOCK) {
+            let end = (done + 64 * BLOCK).min(rows);
+            let (dout, x) = (&dout[done * outputs..end * outputs], &x[done * inputs..end * inputs]);
+            accumulate_transposed(op, (dout, outputs), (range.start, range.len()), (x, inputs), dv)?;
+            if stop.requested() {
+                break;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// dc (O) += Σ do over all rows.
+///
+/// # Errors
+/// [`crate::Error::Interrupted`].
+pub(crate) fn accumulate_bias<R: Real>(dout: &[R], outputs: usize, dc: &mut [R]) -> Result<()> {
+    let ranges = parallel::ranges(outputs, least_rows(dout.len() / outputs.max(1)).max(16))?;
+    let parts: Vec<_> = parallel::split_rows(dc, &ranges, 1).into_iter().zip(&ranges).collect();
+    parallel::for_each(parts, |(dc, range), _| {
+        for row in dout.chunks_exact(outputs.max(1)) {
+            dc.iter_mut().zip(&row[range.clone()]).for_each(|(sum, &d)| *sum += d);
+        }
+        Ok(())
+    })
+}
+
+/// The parameters of a linear layer, V row-major.
+#[derive(Clone, Copy)]
+pub struct Linear<'a, R> {
+    /// V (O, I)
+    pub v: &'a [R],
+    /// c (O)
+    pub c: &'a [R],
+    /// I
+    pub inputs: usize,
+    /// O
+    pub outputs: usize,
+}
+
+/// o (n, O) = c + V x for the n rows of x (n, I).
+///
+/// # Errors
+/// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
+pub fn forward<R: Real>(layer: Linear<'_, R>, x: &[R], n: usize) -> Result<Vec<R>> {
+    const OP: &str = "Linear.forward";
+    let mut o = parallel::zeros(OP, &[n, layer.outputs])?;
+    let v = Packed::transposed(OP, layer.v, layer.outputs, layer.inputs)?;
+    product(x, n, &v, Start::Row(layer.c), &mut o)?;
+    Ok(o)
+}
+
+/// dV += Σ do xᵀ, dc += Σ do; gives dx (n, I) = Vᵀ do where it is wanted.
+///
+/// # Errors
+/// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
+pub fn backward<R: Real>(
+    layer: Linear<'_, R>,
+    (x, n): (&[R], usize),
+    dout: &[R],
+    (dv, dc): (&mut [R], &mut [R]),
+    need_dx: bool,
+) -> Result<Option<Vec<R>>> {
+    const OP: &str = "Linear.backward";
+    accumulate_weights(OP, (dout, layer.outputs), (x, layer.inputs), dv)?;
+    accumulate_bias(dout, layer.outputs, dc)?;
+    if !need_dx {
+        return Ok(None);
+    }
+    let mut dx = parallel::zeros(OP, &[n, layer.inputs])?;
+    let v = Packed::of(OP, layer.v, layer.outputs, layer.inputs)?;
+    product(dout, n, &v, Start::Zero, &mut dx)?;
+    Ok(Some(dx))
+}

@@ -1,0 +1,7 @@
+//! The layers, in the order in which data meets them. Each is a forward function and the backward one beside it.
+
+pub mod embedding;
+pub mod linear;
+pub mod recurrence;
+pub mod rnn;
+pub mod stepper;

@@ -1,0 +1,46 @@
+//! Recurrent neural networks on a CPU: a whole sequence per call, forward and back through time.
+//!
+//! # The way of the data
+//! ids or arrays → [`layers::embedding`] (or the input projection) → [`layers::recurrence`], the driver, with the cell
+//! [`layers::rnn`] → [`layers::linear`], the output layer → [`loss`] → back through the same modules, which hold
+//! each backward beside its forward → [`optim`]: clipping and the update. [`init`] makes the first weights;
+//! [`layers::stepper`] and [`sampling`] write text one token at a time. Underneath lie [`kernels`] (vector
+//! instructions, the only `unsafe` code) and [`parallel`] (threads, stopping, memory).
+//!
+//! # The letters
+//! T time steps, B sequences in a minibatch, I input size, H hidden size, O output size. Arrays are time-major and
+//! row-major: x (T, B, I), h (T, B, H), o (T, B, O). a_t = b + W h_{t-1} + U x_t; h_t = f(a_t); o_t = c + V h_t. A leading
+//! d is a gradient: dh = ∂L/∂h. Gradients of parameters are added to what is there; all others are new arrays.
+//!
+//! # An example
+//! ```
+//! use rnnrs::kernels::Activation;
+//! use rnnrs::layers::{recurrence::{self, Sizes, Weights}, rnn::Rnn};
+//!
+//! // One unit that remembers half of what it was, and adds what comes.
+//! let cell = Rnn { activation: Activation::Identity };
+//! let sizes = Sizes { steps: 3, batch: 1, inputs: 1, hidden: 1 };
+//! let weights = Weights { u: &[1.0], w: &[0.5], b: &[0.0] };
+//! let h = recurrence::forward(&cell, sizes, weights, &[1.0, 0.0, 2.0], None)?;
+//! assert_eq!(h, [1.0, 0.5, 2.25]);
+//!
+//! // Back through time: the last state depends on the first input by 0.5².
+//! let (da, dh0) = recurrence::backward(&cell, sizes, weights.w, &h, &[0.0, 0.0, 1.0])?;
+//! assert_eq!(da, [0.25, 0.5, 1.0]);
+//! assert_eq!(dh0, [0.125]);
+//! # Ok::<(), rnnrs::Error>(())
+//! ```
+
+pub mod error;
+pub mod init;
+pub mod kernels;
+pub mod layers;
+pub mod loss;
+pub mod optim;
+pub mod parallel;
+pub mod sampling;
+
+#[cfg(feature = "python")]
+mod python;
+
+pub use error::{Error, Result};

@@ -1,0 +1,324 @@
+//! Losses L = Σ_t L_t over the T·B positions of a batch, with their gradient do = ∂L/∂o.
+//!
+//! A position is one step of one sequence: a row of o. Every loss gives the losses of the positions, unreduced;
+//! L is their weighted sum, or that sum over the sum of the weights.
+
+use crate::error::{Error, Result, check_shape};
+use crate::kernels::{self, Packed, Real, Start};
+use crate::layers::embedding::check_ids;
+use crate::layers::linear::{self, Linear};
+use crate::parallel;
+
+/// How the losses of the positions become one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reduction {
+    /// Σ w L
+    Sum,
+    /// Σ w L / Σ w
+    Mean,
+}
+
+/// Which positions count, and how much: weights of the positions (1 where there are none), and the reduction.
+#[derive(Clone, Copy)]
+pub struct Weighting<'a, R> {
+    /// One weight for each position.
+    pub weights: Option<&'a [R]>,
+    /// Sum or mean.
+    pub reduction: Reduction,
+}
+
+/// L, and the positions' losses.
+#[derive(Debug, Clone)]
+pub struct Loss<R> {
+    /// L
+    pub total: f64,
+    /// The loss of each position, without its weight; 0 where a position is ignored.
+    pub positions: Vec<R>,
+}
+
+impl<R: Real> Weighting<'_, R> {
+    fn of(&self, position: usize) -> R {
+        self.weights.map_or(R::one(), |w| w[position])
+    }
+
+    /// 1 / Σ w for a mean, 1 for a sum.
+    fn scale(&self, op: &'static str, rows: usize, counts: impl Fn(usize) -> bool) -> Result<f64> {
+        if let Some(weights) = self.weights {
+            check_shape(op, "weights", &[weights.len()], &[("positions", Some(rows))])?;
+        }
+        if self.reduction == Reduction::Sum {
+            return Ok(1.0);
+        }
+        let sum: f64 = (0..rows).filter(|&i| counts(i)).map(|i| self.of(i).wide()).sum();
+        if sum > 0.0 || sum.is_nan() {
+            return Ok(1.0 / sum);
+        }
+        Err(Error::Value {
+            op,
+            argument: "y",
+            expected: "at least one position that counts (a mean over none has no value)".into(),
+            got: format!("{rows} positions whose weights add up to {sum}"),
+        })
+    }
+
+    fn total(&self, positions: &[R], scale: f64) -> f64 {
+        let weighted = |(i, loss): (usize, &R)| {
+            let w = self.of(i);
+            // A weight of 0 silences a position, whatever its loss.
+            if w == R::zero() { 0.0 } else { w.wide() * loss.wide() }
+        };
+        positions.iter().enumerate().map(weighted).sum::<f64>() * scale
+    }
+}
+
+/// The targets of softmax cross-entropy.
+#[derive(Clone, Copy)]
+pub struct Targets<'a, R> {
+    /// The right token at each position.
+    pub ids: &'a [i64],
+    /// Positions with this id are not scored.
+    pub ignore: Option<i64>,
+    /// ε: the target puts 1 − ε on the right token and spreads ε evenly over all.
+    pub smoothing: f64,
+    /// Which positions count.
+    pub weighting: Weighting<'a, R>,
+}
+
+impl<R: Real> Targets<'_, R> {
+    fn counts(&self, position: usize) -> bool {
+        Some(self.ids[position]) != self.ignore
+    }
+
+    fn check(&self, op: &'static str, rows: usize, classes: usize) -> Result<f64> {
+        check_shape(op, "y", &[self.ids.len()], &[("positions", Some(rows))])?;
+        if !(0.0..1.0).contains(&self.smoothing) {
+            return Err(Error::Value {
+                op,
+                argument: "label_smoothing",
+                expected: "a number from 0, below 1".into(),
+                got: self.smoothing.to_string(),
+            });
+        }
+        match self.ignore {
+            None => check_ids(op, "y", self.ids, classes)?,
+            Some(ignore) => {
+                let outside = |id: i64| id != ignore && (id < 0 || id as u64 >= classes as u64);
+                if let Some(position) = self.ids.iter().position(|&id| outside(id)) {
+                    let (id, last) = (self.ids[position], classes as i64 - 1);
+                    return Err(Error::TokenId { op, argument: "y", position, id, last });
+                }
+            }
+        }
+        self.weighting.scale(op, rows, |i| self.counts(i))
+    }
+
+    /// One row: the scores o become do; gives the position's loss,
+    /// L = log Σ e^o − (1 − ε) o_y − ε mean(o), and do = (softmax(o) − target) · weight.
+    fn row(&self, position: usize, scale: f64, o: &mut [R]) -> R {
+        if !self.counts(position) {
+            o.fill(R::zero());
+            return R::zero();
+        }
+        let right = self.ids[position] as usize;
+        let smoothing = R::of(self.smoothing);
+        let spread = R::of(self.smoothing / o.len() as f64);
+        let score = o[right];
+        let mean = if self.smoothing > 0.0 {
+            R::of(o.iter().map(|x| x.wide()).sum::<f64>() / o.len() as f64)
+        } else {
+            score
+        };
+        let (most, sum) = kernels::exponentials(o);
+        let log_sum = R::of(libm::log(sum.wide()));
+        let loss = log_sum + ((R::one() - smoothing) * (most - score) + smoothing * (most - mean));
+        let weight = self.weighting.of(position);
+        if weight == R::zero() {
+            o.fill(R::zero());
+            return loss;
+        }
+        let weight = R::of(weight.wide() * scale);
+        let (factor, spread) = (weight / sum, spread * weight);
+        if self.smoothing > 0.0 {
+            o.iter_mut().for_each(|x| *x = *x * factor - spread);
+        } else {
+            o.iter_mut().for_each(|x| *x *= factor);
+        }
+        o[right] -= (R::one() - smoothing) * weight;
+        loss
+    }
+}
+
+/// Softmax cross-entropy of the scores o (rows, classes), which become do.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::TokenId`], [`Error::Value`].
+pub fn softmax_cross_entropy<R: Real>(
+    o: &mut [R],
+    classes: usize,
+    targets: Targets<'_, R>,
+) -> Result<Loss<R>> {
+    const OP: &str = "SoftmaxCrossEntropy";
+    let rows = rows_of(OP, o.len(), classes, targets.ids.len())?;
+    let scale = targets.check(OP, rows, classes)?;
+    each_row(OP, o, classes, (rows, targets.weighting, scale), |i, row| targets.row(i, scale, row))
+}
+
+fn rows_of(op: &'static str, len: usize, columns: usize, rows: usize) -> Result<usize> {
+    if columns > 0 && rows.checked_mul(columns) == Some(len) {
+        return Ok(rows);
+    }
+    Err(Error::Shape {
+        op,
+        argument: "o",
+        expected: format!("{rows} positions of at least one score"),
+        got: format!("{len} scores, {columns} at each"),
+    })
+}
+
+/// Calls `row` on every row of o, which it turns into do; adds up the losses.
+fn each_row<R: Real>(
+    op: &'static str,
+    o: &mut [R],
+    columns: usize,
+    (rows, weighting, scale): (usize, Weighting<'_, R>, f64),
+    row: impl Fn(usize, &mut [R]) -> R + Sync,
+) -> Result<Loss<R>> {
+    let mut positions = parallel::zeros(op, &[rows])?;
+    let ranges = parallel::ranges(rows, linear::least_rows(64 * columns))?;
+    let parts: Vec<_> = parallel::split_rows(o, &ranges, columns)
+        .into_iter()
+        .zip(parallel::split_rows(&mut positions, &ranges, 1))
+        .zip(&ranges)
+        .collect();
+    parallel::for_each(parts, |((o, losses), range), stop| {
+        for ((i, o), loss) in range.clone().zip(o.chunks_exact_mut(columns)).zip(losses) {
+            *loss = row(i, o);
+            if i % 64 == 0 && stop.requested() {
+                break;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Loss { total: weighting.total(&positions, scale), positions })
+}
+
+/// Sigmoid cross-entropy for several labels: o (rows, labels) become do; targets y in 0..1 of the same shape.
+/// A position's loss is Σ_i max(o, 0) − o y + log(1 + e^{−|o|}); do = (σ(o) − y) · weight.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::Value`].
+pub fn sigmoid_cross_entropy<R: Real>(
+    o: &mut [R],
+    labels: usize,
+    y: &[R],
+    weighting: Weighting<'_, R>,
+) -> Result<Loss<R>> {
+    const OP: &str = "SigmoidCrossEntropy";
+    elementwise(OP, (o, labels), y, weighting, |o, y| {
+        let tail = libm::exp(-o.abs());
+        let sigma = if o >= 0.0 { 1.0 / (1.0 + tail) } else { tail / (1.0 + tail) };
+        (o.max(0.0) - o * y + libm::log1p(tail), sigma - y)
+    })
+}
+
+/// Squared error: a position's loss is Σ_i (o − y)²; do = 2 (o − y) · weight. o (rows, columns) become do.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::Value`].
+pub fn squared_error<R: Real>(
+    o: &mut [R],
+    columns: usize,
+    y: &[R],
+    weighting: Weighting<'_, R>,
+) -> Result<Loss<R>> {
+    elementwise("SquaredError", (o, columns), y, weighting, |o, y| ((o - y) * (o - y), 2.0 * (o - y)))
+}
+
+/// A loss that is a sum over the numbers of a row: `f(o, y)` gives its term and its derivative.
+fn elementwise<R: Real>(
+    op: &'static str,
+    (o, columns): (&mut [R], usize),
+    y: &[R],
+    weighting: Weighting<'_, R>,
+    f: impl Fn(f64, f64) -> (f64, f64) + Sync,
+) -> Result<Loss<R>> {
+    check_shape(op, "y", &[y.len()], &[("numbers of o", Some(o.len()))])?;
+    let rows = rows_of(op, o.len(), columns, o.len() / columns.max(1))?;
+    let scale = weighting.scale(op, rows, |_| true)?;
+    each_row(op, o, columns, (rows, weighting, scale), |i, row| {
+        let weight = weighting.of(i).wide() * scale;
+        let mut loss = 0.0;
+        for (o, y) in row.iter_mut().zip(&y[i * columns..]) {
+            let (term, derivative) = f(o.wide(), y.wide());
+            loss += term;
+            *o = if weight == 0.0 { R::zero() } else { R::of(derivative * weight) };
+        }
+        R::of(loss)
+    })
+}
+
+/// Numbers of o that are alive at once in [`linear_softmax_cross_entropy`].
+const LIVE_SCORES: usize = 1 << 19;
+
+/// Rows of a chunk there, at least and at most: enough that V is worth reading.
+const CHUNK: (usize, usize) = (64, 4096);
+
+/// Where [`linear_softmax_cross_entropy`] leaves its gradients.
+pub struct LinearGradients<'a, R> {
+    /// dh (rows, H): overwritten.
+    pub h: &'a mut [R],
+    /// dV (O, H): added to.
+    pub v: &'a mut [R],
+    /// dc (O): added to.
+    pub c: &'a mut [R],
+}
+
+/// Output layer, softmax, cross-entropy and all their gradients, for h (rows, H): a chunk of rows at a time, so that
+/// o (rows, O) never exists as a whole.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::TokenId`], [`Error::Value`], [`Error::Memory`], [`Error::Interrupted`].
+pub fn linear_softmax_cross_entropy<R: Real>(
+    layer: Linear<'_, R>,
+    h: &[R],
+    targets: Targets<'_, R>,
+    mut gradients: Option<LinearGradients<'_, R>>,
+) -> Result<Loss<R>> {
+    const OP: &str = "SoftmaxCrossEntropy.through";
+    let (rows, hidden, classes) = (targets.ids.len(), layer.inputs, layer.outputs);
+    check_shape(OP, "h", &[h.len()], &[("positions·H", Some(rows * hidden))])?;
+    let scale = targets.check(OP, rows, classes)?;
+    let mut positions = parallel::zeros(OP, &[rows])?;
+    let forward = Packed::transposed(OP, layer.v, classes, hidden)?;
+    let backward = match gradients {
+        Some(_) => Some(Packed::of(OP, layer.v, classes, hidden)?),
+        None => None,
+    };
+    let chunk = (LIVE_SCORES / classes.max(1)).clamp(CHUNK.0, CHUNK.1).min(rows.max(1));
+    let mut scores = parallel::zeros(OP, &[chunk, classes])?;
+    for first in (0..rows).step_by(chunk) {
+        let count = (rows - first).min(chunk);
+        let h = &h[first * hidden..(first + count) * hidden];
+        let scores = &mut scores[..count * classes];
+        linear::product(h, count, &forward, Start::Row(layer.c), scores)?;
+        let ranges = parallel::ranges(count, linear::least_rows(64 * classes))?;
+        let parts: Vec<_> = parallel::split_rows(scores, &ranges, classes)
+            .into_iter()
+            .zip(parallel::split_rows(&mut positions[first..first + count], &ranges, 1))
+            .zip(&ranges)
+            .collect();
+        parallel::for_each(parts, |((scores, losses), range), _| {
+            for ((i, o), loss) in range.clone().zip(scores.chunks_exact_mut(classes)).zip(losses) {
+                *loss = targets.row(first + i, scale, o);
+            }
+            Ok(())
+        })?;
+        if let (Some(into), Some(v)) = (&mut gradients, &backward) {
+            let dh = &mut into.h[first * hidden..(first + count) * hidden];
+            linear::product(scores, count, v, Start::Zero, dh)?;
+            linear::accumulate_weights(OP, (scores, classes), (h, hidden), into.v)?;
+            linear::accumulate_bias(scores, classes, into.c)?;
+        }
+    }
+    Ok(Loss { total: targets.weighting.total(&positions, scale), positions })
+}

@@ -1,0 +1,274 @@
+//! Threads, stopping, and memory that may not be there.
+//!
+//! Work is divided over a pool of rayon's threads that `set_num_threads` can replace at any time. No result depends
+//! on how it is divided: an element of a product is always the same chain of sums (see `kernels/generic.rs`), and
+//! sums over rows are taken in an order that the problem fixes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+use crate::kernels::Real;
+
+/// How often a long computation asks whether it should stop.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Most threads that may be asked for.
+const MOST_THREADS: usize = 1024;
+
+struct Pool {
+    threads: usize,
+    /// `None` for one thread: then the caller does the work itself.
+    rayon: Option<rayon::ThreadPool>,
+    /// The process that made the pool: after a fork the child has none of its threads.
+    process: u32,
+}
+
+static POOL: RwLock<Option<Arc<Pool>>> = RwLock::new(None);
+static HOOK: OnceLock<fn() -> bool> = OnceLock::new();
+
+/// Sets the question that long computations put every 20 ms on the calling thread: true means stop.
+pub fn set_interrupt_hook(hook: fn() -> bool) {
+    // A second caller asks the same question of the same interpreter: the first answer stands.
+    let _ = HOOK.set(hook);
+}
+
+/// Sets the number of threads, from 1 to 1024.
+///
+/// # Errors
+/// [`Error::Value`] outside that range, or when the system gives no more threads.
+pub fn set_num_threads(threads: usize) -> Result<()> {
+    let pool = make_pool(threads)?;
+    *POOL.write().unwrap_or_else(PoisonError::into_inner) = Some(pool);
+    Ok(())
+}
+
+/// The number of threads in use: what was set, or `RNNRS_NUM_THREADS`, or the machine's cores.
+///
+/// # Errors
+/// [`Error::Value`] if `RNNRS_NUM_THREADS` is not a number from 1 to 1024.
+pub fn num_threads() -> Result<usize> {
+    Ok(pool()?.threads)
+}
+
+fn make_pool(threads: usize) -> Result<Arc<Pool>> {
+    let wrong = |got: String| Error::Value {
+        op: "set_num_threads",
+        argument: "threads",
+        expected: format!("a number from 1 to {MOST_THREADS}"),
+        got,
+    };
+    if !(1..=MOST_THREADS).contains(&threads) {
+        return Err(wrong(threads.to_string()));
+    }
+    let rayon = match threads {
+        1 => None,
+        _ => Some(
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .thread_name(|i| format!("rnnrs-{i}"))
+                .build()
+                .map_err(|e| wrong(format!("{threads}, and the system said: {e}")))?,
+        ),
+    };
+    Ok(Arc::new(Pool { threads, rayon, process: std::process::id() }))
+}
+
+fn pool() -> Result<Arc<Pool>> {
+    if let Some(pool) = POOL.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        return Ok(pool.clone());
+    }
+    let threads = threads_from_environment()?;
+    let mut slot = POOL.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pool) = slot.as_ref() {
+        return Ok(pool.clone());
+    }
+    let pool = make_pool(threads)?;
+    *slot = Some(pool.clone());
+    Ok(pool)
+}
+
+fn threads_from_environment() -> Result<usize> {
+    match std::env::var("RNNRS_NUM_THREADS") {
+        Ok(text) if !text.is_empty() => match text.parse() {
+            Ok(n) if (1..=MOST_THREADS).contains(&n) => Ok(n),
+            _ => Err(Error::Value {
+                op: "rnnrs",
+                argument: "RNNRS_NUM_THREADS",
+                expected: format!("a number from 1 to {MOST_THREADS}"),
+                got: format!("\"{text}\""),
+            }),
+        },
+        _ => Ok(std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)),
+    }
+}
+
+/// The answer to "go on?" for one computation, shared by its tasks.
+pub struct Stop {
+    requested: AtomicBool,
+    /// When the calling thread works itself, it must also do the asking.
+    asks_itself: Option<Mutex<Instant>>,
+}
+
+impl Stop {
+    /// Whether the computation is to end. Cheap enough for every time step.
+    pub fn requested(&self) -> bool {
+        if let Some(last) = &self.asks_itself {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.elapsed() >= POLL {
+                *last = Instant::now();
+                self.ask();
+            }
+        }
+        self.requested.load(Ordering::Relaxed)
+    }
+
+    fn ask(&self) {
+        if HOOK.get().is_some_and(|hook| hook()) {
+            self.requested.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Runs `task` once on every part, on as many threads as there are; `parts` is asked how many that is.
+///
+/// # Errors
+/// The first error of a task (in the order of the parts), or [`Error::Interrupted`].
+pub(crate) fn for_each<P: Send>(parts: Vec<P>, task: impl Fn(P, &Stop) -> Result<()> + Sync) -> Result<()> {
+    let pool = pool()?;
+    let workers = match &pool.rayon {
+        // After a fork the pool's threads are not there: the child works alone.
+        Some(rayon) if parts.len() > 1 && pool.process == std::process::id() => rayon,
+        _ => {
+            let stop =
+                Stop { requested: AtomicBool::new(false), asks_itself: Some(Mutex::new(Instant::now())) };
+            for part in parts {
+                task(part, &stop)?;
+                if stop.requested() {
+                    return Err(Error::Interrupted);
+                }
+            }
+            return Ok(());
+        }
+    };
+    let stop = Stop { requested: AtomicBool::new(false), asks_itself: None };
+    let outcome = Outcome::new(parts.len());
+    workers.in_place_scope(|scope| {
+        for (i, part) in parts.into_iter().enumerate() {
+            let (task, stop, outcome) = (&task, &stop, &outcome);
+            scope.spawn(move |_| {
+                let guard = outcome.finishing(i);
+                guard.done(task(part, stop));
+            });
+        }
+        outcome.wait(|| stop.ask());
+    });
+    outcome.first_error()?;
+    if stop.requested() { Err(Error::Interrupted) } else { Ok(()) }
+}
+
+/// What became of the parts; the calling thread waits on it and wakes up now and then.
+struct Outcome {
+    state: Mutex<(usize, Vec<Option<Error>>)>,
+    changed: Condvar,
+}
+
+/// Counts a part as finished even if its task panics, so that nobody waits for ever.
+struct Finishing<'a> {
+    outcome: &'a Outcome,
+    part: usize,
+}
+
+impl Outcome {
+    fn new(parts: usize) -> Self {
+        Outcome { state: Mutex::new((parts, vec![None; parts])), changed: Condvar::new() }
+    }
+
+    fn finishing(&self, part: usize) -> Finishing<'_> {
+        Finishing { outcome: self, part }
+    }
+
+    fn wait(&self, each_poll: impl Fn()) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while state.0 > 0 {
+            let (next, timeout) =
+                self.changed.wait_timeout(state, POLL).unwrap_or_else(PoisonError::into_inner);
+            state = next;
+            if timeout.timed_out() {
+                drop(state);
+                each_poll();
+                state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    fn first_error(&self) -> Result<()> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.1.iter().flatten().next().map_or(Ok(()), |e| Err(e.clone()))
+    }
+}
+
+impl Finishing<'_> {
+    fn done(self, result: Result<()>) {
+        if let Err(error) = result {
+            self.outcome.state.lock().unwrap_or_else(PoisonError::into_inner).1[self.part] = Some(error);
+        }
+    }
+}
+
+impl Drop for Finishing<'_> {
+    fn drop(&mut self) {
+        self.outcome.state.lock().unwrap_or_else(PoisonError::into_inner).0 -= 1;
+        self.outcome.changed.notify_one();
+    }
+}
+
+/// Cuts `count` rows into as many even ranges as there are threads, each of at least `least` rows.
+pub(crate) fn ranges(count: usize, least: usize) -> Result<Vec<std::ops::Range<usize>>> {
+    let parts = num_threads()?.min(count / least.max(1)).max(1);
+    Ok((0..parts).map(|i| i * count / parts..(i + 1) * count / parts).filter(|r| !r.is_empty()).collect())
+}
+
+/// Cuts a slice into the pieces whose lengths the ranges give, `width` numbers a row.
+pub(crate) fn split_rows<'a, R>(
+    mut data: &'a mut [R],
+    ranges: &[std::ops::Range<usize>],
+    width: usize,
+) -> Vec<&'a mut [R]> {
+    ranges
+        .iter()
+        .map(|range| {
+            let (piece, rest) = std::mem::take(&mut data).split_at_mut(range.len() * width);
+            data = rest;
+            piece
+        })
+        .collect()
+}
+
+/// A vector of zeros of these sizes, or an error where it does not fit: never an abort.
+pub(crate) fn zeros<R: Real>(op: &'static str, sizes: &[usize]) -> Result<Vec<R>> {
+    let len = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+    let bytes = len.and_then(|len| len.checked_mul(size_of::<R>()));
+    let too_large = |wanted: String| Error::Memory { op, wanted, available: available_memory() };
+    let (Some(len), Some(bytes)) = (len, bytes) else {
+        return Err(too_large(format!("{} numbers, more than can be addressed", crate::error::shape(sizes))));
+    };
+    // Linux promises memory that it does not have and kills the process later: ask before taking much of it.
+    if bytes >= 1 << 30 && bytes as u64 > available_memory() {
+        return Err(too_large(bytes.to_string()));
+    }
+    let mut data = Vec::new();
+    data.try_reserve_exact(len).map_err(|_| too_large(bytes.to_string()))?;
+    data.resize(len, R::zero());
+    Ok(data)
+}
+
+/// Bytes that can still be had, as far as the system tells (Linux); elsewhere half of what can be addressed.
+fn available_memory() -> u64 {
+    let known = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+    });
+    known.unwrap_or(isize::MAX as u64)
+}

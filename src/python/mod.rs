@@ -1,0 +1,66 @@
+//! The Python module `rnnrs._rnnrs`: the only place that knows of Python.
+//!
+//! A function here checks, converts, lets go of the GIL and calls; what it computes stands in the rest of the crate.
+//! `python/rnnrs/_rnnrs.pyi` says the same to Python's type checkers.
+
+mod array;
+mod error;
+mod init;
+mod layers;
+mod loss;
+mod optim;
+mod sampling;
+mod stepper;
+mod storage;
+
+use pyo3::prelude::*;
+
+use crate::{kernels, parallel};
+
+/// Sets the number of threads.
+#[pyfunction]
+fn set_num_threads(threads: i64) -> PyResult<()> {
+    let wanted = usize::try_from(threads).map_err(|_| {
+        error::value_error("set_num_threads", "threads", "a number from 1 to 1024", &threads.to_string())
+    })?;
+    Ok(parallel::set_num_threads(wanted)?)
+}
+
+/// The number of threads in use.
+#[pyfunction]
+fn get_num_threads() -> PyResult<usize> {
+    Ok(parallel::num_threads()?)
+}
+
+/// The instruction set in use: "scalar", "avx2" or "avx512".
+#[pyfunction]
+fn instruction_set() -> PyResult<&'static str> {
+    Ok(kernels::instruction_set()?.name())
+}
+
+#[pymodule]
+fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // A wrong RNNRS_ISA or RNNRS_NUM_THREADS is an error at once, not a surprise later.
+    kernels::instruction_set()?;
+    parallel::num_threads()?;
+    parallel::set_interrupt_hook(error::interrupted);
+    let py = module.py();
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("ShapeError", py.get_type::<error::ShapeError>())?;
+    module.add("DTypeError", py.get_type::<error::DTypeError>())?;
+    module.add("FormatError", py.get_type::<error::FormatError>())?;
+    module.add_class::<stepper::PyStepper>()?;
+    module.add_function(wrap_pyfunction!(set_num_threads, module)?)?;
+    module.add_function(wrap_pyfunction!(get_num_threads, module)?)?;
+    module.add_function(wrap_pyfunction!(instruction_set, module)?)?;
+    module.add_function(wrap_pyfunction!(init::initialise, module)?)?;
+    layers::register(module)?;
+    loss::register(module)?;
+    optim::register(module)?;
+    module.add_function(wrap_pyfunction!(sampling::sample, module)?)?;
+    module.add_function(wrap_pyfunction!(sampling::top_k, module)?)?;
+    module.add_function(wrap_pyfunction!(sampling::log_softmax, module)?)?;
+    module.add_function(wrap_pyfunction!(storage::serialise, module)?)?;
+    module.add_function(wrap_pyfunction!(storage::deserialise, module)?)?;
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! Clipping and the optimisers' updates, in place on flat vectors.
+
+use numpy::PyUntypedArrayMethods;
+use pyo3::prelude::*;
+
+use super::array::{by_kind, input, slice, target};
+use crate::error::check_shape;
+use crate::optim;
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(sgd, module)?)?;
+    module.add_function(wrap_pyfunction!(adagrad, module)?)?;
+    module.add_function(wrap_pyfunction!(rmsprop, module)?)?;
+    module.add_function(wrap_pyfunction!(adam, module)?)?;
+    module.add_function(wrap_pyfunction!(clip_norm, module)?)?;
+    module.add_function(wrap_pyfunction!(clip_value, module)?)?;
+    Ok(())
+}
+
+/// Opens the vectors of an update: parameters to change, gradients to read, state to change.
+macro_rules! update {
+    ($op:expr, $parameters:expr, $gradients:expr, [$($state:ident),*], |$p:ident, $g:ident| $body:expr) => {
+        by_kind!($op, "parameters", $parameters, R => {
+            let gradients = input::<R>($op, "gradients", $gradients)?;
+            let mut parameters = target::<R>($op, "parameters", $parameters)?;
+            check_shape($op, "parameters", parameters.shape(), &[("n", None)])?;
+            $(let mut $state = target::<R>($op, stringify!($state), $state)?;
+              let $state = $state.as_slice_mut()?;)*
+            let ($p, $g) = (parameters.as_slice_mut()?, slice(&gradients)?);
+            $body
+        })
+    };
+}
+
+/// Stochastic gradient descent, with momentum where there is a velocity.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)]
+fn sgd(
+    py: Python<'_>,
+    parameters: &Bound<'_, PyAny>,
+    gradients: &Bound<'_, PyAny>,
+    velocity: Option<&Bound<'_, PyAny>>,
+    learning_rate: f64,
+    momentum: f64,
+    nesterov: bool,
+    weight_decay: f64,
+) -> PyResult<()> {
+    const OP: &str = "SGD.step";
+    let rule = optim::Sgd { learning_rate, momentum, nesterov, weight_decay };
+    match velocity {
+        Some(velocity) => update!(OP, parameters, gradients, [velocity], |p, g| {
+            py.detach(|| rule.step(p, g, Some(velocity)))?
+        }),
+        None => update!(OP, parameters, gradients, [], |p, g| py.detach(|| rule.step(p, g, None))?),
+    }
+    Ok(())
+}
+
+/// Adagrad.
+#[pyfunction]
+fn adagrad(
+    py: Python<'_>,
+    parameters: &Bound<'_, PyAny>,
+    gradients: &Bound<'_, PyAny>,
+    squares: &Bound<'_, PyAny>,
+    learning_rate: f64,
+    epsilon: f64,
+    weight_decay: f64,
+) -> PyResult<()> {
+    let rule = optim::Adagrad { learning_rate, epsilon, weight_decay };
+    update!("Adagrad.step", parameters, gradients, [squares], |p, g| py
+        .detach(|| rule.step(p, g, squares))?);
+    Ok(())
+}
+
+/// RMSProp.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)]
+fn rmsprop(
+    py: Python<'_>,
+    parameters: &Bound<'_, PyAny>,
+    gradients: &Bound<'_, PyAny>,
+    squares: &Bound<'_, PyAny>,
+    learning_rate: f64,
+    decay: f64,
+    epsilon: f64,
+    weight_decay: f64,
+) -> PyResult<()> {
+    let rule = optim::RmsProp { learning_rate, decay, epsilon, weight_decay };
+    update!("RMSProp.step", parameters, gradients, [squares], |p, g| py
+        .detach(|| rule.step(p, g, squares))?);
+    Ok(())
+}
+
+/// Adam, or AdamW where the decay is decoupled.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)]
+fn adam(
+    py: Python<'_>,
+    parameters: &Bound<'_, PyAny>,
+    gradients: &Bound<'_, PyAny>,
+    mean: &Bound<'_, PyAny>,
+    variance: &Bound<'_, PyAny>,
+    step: u64,
+    learning_rate: f64,
+    beta1: f64,
+    beta2: f64,
+    epsilon: f64,
+    weight_decay: f64,
+    decoupled: bool,
+) -> PyResult<()> {
+    let rule = optim::Adam { step, learning_rate, beta1, beta2, epsilon, weight_decay, decoupled };
+    const OP: &str = "Adam.step";
+    update!(OP, parameters, gradients, [mean, variance], |p, g| py
+        .detach(|| rule.step(p, g, mean, variance))?);
+    Ok(())
+}
+
+/// Scales the gradients down to a norm of at most `max_norm`; gives the norm before.
+#[pyfunction]
+fn clip_norm(py: Python<'_>, gradients: &Bound<'_, PyAny>, max_norm: f64) -> PyResult<f64> {
+    const OP: &str = "clip_norm";
+    by_kind!(OP, "gradients", gradients, R => {
+        let mut gradients = target::<R>(OP, "gradients", gradients)?;
+        let gradients = gradients.as_slice_mut()?;
+        Ok(py.detach(|| optim::clip_norm(gradients, max_norm))?)
+    })
+}
+
+/// Clamps every gradient to ±limit.
+#[pyfunction]
+fn clip_value(py: Python<'_>, gradients: &Bound<'_, PyAny>, limit: f64) -> PyResult<()> {
+    const OP: &str = "clip_value";
+    by_kind!(OP, "gradients", gradients, R => {
+        let mut gradients = target::<R>(OP, "gradients", gradients)?;
+        let gradients = gradients.as_slice_mut()?;
+        Ok(py.detach(|| optim::clip_value(gradients, limit))?)
+    })
+}

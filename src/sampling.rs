@@ -1,0 +1,159 @@
+//! Choosing a token from the scores o of the output layer.
+
+use std::cmp::Ordering;
+
+use crate::error::{Error, Result};
+use crate::kernels::{Real, exponentials};
+
+/// How a token is drawn from softmax(o / temperature).
+#[derive(Debug, Clone, Copy)]
+pub struct Sampling {
+    /// Below 1 sharper, above 1 flatter; 0 takes the largest score.
+    pub temperature: f64,
+    /// Only the k largest scores; 0 takes all.
+    pub top_k: usize,
+    /// Only the likeliest tokens that together reach this probability (Holtzman et al. 2020); 1 takes all.
+    pub top_p: f64,
+}
+
+impl Sampling {
+    fn check(&self) -> Result<()> {
+        let wrong = |argument, expected: &str, got: f64| Error::Value {
+            op: "sample",
+            argument,
+            expected: expected.into(),
+            got: got.to_string(),
+        };
+        if !(self.temperature >= 0.0 && self.temperature.is_finite()) {
+            return Err(wrong("temperature", "a finite number from 0", self.temperature));
+        }
+        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
+            return Err(wrong("top_p", "a number above 0, at most 1", self.top_p));
+        }
+        Ok(())
+    }
+
+    /// The token at `u`, uniform on [0, 1): the inverse of the distribution function over the tokens that are
+    /// allowed, the likeliest first.
+    ///
+    /// # Errors
+    /// [`Error::Value`] if a setting makes no sense, there are no scores, or one is NaN or +∞.
+    pub fn choose<R: Real>(&self, scores: &[R], u: f64) -> Result<usize> {
+        self.check()?;
+        let best =
+            scores.iter().copied().fold(R::neg_infinity(), |m, x| if x > m || x.is_nan() { x } else { m });
+        if !best.is_finite() {
+            let got = if scores.is_empty() { "none".into() } else { format!("a largest one of {best}") };
+            return Err(Error::Value {
+                op: "sample",
+                argument: "scores",
+                expected: "finite scores".into(),
+                got,
+            });
+        }
+        if self.temperature == 0.0 {
+            return Ok(scores.iter().position(|&x| x == best).unwrap_or(0));
+        }
+        let kept = if self.top_k == 0 { scores.len() } else { self.top_k.min(scores.len()) };
+        let order = top_k(scores, kept);
+        let weights: Vec<f64> =
+            order.iter().map(|&i| libm::exp((scores[i].wide() - best.wide()) / self.temperature)).collect();
+        let total: f64 = weights.iter().sum();
+        let mut allowed = order.len();
+        if self.top_p < 1.0 {
+            let mut sum = 0.0;
+            allowed = 1 + weights
+                .iter()
+                .take_while(|&&w| {
+                    sum += w;
+                    sum < self.top_p * total
+                })
+                .count();
+            allowed = allowed.min(order.len());
+        }
+        let total: f64 = weights[..allowed].iter().sum();
+        let mut left = u.clamp(0.0, 1.0) * total;
+        for (&i, &w) in order.iter().zip(&weights[..allowed]) {
+            left -= w;
+            if left < 0.0 {
+                return Ok(i);
+            }
+        }
+        Ok(order[allowed - 1])
+    }
+}
+
+/// The places of the k largest values, the largest first; ties go to the lower place, NaN comes last.
+pub fn top_k<R: Real>(values: &[R], k: usize) -> Vec<usize> {
+    let larger_first = |&a: &usize, &b: &usize| -> Ordering {
+        let (x, y) = (values[a], values[b]);
+        y.partial_cmp(&x).unwrap_or_else(|| x.is_nan().cmp(&y.is_nan())).then(a.cmp(&b))
+    };
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    if k < order.len() && k > 0 {
+        order.select_nth_unstable_by(k - 1, larger_first);
+    }
+    order.truncate(k);
+    order.sort_unstable_by(larger_first);
+    order
+}
+
+/// o ← log softmax(o), row by row.
+pub fn log_softmax<R: Real>(o: &mut [R], columns: usize) {
+    let mut work = vec![R::zero(); columns];
+    for row in o.chunks_exact_mut(columns.max(1)) {
+        work.copy_from_slice(row);
+        let (most, sum) = exponentials(&mut work);
+        let log_sum = R::of(libm::log(sum.wide()));
+        row.iter_mut().for_each(|x| *x = (*x - most) - log_sum);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PLAIN: Sampling = Sampling { temperature: 1.0, top_k: 0, top_p: 1.0 };
+
+    proptest! {
+        #[test]
+        fn top_k_is_the_head_of_the_sorted_order(values in prop::collection::vec(-9i8..9, 0..50), k in 0usize..60) {
+            let values: Vec<f32> = values.into_iter().map(f32::from).collect();
+            let mut all: Vec<usize> = (0..values.len()).collect();
+            all.sort_by(|&a, &b| values[b].partial_cmp(&values[a]).unwrap().then(a.cmp(&b)));
+            all.truncate(k);
+            prop_assert_eq!(top_k(&values, k), all);
+        }
+
+        #[test]
+        fn a_draw_respects_its_limits(scores in prop::collection::vec(-5.0f64..5.0, 1..40), u in 0.0f64..1.0, k in 1usize..50) {
+            let chosen = Sampling { top_k: k, ..PLAIN }.choose(&scores, u).unwrap();
+            prop_assert!(top_k(&scores, k).contains(&chosen));
+            prop_assert_eq!(Sampling { top_p: 1e-9, ..PLAIN }.choose(&scores, u).unwrap(), top_k(&scores, 1)[0]);
+            prop_assert_eq!(Sampling { temperature: 0.0, ..PLAIN }.choose(&scores, u).unwrap(), top_k(&scores, 1)[0]);
+        }
+    }
+
+    #[test]
+    fn draws_follow_the_distribution() {
+        let scores = [0.0f64, (3.0f64).ln()];
+        let draws = (0..1000).filter(|i| PLAIN.choose(&scores, f64::from(*i) / 1000.0).unwrap() == 1).count();
+        assert_eq!(draws, 750);
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused() {
+        for wrong in [
+            Sampling { temperature: -1.0, ..PLAIN },
+            Sampling { temperature: f64::NAN, ..PLAIN },
+            Sampling { top_p: 0.0, ..PLAIN },
+            Sampling { top_p: 1.5, ..PLAIN },
+        ] {
+            assert!(wrong.choose(&[1.0f32], 0.5).is_err(), "{wrong:?}");
+        }
+        for scores in [&[][..], &[f32::NAN, 1.0], &[1.0, f32::INFINITY], &[f32::NEG_INFINITY]] {
+            assert!(PLAIN.choose(scores, 0.5).is_err(), "{scores:?}");
+        }
+    }
+}

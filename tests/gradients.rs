@@ -1,0 +1,177 @@
+//! Back-propagation against finite differences, in f64, through the crate's public functions.
+
+use rnnrs::kernels::Activation;
+use rnnrs::layers::linear::{self, Linear};
+use rnnrs::layers::recurrence::{self, Sizes, WeightGradients, Weights};
+use rnnrs::layers::{embedding, rnn::Rnn};
+use rnnrs::loss::{self, LinearGradients, Reduction, Targets, Weighting};
+
+/// A fixed pseudo-random sequence in −scale..scale.
+fn numbers(n: usize, salt: u64, scale: f64) -> Vec<f64> {
+    let mut state = salt.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    (0..n)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            scale * ((state >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
+        })
+        .collect()
+}
+
+/// The largest relative difference between a gradient and (f(θ + ε) − f(θ − ε)) / 2ε, extrapolated from ε and 2ε.
+fn worst(theta: &[f64], gradient: &[f64], f: impl Fn(&[f64]) -> f64) -> f64 {
+    let slope = |i: usize, e: f64| {
+        let mut moved = theta.to_vec();
+        moved[i] += e;
+        let up = f(&moved);
+        moved[i] = theta[i] - e;
+        (up - f(&moved)) / (2.0 * e)
+    };
+    let numeric: Vec<f64> = (0..theta.len()).map(|i| (4.0 * slope(i, 1e-4) - slope(i, 2e-4)) / 3.0).collect();
+    let largest = numeric.iter().fold(1e-300f64, |m, x| m.max(x.abs()));
+    let error = |(g, n): (&f64, &f64)| (g - n).abs() / g.abs().max(n.abs()).max(1e-3 * largest);
+    gradient.iter().zip(&numeric).map(error).fold(0.0, f64::max)
+}
+
+const SIZES: Sizes = Sizes { steps: 5, batch: 3, inputs: 4, hidden: 6 };
+
+/// x, h0, U, W, b one after the other, and a loss Σ r ⊙ h with fixed r.
+struct Recurrence {
+    cell: Rnn,
+    r: Vec<f64>,
+}
+
+impl Recurrence {
+    fn parts<'a>(&self, theta: &'a [f64]) -> (&'a [f64], &'a [f64], Weights<'a, f64>) {
+        let Sizes { steps, batch, inputs, hidden } = SIZES;
+        let (x, rest) = theta.split_at(steps * batch * inputs);
+        let (h0, rest) = rest.split_at(batch * hidden);
+        let (u, rest) = rest.split_at(hidden * inputs);
+        let (w, b) = rest.split_at(hidden * hidden);
+        (x, h0, Weights { u, w, b })
+    }
+
+    fn loss(&self, theta: &[f64]) -> f64 {
+        let (x, h0, weights) = self.parts(theta);
+        let h = recurrence::forward(&self.cell, SIZES, weights, x, Some(h0)).unwrap();
+        h.iter().zip(&self.r).map(|(h, r)| h * r).sum()
+    }
+
+    fn gradient(&self, theta: &[f64]) -> Vec<f64> {
+        let (x, h0, weights) = self.parts(theta);
+        let h = recurrence::forward(&self.cell, SIZES, weights, x, Some(h0)).unwrap();
+        let (da, dh0) = recurrence::backward(&self.cell, SIZES, weights.w, &h, &self.r).unwrap();
+        let (mut du, mut dw, mut db) =
+            (vec![0.0; weights.u.len()], vec![0.0; weights.w.len()], vec![0.0; weights.b.len()]);
+        let into = WeightGradients { u: &mut du, w: &mut dw, b: &mut db };
+        let dx =
+            recurrence::gradients(SIZES, &da, (x, Some(h0), &h), weights.u, into, true).unwrap().unwrap();
+        [dx, dh0, du, dw, db].concat()
+    }
+}
+
+#[test]
+fn the_recurrence_with_every_activation() {
+    let Sizes { steps, batch, inputs, hidden } = SIZES;
+    let n = steps * batch * inputs + batch * hidden + hidden * (inputs + hidden + 1);
+    for activation in Activation::ALL {
+        let problem = Recurrence { cell: Rnn { activation }, r: numbers(steps * batch * hidden, 11, 1.0) };
+        let theta = numbers(n, 7, 0.6);
+        let error = worst(&theta, &problem.gradient(&theta), |theta| problem.loss(theta));
+        assert!(error <= 1e-6, "{activation:?}: {error}");
+    }
+}
+
+#[test]
+fn the_linear_layer() {
+    let (n, inputs, outputs) = (7, 5, 4);
+    let r = numbers(n * outputs, 3, 1.0);
+    let theta = numbers(n * inputs + outputs * inputs + outputs, 4, 1.0);
+    let parts = |theta: &[f64]| {
+        let (x, rest) = theta.split_at(n * inputs);
+        let (v, c) = rest.split_at(outputs * inputs);
+        (x.to_vec(), v.to_vec(), c.to_vec())
+    };
+    let (x, v, c) = parts(&theta);
+    let layer = Linear { v: &v, c: &c, inputs, outputs };
+    let (mut dv, mut dc) = (vec![0.0; v.len()], vec![0.0; c.len()]);
+    let dx = linear::backward(layer, (&x, n), &r, (&mut dv, &mut dc), true).unwrap().unwrap();
+    let error = worst(&theta, &[dx, dv, dc].concat(), |theta| {
+        let (x, v, c) = parts(theta);
+        let o = linear::forward(Linear { v: &v, c: &c, inputs, outputs }, &x, n).unwrap();
+        o.iter().zip(&r).map(|(o, r)| o * r).sum()
+    });
+    assert!(error <= 1e-6, "{error}");
+}
+
+#[test]
+fn the_embedding() {
+    let ids = [2i64, 0, 2, 3, 2];
+    let r = numbers(ids.len() * 3, 3, 1.0);
+    let table = numbers(4 * 3, 4, 1.0);
+    let view = |t: &[f64]| ndarray::Array2::from_shape_vec((4, 3), t.to_vec()).unwrap();
+    let mut dtable = ndarray::Array2::zeros((4, 3));
+    let dx = ndarray::ArrayView2::from_shape((5, 3), &r).unwrap();
+    embedding::backward(&ids, dx, dtable.view_mut()).unwrap();
+    let error = worst(&table, dtable.as_slice().unwrap(), |t| {
+        embedding::forward(&ids, view(t).view()).unwrap().iter().zip(&r).map(|(x, r)| x * r).sum()
+    });
+    assert!(error <= 1e-6, "{error}");
+}
+
+#[test]
+fn every_loss_with_every_option() {
+    let (rows, classes) = (6, 5);
+    let o = numbers(rows * classes, 5, 3.0);
+    let y: Vec<f64> = numbers(rows * classes, 6, 0.5).iter().map(|y| y + 0.5).collect();
+    let ids = [1i64, -1, 4, 0, 2, 2];
+    let w = [0.5, 1.0, 0.0, 2.0, 1.0, 0.3];
+    for reduction in [Reduction::Sum, Reduction::Mean] {
+        for weights in [None, Some(&w[..])] {
+            let weighting = Weighting { weights, reduction };
+            for smoothing in [0.0, 0.1] {
+                let targets = Targets { ids: &ids, ignore: Some(-1), smoothing, weighting };
+                let run = |o: &mut [f64]| loss::softmax_cross_entropy(o, classes, targets).unwrap().total;
+                check_loss("softmax", &o, run);
+            }
+            check_loss("sigmoid", &o, |o| {
+                loss::sigmoid_cross_entropy(o, classes, &y, weighting).unwrap().total
+            });
+            check_loss("squared", &o, |o| loss::squared_error(o, classes, &y, weighting).unwrap().total);
+        }
+    }
+}
+
+fn check_loss(name: &str, o: &[f64], run: impl Fn(&mut [f64]) -> f64) {
+    let mut gradient = o.to_vec();
+    run(&mut gradient);
+    let error = worst(o, &gradient, |o| run(&mut o.to_vec()));
+    assert!(error <= 1e-6, "{name}: {error}");
+}
+
+#[test]
+fn the_fused_output_layer_is_the_layer_and_the_loss() {
+    // More rows than one chunk takes, so that the chunks' seams are crossed.
+    let (rows, hidden, classes) = (5000, 3, 7);
+    let (h, v, c) =
+        (numbers(rows * hidden, 1, 1.0), numbers(classes * hidden, 2, 1.0), numbers(classes, 3, 1.0));
+    let ids: Vec<i64> = (0..rows as i64).map(|i| if i % 11 == 3 { -1 } else { i % classes as i64 }).collect();
+    let weighting = Weighting { weights: None, reduction: Reduction::Mean };
+    let targets = Targets { ids: &ids, ignore: Some(-1), smoothing: 0.1, weighting };
+    let layer = Linear { v: &v, c: &c, inputs: hidden, outputs: classes };
+
+    let mut o = linear::forward(layer, &h, rows).unwrap();
+    let apart = loss::softmax_cross_entropy(&mut o, classes, targets).unwrap();
+    let (mut dv, mut dc) = (vec![0.0; v.len()], vec![0.0; classes]);
+    let dh = linear::backward(layer, (&h, rows), &o, (&mut dv, &mut dc), true).unwrap().unwrap();
+
+    let (mut dh_fused, mut dv_fused, mut dc_fused) =
+        (vec![0.0; h.len()], vec![0.0; v.len()], vec![0.0; classes]);
+    let into = LinearGradients { h: &mut dh_fused, v: &mut dv_fused, c: &mut dc_fused };
+    let fused = loss::linear_softmax_cross_entropy(layer, &h, targets, Some(into)).unwrap();
+    assert_eq!((apart.total, apart.positions), (fused.total, fused.positions.clone()));
+    assert_eq!((dh, dv, dc), (dh_fused, dv_fused, dc_fused));
+    let without = loss::linear_softmax_cross_entropy(layer, &h, targets, None).unwrap();
+    assert_eq!(without.positions, fused.positions);
+}
