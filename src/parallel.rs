@@ -258,10 +258,7 @@ pub(crate) fn zeros<R: Real>(op: &'static str, sizes: &[usize]) -> Result<Vec<R>
     if bytes >= 1 << 30 && bytes as u64 > available_memory() {
         return Err(too_large(bytes.to_string()));
     }
-    let mut data = Vec::new();
-    data.try_reserve_exact(len).map_err(|_| too_large(bytes.to_string()))?;
-    data.resize(len, R::zero());
-    Ok(data)
+    crate::kernels::zeroed(len).ok_or_else(|| too_large(bytes.to_string()))
 }
 
 /// Bytes that can still be had, as far as the system tells (Linux); elsewhere half of what can be addressed.

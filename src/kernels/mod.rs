@@ -14,6 +14,7 @@ mod avx512;
 mod generic;
 mod isa;
 mod math;
+mod memory;
 mod pack;
 mod real;
 mod scalar;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use activation::{Activation, activate, differentiate, exponentials};
 pub use isa::{Isa, instruction_set, supported};
+pub(crate) use memory::zeroed;
 pub use pack::{AlignedVec, Packed, Rows, RowsMut, Start, accumulate_transposed};
 pub use real::Real;
 

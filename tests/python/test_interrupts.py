@@ -1,0 +1,69 @@
+"""Ctrl-C during a long computation: answered soon, and the layer stays usable."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+PROGRAM = """
+    import signal, sys, threading, time, os
+    import numpy as np
+    import rnnrs
+    from rnnrs import nn
+
+    rnnrs.set_num_threads(int(sys.argv[1]))
+    rnn = nn.RNN(64, 256)
+    x = np.zeros((1, 8, 64), np.float32)
+    long = np.broadcast_to(x, (60_000, 8, 64)).copy()  # seconds of work
+    sent = []
+
+    def interrupt():
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    h, cache = rnn.forward(x)
+    threading.Timer(0.3, interrupt).start()
+    try:
+        rnn.forward(long)
+    except KeyboardInterrupt:
+        print(time.monotonic() - sent[0])
+    assert np.array_equal(rnn.forward(x)[0], h)
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_forward_pass_ends_at_ctrl_c(threads):
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM), str(threads)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    # Asked every 20 ms; the limit leaves room for a busy machine.
+    assert float(done.stdout) < 1.0
+
+
+def test_a_handler_that_raises_something_else_is_heard():
+    program = """
+        import signal, threading, os
+        import numpy as np
+        from rnnrs import nn
+
+        class Enough(Exception): pass
+
+        def handler(*_):
+            raise Enough("enough")
+
+        signal.signal(signal.SIGUSR1, handler)
+        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+        try:
+            nn.RNN(64, 256).forward(np.zeros((60_000, 8, 64), np.float32))
+        except Enough as error:
+            print(error)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout == "enough\n", done.stderr
