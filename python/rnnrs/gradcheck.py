@@ -28,7 +28,7 @@ class GradientCheck(NamedTuple):
     """How far back-propagation is from finite differences.
 
     Attributes:
-        relative_error: by parameter, max |g − ĝ| / max(|g|, |ĝ|, 1e-8 · the largest |ĝ| of all), over the numbers tried.
+        relative_error: by parameter, max |g − ĝ| / max(|g|, |ĝ|, 1e-8 · the largest |ĝ|), over the numbers tried.
         worst: the largest of these.
         numbers: how many were tried.
     """
@@ -65,7 +65,9 @@ def gradient_check(
         ValueError: for a step that is not positive, fewer than one sample, or a loss that is not finite.
     """
     if model.parameters.dtype != np.float64:
-        raise DTypeError(f"gradient_check: model: expected parameters of float64, got {model.parameters.dtype}")
+        raise DTypeError(
+            f"gradient_check: model: expected parameters of float64, got {model.parameters.dtype}"
+        )
     if not step > 0.0 or (samples is not None and samples < 1):
         raise ValueError(f"gradient_check: step, samples: expected positive numbers, got {step}, {samples}")
     theta, before = model.parameters.flat, model.gradients.flat.copy()

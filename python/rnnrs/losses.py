@@ -160,8 +160,8 @@ class SoftmaxCrossEntropy(_Reduced):
         if y.dtype.kind not in "iu":
             return given  # the call itself refuses these targets, by name
         # Ids outside the range are refused there too; here they only must not break the look-up.
-        by_answer = self.class_weights[np.clip(y, 0, classes[0] - 1)]
-        return by_answer if given is None else by_answer * given
+        by_answer: Array = self.class_weights[np.clip(y, 0, classes[0] - 1)]
+        return by_answer if given is None else np.multiply(by_answer, given)
 
 
 class SigmoidCrossEntropy(_Reduced):

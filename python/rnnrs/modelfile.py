@@ -1,7 +1,7 @@
 """A model is one file: safetensors, with the parameters by name and everything else as JSON in its header.
 
-{"format": "rnnrs", "version": 1, "kind": "language_model", "config": …, "training": …}. A training checkpoint is a model
-file with more tensors (the optimiser's, the carried state) and with `training` filled in. Nothing in a file is ever
+{"format": "rnnrs", "version": 1, "kind": "language_model", "config": …, "training": …}. A training checkpoint is a
+model file with more tensors (the optimiser's, the carried state) and with `training` filled in. Nothing in a file is ever
 executed.
 """
 
@@ -128,7 +128,10 @@ def _header(path: str | os.PathLike[str], text: str | None) -> dict[str, Any]:
 
 
 def check_tensors(
-    path: str | os.PathLike[str], tensors: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], dtype: Any
+    path: str | os.PathLike[str],
+    tensors: Mapping[str, Array],
+    shapes: Mapping[str, tuple[int, ...]],
+    dtype: Any,
 ) -> None:
     """Checks that a file holds just the tensors of a model.
 

@@ -5,9 +5,9 @@
 Embedding → `nn.RNN` → `nn.Linear` → cross-entropy, at T=7, B=3, V=11, E=5, H=8; tanh and relu; float32 and
 float64 from the same first weights, which float32 holds exactly. Keys are `<dtype>/<case>/<quantity>`:
 
-- `tanh`, `relu`: ids, y, h0, the parameters, h, logits, loss, every gradient, dx (of the embedded inputs), dh0.
-- `tanh/sgd`, `tanh/adam`, …: ten steps on that batch, the gradient's norm clipped: losses and norms before each
-  step's update, and the parameters after the last.
+- `tanh`, `relu`: ids, y, h0, the parameters, h, logits, loss, every gradient, dx (embedded inputs), dh0.
+- `tanh/sgd`, `tanh/adam`, …: ten steps on that batch, the gradient's norm clipped: losses and norms before
+  each step's update, and the parameters after the last.
 - `loss/…`: losses alone, of scores o against targets y: L and do, as mean and as sum over positions.
 
 Three choices make PyTorch's definitions meet ours:

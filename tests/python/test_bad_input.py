@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 import rnnrs
 from rnnrs import nn
 
@@ -129,7 +128,7 @@ def test_results_too_large_for_memory_are_an_error_at_once():
     from rnnrs import _rnnrs
 
     wide = np.zeros((2**24, 1), np.float32)
-    with pytest.raises(MemoryError, match="Linear.forward: expected at most"):
+    with pytest.raises(MemoryError, match=r"Linear\.forward: expected at most"):
         _rnnrs.linear_forward(np.zeros((2**24, 1), np.float32), wide, wide[:, 0].copy())
 
 

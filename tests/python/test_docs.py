@@ -20,7 +20,9 @@ def blocks(page: Path, language: str) -> list[tuple[str, str]]:
 
 
 def run(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
+    )
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -52,7 +54,9 @@ def test_quoted_lines_stand_in_the_sources(page):
     for path, code in blocks(page, "rust"):
         source = (ROOT / path).read_text("utf-8")
         squeeze = lambda text: re.sub(r"\s+", " ", text).strip()  # noqa: E731
-        assert squeeze(code) in squeeze(source), f"{page.name} quotes lines that {path} no longer has:\n{code}"
+        assert squeeze(code) in squeeze(source), (
+            f"{page.name} quotes lines that {path} no longer has:\n{code}"
+        )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

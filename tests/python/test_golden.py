@@ -1,4 +1,4 @@
-"""PyTorch's numbers: values, every gradient, ten losses of training. `tests/golden/make_torch_rnn.py` made them."""
+"""Against PyTorch: values, every gradient, ten losses of training (`tests/golden/make_torch_rnn.py`)."""
 
 from __future__ import annotations
 

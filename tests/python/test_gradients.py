@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import reference
-
 import rnnrs
 from rnnrs import losses, nn
 from rnnrs.data import Batch
@@ -85,7 +84,11 @@ def test_the_check_leaves_everything_as_it_was_and_refuses_f32():
 
 @pytest.mark.parametrize("activation", nn.ACTIVATIONS)
 def test_unfold_gives_every_quantity_of_the_equations(activation):
-    model, batch, h0 = network(activation, losses.SoftmaxCrossEntropy("sum")), array_batch(), rng.random((3, 6))
+    model, batch, h0 = (
+        network(activation, losses.SoftmaxCrossEntropy("sum")),
+        array_batch(),
+        rng.random((3, 6)),
+    )
     p = model.parameters
     u = rnnrs.unfold(model, batch, h0)
     a, h = reference.forward(batch.inputs, h0, p["rnn.U"], p["rnn.W"], p["rnn.b"], activation)
@@ -125,7 +128,9 @@ def test_unfold_gives_every_quantity_of_the_equations(activation):
 def test_unfold_works_with_an_embedding_and_with_a_loss_in_python():
     u = rnnrs.unfold(network(embedding=True), ids_batch())
     assert u.losses.sum() == pytest.approx(u.loss)
-    u = rnnrs.unfold(network(loss=lambda o, y: ((o - y).sum(), np.ones_like(o))), array_batch(targets="values"))
+    u = rnnrs.unfold(
+        network(loss=lambda o, y: ((o - y).sum(), np.ones_like(o))), array_batch(targets="values")
+    )
     assert u.losses.sum() == pytest.approx(u.loss)
     with pytest.raises(ValueError, match="T=0"):
         rnnrs.unfold(network(), Batch(np.zeros((0, 2, 4)), np.zeros((0, 2, 5))))

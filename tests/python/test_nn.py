@@ -4,10 +4,9 @@ import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 import reference
+import rnnrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import rnnrs
 from rnnrs import nn
 
 SIZES = st.tuples(*[st.integers(1, 12)] * 2, *[st.integers(1, 70)] * 2)
@@ -16,7 +15,9 @@ TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
 
 def close(got, expected, dtype, scale=1.0):
     assert got.dtype == dtype
-    np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE[dtype] * max(scale, np.abs(expected).max(initial=1)))
+    np.testing.assert_allclose(
+        got, expected, rtol=0, atol=TOLERANCE[dtype] * max(scale, np.abs(expected).max(initial=1))
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -52,7 +53,10 @@ def test_the_linear_layer_is_the_equations(n, inputs, outputs, dtype):
     rng = np.random.default_rng(n)
     layer = nn.Linear(inputs, outputs, dtype=dtype)
     layer.parameters["c"] = rng.standard_normal(outputs)
-    x, do = rng.standard_normal((n, 2, inputs)).astype(dtype), rng.standard_normal((n, 2, outputs)).astype(dtype)
+    x, do = (
+        rng.standard_normal((n, 2, inputs)).astype(dtype),
+        rng.standard_normal((n, 2, outputs)).astype(dtype),
+    )
     o, cache = layer.forward(x)
     V, c = layer.parameters["V"].astype(float), layer.parameters["c"].astype(float)
     close(o, x.astype(float) @ V.T + c, dtype)
@@ -78,7 +82,7 @@ def test_the_embedding_gathers_and_adds_up(ids):
 def test_gradients_accumulate_until_they_are_zeroed():
     rnn = nn.RNN(2, 3, dtype=np.float64)
     x, dh = np.ones((4, 1, 2)), np.ones((4, 1, 3))
-    h, cache = rnn.forward(x)
+    _, cache = rnn.forward(x)
     rnn.backward(cache, dh)
     once = rnn.gradients.flat.copy()
     rnn.backward(cache, dh)

@@ -84,6 +84,25 @@ class Batches(Sequence[Batch]):
         return self._make(index % self._count)
 
 
+class ListData:
+    """A list of batches, the same in every epoch, each from a fresh state."""
+
+    carries_state = False
+
+    def __init__(self, batches: Sequence[Batch]) -> None:
+        self._batches = list(batches)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def epoch(self, number: int) -> Sequence[Batch]:
+        """The batches."""
+        return self._batches
+
+    def fingerprint(self) -> str:
+        return _digest("list", *(np.asarray(array) for batch in self._batches for array in batch))
+
+
 def check_token_ids(op: str, ids: ArrayLike) -> NDArray[np.int64]:
     """Token ids as one vector of int64.
 
@@ -274,7 +293,7 @@ class ArrayBatches:
         self.shuffle = shuffle
 
     def __len__(self) -> int:
-        return -(-self._x.shape[1] // self.batch_size)
+        return -(-int(self._x.shape[1]) // self.batch_size)
 
     def epoch(self, number: int) -> Sequence[Batch]:
         """The batches in the order of this epoch."""

@@ -1,4 +1,4 @@
-"""Layers: explicit pairs `forward(x, …) -> (y, cache)` and `backward(cache, dy) -> dx`, over one flat vector of parameters."""
+"""Layers: pairs `forward(x, …) -> (y, cache)`, `backward(cache, dy) -> dx`, over one flat vector of parameters."""
 
 from .embedding import Embedding
 from .layer import Layer, join

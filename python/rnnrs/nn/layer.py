@@ -87,7 +87,9 @@ def join(**layers: Layer) -> tuple[Parameters, Parameters]:
     """
     dtypes = {layer.dtype for layer in layers.values()}
     if len(dtypes) != 1:
-        raise ValueError(f"join: layers: expected layers of one dtype, got {sorted(map(str, dtypes)) or 'no layers'}")
+        raise ValueError(
+            f"join: layers: expected layers of one dtype, got {sorted(map(str, dtypes)) or 'no layers'}"
+        )
     shapes = {
         f"{prefix}.{name}": shape
         for prefix, layer in layers.items()

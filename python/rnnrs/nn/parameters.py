@@ -98,7 +98,9 @@ class Parameters(MutableMapping[str, Array]):
             )
         for name in self:
             if np.shape(values[name]) != self[name].shape:
-                raise ShapeError(f"Parameters: {name}: expected {self[name].shape}, got {np.shape(values[name])}")
+                raise ShapeError(
+                    f"Parameters: {name}: expected {self[name].shape}, got {np.shape(values[name])}"
+                )
         for name in self:
             self[name] = values[name]
 

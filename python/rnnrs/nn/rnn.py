@@ -67,7 +67,9 @@ class RNN(Layer):
         super().__init__({"U": (H, I), "W": (H, H), "b": (H,)}, dtype)
         bound = H**-0.5
         self.initialise("U", "uniform", bound, seed)
-        self.initialise("W", recurrent, recurrent_scale * (bound if recurrent in ("uniform", "normal") else 1.0), seed)
+        self.initialise(
+            "W", recurrent, recurrent_scale * (bound if recurrent in ("uniform", "normal") else 1.0), seed
+        )
         self.initialise("b", "uniform", bound, seed)
 
     def forward(self, x: ArrayLike, h0: ArrayLike | None = None) -> tuple[Array, RNNCache]:

@@ -110,12 +110,15 @@ def _losses_by_step(network: RecurrentNetwork, o: Array, targets: Any, total: fl
     loss = network.loss_function
     evaluate = getattr(loss, "evaluate", None)
     if evaluate is not None:
-        weighted = _position_weights(loss, np.asarray(targets), o) * evaluate(o, targets, gradient=False).positions
+        weighted = (
+            _position_weights(loss, np.asarray(targets), o) * evaluate(o, targets, gradient=False).positions
+        )
         by_step = weighted.sum(axis=1).astype(np.float64)
     else:
         by_step = np.array([float(loss(o[t : t + 1], targets[t : t + 1])[0]) for t in range(len(o))])
-    whole = by_step.sum()
-    return by_step * (total / whole) if whole != 0 else by_step
+    whole = float(by_step.sum())
+    shares: Array = by_step * (total / whole) if whole != 0 else by_step
+    return shares
 
 
 def _position_weights(loss: Any, y: Array, o: Array) -> Array:

@@ -75,13 +75,21 @@ class Optimizer(ABC):
         Raises:
             FormatError: if the vectors are not those of this kind.
         """
+        self.check_state(state, steps)
+        self._state = {name: np.array(vector) for name, vector in state.items()}
+        self.steps = steps
+
+    def check_state(self, state: Mapping[str, Array], steps: int) -> None:
+        """Whether `load_state` would take it.
+
+        Raises:
+            FormatError: if the vectors are not those of this kind.
+        """
         expected = set(self._vectors) if steps else set()
         if set(state) != expected:
             raise FormatError(
                 f"{type(self).__name__}: state: expected the vectors {sorted(expected)}, got {sorted(state)}"
             )
-        self._state = {name: np.array(vector) for name, vector in state.items()}
-        self.steps = steps
 
     def to_config(self) -> dict[str, Any]:
         """Kind and settings as JSON's types."""
@@ -101,7 +109,9 @@ def _positive(optimizer: Optimizer, name: str, value: float, *, zero: bool = Fal
 
 def _share(optimizer: Optimizer, name: str, value: float) -> None:
     if not 0.0 <= value < 1.0:
-        raise ValueError(f"{type(optimizer).__name__}: {name}: expected a number from 0, below 1, got {value}")
+        raise ValueError(
+            f"{type(optimizer).__name__}: {name}: expected a number from 0, below 1, got {value}"
+        )
 
 
 class SGD(Optimizer):

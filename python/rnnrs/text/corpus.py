@@ -24,7 +24,9 @@ def read_text(*paths: str | os.PathLike[str]) -> str:
 def _read(path: str | os.PathLike[str]) -> str:
     data = Path(path).read_bytes()
     if not data.strip():
-        raise ValueError(f"{path}: expected a text, got {'an empty file' if not data else 'only white space'}")
+        raise ValueError(
+            f"{path}: expected a text, got {'an empty file' if not data else 'only white space'}"
+        )
     if b"\0" in data:
         raise ValueError(f"{path}: expected a text, got a binary file (byte 0 at offset {data.index(0)})")
     try:

@@ -1,4 +1,4 @@
-"""Subwords by byte-pair encoding (Sennrich, Haddow and Birch 2016), trained and applied by Hugging Face's `tokenizers`."""
+"""Subwords by byte-pair encoding (Sennrich, Haddow and Birch 2016), with Hugging Face's `tokenizers`."""
 
 from __future__ import annotations
 
@@ -33,11 +33,15 @@ class SubwordVocabulary(Vocabulary):
         try:
             self._tokenizer = tokenizers.Tokenizer.from_str(tokenizer)
         except Exception as error:  # the package raises bare Exception
-            raise ValueError(f"SubwordVocabulary: tokenizer: expected a tokenizer's JSON, got: {error}") from error
+            raise ValueError(
+                f"SubwordVocabulary: tokenizer: expected a tokenizer's JSON, got: {error}"
+            ) from error
         ids = self._tokenizer.get_vocab()
         tokens = sorted(ids, key=lambda token: int(ids[token]))
         if "<eos>" not in ids or "<unk>" not in ids or [ids[t] for t in tokens] != list(range(len(tokens))):
-            raise ValueError('SubwordVocabulary: tokenizer: expected ids from 0 with "<eos>" and "<unk>" among them')
+            raise ValueError(
+                'SubwordVocabulary: tokenizer: expected ids from 0 with "<eos>" and "<unk>" among them'
+            )
         super().__init__(tokens, ids["<eos>"], ids["<unk>"])
 
     @classmethod

@@ -86,7 +86,9 @@ def _check_text(op: str, text: str) -> None:
     if not isinstance(text, str):
         raise TypeError(f"{op}: text: expected a string, got {type(text).__name__}")
     if not text.strip():
-        raise ValueError(f"{op}: text: expected some text, got {'nothing' if not text else 'only white space'}")
+        raise ValueError(
+            f"{op}: text: expected some text, got {'nothing' if not text else 'only white space'}"
+        )
 
 
 class CharVocabulary(Vocabulary):

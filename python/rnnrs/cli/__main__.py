@@ -1,0 +1,7 @@
+"""`python -m rnnrs.cli`: the command, where no script is installed."""
+
+import sys
+
+from . import main
+
+sys.exit(main())

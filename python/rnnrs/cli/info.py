@@ -1,0 +1,79 @@
+"""`rnnrs info`: what is in a model's file."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from typing import Any
+
+from .common import print_json
+
+_EXAMPLES = """\
+examples:
+  rnnrs info letters.rnn
+  rnnrs info letters.rnn --json
+"""
+
+
+def add(commands: Any) -> None:
+    """Adds the command to the parser."""
+    info = commands.add_parser("info", help="what is in a model's file", epilog=_EXAMPLES)
+    info.add_argument("model", metavar="MODEL", help="a model, or a checkpoint of its training")
+    info.add_argument("--json", action="store_true", help="as JSON")
+    info.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints kind, configuration, vocabulary and parameters."""
+    facts = describe(arguments.model)
+    if arguments.json:
+        print_json(facts)
+        return 0
+    print(f"{facts['file']}: {facts['description']}, format {facts['version']}, {facts['bytes']:,} bytes")
+    for name, value in facts["config"].items():
+        print(f"  {name}: {_plain(value)}")
+    print(f"parameters: {facts['parameter_count']:,}")
+    for name, tensor in facts["parameters"].items():
+        print(f"  {name} {tuple(tensor['shape'])} {tensor['dtype']}")
+    if facts["training"] is not None:
+        print("a checkpoint: training can go on from here")
+        for name, value in facts["training"].items():
+            if isinstance(value, (int, float, str)):
+                print(f"  {name}: {value}")
+    return 0
+
+
+def describe(path: str) -> dict[str, Any]:
+    """The same facts as JSON's types.
+
+    Raises:
+        OSError: if the file cannot be read.
+        FormatError: if it is no model.
+    """
+    from .. import modelfile
+
+    file = modelfile.load(path)
+    config = dict(file.config)
+    if isinstance(vocabulary := config.pop("vocabulary", None), dict):
+        options = {k: v for k, v in vocabulary.items() if k not in ("tokens", "tokenizer")}
+        config["vocabulary"] = {"size": len(file.tensors["output.c"]), **options}
+    return {
+        "file": path,
+        "kind": file.kind,
+        "description": modelfile.KINDS.get(file.kind, file.kind),
+        "version": modelfile.VERSION,
+        "bytes": os.path.getsize(path),
+        "config": config,
+        "parameter_count": sum(math.prod(t.shape) for t in file.tensors.values()),
+        "parameters": {
+            name: {"shape": list(t.shape), "dtype": str(t.dtype)} for name, t in file.tensors.items()
+        },
+        "training": file.training,
+    }
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items() if v is not None)
+    return str(value)

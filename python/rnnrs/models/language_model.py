@@ -1,0 +1,365 @@
+"""A language model: embedding, recurrence, softmax over the next token."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .. import modelfile
+from .._rnnrs import Stepper
+from ..losses import SoftmaxCrossEntropy
+from ..modelfile import ModelFile
+from ..nn import RNN, Embedding, Linear, join
+from ..text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
+from . import generation, language_model_file, scoring, suggestion
+from .fitting import FitSettings, fit_language_model
+
+if TYPE_CHECKING:
+    from ..data import Batch
+    from ..train import Callback, History
+
+Array = NDArray[Any]
+
+_BUILD: dict[str, Callable[..., Vocabulary]] = {
+    "char": CharVocabulary.build,
+    "word": WordVocabulary.build,
+    "subword": SubwordVocabulary.build,
+}
+
+
+class LanguageModel:
+    """P(w_1 … w_n) = Π_t P(w_t | w_1 … w_{t−1}), by a recurrent network over characters, words or subwords.
+
+    x_t = E[w_{t−1}]; a_t = b + W h_{t−1} + U x_t; h_t = f(a_t); o_t = c + V h_t; ŷ_t = softmax(o_t)
+
+    (Goodfellow, Bengio and Courville, *Deep Learning*, equations 10.8 to 10.11; Mikolov et al. 2010.) A text
+    begins with h_0 = 0 and, as its first input, the token that ends a sentence: so the beginning of a
+    sentence is scored too.
+
+    Args:
+        vocabulary: what text is made of, see `rnnrs.text`; V tokens.
+        embedding_size: I.
+        hidden_size: H.
+        activation: f, one of `rnnrs.nn.ACTIVATIONS`.
+        recurrent_initialiser: how W begins, see `rnnrs.nn.RNN`.
+        seed: of the first weights.
+        dtype: float32 or float64.
+
+    Attributes:
+        vocabulary: as given.
+        parameters: embedding.E (V, I), rnn.U (H, I), rnn.W (H, H), rnn.b (H), output.V (V, H), output.c (V).
+        gradients: ∂L/∂ each of them, of the same layout.
+        by_sentence: whether every line is a sequence of its own, from h_0 = 0 (`fit` decides), or a text is
+            one stream.
+        settings: what `fit` was last told, kept in the model's file; None before.
+
+    Raises:
+        ValueError, TypeError: for sizes that are no positive whole numbers, an unknown activation or
+            initialiser.
+        MemoryError: if the weights do not fit.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        *,
+        embedding_size: int = 64,
+        hidden_size: int = 256,
+        activation: str = "tanh",
+        recurrent_initialiser: str = "orthogonal",
+        seed: int = 0,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.embedding = Embedding(len(vocabulary), embedding_size, seed=seed, dtype=dtype)
+        self.rnn = RNN(
+            embedding_size,
+            hidden_size,
+            activation=activation,
+            recurrent=recurrent_initialiser,
+            seed=seed + 1,
+            dtype=dtype,
+        )
+        self.output = Linear(hidden_size, len(vocabulary), seed=seed + 2, dtype=dtype)
+        self.parameters, self.gradients = join(embedding=self.embedding, rnn=self.rnn, output=self.output)
+        self.by_sentence = False
+        self.settings: FitSettings | None = None
+        self._sizes = {
+            "embedding_size": embedding_size,
+            "hidden_size": hidden_size,
+            "activation": activation,
+            "recurrent_initialiser": recurrent_initialiser,
+            "seed": seed,
+            "dtype": str(self.parameters.dtype),
+        }
+
+    @classmethod
+    def from_text(
+        cls,
+        text: str,
+        *,
+        level: str = "char",
+        vocabulary: dict[str, Any] | None = None,
+        **sizes: Any,
+    ) -> LanguageModel:
+        """An untrained model whose vocabulary is built from a text.
+
+        Args:
+            text: what the vocabulary must cover; normally what the model is then trained on.
+            level: "char", "word", or "subword" (needs `pip install "rnnrs[subword]"`).
+            vocabulary: options of the vocabulary's `build`: for words `min_count`, `max_size`, `lowercase`;
+                for subwords `size`.
+            sizes: what the class takes besides: `hidden_size=512`, ….
+
+        Raises:
+            ValueError: for an unknown level or an empty text.
+        """
+        if level not in _BUILD:
+            raise ValueError(f"LanguageModel: level: expected one of {', '.join(_BUILD)}, got {level!r}")
+        return cls(_BUILD[level](text, **(vocabulary or {})), **sizes)
+
+    def loss(
+        self, batch: Batch, state: ArrayLike | None = None, *, gradient: bool = True
+    ) -> tuple[float, Array]:
+        """The mean loss of a batch in nats a token and, added to `gradients`, its gradient by BPTT.
+
+        Args:
+            batch: inputs (T, B), token ids; targets (T, B), the token after each, or −1 where none is to be
+                scored.
+            state: h_0 (B, H); zero by default. No gradient goes back beyond it (truncated BPTT).
+            gradient: whether the way back is wanted.
+
+        Returns:
+            (L, h_T (B, H)): the state to go on with in the next batch of the same stream.
+
+        Raises:
+            IndexError: for an id that is not of the vocabulary.
+            ShapeError: if the shapes do not belong together.
+        """
+        inputs, targets = batch
+        cross_entropy = SoftmaxCrossEntropy()
+        x, embedding_cache = self.embedding.forward(inputs)
+        h, rnn_cache = self.rnn.forward(x, state)
+        L, _, dh = cross_entropy.through(self.output, h, targets, gradient=gradient)
+        if dh is not None:
+            dx, _ = self.rnn.backward(rnn_cache, dh)
+            assert dx is not None  # wanted by default
+            self.embedding.backward(embedding_cache, dx)
+        return L, h[-1]
+
+    def fit(
+        self,
+        text: str,
+        validation: str | None = None,
+        *,
+        epochs: int | None = None,
+        time_limit: float | None = None,
+        batch_size: int = 50,
+        steps: int = 50,
+        learning_rate: float = 2e-3,
+        clip_norm: float | None = 1.0,
+        schedule: str = "cosine",
+        optimizer: str = "adam",
+        by_sentence: bool | None = None,
+        seed: int = 0,
+        callbacks: Iterable[Callback] = (),
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int | None = None,
+        resume: str | os.PathLike[str] | None = None,
+        progress: bool = True,
+    ) -> History:
+        """Trains on a text.
+
+        Args:
+            text: to train on.
+            validation: to measure the loss on after every epoch.
+            epochs: how often to go through the text; 10 by default, or without bound under a time limit.
+            time_limit: seconds after which to stop; the learning rate falls along with the time, see
+                `schedule`.
+            batch_size: B, sequences side by side; fewer where the text is too short for as many.
+            steps: T, after how many tokens BPTT is truncated; without effect by sentence.
+            learning_rate: at its highest.
+            clip_norm: the gradient's norm is brought down to this; None leaves it.
+            schedule: "cosine", from the full learning rate to 0 at the end of the epochs or of the time,
+                whichever is nearer (Loshchilov and Hutter 2017, without restarts); or "constant".
+            optimizer: "adam", "rmsprop", "adagrad" or "sgd".
+            by_sentence: True: every line is a sequence of its own, from h_0 = 0, as sentences without
+                connection are; False: the text is one stream, cut into `batch_size` parallel ones whose state
+                is carried over. By default True for models of words or subwords on texts whose lines look
+                like sentences (`fitting.lines_are_sentences`).
+            seed: of the order of the sentences.
+            callbacks: see `rnnrs.train`.
+            checkpoint: a file that training can be resumed from; written at every epoch's end and at Ctrl-C.
+            checkpoint_every: and after so many steps.
+            resume: a checkpoint to go on from. Text and settings must be those of its run; `epochs` and
+                `time_limit` count from its beginning.
+            progress: whether to show a bar.
+
+        Returns:
+            The history of the losses.
+
+        Raises:
+            ValueError: for a text of fewer than two tokens, settings that make no sense, a foreign
+                checkpoint.
+            NonFiniteError: if the loss or a gradient is NaN or infinite.
+            KeyboardInterrupt: at Ctrl-C, after a checkpoint was written; the model can be used.
+        """
+        settings = FitSettings(
+            epochs=epochs,
+            time_limit=time_limit,
+            batch_size=batch_size,
+            steps=steps,
+            learning_rate=learning_rate,
+            clip_norm=clip_norm,
+            schedule=schedule,
+            optimizer=optimizer,
+            by_sentence=by_sentence,
+            seed=seed,
+        )
+        return fit_language_model(
+            self,
+            text,
+            validation,
+            settings,
+            callbacks=callbacks,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
+            progress=progress,
+        )
+
+    def evaluate(self, text: str) -> scoring.TextEvaluation:
+        """How well the model predicts a text; see `scoring.TextEvaluation`. Memory does not grow with T·V.
+
+        Raises:
+            ValueError: for an empty text.
+        """
+        return scoring.evaluate(self, text)
+
+    def perplexity(self, text: str) -> float:
+        """exp of the mean loss in nats a token: among how many equally likely tokens the model is left to
+        guess.
+
+        Raises:
+            ValueError: for an empty text.
+        """
+        return self.evaluate(text).perplexity
+
+    def log_prob(self, sentence: str) -> scoring.SentenceScore:
+        """ln P of a sentence, and of every token in it, its end included; see `scoring.SentenceScore`."""
+        return scoring.log_prob(self, sentence)
+
+    def next_distribution(self, text: str = "") -> Array:
+        """P(token | text) for every token of the vocabulary: (V,), float64, sums to 1.
+
+        The text's last word counts as finished; for completions see `suggest`.
+        """
+        return scoring.probabilities(self.stepper().read(self.context(text)))
+
+    def suggest(
+        self, text: str = "", k: int = 3, *, stepper: Stepper | None = None
+    ) -> list[suggestion.Suggestion]:
+        """The k words that a phone's keyboard would offer, likeliest first; see `rnnrs.models.suggestion`.
+
+        Args:
+            text: what has been typed. After a space or a sign, and for an empty text, the next words are
+                suggested; after a letter, completions of the word that is being typed.
+            k: how many, at most.
+            stepper: from `stepper()`, to save packing the weights again where many suggestions are wanted.
+
+        Raises:
+            ValueError: if k is below 1.
+        """
+        return suggestion.suggest(self, text, k, stepper)
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int | None = None,
+        stop: str | Iterable[str] | None = None,
+    ) -> str:
+        """The text that the model writes after a prompt, without the prompt itself.
+
+        Args:
+            prompt: read first, once.
+            length: how many tokens to write.
+            temperature: below 1 sharper, above 1 flatter; 0 always takes the likeliest token.
+            top_k: draw among the k likeliest only; 0 for all.
+            top_p: draw among the likeliest that together reach this probability (Holtzman et al. 2020); 1 for
+                all.
+            seed: the same seed writes the same text; None for another one each time.
+            stop: a text, or several, before which to stop.
+
+        Raises:
+            ValueError: for settings outside these ranges.
+        """
+        settings = generation.Sampling(length, temperature, top_k, top_p, seed)
+        return "".join(generation.stream(self, prompt, settings, stop))
+
+    def stream(
+        self,
+        prompt: str = "",
+        *,
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int | None = None,
+        stop: str | Iterable[str] | None = None,
+    ) -> Iterator[str]:
+        """What `generate` gives, piece by piece as it is written. The arguments are checked at once."""
+        settings = generation.Sampling(length, temperature, top_k, top_p, seed)
+        return generation.stream(self, prompt, settings, stop)
+
+    def stepper(self) -> Stepper:
+        """The network with its weights packed once, for one token at a time; h is zero.
+
+        `read(ids)` and `step(id)` give the scores o (V,) of the next token. Weights trained afterwards are
+        not seen.
+        """
+        p = self.parameters
+        names = ("embedding.E", "rnn.U", "rnn.W", "rnn.b", "output.V", "output.c")
+        E, U, W, b, V, c = (p[name] for name in names)
+        return Stepper(E, U, W, b, V, c, self.rnn.activation)
+
+    def context(self, text: str) -> NDArray[np.int64]:
+        """The ids that stand for a text before its next token: an end of sentence, then the text's tokens.
+
+        Where every line is a sequence of its own, only the last line counts.
+        """
+        if self.by_sentence:
+            text = text.rpartition("\n")[2]
+        if self.vocabulary.level == "subword":  # the next piece brings its own space
+            text = text.rstrip(" ")
+        return np.concatenate([[self.vocabulary.end_id], self.vocabulary.encode(text)]).astype(np.int64)
+
+    def checkpoint_contents(self) -> ModelFile:
+        """The model as a file holds it: kind, configuration with vocabulary, and parameters."""
+        return language_model_file.contents(self, self._sizes)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the model to one file, which replaces an older one only once it is complete.
+
+        Raises:
+            OSError: if that fails; then an older file is as it was.
+        """
+        modelfile.save(path, self.checkpoint_contents())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> LanguageModel:
+        """The model that `save` wrote; a checkpoint of its training will do too.
+
+        Raises:
+            OSError: if the file cannot be read.
+            FormatError: if it is damaged, of a newer version, or not a language model.
+        """
+        return language_model_file.load(cls, path)

@@ -1,0 +1,65 @@
+"""A language model as one file."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from .. import modelfile
+from ..errors import FormatError
+from ..text import vocabulary_from_config
+from .fitting import FitSettings
+
+if TYPE_CHECKING:
+    from .language_model import LanguageModel
+
+KIND = "language_model"
+
+
+def contents(model: LanguageModel, sizes: dict[str, Any]) -> modelfile.ModelFile:
+    """What a file holds: the sizes, the vocabulary, how the model was trained, its parameters."""
+    config = {
+        **sizes,
+        "by_sentence": model.by_sentence,
+        "settings": None if model.settings is None else model.settings.to_config(),
+        "vocabulary": model.vocabulary.to_config(),
+    }
+    return modelfile.ModelFile(KIND, config, dict(model.parameters))
+
+
+def load(cls: type[LanguageModel], path: str | os.PathLike[str]) -> LanguageModel:
+    """See `LanguageModel.load`."""
+    file = modelfile.load(path, KIND)
+    try:
+        return build(cls, file, path)
+    except FormatError as error:
+        message = str(error)
+        raise FormatError(message if message.startswith(f"{path}:") else f"{path}: {message}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{path}: damaged configuration: {error}") from error
+
+
+def build(cls: type[LanguageModel], file: modelfile.ModelFile, path: str | os.PathLike[str]) -> LanguageModel:
+    """The model of a file, once its tensors are known to have the right shapes.
+
+    Raises:
+        FormatError, KeyError, TypeError, ValueError: if the file does not describe a language model.
+    """
+    sizes = dict(file.config)
+    settings, by_sentence = sizes.pop("settings"), bool(sizes.pop("by_sentence"))
+    vocabulary = vocabulary_from_config(sizes.pop("vocabulary"))
+    V, I, H = len(vocabulary), sizes["embedding_size"], sizes["hidden_size"]
+    shapes: dict[str, tuple[int, ...]] = {
+        "embedding.E": (V, I),
+        "rnn.U": (H, I),
+        "rnn.W": (H, H),
+        "rnn.b": (H,),
+        "output.V": (V, H),
+        "output.c": (V,),
+    }
+    modelfile.check_tensors(path, file.tensors, shapes, sizes["dtype"])
+    model = cls(vocabulary, **sizes)
+    model.settings = None if settings is None else FitSettings.from_config(settings)
+    model.by_sentence = by_sentence
+    model.parameters.copy_from(file.tensors)
+    return model

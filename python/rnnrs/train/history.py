@@ -1,0 +1,203 @@
+"""What a training run did."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FormatError, require
+from ..files import write_atomically
+
+Floats = NDArray[np.float64]
+
+#: Points that are kept; when there are more, neighbours are merged two by two.
+CAPACITY = 4096
+
+
+class StepRecord(NamedTuple):
+    """One step of training.
+
+    Attributes:
+        step: counted from 1.
+        epoch: counted from 0.
+        loss: L of the batch, before the update.
+        learning_rate: η of the step.
+        gradient_norm: ‖g‖₂ before clipping.
+        positions: scored positions of the batch.
+        seconds: of training until the step's end.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    positions: int
+    seconds: float
+
+
+class History:
+    """The course of a run: bounded in size, whatever its length.
+
+    Each point is the mean over `window` steps; the window doubles whenever there would be more than 4096 points. So a
+    run of 4096 steps or fewer has every step.
+
+    Attributes:
+        window: steps in a point.
+        validation: (step, loss) of every validation.
+    """
+
+    _COLUMNS = ("step", "loss", "learning_rate", "gradient_norm", "seconds")
+
+    def __init__(self) -> None:
+        self.window = 1
+        self.validation: list[tuple[int, float]] = []
+        self._points: list[tuple[float, ...]] = []
+        self._open: list[tuple[float, ...]] = []
+
+    def add(self, record: StepRecord) -> None:
+        """Adds a step."""
+        self._open.append(
+            (float(record.step), record.loss, record.learning_rate, record.gradient_norm, record.seconds)
+        )
+        if len(self._open) < self.window:
+            return
+        self._points.append(_merge(self._open))
+        self._open = []
+        if len(self._points) >= CAPACITY:
+            self._points = [_merge(self._points[i : i + 2]) for i in range(0, len(self._points), 2)]
+            self.window *= 2
+
+    def add_validation(self, step: int, loss: float) -> None:
+        """Adds the result of a validation."""
+        self.validation.append((step, loss))
+
+    def __len__(self) -> int:
+        return len(self._points) + bool(self._open)
+
+    def _column(self, name: str) -> Floats:
+        points = self._points + ([_merge(self._open)] if self._open else [])
+        place = self._COLUMNS.index(name)
+        return np.array([point[place] for point in points], np.float64)
+
+    @property
+    def steps(self) -> Floats:
+        """The last step of each point."""
+        return self._column("step")
+
+    @property
+    def losses(self) -> Floats:
+        """The mean loss of each point."""
+        return self._column("loss")
+
+    @property
+    def learning_rates(self) -> Floats:
+        """The mean learning rate of each point."""
+        return self._column("learning_rate")
+
+    @property
+    def gradient_norms(self) -> Floats:
+        """The mean gradient norm of each point, before clipping."""
+        return self._column("gradient_norm")
+
+    @property
+    def seconds(self) -> Floats:
+        """Seconds of training until each point's last step."""
+        return self._column("seconds")
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Writes the points: step, loss, learning_rate, gradient_norm, seconds, validation_loss.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        validation = dict(self.validation)
+        lines = [",".join((*self._COLUMNS, "validation_loss"))]
+        previous = 0.0
+        for row in zip(*(self._column(name) for name in self._COLUMNS), strict=True):
+            here = [loss for step, loss in validation.items() if previous < step <= row[0]]
+            previous = row[0]
+            cells = [f"{int(row[0])}", *(f"{value:.9g}" for value in row[1:])]
+            lines.append(",".join([*cells, f"{here[-1]:.9g}" if here else ""]))
+        write_atomically(path, ("\n".join(lines) + "\n").encode())
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Draws loss and validation loss over the steps. Needs the extra "plot".
+
+        Args:
+            path: where to save the picture (.png, .svg, .pdf, …); nowhere by default.
+
+        Returns:
+            The matplotlib figure.
+
+        Raises:
+            MissingExtraError: if matplotlib is missing.
+            ValueError: if there is nothing to draw yet.
+            OSError: if the picture cannot be written.
+        """
+        if not len(self):
+            raise ValueError("History.plot: expected at least one step, got none")
+        figure_module = require("matplotlib.figure", "plot")
+        figure = figure_module.Figure(figsize=(7.0, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot(self.steps, self.losses, color="#9db4c0", linewidth=0.8, label="training")
+        if len(self) >= 50:
+            width = len(self) // 25
+            smooth = np.convolve(self.losses, np.ones(width) / width, mode="valid")
+            axes.plot(
+                self.steps[width - 1 :], smooth, color="#253237", linewidth=1.5, label="training, smoothed"
+            )
+        if self.validation:
+            steps, losses = zip(*self.validation, strict=True)
+            axes.plot(steps, losses, "o-", color="#c1121f", markersize=3, label="held out")
+        axes.set_xlabel("step")
+        axes.set_ylabel("loss (nats)")
+        axes.grid(alpha=0.25)
+        axes.legend(frameon=False)
+        if path is not None:
+            import io
+
+            buffer = io.BytesIO()
+            suffix = os.path.splitext(os.fspath(path))[1].lstrip(".") or "png"
+            figure.savefig(buffer, format=suffix, dpi=150)
+            write_atomically(path, buffer.getvalue())
+        return figure
+
+    def to_config(self) -> dict[str, Any]:
+        """The history as JSON's types, exactly."""
+        return {
+            "window": self.window,
+            "points": [list(point) for point in self._points],
+            "open": [list(point) for point in self._open],
+            "validation": [list(pair) for pair in self.validation],
+        }
+
+    @classmethod
+    def from_config(cls, config: Any) -> History:
+        """The history of `to_config`.
+
+        Raises:
+            FormatError: if it is none.
+        """
+        history = cls()
+        try:
+            history.window = int(config["window"])
+            history._points = [tuple(map(float, point)) for point in config["points"]]
+            history._open = [tuple(map(float, point)) for point in config["open"]]
+            history.validation = [(int(step), float(loss)) for step, loss in config["validation"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(f"history: damaged: {error}") from error
+        widths = {len(point) for point in history._points + history._open}
+        if history.window < 1 or not widths <= {len(cls._COLUMNS)}:
+            raise FormatError("history: damaged: points of another form")
+        return history
+
+
+def _merge(points: list[tuple[float, ...]]) -> tuple[float, ...]:
+    """One point of several: the last step and time, the means of the rest."""
+    last = points[-1]
+    means = [sum(point[i] for point in points) / len(points) for i in (1, 2, 3)]
+    return (last[0], *means, last[4])

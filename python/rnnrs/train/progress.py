@@ -1,0 +1,112 @@
+"""Showing how a training run gets on."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, TextIO
+
+from ..errors import MissingExtraError, require
+from .callbacks import Callback
+from .history import StepRecord
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+
+class ProgressBar(Callback):
+    """Loss, tokens per second and time left: a live bar in a terminal, plain lines elsewhere.
+
+    The bar is tqdm's (the extra "progress"); without it, or where the output is no terminal, a line is written every
+    few seconds.
+
+    Args:
+        file: where to write; standard error by default.
+        every: seconds between two plain lines.
+    """
+
+    def __init__(self, file: TextIO | None = None, *, every: float = 5.0) -> None:
+        self._file = file
+        self._every = every
+        self._bar: Any = None
+        self._smooth = 0.0
+        self._validation = ""
+
+    def on_start(self, trainer: Trainer) -> None:
+        self._out = sys.stderr if self._file is None else self._file
+        self._begin = time.monotonic()
+        self._before = trainer.seconds
+        self._positions = self._shown_positions = 0
+        self._shown = self._begin
+        self._steps_before = trainer.step
+        self._smooth = 0.0
+        if not self._out.isatty():
+            return
+        try:
+            tqdm = require("tqdm", "progress").tqdm
+        except MissingExtraError:
+            return
+        self._bar = tqdm(
+            total=1000,
+            file=self._out,
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}",
+            dynamic_ncols=True,
+        )
+        self._bar.set_description_str("training")
+
+    def on_step(self, trainer: Trainer, record: StepRecord) -> None:
+        done = record.step - self._steps_before
+        weight = max(0.02, 1.0 / done)
+        self._smooth += weight * (record.loss - self._smooth)
+        self._positions += record.positions
+        now = time.monotonic()
+        wait = 0.1 if self._bar is not None else self._every
+        if now - self._shown >= wait or done == 1:
+            self._show(trainer, now)
+
+    def on_validation(self, trainer: Trainer, loss: float) -> None:
+        self._validation = f" · held out {loss:.3f}"
+        self._show(trainer, time.monotonic())
+
+    def on_end(self, trainer: Trainer) -> None:
+        if trainer.step > self._steps_before:
+            self._show(trainer, time.monotonic())
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _show(self, trainer: Trainer, now: float) -> None:
+        rate = self._positions / max(now - self._begin, 1e-9)
+        left = _time_left(trainer, self._before, now - self._begin)
+        text = f"loss {self._smooth:.3f}{self._validation} · {_short(rate)} tokens/s · {left}"
+        self._shown = now
+        if self._bar is None:
+            print(f"step {trainer.step} · {text}", file=self._out, flush=True)
+            return
+        self._bar.n = round(1000 * min(trainer.progress, 1.0))
+        self._bar.set_postfix_str(text)
+
+
+def _time_left(trainer: Trainer, before: float, spent: float) -> str:
+    """What is left at the rate of this `fit` so far."""
+    done = trainer.progress
+    if done >= 1.0:
+        return f"{_clock(before + spent)} in all"
+    gained = done - trainer.progress_at_start
+    if gained <= 0.0:
+        return "time left unknown"
+    return f"{_clock(spent * (1.0 - done) / gained)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _short(number: float) -> str:
+    for unit in ("", "k", "M"):
+        if number < 1000 or unit == "M":
+            return f"{number:.0f}{unit}" if number >= 100 or not unit else f"{number:.1f}{unit}"
+        number /= 1000
+    raise AssertionError("unreachable")

@@ -1,0 +1,295 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..data import Batch, Data
+from ..data.batches import ListData
+from ..errors import NonFiniteError
+from ..files import check_writable
+from ..nn import Parameters
+from ..optim import Optimizer, Schedule, clip_norm, clip_value
+from . import checkpoint as checkpoints
+from .callbacks import Callback
+from .history import History, StepRecord
+from .interrupts import Interrupts
+
+
+class Model(Protocol):
+    """What can be trained.
+
+    A model may also have `checkpoint_contents() -> modelfile.ModelFile`: then its checkpoints are its own files.
+    """
+
+    @property
+    def parameters(self) -> Parameters:
+        """θ"""
+        ...
+
+    @property
+    def gradients(self) -> Parameters:
+        """∂L/∂θ, of the same layout"""
+        ...
+
+    def loss(self, batch: Any, state: Any = None, *, gradient: bool = True) -> tuple[float, Any]:
+        """(L, the state after the batch); adds ∂L/∂θ to the gradients where they are wanted."""
+        ...
+
+
+class Trainer:
+    """Trains a model: batches in, smaller loss out.
+
+    `fit` is a plain loop; a step is `loss` (forward and BPTT), clipping, the optimiser's step. Replace it by your own
+    whenever you want another.
+
+    Args:
+        model: what to train.
+        optimizer: of `rnnrs.optim`.
+        clip_norm: the longest gradient, ‖g‖₂; unlimited by default.
+        clip_value: the largest component of the gradient; unlimited by default.
+        schedule: step (from 0) → factor of the learning rate; 1 by default.
+        callbacks: what watches.
+        checkpoint: a file to write checkpoints to: at the end of every epoch and of the run, at Ctrl-C.
+        checkpoint_every: and after so many steps.
+
+    Attributes:
+        step: steps taken, over all `fit`s.
+        epoch, position: the epoch, from 0, and the next batch in it.
+        state: the state carried from batch to batch.
+        seconds: of training.
+        history: the run so far.
+
+    Raises:
+        ValueError: for a setting out of its range.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        optimizer: Optimizer,
+        *,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        schedule: Schedule | None = None,
+        callbacks: Iterable[Callback] = (),
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int | None = None,
+    ) -> None:
+        _above_zero(clip_norm=clip_norm, clip_value=clip_value, checkpoint_every=checkpoint_every)
+        self.model, self.optimizer = model, optimizer
+        self.clip_norm, self.clip_value, self.schedule = clip_norm, clip_value, schedule
+        self.callbacks = list(callbacks)
+        self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
+        self.step = self.epoch = self.position = 0
+        self.state: Any = None
+        self.seconds = 0.0
+        self.history = History()
+        self.data_fingerprint: str | None = None
+        self.progress_at_start = 0.0
+        self.stopped: str | None = None
+        self._bounds: tuple[float, float, float] = (math.inf, math.inf, math.inf)
+        self._epoch_length = 1
+
+    def fit(
+        self,
+        data: Data | Sequence[Batch],
+        *,
+        epochs: int | None = None,
+        max_steps: int | None = None,
+        time_limit: float | None = None,
+        validation: Data | Sequence[Batch] | None = None,
+    ) -> History:
+        """Trains until the first of the bounds is reached, counted from the run's beginning (also after `resume`).
+
+        Args:
+            data: of `rnnrs.data`, or a list of batches.
+            epochs: times through the data.
+            max_steps: steps.
+            time_limit: seconds of training.
+            validation: held-out data, judged after every epoch and at the end.
+
+        Returns:
+            The history of the run.
+
+        Raises:
+            ValueError: without a bound, without data, or if a checkpoint was resumed and the data are not its own.
+            NonFiniteError: if a loss or gradient is NaN or infinite; the parameters are as they were before the step.
+            KeyboardInterrupt: at Ctrl-C, after a checkpoint was written if there is a file for it. The model and the
+                trainer are as they were after the last whole step; `fit` may be called again and goes on from there.
+            OSError: if a checkpoint cannot be written.
+        """
+        data, validation = self._begin(data, epochs, max_steps, time_limit, validation)
+        with Interrupts() as interrupts:
+            try:
+                self._call("on_start")
+                while not self.finished:
+                    batches = data.epoch(self.epoch)
+                    while self.position < len(batches) and not self.finished:
+                        begin = time.monotonic()
+                        with interrupts.allowed():  # forward and backward touch nothing but the gradients
+                            batch = batches[self.position]
+                            self.model.gradients.fill(0.0)
+                            L, state = self.model.loss(batch, self.state)
+                        record = self._update(L, batch)
+                        self.state = state if data.carries_state else None
+                        self.position += 1
+                        self.seconds += time.monotonic() - begin
+                        self._book(record._replace(seconds=self.seconds))
+                        interrupts.check()
+                    if validation is not None:
+                        with interrupts.allowed():
+                            held_out = self.evaluate(validation)
+                        self._judge(held_out)
+                    if self.position == len(batches):
+                        self.epoch, self.position, self.state = self.epoch + 1, 0, None
+                    self._save()
+            except KeyboardInterrupt:
+                self._save()
+                raise
+            finally:
+                self._call("on_end")
+        return self.history
+
+    def evaluate(self, data: Data | Sequence[Batch]) -> float:
+        """The mean loss of held-out data: each batch's loss, weighted by its number of scored positions.
+
+        Raises:
+            ValueError: if no position is scored.
+        """
+        data = _as_data("evaluate", data)
+        total, count, state = 0.0, 0, None
+        for batch in data.epoch(0):
+            L, state = self.model.loss(batch, state, gradient=False)
+            positions = Batch(*batch).positions
+            total, count = total + L * positions, count + positions
+            state = state if data.carries_state else None
+        if not count:
+            raise ValueError("Trainer.evaluate: data: expected at least one scored position, got none")
+        return total / count
+
+    def stop(self, reason: str) -> None:
+        """Ends the run after the step; for callbacks. `stopped` keeps the reason."""
+        self.stopped = reason
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a checkpoint: parameters, optimiser, state, place in the data, history, callbacks.
+
+        Raises:
+            OSError: if it cannot be written; what was there stays.
+        """
+        checkpoints.save(path, self)
+
+    def resume(self, path: str | os.PathLike[str]) -> None:
+        """Goes back to where a checkpoint was written: `fit` then gives, bit for bit, the run without a break.
+
+        Raises:
+            OSError: if the file cannot be read.
+            FormatError: if it is no checkpoint of this model and optimiser; then nothing has changed.
+        """
+        checkpoints.load(path, self)
+
+    @property
+    def progress(self) -> float:
+        """The share of the run that is done, by the bound that is nearest: 0..1."""
+        done = (self.epoch + self.position / self._epoch_length, self.step, self.seconds)
+        return min(max(d / bound for d, bound in zip(done, self._bounds, strict=True)), 1.0)
+
+    @property
+    def finished(self) -> bool:
+        """Whether a bound is reached, or a callback has asked for the end."""
+        done = (self.epoch, self.step, self.seconds)
+        return self.stopped is not None or any(d >= b for d, b in zip(done, self._bounds, strict=True))
+
+    def _begin(
+        self,
+        data: Data | Sequence[Batch],
+        epochs: int | None,
+        max_steps: int | None,
+        time_limit: float | None,
+        validation: Data | Sequence[Batch] | None,
+    ) -> tuple[Data, Data | None]:
+        """Checks everything that can be checked before the first step."""
+        _above_zero(epochs=epochs, max_steps=max_steps, time_limit=time_limit)
+        if epochs is None and max_steps is None and time_limit is None:
+            raise ValueError("Trainer.fit: expected epochs, max_steps or time_limit, got none of them")
+        data = _as_data("fit", data)
+        held_out = None if validation is None else _as_data("fit", validation)
+        fingerprint = data.fingerprint()
+        if self.step and self.data_fingerprint not in (None, fingerprint):
+            raise ValueError(
+                "Trainer.fit: data: expected the data with which the run began "
+                f"({self.data_fingerprint}), got others ({fingerprint})"
+            )
+        if self.checkpoint is not None:
+            check_writable(self.checkpoint)
+        self.data_fingerprint, self.stopped = fingerprint, None
+        bounds = (epochs, max_steps, time_limit)
+        self._bounds = tuple(math.inf if b is None else float(b) for b in bounds)  # type: ignore[assignment]
+        self._epoch_length = len(data)
+        self.progress_at_start = self.progress
+        return data, held_out
+
+    def _update(self, L: float, batch: Any) -> StepRecord:
+        """Clips and steps; the parameters change here and nowhere else."""
+        gradients = self.model.gradients
+        norm = clip_norm(gradients, math.inf if self.clip_norm is None else self.clip_norm)
+        if not (math.isfinite(L) and math.isfinite(norm)):
+            raise _non_finite(self.step + 1, L, self.model)
+        if self.clip_value is not None:
+            clip_value(gradients, self.clip_value)
+        rate = self.optimizer.learning_rate * (1.0 if self.schedule is None else self.schedule(self.step))
+        self.optimizer.step(self.model.parameters, gradients, rate)
+        self.step += 1
+        return StepRecord(self.step, self.epoch, L, rate, norm, Batch(*batch).positions, 0.0)
+
+    def _book(self, record: StepRecord) -> None:
+        self.history.add(record)
+        self._call("on_step", record)
+        if self.checkpoint_every is not None and self.step % self.checkpoint_every == 0:
+            self._save()
+
+    def _judge(self, held_out: float) -> None:
+        self.history.add_validation(self.step, held_out)
+        self._call("on_validation", held_out)
+
+    def _call(self, hook: str, *arguments: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(self, *arguments)
+
+    def _save(self) -> None:
+        if self.checkpoint is not None:
+            self.save(self.checkpoint)
+
+
+def _as_data(op: str, data: Data | Sequence[Batch]) -> Data:
+    given: Data = data if hasattr(data, "epoch") else ListData(data)  # type: ignore[assignment]
+    if len(given) == 0:
+        raise ValueError(f"Trainer.{op}: data: expected at least one batch, got none")
+    return given
+
+
+def _above_zero(**settings: float | None) -> None:
+    for name, value in settings.items():
+        if value is not None and not value > 0:
+            raise ValueError(f"Trainer: {name}: expected a number above 0, got {value}")
+
+
+def _non_finite(step: int, L: float, model: Model) -> NonFiniteError:
+    """The error that names step and parameter."""
+    for what, arrays in (("gradient of", model.gradients), ("parameter", model.parameters)):
+        names = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+        if names:
+            others = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+            message = f"step {step}: loss {L}: the {what} {names[0]}{others} is not finite"
+            break
+    else:
+        names, message = [], f"step {step}: the loss is {L}, though gradients and parameters are finite"
+    advice = "; nothing was changed by this step. A lower learning rate or a clipped gradient may help"
+    return NonFiniteError(message + advice, step=step, parameter=names[0] if names else None)

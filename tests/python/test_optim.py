@@ -1,0 +1,154 @@
+"""Optimisers against their formulas in NumPy; clipping; schedules; bad settings."""
+
+import math
+
+import numpy as np
+import pytest
+from rnnrs import ShapeError, optim
+from rnnrs.errors import FormatError
+from rnnrs.nn import Parameters
+
+
+def vectors(n=2000, dtype=np.float64):
+    rng = np.random.default_rng(3)
+    p, g = Parameters({"a": (n,)}, dtype), Parameters({"a": (n,)}, dtype)
+    p["a"], g["a"] = rng.standard_normal(n), rng.standard_normal(n)
+    return p, g, rng
+
+
+def sgd(p, g, s, t, mu=0.9, nesterov=False, decay=0.01):
+    g = g + decay * p
+    s["v"] = mu * s.get("v", 0) + g
+    return p - 0.1 * (g + mu * s["v"] if nesterov else s["v"])
+
+
+def adagrad(p, g, s, t):
+    s["s"] = s.get("s", 0) + g**2
+    return p - 0.1 * g / (np.sqrt(s["s"]) + 1e-10)
+
+
+def rmsprop(p, g, s, t):
+    s["s"] = 0.99 * s.get("s", 0) + 0.01 * g**2
+    return p - 0.1 * g / (np.sqrt(s["s"]) + 1e-8)
+
+
+def adam(p, g, s, t, decay=0.0, decoupled=False):
+    if decoupled:
+        p = p - 0.1 * decay * p
+    else:
+        g = g + decay * p
+    s["m"] = 0.9 * s.get("m", 0) + 0.1 * g
+    s["v"] = 0.999 * s.get("v", 0) + 0.001 * g**2
+    m, v = s["m"] / (1 - 0.9**t), s["v"] / (1 - 0.999**t)
+    return p - 0.1 * m / (np.sqrt(v) + 1e-8)
+
+
+CASES = {
+    "sgd": (optim.SGD(0.1), lambda p, g, s, t: p - 0.1 * g),
+    "momentum": (optim.SGD(0.1, momentum=0.9, weight_decay=0.01), sgd),
+    "nesterov": (
+        optim.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+        lambda *a: sgd(*a, nesterov=True),
+    ),
+    "adagrad": (optim.Adagrad(0.1), adagrad),
+    "rmsprop": (optim.RMSProp(0.1), rmsprop),
+    "adam": (optim.Adam(0.1, weight_decay=0.02), lambda *a: adam(*a, decay=0.02)),
+    "adamw": (optim.AdamW(0.1, weight_decay=0.02), lambda *a: adam(*a, decay=0.02, decoupled=True)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_five_steps_are_the_formula(name):
+    optimizer, formula = CASES[name]
+    optimizer = optim.optimizer_from_config(optimizer.to_config())  # a fresh one, and the round trip
+    p, g, rng = vectors()
+    expected, state = p.flat.copy(), {}
+    for t in range(1, 6):
+        g["a"] = rng.standard_normal(g.flat.size)
+        expected = formula(expected, g.flat, state, t)
+        optimizer.step(p, g)
+        np.testing.assert_allclose(p.flat, expected, rtol=1e-12, atol=1e-14)
+    assert optimizer.steps == 5
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_optimiser_goes_on_from_its_state(name):
+    optimizer = optim.optimizer_from_config(CASES[name][0].to_config())
+    p, g, _ = vectors(dtype=np.float32)
+    optimizer.step(p, g)
+    other = optim.optimizer_from_config(optimizer.to_config())
+    other.load_state(optimizer.state(), optimizer.steps)
+    q = Parameters(p.shapes, p.dtype, p.flat.copy())
+    optimizer.step(p, g)
+    other.step(q, g)
+    assert p.flat.tobytes() == q.flat.tobytes()
+    with pytest.raises(FormatError, match="expected the vectors"):
+        other.load_state({"nonsense": p.flat}, 1)
+
+
+def test_clipping_by_norm_and_by_value():
+    _, g, _ = vectors()
+    norm = float(np.linalg.norm(g.flat))
+    before = g.flat.copy()
+    assert optim.clip_norm(g, math.inf) == pytest.approx(norm, rel=1e-12)
+    assert optim.clip_norm(g, 2 * norm) == pytest.approx(norm, rel=1e-12)
+    np.testing.assert_array_equal(g.flat, before)
+    optim.clip_norm(g, 1.5)
+    np.testing.assert_allclose(g.flat, before * (1.5 / norm), rtol=1e-12)
+    shorter = g.flat.copy()
+    optim.clip_value(g, 0.01)
+    np.testing.assert_array_equal(g.flat, np.clip(shorter, -0.01, 0.01))
+    g["a"][3] = np.nan
+    assert math.isnan(optim.clip_norm(g, 1.0))
+    optim.clip_value(g, 0.001)
+    assert np.isnan(g["a"][3])
+    for wrong in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="above 0"):
+            optim.clip_norm(g, wrong)
+        with pytest.raises(ValueError, match="above 0"):
+            optim.clip_value(g, wrong)
+
+
+def test_schedules():
+    cosine = optim.Cosine(100, warmup=10, final=0.1)
+    assert [cosine(0), cosine(9), cosine(10)] == pytest.approx([0.1, 1.0, 1.0])
+    assert cosine(55) == pytest.approx(0.55)
+    assert cosine(100) == cosine(1000) == pytest.approx(0.1)
+    assert optim.Linear(10)(5) == pytest.approx(0.5)
+    assert optim.StepDecay(10, 0.5)(29) == 0.25
+    assert optim.Exponential(10, 0.5)(5) == pytest.approx(0.5**0.5)
+    assert optim.Constant()(7) == 1.0
+    for wrong in (lambda: optim.Cosine(0), lambda: optim.Linear(5, warmup=6), lambda: optim.StepDecay(0)):
+        with pytest.raises(ValueError, match="schedule"):
+            wrong()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: optim.SGD(0.0),
+        lambda: optim.SGD(math.inf),
+        lambda: optim.SGD(0.1, momentum=1.0),
+        lambda: optim.SGD(0.1, nesterov=True),
+        lambda: optim.Adam(0.1, betas=(0.9, 1.0)),
+        lambda: optim.Adam(0.1, epsilon=0.0),
+        lambda: optim.AdamW(0.1, weight_decay=-1),
+        lambda: optim.RMSProp(0.1, decay=-0.1),
+        lambda: optim.Adagrad(-1),
+    ],
+)
+def test_settings_out_of_range_are_refused(make):
+    with pytest.raises(ValueError, match="expected"):
+        make()
+
+
+def test_vectors_that_do_not_belong_together_are_refused():
+    p, g, _ = vectors()
+    with pytest.raises(ShapeError, match="gradients: expected 2000"):
+        optim.SGD(0.1).step(p, Parameters({"a": (3,)}, np.float64))
+    with pytest.raises(ShapeError):
+        optim.SGD(0.1).step(p, Parameters({"a": (2000,)}, np.float32))
+    adam = optim.Adam(0.1)
+    adam.step(p, g)
+    with pytest.raises(ShapeError, match="as in the steps before"):
+        adam.step(Parameters({"a": (3,)}, np.float64), Parameters({"a": (3,)}, np.float64))
