@@ -1,8 +1,8 @@
 """The exceptions, and optional extras.
 
-Besides these: IndexError for a token id outside the vocabulary, OSError for a file, MemoryError for what does not fit,
-ValueError for any other argument that makes no sense. Each message names the operation, the argument, what was expected
-and what came.
+Besides these: IndexError for a token id outside the vocabulary, OSError for a file, MemoryError for what does
+not fit, ValueError for any other argument that makes no sense. Each message names the operation, the
+argument, what was expected and what came.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ class NonFiniteError(ArithmeticError):
     Attributes:
         step: the step at which it happened, counted from 1.
         parameter: the first parameter concerned, or None.
+        quantity: what was not finite: "loss", "gradient", ….
     """
 
-    def __init__(self, message: str, *, step: int, parameter: str | None) -> None:
+    def __init__(
+        self, message: str, *, step: int = 0, parameter: str | None = None, quantity: str = "loss"
+    ) -> None:
         super().__init__(message)
         self.step = step
         self.parameter = parameter
+        self.quantity = quantity
 
 
 class MissingExtraError(ImportError):
@@ -45,6 +49,8 @@ def require(module: str, extra: str) -> ModuleType:
     """
     try:
         return importlib.import_module(module)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         package = module.partition(".")[0]
+        if (error.name or "").partition(".")[0] != package:  # it is there, but something that it needs is not
+            raise
         raise MissingExtraError(f'{package} is not installed: pip install "rnnrs[{extra}]"') from error

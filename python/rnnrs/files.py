@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import tempfile
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -12,27 +14,28 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Writes a file whole, or not at all.
 
     The bytes go to a new file beside the target, are synced to the disk, and take the target's name; then the
-    folder is synced. Whatever happens on the way — a full disk, Ctrl-C, a crash —, the old file is still there. A
-    target that is a symbolic link is followed; the permissions of an existing file stay.
+    folder is synced. Whatever happens on the way — a full disk, Ctrl-C, a crash —, the old file is still
+    there. A target that is a symbolic link is followed; the permissions of an existing file stay.
 
     Raises:
-        OSError: if the folder is missing or may not be written to, the target is a folder, the disk is full, …
+        OSError: if the folder is missing or may not be written to, the target is a folder or a device, the
+            disk is full, …
     """
-    target = Path(os.path.realpath(path))
-    check_writable(target)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.chmod(name, _mode(target))
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
-    _sync_folder(target.parent)
+    with _named(path):
+        check_writable(path)
+        target = Path(os.path.realpath(path))
+        # A name of its own length: the target's may leave no room for more.
+        part = target.with_name(f".rnnrs-{os.urandom(8).hex()}.part")
+        with _open_folder(target.parent) as folder:
+            try:
+                _write(part, data, _mode(target))
+                os.replace(part, target)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(part)
+                raise
+            if folder is not None:
+                os.fsync(folder)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -42,34 +45,59 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         FileNotFoundError, NotADirectoryError: if the folder is missing.
         IsADirectoryError: if the target is a folder.
         PermissionError: if the folder may not be written to.
+        OSError: if the target is a device, a pipe or anything else that is no file.
     """
     target = Path(os.path.realpath(path))
     folder = target.parent
     if not folder.exists():
-        raise FileNotFoundError(f"{path}: the folder {folder} does not exist")
+        raise FileNotFoundError(errno.ENOENT, f"the folder {folder} does not exist", os.fspath(path))
     if not folder.is_dir():
-        raise NotADirectoryError(f"{path}: {folder} is not a folder")
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a folder", os.fspath(path))
     if target.is_dir():
-        raise IsADirectoryError(f"{path}: is a folder")
+        raise IsADirectoryError(errno.EISDIR, "is a folder", os.fspath(path))
+    if os.path.lexists(target) and not target.is_file():  # /dev/null would be replaced like any other
+        raise OSError(errno.EINVAL, "is not an ordinary file", os.fspath(path))
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"{path}: the folder {folder} may not be written to")
+        raise PermissionError(errno.EACCES, f"the folder {folder} may not be written to", os.fspath(path))
 
 
-def _mode(target: Path) -> int:
-    """The permissions of the existing file, or those that a new one gets."""
+def _write(part: Path, data: bytes, mode: int | None) -> None:
+    """Writes a new file through to the disk; its mode is the one given, or follows the umask."""
+    with open(part, "xb") as file:
+        if mode is not None:
+            os.chmod(part, mode)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _mode(target: Path) -> int | None:
+    """The permissions of the existing file; None where there is none."""
     try:
-        return target.stat().st_mode & 0o7777
+        return stat.S_IMODE(target.stat().st_mode)
     except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
+        return None
 
 
-def _sync_folder(folder: Path) -> None:
+@contextlib.contextmanager
+def _open_folder(folder: Path) -> Iterator[int | None]:
+    """A folder, open to be synced: opened first, since a failure must come before anything is replaced."""
     if os.name != "posix":  # elsewhere a folder cannot be opened
+        yield None
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        yield handle
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def _named(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Errors name the file that was asked for, not the one beside it, and not none at all."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error

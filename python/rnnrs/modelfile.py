@@ -1,8 +1,8 @@
 """A model is one file: safetensors, with the parameters by name and everything else as JSON in its header.
 
-{"format": "rnnrs", "version": 1, "kind": "language_model", "config": …, "training": …}. A training checkpoint is a
-model file with more tensors (the optimiser's, the carried state) and with `training` filled in. Nothing in a file is ever
-executed.
+{"format": "rnnrs", "version": 1, "kind": "language_model", "config": …, "training": …}. A training checkpoint
+is a model file with more tensors (the optimiser's, the carried state) and with `training` filled in. Nothing
+in a file is ever executed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Array = NDArray[Any]
 #: The version of the format that this library writes, and the newest that it reads.
 VERSION = 1
 
-#: What each kind of model is called, and the command that it is for.
+#: What each kind of model is called, and the command that it is for: a new kind is a new line.
 KINDS = {
     "language_model": "a language model (rnnrs lm)",
     "network": "a checkpoint of a network that is no application's",
@@ -61,7 +61,8 @@ def save(path: str | os.PathLike[str], model: ModelFile) -> None:
 
     Raises:
         OSError: if it cannot be written.
-        ValueError: if the configuration holds what JSON cannot (NaN, say).
+        ValueError, TypeError: if the configuration holds what JSON cannot (NaN, an array).
+        DTypeError: for a tensor that does not hold real numbers.
     """
     header = {
         "format": "rnnrs",
@@ -72,7 +73,8 @@ def save(path: str | os.PathLike[str], model: ModelFile) -> None:
     }
     tensors = dict(model.tensors)
     tensors.update({_EXTRA + name: tensor for name, tensor in model.extra.items()})
-    text = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # In ASCII: not even half a surrogate pair in a vocabulary may keep a model from being saved.
+    text = json.dumps(header, allow_nan=False, separators=(",", ":"))
     write_atomically(path, _rnnrs.serialise(tensors, text))
 
 
@@ -95,9 +97,8 @@ def load(path: str | os.PathLike[str], kind: str | None = None) -> ModelFile:
     header = _header(path, text)
     found = header["kind"]
     if kind is not None and found != kind:
-        raise FormatError(
-            f"{path}: expected {KINDS.get(kind, kind)}, got {KINDS.get(found, f'a model of the kind {found!r}')}"
-        )
+        held = KINDS.get(found, f"a model of the kind {found!r}")
+        raise FormatError(f"{path}: holds {held}, expected {KINDS.get(kind, kind)}")
     parameters = {name: t for name, t in tensors.items() if not name.startswith(_EXTRA)}
     extra = {name[len(_EXTRA) :]: t for name, t in tensors.items() if name.startswith(_EXTRA)}
     return ModelFile(found, header["config"], parameters, extra, header["training"])
@@ -108,12 +109,12 @@ def _header(path: str | os.PathLike[str], text: str | None) -> dict[str, Any]:
         raise FormatError(f"{path}: expected a model of rnnrs, got a safetensors file of something else")
     try:
         header = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"{path}: damaged header: {error}") from None
     if not isinstance(header, dict) or header.get("format") != "rnnrs":
         raise FormatError(f"{path}: expected a model of rnnrs, got a safetensors file of something else")
     version = header.get("version")
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:
         raise FormatError(f"{path}: version: expected a whole number from 1, got {version!r}")
     if version > VERSION:
         raise FormatError(
@@ -144,7 +145,8 @@ def check_tensors(
         got = tensors[name]
         if got.shape != tuple(shape) or got.dtype != np.dtype(dtype):
             raise FormatError(
-                f"{path}: tensor {name}: expected {dtype} of shape {shape}, got {got.dtype} of shape {got.shape}"
+                f"{path}: tensor {name}: expected {dtype} of shape {shape}, "
+                f"got {got.dtype} of shape {got.shape}"
             )
     unknown = [name for name in tensors if name not in shapes]
     if unknown:

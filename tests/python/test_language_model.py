@@ -409,3 +409,25 @@ def test_lines_are_sentences():
     assert lines_are_sentences("“Who is it?”\n\nNobody…\n")
     assert not lines_are_sentences(VERSES)
     assert not lines_are_sentences("word " * 80 + ".")
+
+
+def test_subwords(tmp_path):
+    pytest.importorskip("tokenizers")
+    model = LanguageModel.from_text(
+        SENTENCES, level="subword", vocabulary={"size": 320}, embedding_size=12, hidden_size=24
+    )
+    model.fit(SENTENCES, epochs=40, batch_size=10, learning_rate=1e-2, progress=False)
+    assert model.by_sentence
+    assert model.perplexity(SENTENCES) < 4
+    for text in ("I want ", "They wan", "I want the sea,", ""):
+        typed = text.rpartition(" ")[2] if text[-1:].isalpha() else ""
+        found = model.suggest(text, k=5)
+        assert found
+        assert all(s.word.startswith(typed) and s.word[0].isalnum() for s in found)
+        assert sum(s.probability for s in found) <= 1 + 1e-6
+    assert {s.word for s in model.suggest("They wan", k=2)} == {"want", "wanted"}
+    assert "  " not in "I want " + model.generate("I want ", length=40, seed=1)
+    assert model.evaluate("I like xylophones.").unknown == 0
+    path = tmp_path / "model.rnn"
+    model.save(path)
+    assert LanguageModel.load(path).suggest("I w") == model.suggest("I w")

@@ -1,5 +1,6 @@
 """Batches: what a `Trainer` goes through, epoch after epoch."""
 
-from .batches import ArrayBatches, Batch, Data, SentenceBatches, StreamBatches
+from .batch import Batch, Data
+from .batches import ArrayBatches, SentenceBatches, StreamBatches
 
 __all__ = ["ArrayBatches", "Batch", "Data", "SentenceBatches", "StreamBatches"]

@@ -1,87 +1,23 @@
 """Three ways to cut data into time-major batches.
 
-What an epoch holds is a pure function of the data, the seed and the epoch's number: a training run can be resumed
-anywhere, and no random generator's state has to be saved for it.
+What an epoch holds is a pure function of the data, the seed and the epoch's number: a training run can be
+resumed anywhere, and no random generator's state has to be saved for it.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, overload
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DTypeError, ShapeError
 from ..nn.parameters import check_size
+from .batch import IGNORE, Batch, Batches, check_token_ids, digest
 
 Array = NDArray[Any]
-
-#: The target that is not scored.
-IGNORE = -1
-
-
-class Batch(NamedTuple):
-    """A minibatch, time-major.
-
-    Attributes:
-        inputs: token ids (T, B), or x (T, B, I).
-        targets: ids (T, B), −1 where nothing is to be scored, or what else the loss takes.
-    """
-
-    inputs: Any
-    targets: Any
-
-    @property
-    def positions(self) -> int:
-        """How many positions are scored: the targets that are not −1 (all of them, if they are no ids)."""
-        targets = np.asarray(self.targets)
-        if targets.dtype.kind in "iu" and targets.ndim <= 2:
-            return int(np.count_nonzero(targets != IGNORE))
-        return int(np.prod(targets.shape[:2]))
-
-
-class Data(Protocol):
-    """What `Trainer.fit` goes through."""
-
-    #: Whether the state at a batch's end is the state at the next one's start.
-    carries_state: bool
-
-    def __len__(self) -> int:
-        """Batches in an epoch."""
-        ...
-
-    def epoch(self, number: int) -> Sequence[Batch]:
-        """The batches of an epoch, counted from 0: always the same ones for the same number."""
-        ...
-
-    def fingerprint(self) -> str:
-        """A short name of data and settings, by which a checkpoint knows that it goes on with the same ones."""
-        ...
-
-
-class Batches(Sequence[Batch]):
-    """Batches that are made when they are asked for."""
-
-    def __init__(self, count: int, make: Callable[[int], Batch]) -> None:
-        self._count, self._make = count, make
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, index: int) -> Batch: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Batch]: ...
-
-    def __getitem__(self, index: int | slice) -> Batch | list[Batch]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self._count))]
-        if not -self._count <= index < self._count:
-            raise IndexError(f"batch: expected an index below {self._count}, got {index}")
-        return self._make(index % self._count)
 
 
 class ListData:
@@ -100,45 +36,16 @@ class ListData:
         return self._batches
 
     def fingerprint(self) -> str:
-        return _digest("list", *(np.asarray(array) for batch in self._batches for array in batch))
-
-
-def check_token_ids(op: str, ids: ArrayLike) -> NDArray[np.int64]:
-    """Token ids as one vector of int64.
-
-    Raises:
-        DTypeError: if they are no whole numbers.
-        ShapeError: if they are no vector.
-        IndexError: if one is negative.
-    """
-    array = np.asarray(ids)
-    if array.dtype.kind not in "iu" and array.size:
-        raise DTypeError(f"{op}: ids: expected whole numbers, got {array.dtype}")
-    if array.ndim != 1:
-        raise ShapeError(f"{op}: ids: expected a vector (N,), got shape {array.shape}")
-    if array.size and int(array.min()) < 0:
-        raise IndexError(f"{op}: ids: expected ids from 0, got {array.min()} at position {array.argmin()}")
-    return array.astype(np.int64, copy=False)
-
-
-def _digest(*parts: Any) -> str:
-    digest = hashlib.blake2b(digest_size=12)
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            part = np.ascontiguousarray(part)
-            digest.update(f"{part.dtype.str}{part.shape}".encode())
-            digest.update(part.data if part.size else b"")
-        else:
-            digest.update(repr(part).encode())
-    return digest.hexdigest()
+        """See `Data.fingerprint`."""
+        return digest("list", *(np.asarray(array) for batch in self._batches for array in batch))
 
 
 class StreamBatches:
     """One long text, read by B readers side by side, each from a place of its own, T tokens at a time.
 
-    The state is carried from window to window: truncated back-propagation through time (Williams and Peng 1990) with
-    windows that touch. inputs[t] is a token, targets[t] the one after it. At most B tokens at the end are left out; the
-    last window of an epoch may be shorter.
+    The state is carried from window to window: truncated back-propagation through time (Williams and Peng
+    1990) with windows that touch. inputs[t] is a token, targets[t] the one after it. At most B tokens at the
+    end are left out; the last window of an epoch may be shorter.
 
     Args:
         ids: the text's token ids (N,).
@@ -153,44 +60,51 @@ class StreamBatches:
     carries_state = True
 
     def __init__(self, ids: ArrayLike, batch_size: int, steps: int) -> None:
-        stream = check_token_ids("StreamBatches", ids)
+        stream = check_token_ids("StreamBatches", "ids", ids)
         self.batch_size = check_size("StreamBatches", "batch_size", batch_size)
         self.steps = check_size("StreamBatches", "steps", steps)
         length = (stream.size - 1) // self.batch_size
         if length < 1:
             raise ValueError(
-                f"StreamBatches: ids: expected at least {self.batch_size + 1} tokens for {self.batch_size} readers, "
-                f"got {stream.size}"
+                f"StreamBatches: ids: expected at least {self.batch_size + 1} tokens "
+                f"for {self.batch_size} readers, got {stream.size}"
             )
 
-        def columns(shift: int) -> NDArray[np.int64]:
-            part = stream[shift : shift + self.batch_size * length]
-            return np.ascontiguousarray(part.reshape(self.batch_size, length).T)
-
-        self._inputs, self._targets = columns(0), columns(1)
+        # What every reader reads, as columns of one more row: the inputs and, one row on, their targets.
+        end = self.batch_size * length
+        self._columns = np.empty((length + 1, self.batch_size), np.int64)
+        self._columns[:-1] = stream[:end].reshape(self.batch_size, length).T
+        self._columns[-1] = stream[length : end + 1 : length]
+        self._columns.flags.writeable = False  # batches are views of it
 
     def __len__(self) -> int:
-        return -(-len(self._inputs) // self.steps)
+        return -(-(len(self._columns) - 1) // self.steps)
 
     def epoch(self, number: int) -> Sequence[Batch]:
-        """The windows, from the first to the last: the same in every epoch."""
+        """The windows, from first to last, the same in every epoch: views that cannot be written to."""
+        inputs, targets = self._columns[:-1], self._columns[1:]
 
         def window(index: int) -> Batch:
             part = slice(index * self.steps, (index + 1) * self.steps)
-            return Batch(self._inputs[part], self._targets[part])
+            return Batch(inputs[part], targets[part])
 
         return Batches(len(self), window)
 
     def fingerprint(self) -> str:
-        return _digest("stream", self.steps, self._inputs, self._targets)
+        """See `Data.fingerprint`."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return digest("stream", self.steps, self._columns)
 
 
 class SentenceBatches:
     """Sentences, each a sequence of its own from h_0 = 0; those of like length share a batch.
 
-    A sentence w_1 … w_n becomes the inputs end, w_1 … w_n and the targets w_1 … w_n, end. Shorter ones of a batch are
-    filled up with `end_id`, and their targets there with −1, which is not scored. The sentences are shuffled anew in
-    every epoch, cut into batches by length, and the batches shuffled.
+    A sentence w_1 … w_n becomes the inputs end, w_1 … w_n and the targets w_1 … w_n, end. Shorter ones of a
+    batch are filled up with `end_id`, and their targets there with −1, which is not scored. The sentences are
+    shuffled anew in every epoch, cut into batches by length, and the batches shuffled.
 
     Args:
         sentences: their token ids, one vector each.
@@ -206,16 +120,22 @@ class SentenceBatches:
     carries_state = False
 
     def __init__(self, sentences: Sequence[ArrayLike], batch_size: int, end_id: int, seed: int = 0) -> None:
-        self._sentences = [check_token_ids("SentenceBatches", sentence) for sentence in sentences]
-        if not self._sentences:
+        if not len(sentences):
             raise ValueError("SentenceBatches: sentences: expected at least one, got none")
         self.batch_size = check_size("SentenceBatches", "batch_size", batch_size)
         self.end_id = check_size("SentenceBatches", "end_id", end_id, least=0)
         self.seed = check_size("SentenceBatches", "seed", seed, least=0)
-        self._lengths = np.array([sentence.size + 1 for sentence in self._sentences])
+        checked = [
+            check_token_ids("SentenceBatches", f"sentences[{i}]", ids) for i, ids in enumerate(sentences)
+        ]
+        self._lengths = np.array([ids.size + 1 for ids in checked])
+        # All of them in one: end, a sentence, end, the next, …, end; and where the end before each one is.
+        self._starts = np.concatenate([[0], np.cumsum(self._lengths)[:-1]])
+        end = np.array([self.end_id])
+        self._stream = np.concatenate([end, *(part for ids in checked for part in (ids, end))])
 
     def __len__(self) -> int:
-        return -(-len(self._sentences) // self.batch_size)
+        return -(-len(self._lengths) // self.batch_size)
 
     @property
     def padding_share(self) -> float:
@@ -230,7 +150,7 @@ class SentenceBatches:
     def epoch(self, number: int) -> Sequence[Batch]:
         """The batches in the order of this epoch."""
         draw = np.random.default_rng([self.seed, number])
-        order = draw.permutation(len(self._sentences))
+        order = draw.permutation(len(self._lengths))
         order = order[np.argsort(self._lengths[order], kind="stable")]
         turn = draw.permutation(len(self))
 
@@ -241,25 +161,21 @@ class SentenceBatches:
         return Batches(len(self), batch)
 
     def _pad(self, members: Array) -> Batch:
-        steps = int(self._lengths[members].max())
-        inputs = np.full((steps, len(members)), self.end_id, np.int64)
-        targets = np.full((steps, len(members)), IGNORE, np.int64)
-        for column, member in enumerate(members):
-            sentence = self._sentences[member]
-            inputs[1 : sentence.size + 1, column] = sentence
-            targets[: sentence.size, column] = sentence
-            targets[sentence.size, column] = self.end_id
-        return Batch(inputs, targets)
+        """The sentences (by number) as columns: inputs (T, B), targets (T, B), T the longest one's steps."""
+        lengths = self._lengths[members]
+        step = np.arange(lengths.max())[:, None]
+        inside = step < lengths
+        place = np.where(inside, self._starts[members] + step, 0)  # 0: an end
+        targets = np.where(inside, self._stream[place + 1], IGNORE)
+        return Batch(self._stream[place], targets)
 
     def fingerprint(self) -> str:
-        return _digest(
-            "sentences",
-            self.batch_size,
-            self.end_id,
-            self.seed,
-            self._lengths,
-            np.concatenate(self._sentences),
-        )
+        """See `Data.fingerprint`."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return digest("sentences", self.batch_size, self.end_id, self.seed, self._lengths, self._stream)
 
 
 class ArrayBatches:
@@ -274,6 +190,7 @@ class ArrayBatches:
 
     Raises:
         ShapeError: if x and y do not belong together, or hold no sequence.
+        DTypeError: if they do not hold numbers.
         ValueError: for a size that is not positive.
     """
 
@@ -288,6 +205,9 @@ class ArrayBatches:
                 "ArrayBatches: x, y: expected (T, N, …) with the same T, N ≥ 1, "
                 f"got {self._x.shape} and {self._y.shape}"
             )
+        for argument, array in (("x", self._x), ("y", self._y)):
+            if array.dtype.kind not in "fiub":
+                raise DTypeError(f"ArrayBatches: {argument}: expected real numbers, got {array.dtype}")
         self.batch_size = check_size("ArrayBatches", "batch_size", batch_size)
         self.seed = check_size("ArrayBatches", "seed", seed, least=0)
         self.shuffle = shuffle
@@ -306,9 +226,14 @@ class ArrayBatches:
 
         def batch(index: int) -> Batch:
             members = order[index * self.batch_size : (index + 1) * self.batch_size]
-            return Batch(self._x[:, members], self._y[:, members])
+            return Batch(self._x.take(members, axis=1), self._y.take(members, axis=1))
 
         return Batches(len(self), batch)
 
     def fingerprint(self) -> str:
-        return _digest("arrays", self.batch_size, self.seed, self.shuffle, self._x, self._y)
+        """See `Data.fingerprint`."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return digest("arrays", self.batch_size, self.seed, self.shuffle, self._x, self._y)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def read_text(*paths: str | os.PathLike[str]) -> str:
-    """The text of UTF-8 files, one after the other, line ends made "\\n".
+    """The text of UTF-8 files, each begun on a line of its own, line ends made "\\n".
 
     Raises:
         OSError: if one cannot be read.
@@ -18,23 +18,22 @@ def read_text(*paths: str | os.PathLike[str]) -> str:
     """
     if not paths:
         raise ValueError("read_text: paths: expected at least one file, got none")
-    return "".join(_read(path) for path in paths)
+    *texts, last = map(_read, paths)
+    return "".join(text if text.endswith("\n") else text + "\n" for text in texts) + last
 
 
 def _read(path: str | os.PathLike[str]) -> str:
     data = Path(path).read_bytes()
-    if not data.strip():
-        raise ValueError(
-            f"{path}: expected a text, got {'an empty file' if not data else 'only white space'}"
-        )
     if b"\0" in data:
         raise ValueError(f"{path}: expected a text, got a binary file (byte 0 at offset {data.index(0)})")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8").removeprefix("\ufeff")  # a byte order mark
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path}: expected UTF-8 text, got byte 0x{data[error.start]:02x} at offset {error.start}"
         ) from None
+    if not text.strip():
+        raise ValueError(f"{path}: expected a text, got {'only white space' if text else 'an empty file'}")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -49,12 +48,12 @@ def split(text: str, shares: Sequence[float] = (0.9, 0.05, 0.05)) -> tuple[str, 
 
     Args:
         text: the text.
-        shares: of the parts; they add up to 1. The last part takes what is left over.
+        shares: of the parts; they add up to 1. Parts of a very short text may be empty.
 
     Raises:
         ValueError: if the shares are not positive or do not add up to 1.
     """
-    if not shares or min(shares) <= 0 or abs(sum(shares) - 1.0) > 1e-9:
+    if not shares or min(shares) <= 0 or not abs(sum(shares) - 1.0) <= 1e-9:
         raise ValueError(f"split: shares: expected positive numbers that add up to 1, got {tuple(shares)}")
     ends = [int(len(text) * sum(shares[: i + 1])) for i in range(len(shares) - 1)]
     starts = [0, *ends]

@@ -1,4 +1,4 @@
-"""Subwords by byte-pair encoding (Sennrich, Haddow and Birch 2016), with Hugging Face's `tokenizers`."""
+"""Subwords by byte-pair encoding (Sennrich, Haddow and Birch 2016), by Hugging Face's `tokenizers`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from ..errors import require
 from ..nn.parameters import check_size
-from .vocabulary import Vocabulary, _check_text
+from .vocabulary import Vocabulary, _check_string, _check_text
 
 Ids = NDArray[np.int64]
 
 
 class SubwordVocabulary(Vocabulary):
-    """Pieces of words over bytes: every text can be written, and comes back as it was. Needs the extra "subword".
+    """Pieces of words over bytes: every text comes back as it was. Needs the extra "subword".
 
     Args:
         tokenizer: the tokenizer as the JSON text of the package `tokenizers`.
@@ -36,6 +36,7 @@ class SubwordVocabulary(Vocabulary):
             raise ValueError(
                 f"SubwordVocabulary: tokenizer: expected a tokenizer's JSON, got: {error}"
             ) from error
+        self._tokenizer.encode_special_tokens = True  # "<eos>" in a text is five characters, not an end
         ids = self._tokenizer.get_vocab()
         tokens = sorted(ids, key=lambda token: int(ids[token]))
         if "<eos>" not in ids or "<unk>" not in ids or [ids[t] for t in tokens] != list(range(len(tokens))):
@@ -75,6 +76,9 @@ class SubwordVocabulary(Vocabulary):
 
     def encode(self, text: str) -> Ids:
         """The ids (N,) of a text; every line break is an `<eos>`."""
+        _check_string("SubwordVocabulary.encode", text)
+        # Half a surrogate pair cannot be written in bytes: it becomes U+FFFD.
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         ids: list[int] = []
         for number, line in enumerate(self._tokenizer.encode_batch(text.split("\n"))):
             if number:
@@ -85,17 +89,12 @@ class SubwordVocabulary(Vocabulary):
     def decode(self, ids: Iterable[int]) -> str:
         """The text, a line break for `<eos>`."""
         lines: list[list[int]] = [[]]
-        for token in map(int, ids):
-            self._token(token)
+        for token in self._known(ids):
             if token == self.end_id:
                 lines.append([])
             else:
                 lines[-1].append(token)
         return "\n".join(self._tokenizer.decode(line) for line in lines)
-
-    def separator(self, before: int | None, token: int) -> str:
-        """Nothing: pieces bring their own spaces."""
-        return ""
 
     def to_config(self) -> dict[str, Any]:
         return {"level": self.level, "tokenizer": self._tokenizer.to_str()}

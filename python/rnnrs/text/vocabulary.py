@@ -1,7 +1,7 @@
 """Vocabularies: text ↔ token ids.
 
-Every vocabulary has an `end`, the token that ends a sentence (and, at the start, stands for "a sentence begins"), and
-an `unknown`, for what it has never seen: nobody's sentence is refused.
+Every vocabulary has an `end`, the token that ends a sentence (and, at the start, stands for "a sentence
+begins"), and an `unknown`, for what it has never seen: nobody's sentence is refused.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import re
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError
+from ..errors import DTypeError, FormatError, ShapeError
 from ..nn.parameters import check_size
 
 Ids = NDArray[np.int64]
@@ -24,9 +24,11 @@ Ids = NDArray[np.int64]
 #: A word with its inner apostrophes and hyphens, or one sign.
 _WORD = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
 
-#: Signs that stand close to the word before them, and close to the one after.
+#: Signs that stand close to the word before them, and close to the one after. A straight quotation mark is
+#: either: the first of a line opens, the next one closes, and so on.
 _CLOSE_LEFT = set(".,;:!?%)]}…»”’")
-_CLOSE_RIGHT = set("([{«“¿¡")
+_CLOSE_RIGHT = set("([{«“‘¿¡$€£")
+_QUOTE = '"'
 
 
 class Vocabulary(ABC):
@@ -62,29 +64,38 @@ class Vocabulary(ABC):
 
         Raises:
             IndexError: for an id outside the vocabulary.
+            DTypeError, ShapeError: for what is no vector of whole numbers.
         """
-
-    @abstractmethod
-    def separator(self, before: int | None, token: int) -> str:
-        """What stands between two tokens in a text: "" or " "; `before` is None at the start."""
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
         """The vocabulary as JSON's types, for a model file."""
 
-    def sentence_ids(self, sentence: str) -> Ids:
-        """The ids of one sentence, without its end. A line break within it counts as white space."""
-        return self.encode(" ".join(sentence.split("\n")))
+    def _known(self, ids: Iterable[int]) -> list[int]:
+        """Ids as a list, once each is known to be of the vocabulary."""
+        op = f"{type(self).__name__}.decode"
+        array = np.asarray(list(ids) if isinstance(ids, Iterator) else ids)
+        if array.ndim != 1:
+            raise ShapeError(f"{op}: ids: expected a vector (N,), got shape {array.shape}")
+        if array.dtype.kind not in "iu" and array.size:
+            raise DTypeError(f"{op}: ids: expected whole numbers, got {array.dtype}")
+        outside = (array < 0) | (array >= len(self))
+        if outside.any():
+            place = int(outside.argmax())
+            raise IndexError(
+                f"{op}: ids: expected 0 to {len(self) - 1}, got {array[place]} at position {place}"
+            )
+        known: list[int] = array.tolist()
+        return known
 
-    def _token(self, token: int) -> str:
-        if not 0 <= token < len(self.tokens):
-            raise IndexError(f"{type(self).__name__}: ids: expected 0 to {len(self) - 1}, got {token}")
-        return self.tokens[token]
+
+def _check_string(op: str, text: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"{op}: text: expected a string, got {type(text).__name__}")
 
 
 def _check_text(op: str, text: str) -> None:
-    if not isinstance(text, str):
-        raise TypeError(f"{op}: text: expected a string, got {type(text).__name__}")
+    _check_string(op, text)
     if not text.strip():
         raise ValueError(
             f"{op}: text: expected some text, got {'nothing' if not text else 'only white space'}"
@@ -92,7 +103,7 @@ def _check_text(op: str, text: str) -> None:
 
 
 class CharVocabulary(Vocabulary):
-    """One token for each character (Unicode code point); "\\n" ends a sentence, "\\ufffd" stands for the unknown.
+    """One token for each character (code point); "\\n" ends a sentence, "\\ufffd" stands for the unknown.
 
     Args:
         characters: the characters, by id; "\\n" and "\\ufffd" among them.
@@ -128,17 +139,14 @@ class CharVocabulary(Vocabulary):
 
     def encode(self, text: str) -> Ids:
         """The ids (N,) of a text's characters."""
+        _check_string("CharVocabulary.encode", text)
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
         known = codes < len(self._table)
         return np.where(known, self._table[np.where(known, codes, 0)], self.unknown_id)
 
     def decode(self, ids: Iterable[int]) -> str:
         """The characters, one after the other."""
-        return "".join(self._token(int(i)) for i in ids)
-
-    def separator(self, before: int | None, token: int) -> str:
-        """Nothing: characters bring their own spaces."""
-        return ""
+        return "".join([self.tokens[i] for i in self._known(ids)])
 
     def to_config(self) -> dict[str, Any]:
         return {"level": self.level, "tokens": self.tokens}
@@ -147,8 +155,9 @@ class CharVocabulary(Vocabulary):
 class WordVocabulary(Vocabulary):
     """One token for each word or sign; a line break is the end of a sentence.
 
-    A word is a run of letters and digits with apostrophes and hyphens inside (`don't`, `well-known`); any other sign is a
-    token of its own. White space is not kept: `decode` puts it where it belongs in European languages.
+    A word is a run of letters and digits with apostrophes and hyphens inside (`don't`, `well-known`); any
+    other sign is a token of its own. White space is not kept: `decode` puts it where it belongs in European
+    languages.
 
     Args:
         tokens: the tokens by id; "<eos>" and "<unk>" first.
@@ -190,7 +199,7 @@ class WordVocabulary(Vocabulary):
         words = [word for word, count in counts.items() if count >= min_count]
         words.sort(key=lambda word: (-counts[word], word))
         if max_size is not None:
-            words = words[: max(check_size("WordVocabulary", "max_size", max_size, least=3) - 2, 0)]
+            words = words[: check_size("WordVocabulary", "max_size", max_size, least=3) - 2]
         if not words:
             raise ValueError(
                 f"WordVocabulary: text: expected a word that occurs {min_count} times, got none; "
@@ -200,6 +209,7 @@ class WordVocabulary(Vocabulary):
 
     def encode(self, text: str) -> Ids:
         """The ids (N,) of a text's words; every line break is an `<eos>`."""
+        _check_string("WordVocabulary.encode", text)
         if self.lowercase:
             text = text.lower()
         look_up, unknown = self._ids.get, self.unknown_id
@@ -213,24 +223,24 @@ class WordVocabulary(Vocabulary):
     def decode(self, ids: Iterable[int]) -> str:
         """Readable text: spaces between words, none before a comma, a line break for `<eos>`."""
         pieces: list[str] = []
-        before: int | None = None
-        for token in map(int, ids):
-            word = self._token(token)
-            pieces.append(self.separator(before, token) + ("\n" if token == self.end_id else word))
-            before = token
+        close = True  # whether the next word stands close to what is before it
+        quoted = False  # whether it stands within quotation marks
+        for token in self._known(ids):
+            if token == self.end_id:
+                pieces.append("\n")
+                close, quoted = True, False
+                continue
+            word = self.tokens[token]
+            quoted ^= word == _QUOTE
+            closes = word in _CLOSE_LEFT or (word == _QUOTE and not quoted)
+            pieces.append(word if close or closes else " " + word)
+            close = word in _CLOSE_RIGHT or (word == _QUOTE and quoted)
         return "".join(pieces)
-
-    def separator(self, before: int | None, token: int) -> str:
-        """A space, but for the start of a line and signs that stand close."""
-        if before is None or before == self.end_id or token == self.end_id:
-            return ""
-        close = self.tokens[token] in _CLOSE_LEFT or self.tokens[before] in _CLOSE_RIGHT
-        return "" if close else " "
 
     def with_prefix(self, prefix: str) -> Ids:
         """The ids of the words that begin like this; regardless of case where there is none otherwise."""
         if self._sorted is None:
-            words = ((word.lower(), word, i) for word, i in self._ids.items() if i > 1 and word[0].isalnum())
+            words = ((word.lower(), word, i) for word, i in self._ids.items() if i > 1 and word[:1].isalnum())
             self._sorted = sorted(words)
         low = prefix.lower()
         start = bisect_left(self._sorted, (low, "", 0))

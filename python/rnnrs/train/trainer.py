@@ -292,4 +292,6 @@ def _non_finite(step: int, L: float, model: Model) -> NonFiniteError:
     else:
         names, message = [], f"step {step}: the loss is {L}, though gradients and parameters are finite"
     advice = "; nothing was changed by this step. A lower learning rate or a clipped gradient may help"
-    return NonFiniteError(message + advice, step=step, parameter=names[0] if names else None)
+    quantity = "gradient" if math.isfinite(L) else "loss"
+    parameter = names[0] if names else None
+    return NonFiniteError(message + advice, step=step, parameter=parameter, quantity=quantity)

@@ -1,0 +1,115 @@
+"""A minibatch, what a `Trainer` asks of data, and the check of token ids."""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DTypeError, ShapeError
+
+#: The target that is not scored.
+IGNORE = -1
+
+
+class Batch(NamedTuple):
+    """A minibatch, time-major.
+
+    Attributes:
+        inputs: token ids (T, B), or x (T, B, I).
+        targets: ids (T, B), −1 where nothing is to be scored, or what else the loss takes.
+    """
+
+    inputs: Any
+    targets: Any
+
+    @property
+    def positions(self) -> int:
+        """How many positions are scored: the targets that are not −1 (all of them, if they are no ids)."""
+        targets = np.asarray(self.targets)
+        if targets.dtype.kind in "iu" and targets.ndim <= 2:
+            return int(np.count_nonzero(targets != IGNORE))
+        return int(np.prod(targets.shape[:2]))
+
+
+class Data(Protocol):
+    """What `Trainer.fit` goes through."""
+
+    #: Whether the state at a batch's end is the state at the next one's start.
+    carries_state: bool
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        ...
+
+    def epoch(self, number: int) -> Sequence[Batch]:
+        """The batches of an epoch, counted from 0: always the same ones for the same number."""
+        ...
+
+    def fingerprint(self) -> str:
+        """A short name of data and settings: a checkpoint knows by it that it goes on with the same ones."""
+        ...
+
+
+class Batches(Sequence[Batch]):
+    """Batches that are made when they are asked for."""
+
+    def __init__(self, count: int, make: Callable[[int], Batch]) -> None:
+        self._count, self._make = count, make
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Batch: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Batch]: ...
+
+    def __getitem__(self, index: int | slice) -> Batch | list[Batch]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self._count))]
+        index = operator.index(index)
+        if not -self._count <= index < self._count:
+            raise IndexError(
+                f"batch: expected an index from {-self._count} to {self._count - 1}, got {index}"
+            )
+        return self._make(index % self._count)
+
+
+def check_token_ids(op: str, argument: str, ids: ArrayLike) -> NDArray[np.int64]:
+    """Token ids as one vector of int64.
+
+    Raises:
+        DTypeError: if they are no whole numbers.
+        ShapeError: if they are no vector.
+        IndexError: if one is negative, or too large for any vocabulary.
+    """
+    array = np.asarray(ids)
+    if array.dtype.kind not in "iu" and array.size:
+        raise DTypeError(f"{op}: {argument}: expected whole numbers, got {array.dtype}")
+    if array.ndim != 1:
+        raise ShapeError(f"{op}: {argument}: expected a vector (N,), got shape {array.shape}")
+    # As signed numbers, those of uint64 that are too large are negative too.
+    signed = array.astype(np.int64, copy=False)
+    if signed.size and signed.min() < 0:
+        place = int(signed.argmin())
+        raise IndexError(f"{op}: {argument}: expected ids from 0, got {array[place]} at position {place}")
+    return signed
+
+
+def digest(*parts: Any) -> str:
+    """A short name of arrays and settings: equal ones have the same, others another."""
+    summary = hashlib.blake2b(digest_size=12)
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            part = np.ascontiguousarray(part)
+            summary.update(f"{part.dtype.str}{part.shape}".encode())
+            summary.update(part.data if part.size else b"")
+        else:
+            summary.update(f"{part!r};".encode())
+    return summary.hexdigest()
