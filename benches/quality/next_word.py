@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from rnnrs._rnnrs import log_softmax
 from rnnrs.data import SentenceBatches
 from rnnrs.models import LanguageModel
@@ -166,7 +165,12 @@ def main() -> None:
     assert isinstance(vocabulary, WordVocabulary)
     start = time.monotonic()
     model.fit(
-        text, epochs=a.epochs, batch_size=a.batch, learning_rate=a.learning_rate, by_sentence=True, seed=a.seed
+        text,
+        epochs=a.epochs,
+        batch_size=a.batch,
+        learning_rate=a.learning_rate,
+        by_sentence=True,
+        seed=a.seed,
     )
     seconds = time.monotonic() - start
     encode: Callable[[str], Ids] = vocabulary.encode

@@ -13,11 +13,19 @@ training and holds the applications:
 Letters in all shapes: T time steps, B sequences in a minibatch, I input size, H hidden size, O output size.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ._rnnrs import __version__, get_num_threads, instruction_set, set_num_threads
 from .errors import DTypeError, FormatError, MissingExtraError, NonFiniteError, ShapeError
-from .gradcheck import GradientCheck, gradient_check
-from .nn.unfold import Unfolded, unfold
-from .train import Trainer
+
+if TYPE_CHECKING:
+    from . import data, losses, models, nn, optim, text, train
+    from .gradcheck import GradientCheck, gradient_check
+    from .nn.unfold import Unfolded, unfold
+    from .train import Trainer
 
 __all__ = [
     "DTypeError",
@@ -29,9 +37,39 @@ __all__ = [
     "Trainer",
     "Unfolded",
     "__version__",
+    "data",
     "get_num_threads",
     "gradient_check",
     "instruction_set",
+    "losses",
+    "models",
+    "nn",
+    "optim",
     "set_num_threads",
+    "text",
+    "train",
     "unfold",
 ]
+
+#: Where the names are that are imported when they are first used, so that `import rnnrs` itself is quick.
+_LATER = {
+    "GradientCheck": "gradcheck",
+    "Trainer": "train",
+    "Unfolded": "nn.unfold",
+    "gradient_check": "gradcheck",
+    "unfold": "nn.unfold",
+}
+_MODULES = ("data", "losses", "models", "nn", "optim", "text", "train")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name in _LATER:
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,6 +1,6 @@
 //! Embedding: token ids → rows of a table E (V, I).
 //!
-//! x = E[id] is what a one-hot vector times E would give, without the product; so dE\[id\] += dx.
+//! x = E\[id\] is what a one-hot vector times E would give, without the product; so dE\[id\] += dx.
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 

@@ -6,7 +6,7 @@
 //!
 //! Each thread takes some of the batch's sequences and walks through all of time with them: sequences do not
 //! wait for each other, so there is no barrier per step. W is packed once per call. The input projection runs
-//! [`AHEAD`] steps ahead of the recurrence, so that U and W take turns in the cache. Everything is O(T).
+//! 32 steps ahead of the recurrence, so that U and W take turns in the cache. Everything is O(T).
 
 use crate::error::{Result, check_shape};
 use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
