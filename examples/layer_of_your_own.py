@@ -4,6 +4,7 @@ The layer multiplies each state by a learned gain: y = s ⊙ h.
 """
 
 import numpy as np
+
 import rnnrs
 from rnnrs import losses, nn
 from rnnrs.data import Batch

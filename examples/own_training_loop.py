@@ -5,6 +5,7 @@ enough, but it must be kept for ever: a feed-forward net on a window cannot do i
 """
 
 import numpy as np
+
 from rnnrs import losses, nn, optim
 
 T, B = 12, 64

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from rnnrs._rnnrs import log_softmax
 from rnnrs.data import SentenceBatches
 from rnnrs.models import LanguageModel

@@ -9,8 +9,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Ids = NDArray[np.int64]
+_Array = NDArray[Any]
+_Ids = NDArray[np.int64]
 
 __version__: str
 
@@ -21,82 +21,84 @@ class FormatError(ValueError): ...
 def set_num_threads(threads: int) -> None: ...
 def get_num_threads() -> int: ...
 def instruction_set() -> str: ...
-def initialise(out: Array, scheme: str, scale: float, seed: int) -> None: ...
-def embedding_forward(ids: Array, E: Array) -> Array: ...
-def embedding_backward(ids: Array, dx: Array, dE: Array) -> None: ...
-def linear_forward(x: Array, V: Array, c: Array) -> Array: ...
-def linear_backward(x: Array, V: Array, do: Array, dV: Array, dc: Array, need_dx: bool) -> Array | None: ...
-def rnn_forward(x: Array, h0: Array | None, U: Array, W: Array, b: Array, activation: str) -> Array: ...
-def rnn_backward(dh: Array, h: Array, W: Array, activation: str) -> tuple[Array, Array]: ...
+def initialise(out: _Array, scheme: str, scale: float, seed: int) -> None: ...
+def embedding_forward(ids: _Array, E: _Array) -> _Array: ...
+def embedding_backward(ids: _Array, dx: _Array, dE: _Array) -> None: ...
+def linear_forward(x: _Array, V: _Array, c: _Array) -> _Array: ...
+def linear_backward(
+    x: _Array, V: _Array, do: _Array, dV: _Array, dc: _Array, need_dx: bool
+) -> _Array | None: ...
+def rnn_forward(x: _Array, h0: _Array | None, U: _Array, W: _Array, b: _Array, activation: str) -> _Array: ...
+def rnn_backward(dh: _Array, h: _Array, W: _Array, activation: str) -> tuple[_Array, _Array]: ...
 def rnn_gradients(
-    da: Array,
-    x: Array,
-    h0: Array | None,
-    h: Array,
-    U: Array,
-    dU: Array,
-    dW: Array,
-    db: Array,
+    da: _Array,
+    x: _Array,
+    h0: _Array | None,
+    h: _Array,
+    U: _Array,
+    dU: _Array,
+    dW: _Array,
+    db: _Array,
     need_dx: bool,
-) -> Array | None: ...
+) -> _Array | None: ...
 def softmax_cross_entropy(
-    o: Array,
-    y: Array,
-    weights: Array | None,
+    o: _Array,
+    y: _Array,
+    weights: _Array | None,
     ignore: int | None,
     label_smoothing: float,
     mean: bool,
     gradient: bool,
-) -> tuple[float, Array, Array | None]: ...
+) -> tuple[float, _Array, _Array | None]: ...
 def sigmoid_cross_entropy(
-    o: Array, y: Array, weights: Array | None, mean: bool, gradient: bool
-) -> tuple[float, Array, Array | None]: ...
+    o: _Array, y: _Array, weights: _Array | None, mean: bool, gradient: bool
+) -> tuple[float, _Array, _Array | None]: ...
 def squared_error(
-    o: Array, y: Array, weights: Array | None, mean: bool, gradient: bool
-) -> tuple[float, Array, Array | None]: ...
+    o: _Array, y: _Array, weights: _Array | None, mean: bool, gradient: bool
+) -> tuple[float, _Array, _Array | None]: ...
 def linear_softmax_cross_entropy(
-    h: Array,
-    V: Array,
-    c: Array,
-    y: Array,
-    weights: Array | None,
+    h: _Array,
+    V: _Array,
+    c: _Array,
+    y: _Array,
+    weights: _Array | None,
     ignore: int | None,
     label_smoothing: float,
     mean: bool,
-    dV: Array | None = None,
-    dc: Array | None = None,
-) -> tuple[float, Array, Array | None]: ...
+    dV: _Array | None = None,
+    dc: _Array | None = None,
+) -> tuple[float, _Array, _Array | None]: ...
 def sgd(
-    parameters: Array,
-    gradients: Array,
-    velocity: Array | None,
+    parameters: _Array,
+    gradients: _Array,
+    velocity: _Array | None,
     learning_rate: float,
     momentum: float,
     nesterov: bool,
     weight_decay: float,
 ) -> None: ...
 def adagrad(
-    parameters: Array,
-    gradients: Array,
-    squares: Array,
+    parameters: _Array,
+    gradients: _Array,
+    squares: _Array,
     learning_rate: float,
     epsilon: float,
     weight_decay: float,
 ) -> None: ...
 def rmsprop(
-    parameters: Array,
-    gradients: Array,
-    squares: Array,
+    parameters: _Array,
+    gradients: _Array,
+    squares: _Array,
     learning_rate: float,
     decay: float,
     epsilon: float,
     weight_decay: float,
 ) -> None: ...
 def adam(
-    parameters: Array,
-    gradients: Array,
-    mean: Array,
-    variance: Array,
+    parameters: _Array,
+    gradients: _Array,
+    mean: _Array,
+    variance: _Array,
     step: int,
     learning_rate: float,
     beta1: float,
@@ -105,33 +107,33 @@ def adam(
     weight_decay: float,
     decoupled: bool,
 ) -> None: ...
-def clip_norm(gradients: Array, max_norm: float) -> float: ...
-def clip_value(gradients: Array, limit: float) -> None: ...
-def sample(logits: Array, temperature: float, top_k: int, top_p: float, u: float) -> int: ...
-def top_k(values: Array, k: int) -> tuple[Ids, Array]: ...
-def log_softmax(o: Array) -> Array: ...
-def serialise(tensors: dict[str, Array], metadata: str) -> bytes: ...
-def deserialise(data: bytes) -> tuple[dict[str, Array], str | None]: ...
+def clip_norm(gradients: _Array, max_norm: float) -> float: ...
+def clip_value(gradients: _Array, limit: float) -> None: ...
+def sample(logits: _Array, temperature: float, top_k: int, top_p: float, u: float) -> int: ...
+def top_k(values: _Array, k: int) -> tuple[_Ids, _Array]: ...
+def log_softmax(o: _Array) -> _Array: ...
+def serialise(tensors: dict[str, _Array], metadata: str) -> bytes: ...
+def deserialise(data: bytes) -> tuple[dict[str, _Array], str | None]: ...
 
 @final
 class Stepper:
     def __new__(
         cls,
-        E: Array,
-        U: Array,
-        W: Array,
-        b: Array,
-        V: Array,
-        c: Array,
+        E: _Array,
+        U: _Array,
+        W: _Array,
+        b: _Array,
+        V: _Array,
+        c: _Array,
         activation: str,
         batch: int = 1,
     ) -> Stepper: ...
     @property
     def batch(self) -> int: ...
     @property
-    def state(self) -> Array: ...
+    def state(self) -> _Array: ...
     @state.setter
-    def state(self, state: Array) -> None: ...
+    def state(self, state: _Array) -> None: ...
     def reset(self) -> None: ...
-    def step(self, ids: Array | int) -> Array: ...
-    def read(self, ids: Array) -> Array: ...
+    def step(self, ids: _Array | int) -> _Array: ...
+    def read(self, ids: _Array) -> _Array: ...

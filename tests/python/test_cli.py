@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from rnnrs.models import LanguageModel
 
 SCRIPT = Path(sys.executable).with_name("rnnrs")

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rnnrs.text import read_text, split, tiny_shakespeare
 
 

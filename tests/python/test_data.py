@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-import rnnrs
 from hypothesis import given
 from hypothesis import strategies as st
+
+import rnnrs
 from rnnrs.data import ArrayBatches, Batch, SentenceBatches, StreamBatches
 
 IDS = np.arange(101)

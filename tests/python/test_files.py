@@ -11,6 +11,7 @@ import textwrap
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rnnrs import files
 from rnnrs.files import check_writable, write_atomically
 

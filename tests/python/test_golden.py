@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from rnnrs.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from rnnrs.nn import RNN, Embedding, Linear, Parameters, join
 from rnnrs.optim import SGD, Adam, Optimizer, clip_norm

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+
 import rnnrs
 from rnnrs import losses, nn
 from rnnrs.data import Batch

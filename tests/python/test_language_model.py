@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 import rnnrs
 from rnnrs.models import LanguageModel
 from rnnrs.models.fitting import lines_are_sentences

@@ -5,6 +5,7 @@ import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from rnnrs import losses, nn
 from rnnrs.data import Batch
 from rnnrs.models import RecurrentNetwork

@@ -5,10 +5,11 @@ import struct
 
 import numpy as np
 import pytest
-import rnnrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+import rnnrs
 from rnnrs import FormatError, _rnnrs, modelfile
 from rnnrs.modelfile import ModelFile, check_tensors, load, save
 

@@ -4,9 +4,10 @@ import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 import reference
-import rnnrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import rnnrs
 from rnnrs import nn
 
 SIZES = st.tuples(*[st.integers(1, 12)] * 2, *[st.integers(1, 70)] * 2)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from rnnrs import ShapeError, optim
 from rnnrs.errors import FormatError
 from rnnrs.nn import Parameters

@@ -7,9 +7,10 @@ import time
 
 import numpy as np
 import pytest
-import rnnrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import rnnrs
 from rnnrs.text import (
     CharVocabulary,
     SubwordVocabulary,

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+
 from rnnrs import NonFiniteError, Trainer, losses, nn, optim
 from rnnrs.data import ArrayBatches, Batch, StreamBatches
 from rnnrs.errors import FormatError
