@@ -1,4 +1,4 @@
-"""The comparison with other libraries works: on tiny tasks, with NumPy and this package. No assertion on times."""
+"""The comparison with other libraries works: tiny tasks, NumPy and this package, no assertion on times."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,11 +88,35 @@ def test_a_wrong_result_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_fails_ends_the_run(tmp_path: Path) -> None:
-    broken = "def version():\n    return 'broken 1'\ndef variants(task, threads):\n    raise RuntimeError('no idea')\n"
+    broken = "def version():\n    return 'broken 1'\n"
+    broken += "def variants(task, threads):\n    raise RuntimeError('no idea')\n"
     (tmp_path / "broken_.py").write_text(broken, encoding="utf-8")
     done = run(tmp_path, "--libraries", "broken", "--rows", "4,1,2")
     assert done.returncode == 1
     assert "RuntimeError: no idea" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the workers end only with an orderly driver")
+def test_no_worker_outlives_a_driver_that_is_killed(tmp_path: Path) -> None:
+    words = ["--libraries", "numpy", "--rows", "4,1,2", "--csv", str(tmp_path)]  # long turns: still at work
+    with subprocess.Popen(
+        [sys.executable, str(PEERS / "run.py"), *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as driver:
+        assert driver.stderr is not None
+        driver.stderr.readline()  # the first task has begun: there is a worker
+        children = Path(f"/proc/{driver.pid}/task/{driver.pid}/children")
+        (worker,) = map(int, children.read_text().split())
+        driver.kill()
+        driver.wait()
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return
+        if state == "Z":  # ended; nobody has asked for its status yet
+            return
+        time.sleep(0.05)
+    pytest.fail(f"worker {worker} is still there")
 
 
 @pytest.fixture
@@ -148,3 +173,20 @@ def test_the_reference_is_the_gradient() -> None:
             assert gradients[f"d{name}"][index] == pytest.approx(
                 (around[0] - around[1]) / 2e-6, rel=1e-6, abs=1e-7
             )
+
+
+@pytest.mark.usefixtures("peers")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_other_programs_are_noticed() -> None:
+    from quiet import TOLERATED, Others
+
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            others, all_of_them = Others([]), Others([busy.pid])
+            time.sleep(0.5)
+            seen, rest = others.cores(), all_of_them.cores()
+        finally:
+            busy.kill()
+    assert seen is not None and rest is not None
+    assert seen > TOLERATED
+    assert rest < seen

@@ -1,0 +1,187 @@
+"""What is measured: the tasks, their inputs and weights, and how many floating-point operations each needs.
+
+A multiplication and an addition count as two operations. Counted are the products that the task cannot do
+without; not activations, gathers, softmax, clipping and optimiser, and nothing that a library computes beyond
+what was asked.
+
+Inputs and weights are drawn from a seed that is the same for all libraries. Letters: T steps, B sequences,
+I inputs, H hidden, V vocabulary, E embedding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Arrays = dict[str, Array]
+
+#: Learning rate, β₁, β₂, ε of Adam, and the norm that gradients are clipped to, in `LanguageModelStep`.
+LEARNING_RATE, BETA1, BETA2, EPSILON, MAX_NORM = 1e-3, 0.9, 0.999, 1e-8, 0.25
+
+#: Steps whose losses and effects are compared before a `LanguageModelStep` is timed.
+CHECKED_STEPS = 3
+
+
+def _uniform(rng: np.random.Generator, H: int, *shape: int) -> Array:
+    """On ±1/√H, as PyTorch draws the weights of its recurrent layers."""
+    return rng.uniform(-(H**-0.5), H**-0.5, shape).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """h_t = tanh(b + W h_{t−1} + U x_t) over a sequence, from h0.
+
+    mode "forward": h from x and h0. mode "train": that, and dU, dW, db from a given dh; neither dx nor dh0.
+    """
+
+    I: int
+    H: int
+    B: int
+    T: int
+    mode: str
+
+    @property
+    def kind(self) -> str:
+        return self.mode
+
+    @property
+    def label(self) -> str:
+        return f"I={self.I} H={self.H} B={self.B} T={self.T}"
+
+    @property
+    def flops(self) -> float:
+        """U x_t and W h_{t−1}; in training also Wᵀ da_t, Σ da_t h_{t−1}ᵀ and Σ da_t x_tᵀ."""
+        forward = 2.0 * self.T * self.B * self.H * (self.I + self.H)
+        backward = 2.0 * self.T * self.B * self.H * (2 * self.H + self.I)
+        return forward + (backward if self.mode == "train" else 0.0)
+
+    def inputs(self) -> Arrays:
+        """x (T, B, I), h0 (B, H), dh (T, B, H), U (H, I), W (H, H), b (H), float32."""
+        rng = np.random.default_rng(0)
+        T, B, I, H = self.T, self.B, self.I, self.H
+        arrays = {
+            "x": rng.standard_normal((T, B, I), np.float32),
+            "h0": 0.5 * rng.standard_normal((B, H), np.float32),
+        }
+        arrays["dh"] = rng.standard_normal((T, B, H), np.float32)
+        return arrays | {"U": _uniform(rng, H, H, I), "W": _uniform(rng, H, H, H), "b": _uniform(rng, H, H)}
+
+
+@dataclass(frozen=True)
+class LanguageModelStep:
+    """A step of training a language model: embedding, recurrence, output layer, mean softmax cross-entropy,
+    BPTT, clipping by the norm, Adam. The last state is carried over to the next step.
+    """
+
+    V: int
+    E: int
+    H: int
+    B: int
+    T: int
+    kind: str = "step"
+
+    @property
+    def label(self) -> str:
+        return f"V={self.V} E={self.E} H={self.H} B={self.B} T={self.T}"
+
+    @property
+    def flops(self) -> float:
+        """U x_t, W h_{t−1} and V h_t, and for each of them the two products of its way back."""
+        return 6.0 * self.T * self.B * self.H * (self.E + self.H + self.V)
+
+    def inputs(self) -> Arrays:
+        """The weights E, U, W, b, V, c (float32), and ids, y (T, B) (int64)."""
+        rng = np.random.default_rng(1)
+        weights = language_model_weights(rng, self.V, self.E, self.H)
+        ids = rng.integers(self.V, size=(self.T + 1, self.B))
+        return weights | {"ids": ids[:-1].copy(), "y": ids[1:].copy()}
+
+
+@dataclass(frozen=True)
+class NextToken:
+    """`tokens` single steps of a language model at batch 1, each called from Python: id → scores (V,)."""
+
+    V: int
+    E: int
+    H: int
+    tokens: int = 64
+    kind: str = "next"
+
+    @property
+    def label(self) -> str:
+        return f"V={self.V} E={self.E} H={self.H}"
+
+    @property
+    def flops(self) -> float:
+        """U x, W h and V h, for every token."""
+        return 2.0 * self.tokens * self.H * (self.E + self.H + self.V)
+
+    def inputs(self) -> Arrays:
+        """The weights, and ids (tokens,)."""
+        rng = np.random.default_rng(2)
+        weights = language_model_weights(rng, self.V, self.E, self.H)
+        return weights | {"ids": rng.integers(self.V, size=self.tokens)}
+
+
+@dataclass(frozen=True)
+class Sgemm:
+    """C = A B of n × n float32 matrices: the machine's rate, which the others are held against."""
+
+    n: int
+    kind: str = "sgemm"
+
+    @property
+    def label(self) -> str:
+        return f"{self.n}³"
+
+    @property
+    def flops(self) -> float:
+        return 2.0 * self.n**3
+
+    def inputs(self) -> Arrays:
+        """A, B (n, n)."""
+        rng = np.random.default_rng(3)
+        return {name: rng.standard_normal((self.n, self.n), np.float32) for name in "AB"}
+
+
+Task = Recurrence | LanguageModelStep | NextToken | Sgemm
+
+
+def language_model_weights(rng: np.random.Generator, V: int, E: int, H: int) -> Arrays:
+    """E (V, E), U (H, E), W (H, H), b (H), V (V, H), c (V)."""
+    weights = {"E": rng.standard_normal((V, E), np.float32)}
+    weights |= {"U": _uniform(rng, H, H, E), "W": _uniform(rng, H, H, H), "b": _uniform(rng, H, H)}
+    return weights | {"V": _uniform(rng, H, V, H), "c": np.zeros(V, np.float32)}
+
+
+#: (I = H, B, T)
+RECURRENCES = (
+    (64, 1, 100),
+    (64, 32, 100),
+    (64, 16, 1000),
+    (128, 32, 100),
+    (128, 256, 50),
+    (256, 32, 100),
+    (256, 128, 100),
+    (512, 32, 35),
+    (512, 1, 100),
+    (1024, 32, 35),
+)
+
+#: (V, E, H, B, T)
+STEPS = (
+    (65, 64, 128, 32, 64),
+    (65, 128, 256, 32, 64),
+    (65, 256, 512, 50, 50),
+    (10_000, 200, 200, 20, 35),
+    (33_278, 200, 200, 20, 35),
+    (10_000, 650, 650, 20, 35),
+    (65, 64, 64, 1, 25),
+)
+
+#: (V, E, H)
+NEXT_TOKENS = ((65, 128, 256), (10_000, 200, 200))
