@@ -7,6 +7,8 @@ A *position* is one step of one sequence. `reduction="mean"` divides the sum ove
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -38,7 +40,7 @@ class Evaluation(NamedTuple):
     gradient: Array | None
 
 
-class _Reduced:
+class _Reduced(ABC):
     def __init__(self, reduction: str) -> None:
         if reduction not in ("mean", "sum"):
             raise ValueError(f"{type(self).__name__}: reduction: expected 'mean' or 'sum', got {reduction!r}")
@@ -47,6 +49,18 @@ class _Reduced:
     @property
     def _mean(self) -> bool:
         return self.reduction == "mean"
+
+    def __call__(self, o: Array, y: ArrayLike, weights: ArrayLike | None = None) -> tuple[float, Array]:
+        """(L, do (…, O)): `evaluate`, without the positions' losses."""
+        total, _, do = self.evaluate(o, y, weights)
+        assert do is not None  # wanted by default
+        return total, do
+
+    @abstractmethod
+    def evaluate(
+        self, o: Array, y: ArrayLike, weights: ArrayLike | None = None, gradient: bool = True
+    ) -> Evaluation:
+        """L, each position's loss, and do (…, O) where it is wanted."""
 
 
 class SoftmaxCrossEntropy(_Reduced):
@@ -86,27 +100,22 @@ class SoftmaxCrossEntropy(_Reduced):
                 f"SoftmaxCrossEntropy: class_weights: expected (O,), got {self.class_weights.shape}"
             )
 
-    def __call__(self, o: Array, y: ArrayLike, weights: ArrayLike | None = None) -> tuple[float, Array]:
-        """(L, do).
+    def evaluate(
+        self, o: Array, y: ArrayLike, weights: ArrayLike | None = None, gradient: bool = True
+    ) -> Evaluation:
+        """L, each position's loss, and do (…, O) where it is wanted.
 
         Args:
             o: scores (…, O); usually (T, B, O).
             y: ids (…), from 0 to O − 1, or `ignore_id`.
             weights: (…), a weight of each position.
+            gradient: whether do is wanted.
 
         Raises:
             IndexError: for an id outside that range.
             ShapeError: if the shapes do not belong together.
             ValueError: for a mean over no positions.
         """
-        total, _, do = self.evaluate(o, y, weights)
-        assert do is not None
-        return total, do
-
-    def evaluate(
-        self, o: Array, y: ArrayLike, weights: ArrayLike | None = None, gradient: bool = True
-    ) -> Evaluation:
-        """L, each position's loss, and do (…, O) where it is wanted. Arguments and errors as in a call."""
         y = np.asarray(y)
         weighting = self._weights(y, np.asarray(o).shape[-1:], weights)
         result = _rnnrs.softmax_cross_entropy(
@@ -137,7 +146,7 @@ class SoftmaxCrossEntropy(_Reduced):
             L, each position's loss, and dh (…, H) or None.
 
         Raises:
-            As a call.
+            IndexError, ShapeError, ValueError: as `evaluate`.
         """
         y = np.asarray(y)
         p, g = output.parameters, output.gradients
@@ -164,59 +173,49 @@ class SoftmaxCrossEntropy(_Reduced):
         return by_answer if given is None else np.multiply(by_answer, given)
 
 
-class SigmoidCrossEntropy(_Reduced):
-    """Several labels at once: L_t = −Σ_i y_i log σ(o_i) + (1 − y_i) log(1 − σ(o_i)); do = σ(o) − y.
+class _Elementwise(_Reduced):
+    """A loss whose terms are those of single outputs, added up over the outputs of a position."""
 
-    Args:
-        reduction: "mean" or "sum" over positions; the labels of a position are always added up.
-    """
+    #: (o, y, weights, mean, gradient) -> (L, losses of the positions, do)
+    _compute: Callable[[Array, Array, Array | None, bool, bool], tuple[float, Array, Array | None]]
 
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__(reduction)
 
-    def __call__(self, o: Array, y: ArrayLike, weights: ArrayLike | None = None) -> tuple[float, Array]:
-        """(L, do) of scores o (…, O) against y (…, O) in 0..1; weights (…).
+    def evaluate(
+        self, o: Array, y: ArrayLike, weights: ArrayLike | None = None, gradient: bool = True
+    ) -> Evaluation:
+        """L, each position's loss, and do where it is wanted.
+
+        Args:
+            o: outputs (…, O); usually (T, B, O).
+            y: targets (…, O).
+            weights: (…), a weight of each position.
+            gradient: whether do is wanted.
 
         Raises:
             ShapeError: if the shapes do not belong together.
             ValueError: for a mean over no positions.
         """
-        total, _, do = self.evaluate(o, y, weights)
-        assert do is not None
-        return total, do
-
-    def evaluate(
-        self, o: Array, y: ArrayLike, weights: ArrayLike | None = None, gradient: bool = True
-    ) -> Evaluation:
-        """L, each position's loss, and do where it is wanted. Arguments and errors as in a call."""
         given = None if weights is None else np.asarray(weights)
-        return Evaluation(*_rnnrs.sigmoid_cross_entropy(o, np.asarray(y), given, self._mean, gradient))
+        return Evaluation(*type(self)._compute(o, np.asarray(y), given, self._mean, gradient))
 
 
-class SquaredError(_Reduced):
+class SigmoidCrossEntropy(_Elementwise):
+    """Several labels at once: L_t = −Σ_i y_i log σ(o_i) + (1 − y_i) log(1 − σ(o_i)); do = σ(o) − y; y in 0..1.
+
+    Args:
+        reduction: "mean" or "sum" over positions; the labels of a position are always added up.
+    """
+
+    _compute = staticmethod(_rnnrs.sigmoid_cross_entropy)
+
+
+class SquaredError(_Elementwise):
     """L_t = Σ_i (o_i − y_i)²; do = 2 (o − y).
 
     Args:
         reduction: "mean" or "sum" over positions; the outputs of a position are always added up.
     """
 
-    def __init__(self, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-
-    def __call__(self, o: Array, y: ArrayLike, weights: ArrayLike | None = None) -> tuple[float, Array]:
-        """(L, do) of o (…, O) against y (…, O); weights (…).
-
-        Raises:
-            ShapeError: if the shapes do not belong together.
-            ValueError: for a mean over no positions.
-        """
-        total, _, do = self.evaluate(o, y, weights)
-        assert do is not None
-        return total, do
-
-    def evaluate(
-        self, o: Array, y: ArrayLike, weights: ArrayLike | None = None, gradient: bool = True
-    ) -> Evaluation:
-        """L, each position's loss, and do where it is wanted. Arguments and errors as in a call."""
-        given = None if weights is None else np.asarray(weights)
-        return Evaluation(*_rnnrs.squared_error(o, np.asarray(y), given, self._mean, gradient))
+    _compute = staticmethod(_rnnrs.squared_error)

@@ -147,9 +147,8 @@ class History:
         if len(self) >= 50:
             width = len(self) // 25
             smooth = np.convolve(self.losses, np.ones(width) / width, mode="valid")
-            axes.plot(
-                self.steps[width - 1 :], smooth, color="#253237", linewidth=1.5, label="training, smoothed"
-            )
+            middle = self.steps[(width - 1) // 2 :][: len(smooth)]
+            axes.plot(middle, smooth, color="#253237", linewidth=1.5, label="training, smoothed")
         if self.validation:
             steps, losses = zip(*self.validation, strict=True)
             axes.plot(steps, losses, "o-", color="#c1121f", markersize=3, label="held out")
