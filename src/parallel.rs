@@ -254,11 +254,21 @@ pub(crate) fn zeros<R: Real>(op: &'static str, sizes: &[usize]) -> Result<Vec<R>
     let (Some(len), Some(bytes)) = (len, bytes) else {
         return Err(too_large(format!("{} numbers, more than can be addressed", crate::error::shape(sizes))));
     };
-    // Linux promises memory that it does not have and kills the process later: ask before taking much of it.
-    if bytes >= 1 << 30 && bytes as u64 > available_memory() {
-        return Err(too_large(bytes.to_string()));
-    }
+    check_memory(op, bytes as u64)?;
     crate::kernels::zeroed(len).ok_or_else(|| too_large(bytes.to_string()))
+}
+
+/// Whether so many bytes can be had. Linux promises memory that it does not have and kills the process later, when it
+/// is used: ask before taking much of it.
+///
+/// # Errors
+/// [`Error::Memory`] if not.
+pub fn check_memory(op: &'static str, bytes: u64) -> Result<()> {
+    let available = if bytes >= 1 << 30 { available_memory() } else { bytes };
+    if bytes <= available {
+        return Ok(());
+    }
+    Err(Error::Memory { op, wanted: bytes.to_string(), available })
 }
 
 /// Bytes that can still be had, as far as the system tells (Linux); elsewhere half of what can be addressed.

@@ -32,6 +32,12 @@ fn get_num_threads() -> PyResult<usize> {
     Ok(parallel::num_threads()?)
 }
 
+/// Whether so many bytes can be had: MemoryError if not.
+#[pyfunction]
+fn check_memory(bytes: u64) -> PyResult<()> {
+    Ok(parallel::check_memory("Parameters", bytes)?)
+}
+
 /// The instruction set in use: "scalar", "avx2" or "avx512".
 #[pyfunction]
 fn instruction_set() -> PyResult<&'static str> {
@@ -53,6 +59,7 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(set_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(get_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(instruction_set, module)?)?;
+    module.add_function(wrap_pyfunction!(check_memory, module)?)?;
     module.add_function(wrap_pyfunction!(init::initialise, module)?)?;
     layers::register(module)?;
     loss::register(module)?;

@@ -123,6 +123,8 @@ def test_sizes_that_make_no_layer(sizes):
 def test_results_too_large_for_memory_are_an_error_at_once():
     layer = nn.RNN(1, 1)
     # One number, seen as many: no memory is taken to ask for more than there is.
+    with pytest.raises(MemoryError):
+        nn.RNN(1, 170_000)  # more than a hundred GiB
     many = np.broadcast_to(np.float32(0), (2**22, 2**22, 1))
     with pytest.raises(MemoryError):
         layer.forward(many)

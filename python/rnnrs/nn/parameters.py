@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .. import _rnnrs
 from ..errors import DTypeError, ShapeError
 
 Array = NDArray[Any]
@@ -145,8 +146,9 @@ def real_dtype(op: str, dtype: DTypeLike) -> np.dtype[Any]:
 
 def zeros(size: int, dtype: np.dtype[Any]) -> Array:
     """A vector of zeros, or an error at once where it cannot be had."""
-    if size * dtype.itemsize > np.iinfo(np.intp).max:
+    if 2 * size * dtype.itemsize > np.iinfo(np.intp).max:
         raise MemoryError(f"Parameters: {size} numbers of {dtype}: more than can be addressed")
+    _rnnrs.check_memory(2 * size * dtype.itemsize)  # the gradients are a second vector of this length
     return np.zeros(size, dtype)
 
 
