@@ -183,7 +183,7 @@ fn each_row<R: Real>(
     (rows, weighting, scale): (usize, Weighting<'_, R>, f64),
     row: impl Fn(usize, &mut [R]) -> R + Sync,
 ) -> Result<Loss<R>> {
-    let mut positions = parallel::zeros(op, &[rows])?;
+    let mut positions = parallel::scratch(op, &[rows])?;
     let ranges = parallel::ranges(rows, linear::least_rows(64 * columns))?;
     let parts: Vec<_> = parallel::split_rows(o, &ranges, columns)
         .into_iter()
@@ -288,14 +288,14 @@ pub fn linear_softmax_cross_entropy<R: Real>(
     let (rows, hidden, classes) = (targets.ids.len(), layer.inputs, layer.outputs);
     check_shape(OP, "h", &[h.len()], &[("positions·H", Some(rows * hidden))])?;
     let scale = targets.check(OP, rows, classes)?;
-    let mut positions = parallel::zeros(OP, &[rows])?;
+    let mut positions = parallel::scratch(OP, &[rows])?;
     let forward = Packed::transposed(OP, layer.v, classes, hidden)?;
     let backward = match gradients {
         Some(_) => Some(Packed::of(OP, layer.v, classes, hidden)?),
         None => None,
     };
     let chunk = (LIVE_SCORES / classes.max(1)).clamp(CHUNK.0, CHUNK.1).min(rows.max(1));
-    let mut scores = parallel::zeros(OP, &[chunk, classes])?;
+    let mut scores = parallel::scratch(OP, &[chunk, classes])?;
     for first in (0..rows).step_by(chunk) {
         let count = (rows - first).min(chunk);
         let h = &h[first * hidden..(first + count) * hidden];

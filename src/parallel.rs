@@ -4,8 +4,10 @@
 //! on how it is divided: an element of a product is always the same chain of sums (see `kernels/generic.rs`), and
 //! sums over rows are taken in an order that the problem fixes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
@@ -14,15 +16,23 @@ use crate::kernels::Real;
 /// How often a long computation asks whether it should stop.
 const POLL: Duration = Duration::from_millis(20);
 
+/// How long an idle thread spins before it lets other programs have its core at every look.
+const SPIN: Duration = Duration::from_micros(50);
+
+/// How long an idle thread looks out for work before it sleeps.
+const AWAKE: Duration = Duration::from_micros(500);
+
 /// Most threads that may be asked for.
 const MOST_THREADS: usize = 1024;
 
 struct Pool {
     threads: usize,
-    /// `None` for one thread: then the caller does the work itself.
+    /// The threads beside the caller's; `None` for one thread: then the caller does the work itself.
     rayon: Option<rayon::ThreadPool>,
     /// The process that made the pool: after a fork the child has none of its threads.
     process: u32,
+    /// How many of its threads are looking out for work.
+    awake: AtomicUsize,
 }
 
 static POOL: RwLock<Option<Arc<Pool>>> = RwLock::new(None);
@@ -66,13 +76,13 @@ fn make_pool(threads: usize) -> Result<Arc<Pool>> {
         1 => None,
         _ => Some(
             rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
+                .num_threads(threads - 1)
                 .thread_name(|i| format!("rnnrs-{i}"))
                 .build()
                 .map_err(|e| wrong(format!("{threads}, and the system said: {e}")))?,
         ),
     };
-    Ok(Arc::new(Pool { threads, rayon, process: std::process::id() }))
+    Ok(Arc::new(Pool { threads, rayon, process: std::process::id(), awake: AtomicUsize::new(0) }))
 }
 
 fn pool() -> Result<Arc<Pool>> {
@@ -104,74 +114,118 @@ fn threads_from_environment() -> Result<usize> {
     }
 }
 
-/// The answer to "go on?" for one computation, shared by its tasks.
-pub struct Stop {
-    requested: AtomicBool,
-    /// When the calling thread works itself, it must also do the asking.
-    asks_itself: Option<Mutex<Instant>>,
+/// The answer to "go on?" for one task of a computation.
+pub struct Stop<'a> {
+    /// Shared by the computation's tasks.
+    stopped: &'a AtomicBool,
+    /// The calling thread's task must also do the asking: how often it was here, and when it last asked.
+    asking: Option<(Cell<u32>, Cell<Instant>)>,
 }
 
-impl Stop {
+impl<'a> Stop<'a> {
+    fn of_worker(stopped: &'a AtomicBool) -> Self {
+        Stop { stopped, asking: None }
+    }
+
+    fn of_caller(stopped: &'a AtomicBool) -> Self {
+        Stop { stopped, asking: Some((Cell::new(0), Cell::new(Instant::now()))) }
+    }
+
     /// Whether the computation is to end. Cheap enough for every time step.
     pub fn requested(&self) -> bool {
-        if let Some(last) = &self.asks_itself {
-            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            if last.elapsed() >= POLL {
-                *last = Instant::now();
-                self.ask();
+        if let Some((calls, last)) = &self.asking {
+            calls.set(calls.get().wrapping_add(1));
+            // The clock costs more than a short time step.
+            if calls.get().is_multiple_of(16) && last.get().elapsed() >= POLL {
+                last.set(Instant::now());
+                ask(self.stopped);
             }
         }
-        self.requested.load(Ordering::Relaxed)
-    }
-
-    fn ask(&self) {
-        if HOOK.get().is_some_and(|hook| hook()) {
-            self.requested.store(true, Ordering::Relaxed);
-        }
+        self.stopped.load(Ordering::Relaxed)
     }
 }
 
-/// Runs `task` once on every part, on as many threads as there are; `parts` is asked how many that is.
+fn ask(stopped: &AtomicBool) {
+    if HOOK.get().is_some_and(|hook| hook()) {
+        stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Runs `task` once on every part, on as many threads as there are: the calling thread and the pool's.
 ///
 /// # Errors
 /// The first error of a task (in the order of the parts), or [`Error::Interrupted`].
-pub(crate) fn for_each<P: Send>(parts: Vec<P>, task: impl Fn(P, &Stop) -> Result<()> + Sync) -> Result<()> {
+pub(crate) fn for_each<P: Send>(
+    parts: Vec<P>,
+    task: impl Fn(P, &Stop<'_>) -> Result<()> + Sync,
+) -> Result<()> {
     let pool = pool()?;
+    let stopped = AtomicBool::new(false);
     let workers = match &pool.rayon {
         // After a fork the pool's threads are not there: the child works alone.
         Some(rayon) if parts.len() > 1 && pool.process == std::process::id() => rayon,
         _ => {
-            let stop =
-                Stop { requested: AtomicBool::new(false), asks_itself: Some(Mutex::new(Instant::now())) };
+            let stop = Stop::of_caller(&stopped);
             for part in parts {
                 task(part, &stop)?;
-                if stop.requested() {
+                if stopped.load(Ordering::Relaxed) {
                     return Err(Error::Interrupted);
                 }
             }
             return Ok(());
         }
     };
-    let stop = Stop { requested: AtomicBool::new(false), asks_itself: None };
     let outcome = Outcome::new(parts.len());
     workers.in_place_scope(|scope| {
-        for (i, part) in parts.into_iter().enumerate() {
-            let (task, stop, outcome) = (&task, &stop, &outcome);
+        let mut parts = parts.into_iter().enumerate();
+        let own = parts.next();
+        for (i, part) in parts {
+            let (task, stopped, outcome) = (&task, &stopped, &outcome);
             scope.spawn(move |_| {
-                let guard = outcome.finishing(i);
-                guard.done(task(part, stop));
+                let finishing = outcome.finishing(i);
+                finishing.done(task(part, &Stop::of_worker(stopped)));
             });
         }
-        outcome.wait(|| stop.ask());
+        pool.keep_awake(workers);
+        if let Some((i, part)) = own {
+            let finishing = outcome.finishing(i);
+            finishing.done(task(part, &Stop::of_caller(&stopped)));
+        }
+        outcome.wait(|| ask(&stopped));
     });
     outcome.first_error()?;
-    if stop.requested() { Err(Error::Interrupted) } else { Ok(()) }
+    if stopped.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+}
+
+impl Pool {
+    /// Sees to it that each of the pool's threads, done with its work, looks out for more for a while: a step of training
+    /// is a dozen computations with little between them, and to wake a thread up can take longer than one of them.
+    fn keep_awake(self: &Arc<Self>, workers: &rayon::ThreadPool) {
+        while self.awake.load(Ordering::Relaxed) + 1 < self.threads {
+            self.awake.fetch_add(1, Ordering::Relaxed);
+            let pool = Arc::downgrade(self);
+            workers.spawn(move || {
+                let mut idle_since = Instant::now();
+                while idle_since.elapsed() < AWAKE {
+                    match rayon::yield_now() {
+                        Some(rayon::Yield::Executed) => idle_since = Instant::now(),
+                        _ if idle_since.elapsed() < SPIN => std::hint::spin_loop(),
+                        _ => std::thread::yield_now(),
+                    }
+                }
+                if let Some(pool) = pool.upgrade() {
+                    pool.awake.fetch_sub(1, Ordering::Relaxed);
+                }
+            });
+        }
+    }
 }
 
 /// What became of the parts; the calling thread waits on it and wakes up now and then.
 struct Outcome {
-    state: Mutex<(usize, Vec<Option<Error>>)>,
-    changed: Condvar,
+    left: AtomicUsize,
+    errors: Mutex<Vec<Option<Error>>>,
+    waiting: Thread,
 }
 
 /// Counts a part as finished even if its task panics, so that nobody waits for ever.
@@ -182,7 +236,8 @@ struct Finishing<'a> {
 
 impl Outcome {
     fn new(parts: usize) -> Self {
-        Outcome { state: Mutex::new((parts, vec![None; parts])), changed: Condvar::new() }
+        let errors = Mutex::new(vec![None; parts]);
+        Outcome { left: AtomicUsize::new(parts), errors, waiting: std::thread::current() }
     }
 
     fn finishing(&self, part: usize) -> Finishing<'_> {
@@ -190,37 +245,40 @@ impl Outcome {
     }
 
     fn wait(&self, each_poll: impl Fn()) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while state.0 > 0 {
-            let (next, timeout) =
-                self.changed.wait_timeout(state, POLL).unwrap_or_else(PoisonError::into_inner);
-            state = next;
-            if timeout.timed_out() {
-                drop(state);
+        let start = Instant::now();
+        while self.left.load(Ordering::Acquire) > 0 {
+            if start.elapsed() < SPIN {
+                std::hint::spin_loop();
+                continue;
+            }
+            std::thread::park_timeout(POLL);
+            if start.elapsed() >= POLL {
                 each_poll();
-                state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             }
         }
     }
 
     fn first_error(&self) -> Result<()> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.1.iter().flatten().next().map_or(Ok(()), |e| Err(e.clone()))
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.iter().flatten().next().map_or(Ok(()), |e| Err(e.clone()))
     }
 }
 
 impl Finishing<'_> {
     fn done(self, result: Result<()>) {
         if let Err(error) = result {
-            self.outcome.state.lock().unwrap_or_else(PoisonError::into_inner).1[self.part] = Some(error);
+            self.outcome.errors.lock().unwrap_or_else(PoisonError::into_inner)[self.part] = Some(error);
         }
     }
 }
 
 impl Drop for Finishing<'_> {
     fn drop(&mut self) {
-        self.outcome.state.lock().unwrap_or_else(PoisonError::into_inner).0 -= 1;
-        self.outcome.changed.notify_one();
+        // The handle first: once nothing is left, the outcome may be gone.
+        let waiting = self.outcome.waiting.clone();
+        if self.outcome.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            waiting.unpark();
+        }
     }
 }
 
@@ -248,6 +306,19 @@ pub(crate) fn split_rows<'a, R>(
 
 /// A vector of zeros of these sizes, or an error where it does not fit: never an abort.
 pub(crate) fn zeros<R: Real>(op: &'static str, sizes: &[usize]) -> Result<Vec<R>> {
+    allocate(op, sizes, crate::kernels::zeroed)
+}
+
+/// The same, of whatever numbers: for an array of which every number will be written.
+pub(crate) fn scratch<R: Real>(op: &'static str, sizes: &[usize]) -> Result<Vec<R>> {
+    allocate(op, sizes, crate::kernels::scratch)
+}
+
+fn allocate<R: Real>(
+    op: &'static str,
+    sizes: &[usize],
+    take: impl Fn(usize) -> Option<Vec<R>>,
+) -> Result<Vec<R>> {
     let len = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
     let bytes = len.and_then(|len| len.checked_mul(size_of::<R>()));
     let too_large = |wanted: String| Error::Memory { op, wanted, available: available_memory() };
@@ -255,7 +326,7 @@ pub(crate) fn zeros<R: Real>(op: &'static str, sizes: &[usize]) -> Result<Vec<R>
         return Err(too_large(format!("{} numbers, more than can be addressed", crate::error::shape(sizes))));
     };
     check_memory(op, bytes as u64)?;
-    crate::kernels::zeroed(len).ok_or_else(|| too_large(bytes.to_string()))
+    take(len).ok_or_else(|| too_large(bytes.to_string()))
 }
 
 /// Whether so many bytes can be had. Linux promises memory that it does not have and kills the process later, when it

@@ -96,10 +96,12 @@ impl Simd for Lanes16 {
     #[inline(always)]
     unsafe fn power_of_two(self) -> Self {
         // SAFETY: as above.
-        unsafe {
-            let exponent = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
-            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent)))
-        }
+        Self(unsafe { _mm512_scalef_ps(_mm512_set1_ps(1.0), self.0) })
+    }
+    #[inline(always)]
+    unsafe fn scale(self, n: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_scalef_ps(self.0, n.0) })
     }
     #[inline(always)]
     unsafe fn less(self, y: Self, then: Self, otherwise: Self) -> Self {
@@ -211,10 +213,12 @@ impl Simd for Lanes8 {
     #[inline(always)]
     unsafe fn power_of_two(self) -> Self {
         // SAFETY: as above.
-        unsafe {
-            let exponent = _mm512_add_epi64(_mm512_cvtpd_epi64(self.0), _mm512_set1_epi64(1023));
-            Self(_mm512_castsi512_pd(_mm512_slli_epi64::<52>(exponent)))
-        }
+        Self(unsafe { _mm512_scalef_pd(_mm512_set1_pd(1.0), self.0) })
+    }
+    #[inline(always)]
+    unsafe fn scale(self, n: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_scalef_pd(self.0, n.0) })
     }
     #[inline(always)]
     unsafe fn less(self, y: Self, then: Self, otherwise: Self) -> Self {

@@ -24,7 +24,8 @@ mod tests;
 
 pub use activation::{Activation, activate, differentiate, exponentials};
 pub use isa::{Isa, instruction_set, supported};
-pub(crate) use memory::zeroed;
+pub use memory::Recycler;
+pub(crate) use memory::{scratch, zeroed};
 pub use pack::{AlignedVec, Packed, Rows, RowsMut, Start, accumulate_transposed};
 pub use real::Real;
 

@@ -12,12 +12,12 @@ pub struct AlignedVec<R> {
 }
 
 impl<R: Real> AlignedVec<R> {
-    /// `len` zeros.
+    /// `len` numbers, whatever they are.
     ///
     /// # Errors
     /// [`Error::Memory`] if they do not fit.
-    pub fn zeros(op: &'static str, len: usize) -> Result<Self> {
-        let store: Vec<R> = crate::parallel::zeros(op, &[len.saturating_add(64)])?;
+    pub fn scratch(op: &'static str, len: usize) -> Result<Self> {
+        let store: Vec<R> = crate::parallel::scratch(op, &[len.saturating_add(64)])?;
         let offset = store.as_ptr().align_offset(64).min(64);
         Ok(AlignedVec { store, offset, len })
     }
@@ -119,7 +119,7 @@ impl<R: Real> Packed<R> {
             wanted: "more than can be addressed".into(),
             available: u64::MAX,
         })?;
-        let mut panels = AlignedVec::zeros(op, len)?;
+        let mut panels = AlignedVec::scratch(op, len)?;
         pack(kernels.lanes, b, (depth, row), (columns, column), panels.as_mut_slice());
         Ok(Packed { kernels, depth, columns, panels })
     }
@@ -203,8 +203,12 @@ fn pack<R: Real>(
             for (k, line) in panel.chunks_exact_mut(padded).enumerate() {
                 let at = k * row + first;
                 line[..width].copy_from_slice(&b[at..at + width]);
+                line[width..].fill(R::zero());
             }
         } else {
+            if width < padded {
+                panel.fill(R::zero());
+            }
             for j in 0..width {
                 let source = &b[(first + j) * column..];
                 for k in 0..depth {
@@ -250,8 +254,8 @@ pub(super) fn accumulate_with<R: Real>(
     let k = b.len() / n;
     assert!(first + m <= a_columns && a.len() >= k * a_columns && c.len() >= m * n, "sizes do not fit");
     let block = k.min(ROWS_BLOCK);
-    let mut panels = AlignedVec::zeros(op, block * n.next_multiple_of(kernels.lanes))?;
-    let mut tile = AlignedVec::zeros(op, block * kernels.rows)?;
+    let mut panels = AlignedVec::scratch(op, block * n.next_multiple_of(kernels.lanes))?;
+    let mut tile = AlignedVec::scratch(op, block * kernels.rows)?;
     for done in (0..k).step_by(ROWS_BLOCK) {
         let depth = (k - done).min(ROWS_BLOCK);
         let rows = &b[done * n..(done + depth) * n];

@@ -51,6 +51,16 @@ pub(super) trait Simd: Copy {
     unsafe fn round(self) -> Self;
     /// `2^self` for whole numbers whose power is a normal number.
     unsafe fn power_of_two(self) -> Self;
+    /// `self · 2^n` for whole numbers n, also where the result is subnormal, 0 or infinite.
+    #[inline(always)]
+    unsafe fn scale(self, n: Self) -> Self {
+        // SAFETY: the caller's promise, passed on.
+        unsafe {
+            // Two factors, since n itself may be outside the exponents of normal numbers.
+            let half = n.mul(Self::constant(0.5)).round();
+            self.mul(half.power_of_two()).mul(n.sub(half).power_of_two())
+        }
+    }
     /// `then` where `self` < `y`, else (and where either is NaN) `otherwise`.
     unsafe fn less(self, y: Self, then: Self, otherwise: Self) -> Self;
     /// The sum of the lanes, in an order that is fixed for the implementation.

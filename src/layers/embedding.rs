@@ -32,7 +32,7 @@ pub fn forward<R: Real>(ids: &[i64], table: ArrayView2<'_, R>) -> Result<Vec<R>>
     const OP: &str = "Embedding.forward";
     check_ids(OP, "ids", ids, table.nrows())?;
     let width = table.ncols();
-    let mut x = parallel::zeros(OP, &[ids.len(), width])?;
+    let mut x = parallel::scratch(OP, &[ids.len(), width])?;
     let rows = table.as_slice().expect("the table is contiguous");
     let ranges = parallel::ranges(ids.len(), GRAIN / width.max(1))?;
     let parts: Vec<_> = parallel::split_rows(&mut x, &ranges, width).into_iter().zip(&ranges).collect();

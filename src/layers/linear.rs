@@ -106,7 +106,7 @@ pub struct Linear<'a, R> {
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
 pub fn forward<R: Real>(layer: Linear<'_, R>, x: &[R], n: usize) -> Result<Vec<R>> {
     const OP: &str = "Linear.forward";
-    let mut o = parallel::zeros(OP, &[n, layer.outputs])?;
+    let mut o = parallel::scratch(OP, &[n, layer.outputs])?;
     let v = Packed::transposed(OP, layer.v, layer.outputs, layer.inputs)?;
     product(x, n, &v, Start::Row(layer.c), &mut o)?;
     Ok(o)
@@ -129,7 +129,7 @@ pub fn backward<R: Real>(
     if !need_dx {
         return Ok(None);
     }
-    let mut dx = parallel::zeros(OP, &[n, layer.inputs])?;
+    let mut dx = parallel::scratch(OP, &[n, layer.inputs])?;
     let v = Packed::of(OP, layer.v, layer.outputs, layer.inputs)?;
     product(dout, n, &v, Start::Zero, &mut dx)?;
     Ok(Some(dx))

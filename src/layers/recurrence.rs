@@ -153,10 +153,10 @@ pub fn forward<R: Real>(
 ) -> Result<Vec<R>> {
     const OP: &str = "RNN.forward";
     let Sizes { steps, batch, inputs, hidden } = sizes;
-    let mut h = parallel::zeros(OP, &[steps, batch, hidden])?;
+    let mut h = parallel::scratch(OP, &[steps, batch, hidden])?;
     let u = Packed::transposed(OP, weights.u, hidden, inputs)?;
     let w = Packed::transposed(OP, weights.w, hidden, hidden)?;
-    let mut unused = parallel::zeros(OP, &[batch, hidden])?;
+    let mut unused = parallel::scratch(OP, &[batch, hidden])?;
     let shards = shard(sizes, &mut h, &mut unused, &sizes.shards()?);
     parallel::for_each(shards, |mut shard, stop: &Stop| {
         let count = shard.count();
@@ -200,8 +200,8 @@ pub fn backward<R: Real>(
 ) -> Result<(Vec<R>, Vec<R>)> {
     const OP: &str = "RNN.backward";
     let Sizes { steps, batch, hidden, .. } = sizes;
-    let mut da = parallel::zeros(OP, &[steps, batch, hidden])?;
-    let mut dh0 = parallel::zeros(OP, &[batch, hidden])?;
+    let mut da = parallel::scratch(OP, &[steps, batch, hidden])?;
+    let mut dh0 = parallel::scratch(OP, &[batch, hidden])?;
     let w = Packed::of(OP, w, hidden, hidden)?;
     let shards = shard(sizes, &mut da, &mut dh0, &sizes.shards()?);
     parallel::for_each(shards, |mut shard, stop: &Stop| {
@@ -223,9 +223,12 @@ pub fn backward<R: Real>(
                 return Ok(());
             }
         }
-        if let Some(da_first) = shard.steps.first() {
-            let da_first = Rows { data: da_first, stride: hidden, count };
-            w.multiply(da_first, Start::Zero, RowsMut { data: shard.state, stride: hidden });
+        match shard.steps.first() {
+            Some(da_first) => {
+                let da_first = Rows { data: da_first, stride: hidden, count };
+                w.multiply(da_first, Start::Zero, RowsMut { data: shard.state, stride: hidden });
+            }
+            None => shard.state.fill(R::zero()),
         }
         Ok(())
     })?;
@@ -259,7 +262,7 @@ pub fn gradients<R: Real>(
     if !need_dx {
         return Ok(None);
     }
-    let mut dx = parallel::zeros(OP, &[steps, batch, inputs])?;
+    let mut dx = parallel::scratch(OP, &[steps, batch, inputs])?;
     let u = Packed::of(OP, u, hidden, inputs)?;
     linear::product(da, steps * batch, &u, Start::Zero, &mut dx)?;
     Ok(Some(dx))

@@ -40,7 +40,7 @@ fn check_positions(
 }
 
 fn copy<R: Number>(op: &'static str, from: &[R]) -> Result<Vec<R>> {
-    let mut to = crate::parallel::zeros(op, &[from.len()])?;
+    let mut to = crate::parallel::scratch(op, &[from.len()])?;
     to.copy_from_slice(from);
     Ok(to)
 }
@@ -187,7 +187,7 @@ fn linear_softmax_cross_entropy<'py>(
         let targets = Targets { ids: slice(&y)?, ignore, smoothing: label_smoothing, weighting };
         let numbers = slice(&h)?;
         let mut dh = match into {
-            Some(_) => Some(crate::parallel::zeros::<R>(OP, &[numbers.len()])?),
+            Some(_) => Some(crate::parallel::scratch::<R>(OP, &[numbers.len()])?),
             None => None,
         };
         let gradients = match (&mut into, &mut dh) {

@@ -17,6 +17,10 @@ use pyo3::prelude::*;
 
 use crate::{kernels, parallel};
 
+/// Arrays that a step of training leaves are the next step's.
+#[global_allocator]
+static ALLOCATOR: kernels::Recycler = kernels::Recycler;
+
 /// Sets the number of threads.
 #[pyfunction]
 fn set_num_threads(threads: i64) -> PyResult<()> {

@@ -52,7 +52,7 @@ pub(super) fn log_softmax<'py>(py: Python<'py>, o: &Bound<'py, PyAny>) -> PyResu
     by_kind!(OP, "o", o, R => {
         let o = input::<R>(OP, "o", o)?;
         let (_, columns) = rows_and_columns(OP, "o", o.shape())?;
-        let mut result: Vec<R> = crate::parallel::zeros(OP, &[o.len()])?;
+        let mut result: Vec<R> = crate::parallel::scratch(OP, &[o.len()])?;
         result.copy_from_slice(slice(&o)?);
         py.detach(|| sampling::log_softmax(&mut result, columns));
         output(py, o.shape(), result)

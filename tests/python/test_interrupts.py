@@ -13,9 +13,9 @@ PROGRAM = """
     from rnnrs import nn
 
     rnnrs.set_num_threads(int(sys.argv[1]))
-    rnn = nn.RNN(64, 256)
+    rnn = nn.RNN(64, 512)
     x = np.zeros((1, 8, 64), np.float32)
-    long = np.broadcast_to(x, (60_000, 8, 64)).copy()  # seconds of work
+    long = np.broadcast_to(x, (40_000, 8, 64)).copy()  # seconds of work
     sent = []
 
     def interrupt():
@@ -23,7 +23,7 @@ PROGRAM = """
         os.kill(os.getpid(), signal.SIGINT)
 
     h, cache = rnn.forward(x)
-    threading.Timer(0.3, interrupt).start()
+    threading.Timer(0.1, interrupt).start()
     try:
         rnn.forward(long)
     except KeyboardInterrupt:
@@ -57,9 +57,9 @@ def test_a_handler_that_raises_something_else_is_heard():
             raise Enough("enough")
 
         signal.signal(signal.SIGUSR1, handler)
-        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+        threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
         try:
-            nn.RNN(64, 256).forward(np.zeros((60_000, 8, 64), np.float32))
+            nn.RNN(64, 512).forward(np.zeros((40_000, 8, 64), np.float32))
         except Enough as error:
             print(error)
     """
