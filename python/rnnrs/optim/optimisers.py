@@ -53,7 +53,9 @@ class Optimizer(ABC):
                 f"got {g.size} of {g.dtype}"
             )
         for name in self._vectors:
-            vector = self._state.setdefault(name, np.zeros_like(theta))
+            if name not in self._state:
+                self._state[name] = np.zeros_like(theta)
+            vector = self._state[name]
             if vector.shape != theta.shape or vector.dtype != theta.dtype:
                 raise ShapeError(
                     f"{type(self).__name__}.step: parameters: expected {vector.size} numbers of {vector.dtype}, "
