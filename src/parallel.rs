@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, TryLockError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -159,7 +159,14 @@ pub(crate) fn for_each<P: Send>(
     parts: Vec<P>,
     task: impl Fn(P, &Stop<'_>) -> Result<()> + Sync,
 ) -> Result<()> {
-    let pool = pool()?;
+    for_each_on(&pool()?, parts, task)
+}
+
+fn for_each_on<P: Send>(
+    pool: &Arc<Pool>,
+    parts: Vec<P>,
+    task: impl Fn(P, &Stop<'_>) -> Result<()> + Sync,
+) -> Result<()> {
     let stopped = AtomicBool::new(false);
     let workers = match &pool.rayon {
         // After a fork the pool's threads are not there: the child works alone.
@@ -218,6 +225,74 @@ impl Pool {
                 }
             });
         }
+    }
+}
+
+/// Held by the computation whose threads wait for each other: two at a time could wait for ever, each for threads that
+/// the other one has.
+static TEAM: Mutex<()> = Mutex::new(());
+
+/// All threads, for a computation in which they wait for each other.
+pub(crate) struct Team {
+    _only: MutexGuard<'static, ()>,
+    pool: Arc<Pool>,
+    threads: usize,
+    arrived: AtomicUsize,
+    round: AtomicUsize,
+}
+
+/// A team of `most` threads or as many as there are, if that is more than one and no other team is at work.
+pub(crate) fn team(most: usize) -> Result<Option<Team>> {
+    let pool = pool()?;
+    let threads = pool.threads.min(most);
+    if threads < 2 || pool.process != std::process::id() {
+        return Ok(None);
+    }
+    let only = match TEAM.try_lock() {
+        Ok(only) => only,
+        Err(TryLockError::Poisoned(only)) => only.into_inner(),
+        Err(TryLockError::WouldBlock) => return Ok(None),
+    };
+    let (arrived, round) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    Ok(Some(Team { _only: only, pool, threads, arrived, round }))
+}
+
+impl Team {
+    /// How many they are.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Runs `task` once on every part, all at the same time. There must be as many parts as threads.
+    ///
+    /// # Errors
+    /// As [`for_each`].
+    pub(crate) fn run<P: Send>(
+        &self,
+        parts: Vec<P>,
+        task: impl Fn(P, &Stop<'_>) -> Result<()> + Sync,
+    ) -> Result<()> {
+        assert_eq!(parts.len(), self.threads, "one part for each thread");
+        for_each_on(&self.pool, parts, task)
+    }
+
+    /// Waits for all threads to arrive here; false if the computation is to end instead.
+    pub(crate) fn wait(&self, stop: &Stop<'_>) -> bool {
+        let round = self.round.load(Ordering::Acquire);
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
+            self.arrived.store(0, Ordering::Relaxed);
+            self.round.fetch_add(1, Ordering::Release);
+            return true;
+        }
+        let mut spins = 0u32;
+        while self.round.load(Ordering::Acquire) == round {
+            if stop.requested() {
+                return false;
+            }
+            spins += 1;
+            if spins < 1000 { std::hint::spin_loop() } else { std::thread::yield_now() }
+        }
+        true
     }
 }
 
@@ -284,8 +359,13 @@ impl Drop for Finishing<'_> {
 
 /// Cuts `count` rows into as many even ranges as there are threads, each of at least `least` rows.
 pub(crate) fn ranges(count: usize, least: usize) -> Result<Vec<std::ops::Range<usize>>> {
-    let parts = num_threads()?.min(count / least.max(1)).max(1);
-    Ok((0..parts).map(|i| i * count / parts..(i + 1) * count / parts).filter(|r| !r.is_empty()).collect())
+    Ok(even_ranges(count, num_threads()?.min(count / least.max(1))))
+}
+
+/// Cuts `count` rows into so many even ranges, none of them empty.
+pub(crate) fn even_ranges(count: usize, parts: usize) -> Vec<std::ops::Range<usize>> {
+    let parts = parts.max(1);
+    (0..parts).map(|i| i * count / parts..(i + 1) * count / parts).filter(|r| !r.is_empty()).collect()
 }
 
 /// Cuts a slice into the pieces whose lengths the ranges give, `width` numbers a row.

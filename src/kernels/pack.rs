@@ -185,6 +185,9 @@ impl<R: Real> Packed<R> {
     }
 }
 
+/// Lines of a panel that are filled together when B is packed from its transpose.
+const TRANSPOSED: usize = 64;
+
 /// Writes the panels of B.
 fn pack<R: Real>(
     lanes: usize,
@@ -209,10 +212,14 @@ fn pack<R: Real>(
             if width < padded {
                 panel.fill(R::zero());
             }
-            for j in 0..width {
-                let source = &b[(first + j) * column..];
-                for k in 0..depth {
-                    panel[k * padded + j] = source[k * row];
+            // A block of lines at a time, so that they are still in the nearest cache when the next column fills them.
+            for block in (0..depth).step_by(TRANSPOSED) {
+                let until = (block + TRANSPOSED).min(depth);
+                for j in 0..width {
+                    let source = &b[(first + j) * column..];
+                    for k in block..until {
+                        panel[k * padded + j] = source[k * row];
+                    }
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! The two number types, f32 and f64, and what the kernels need to know of them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::math::{EXP_F32, EXP_F64, Exp};
 use super::{Isa, Kernels, isa};
 
@@ -26,6 +28,15 @@ pub trait Real: ndarray::NdFloat + Default + sealed::Sealed {
     /// 2^self for a whole `self` whose power is a normal number.
     #[doc(hidden)]
     fn power_of_two(self) -> Self;
+    /// Numbers in a word that threads exchange.
+    #[doc(hidden)]
+    const IN_A_WORD: usize = 8 / size_of::<Self>();
+    /// Writes numbers into words that other threads read.
+    #[doc(hidden)]
+    fn to_words(numbers: &[Self], words: &[AtomicU64]);
+    /// Reads them there.
+    #[doc(hidden)]
+    fn from_words(words: &[AtomicU64], numbers: &mut [Self]);
     #[doc(hidden)]
     fn kernels_of(isa: Isa) -> &'static Kernels<Self>;
     #[doc(hidden)]
@@ -54,6 +65,21 @@ impl Real for f32 {
     fn power_of_two(self) -> f32 {
         f32::from_bits((self as i32).wrapping_add(127).wrapping_shl(23) as u32)
     }
+    fn to_words(numbers: &[f32], words: &[AtomicU64]) {
+        for (two, word) in numbers.chunks(2).zip(words) {
+            let high = two.get(1).map_or(0, |x| u64::from(x.to_bits()) << 32);
+            word.store(u64::from(two[0].to_bits()) | high, Ordering::Relaxed);
+        }
+    }
+    fn from_words(words: &[AtomicU64], numbers: &mut [f32]) {
+        for (two, word) in numbers.chunks_mut(2).zip(words) {
+            let word = word.load(Ordering::Relaxed);
+            two[0] = f32::from_bits(word as u32);
+            if let Some(x) = two.get_mut(1) {
+                *x = f32::from_bits((word >> 32) as u32);
+            }
+        }
+    }
     fn kernels_of(isa: Isa) -> &'static Kernels<f32> {
         isa::kernels_f32(isa)
     }
@@ -77,6 +103,16 @@ impl Real for f64 {
     #[inline(always)]
     fn power_of_two(self) -> f64 {
         f64::from_bits((self as i64).wrapping_add(1023).wrapping_shl(52) as u64)
+    }
+    fn to_words(numbers: &[f64], words: &[AtomicU64]) {
+        for (x, word) in numbers.iter().zip(words) {
+            word.store(x.to_bits(), Ordering::Relaxed);
+        }
+    }
+    fn from_words(words: &[AtomicU64], numbers: &mut [f64]) {
+        for (x, word) in numbers.iter_mut().zip(words) {
+            *x = f64::from_bits(word.load(Ordering::Relaxed));
+        }
     }
     fn kernels_of(isa: Isa) -> &'static Kernels<f64> {
         isa::kernels_f64(isa)

@@ -2,6 +2,7 @@
 
 pub mod embedding;
 pub mod linear;
+mod lockstep;
 pub mod recurrence;
 pub mod rnn;
 pub mod stepper;

@@ -8,9 +8,11 @@
 //! wait for each other, so there is no barrier per step. W is packed once per call. The input projection runs
 //! 32 steps ahead of the recurrence, so that U and W take turns in the cache. Everything is O(T).
 
+use std::ops::Range;
+
 use crate::error::{Result, check_shape};
 use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
-use crate::layers::linear;
+use crate::layers::{linear, lockstep};
 use crate::parallel::{self, Stop};
 
 /// Steps whose input projection is done in one go.
@@ -140,6 +142,25 @@ fn shard<'a, R: Real>(
     shards
 }
 
+/// U and W of a forward pass, packed at the same time.
+fn pack_both<R: Real>(
+    op: &'static str,
+    (u, inputs): (&[R], usize),
+    (w, hidden): (&[R], usize),
+    outputs: usize,
+) -> Result<(Packed<R>, Packed<R>)> {
+    let (mut packed_u, mut packed_w) = (None, None);
+    let parts = vec![(&mut packed_u, u, inputs), (&mut packed_w, w, hidden)];
+    parallel::for_each(parts, |(packed, matrix, depth), _| {
+        *packed = Some(Packed::transposed(op, matrix, outputs, depth)?);
+        Ok(())
+    })?;
+    match (packed_u, packed_w) {
+        (Some(u), Some(w)) => Ok((u, w)),
+        _ => unreachable!("each part was done, or an error returned"),
+    }
+}
+
 /// h (T, B, H) of x (T, B, I), from h0 (B, H) or zero.
 ///
 /// # Errors
@@ -154,8 +175,18 @@ pub fn forward<R: Real>(
     const OP: &str = "RNN.forward";
     let Sizes { steps, batch, inputs, hidden } = sizes;
     let mut h = parallel::scratch(OP, &[steps, batch, hidden])?;
-    let u = Packed::transposed(OP, weights.u, hidden, inputs)?;
-    let w = Packed::transposed(OP, weights.w, hidden, hidden)?;
+    if let Some(team) = lockstep::team(batch, hidden)? {
+        let way = lockstep::Way { steps, batch, hidden, initial: h0, reversed: false };
+        way.walk(&team, &mut h, &mut [], |units| {
+            let (from, n) = (units.start, units.len());
+            let w = Packed::transposed(OP, &weights.w[from * hidden..], n, hidden)?;
+            let u = Packed::transposed(OP, &weights.u[from * inputs..], n, inputs)?;
+            let ahead = parallel::scratch(OP, &[AHEAD.min(steps), batch, n])?;
+            Ok((w, Units { cell, sizes, u, b: &weights.b[units], x, ahead }))
+        })?;
+        return Ok(h);
+    }
+    let (u, w) = pack_both(OP, (weights.u, inputs), (weights.w, hidden), hidden)?;
     let mut unused = parallel::scratch(OP, &[batch, hidden])?;
     let shards = shard(sizes, &mut h, &mut unused, &sizes.shards()?);
     parallel::for_each(shards, |mut shard, stop: &Stop| {
@@ -185,6 +216,62 @@ pub fn forward<R: Real>(
     Ok(h)
 }
 
+/// Some of the units on the way forward, where the threads share each step.
+struct Units<'a, R: Real, C> {
+    cell: &'a C,
+    sizes: Sizes,
+    /// Their rows of U.
+    u: Packed<R>,
+    b: &'a [R],
+    x: &'a [R],
+    /// b + U x of some steps ahead.
+    ahead: Vec<R>,
+}
+
+impl<R: Real, C: Cell<R>> lockstep::Part<R> for Units<'_, R, C> {
+    fn begin(&mut self, t: usize, rows: &mut [R]) {
+        let Sizes { steps, batch, inputs, .. } = self.sizes;
+        if t.is_multiple_of(AHEAD) {
+            let count = AHEAD.min(steps - t) * batch;
+            let x = Rows { data: &self.x[t * batch * inputs..], stride: inputs, count };
+            let a = RowsMut { data: &mut self.ahead, stride: self.b.len() };
+            self.u.multiply(x, Start::Row(self.b), a);
+        }
+        rows.copy_from_slice(&self.ahead[t % AHEAD * rows.len()..][..rows.len()]);
+    }
+
+    fn finish(&mut self, _: usize, rows: &mut [R]) {
+        self.cell.step(rows);
+    }
+}
+
+/// Some of the units on the way back.
+struct UnitsBack<'a, R, C> {
+    cell: &'a C,
+    sizes: Sizes,
+    units: Range<usize>,
+    h: &'a [R],
+    dy: &'a [R],
+}
+
+impl<R: Real, C: Cell<R>> lockstep::Part<R> for UnitsBack<'_, R, C> {
+    fn begin(&mut self, t: usize, rows: &mut [R]) {
+        let Sizes { batch, hidden, .. } = self.sizes;
+        let dy = self.dy[t * batch * hidden..].chunks_exact(hidden);
+        for (row, dy) in rows.chunks_exact_mut(self.units.len()).zip(dy) {
+            row.copy_from_slice(&dy[self.units.clone()]);
+        }
+    }
+
+    fn finish(&mut self, t: usize, rows: &mut [R]) {
+        let Sizes { batch, hidden, .. } = self.sizes;
+        let h = self.h[t * batch * hidden..].chunks_exact(hidden);
+        for (row, h) in rows.chunks_exact_mut(self.units.len()).zip(h) {
+            self.cell.derivative(&h[self.units.clone()], row);
+        }
+    }
+}
+
 /// Back through time: (da (T, B, H), dh0 (B, H)) from dy (T, B, H), what the layers above say of h.
 ///
 /// dh0 is what h0 would receive, given or zero: Wᵀ da_1.
@@ -202,6 +289,14 @@ pub fn backward<R: Real>(
     let Sizes { steps, batch, hidden, .. } = sizes;
     let mut da = parallel::scratch(OP, &[steps, batch, hidden])?;
     let mut dh0 = parallel::scratch(OP, &[batch, hidden])?;
+    if let Some(team) = lockstep::team(batch, hidden)? {
+        let way = lockstep::Way { steps, batch, hidden, initial: None, reversed: true };
+        way.walk(&team, &mut da, &mut dh0, |units| {
+            let columns = Packed::new(OP, &w[units.start..], (hidden, hidden), (units.len(), 1))?;
+            Ok((columns, UnitsBack { cell, sizes, units, h, dy }))
+        })?;
+        return Ok((da, dh0));
+    }
     let w = Packed::of(OP, w, hidden, hidden)?;
     let shards = shard(sizes, &mut da, &mut dh0, &sizes.shards()?);
     parallel::for_each(shards, |mut shard, stop: &Stop| {
