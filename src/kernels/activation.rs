@@ -62,3 +62,24 @@ pub fn exponentials<R: Real>(x: &mut [R]) -> (R, R) {
     // SAFETY: the table in use is one of the processor's; the slice is its own range.
     unsafe { (R::kernels().exponentials)(x) }
 }
+
+/// For each column of the matrix x (rows, `most.len()`): most ← max x, x ← e^{x − most}, sums ← Σ e^{x − most}.
+///
+/// # Panics
+/// If x is not whole rows, or `sums` has another length than `most`.
+pub fn column_exponentials<R: Real>(x: &mut [R], most: &mut [R], sums: &mut [R]) {
+    let columns = most.len();
+    assert!(sums.len() == columns && columns > 0 && x.len().is_multiple_of(columns), "sizes do not fit");
+    // SAFETY: the table in use is one of the processor's; the sizes fit.
+    unsafe { (R::kernels().column_exponentials)(x, columns, most, sums) }
+}
+
+/// x ← x ⊙ factor + shift; gives Σ x.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn scale_shift<R: Real>(x: &mut [R], factor: &[R], shift: &[R]) -> R {
+    assert!(x.len() == factor.len() && x.len() == shift.len(), "the slices differ in length");
+    // SAFETY: the table in use is one of the processor's; the slices are equally long.
+    unsafe { (R::kernels().scale_shift)(x, factor, shift) }
+}

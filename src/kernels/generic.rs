@@ -5,7 +5,7 @@
 //! number of threads, nor a sequence's result on the batch in which it sits.
 
 use super::simd::Simd;
-use super::{Activation, math};
+use super::{Activation, Real, math};
 
 /// Columns of a panel of packed B, in vectors: the width of the register tile.
 pub(super) const VECTORS: usize = 3;
@@ -27,9 +27,12 @@ pub(super) struct Product<R> {
     pub(super) a_column: usize,
     /// The panels of B.
     pub(super) b: *const R,
-    /// What C starts from: null is zero; a row distance of 0 adds one row to all (a bias).
+    /// What C starts from: null is zero; a row distance of 0 gives one row to all (a bias), a column distance of 0 one
+    /// number to a whole row.
     pub(super) start: *const R,
     pub(super) start_row: usize,
+    /// 0 or 1.
+    pub(super) start_column: usize,
     /// C's first number, and the distance between its rows.
     pub(super) c: *mut R,
     pub(super) c_row: usize,
@@ -54,10 +57,13 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
                 // done < depth; the panel at `column` begins after `column` · depth packed numbers.
                 unsafe {
                     let c = p.c.add(row * p.c_row + column);
-                    let (start, start_row) = match (done, p.start.is_null()) {
-                        (0, true) => (p.start, 0),
-                        (0, false) => (p.start.add(row * p.start_row + column), p.start_row),
-                        _ => (c.cast_const(), p.c_row),
+                    let (start, start_row, start_column) = match (done, p.start.is_null()) {
+                        (0, true) => (p.start, 0, 1),
+                        (0, false) => {
+                            let start = p.start.add(row * p.start_row + column * p.start_column);
+                            (start, p.start_row, p.start_column)
+                        }
+                        _ => (c.cast_const(), p.c_row, 1),
                     };
                     let tile = Tile {
                         depth,
@@ -68,6 +74,7 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
                         b: p.b.add(column * p.depth + done * vectors * S::LANES),
                         start,
                         start_row,
+                        start_column,
                         c,
                         c_row: p.c_row,
                     };
@@ -97,6 +104,7 @@ struct Tile<R> {
     b: *const R,
     start: *const R,
     start_row: usize,
+    start_column: usize,
     c: *mut R,
     c_row: usize,
 }
@@ -127,6 +135,10 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize>(t: &Tile<S::Number>) {
         if !t.start.is_null() {
             for (i, row) in sums.iter_mut().enumerate() {
                 let start = t.start.add(i * t.start_row);
+                if t.start_column == 0 {
+                    *row = [S::splat(*start); V];
+                    continue;
+                }
                 for (j, sum) in row.iter_mut().enumerate() {
                     let p = start.add(j * S::LANES);
                     *sum = if j + 1 < V || full { S::load(p) } else { S::load_first(p, t.last) };
@@ -244,5 +256,106 @@ pub(super) unsafe fn exponentials<S: Simd>(x: &mut [S::Number]) -> (S::Number, S
             sum = x[whole..].iter().fold(sum, |s, &e| s + e);
         }
         (most, sum)
+    }
+}
+
+/// For each column of the matrix x (rows, columns): most ← max x, x ← e^{x − most}, sum ← Σ e^{x − most}. The largest
+/// finite number is the least `most`, so that a column of −∞ has the sum 0.
+#[inline(always)]
+pub(super) unsafe fn column_exponentials<S: Simd>(
+    x: &mut [S::Number],
+    columns: usize,
+    most: &mut [S::Number],
+    sums: &mut [S::Number],
+) {
+    const WIDE: usize = 4;
+    let rows = x.len() / columns;
+    let mut column = 0;
+    // SAFETY: the safe wrapper has checked that x is whole rows and that there are `columns` results; of the last vector
+    // only the lanes that are columns are touched; the caller has S's instruction set.
+    unsafe {
+        while column < columns {
+            let left = columns - column;
+            if left >= WIDE * S::LANES {
+                exponentials_of::<S, WIDE>(x, (rows, columns, column, S::LANES), most, sums);
+                column += WIDE * S::LANES;
+            } else {
+                let lanes = left.min(S::LANES);
+                exponentials_of::<S, 1>(x, (rows, columns, column, lanes), most, sums);
+                column += lanes;
+            }
+        }
+    }
+}
+
+/// `column_exponentials` of V vectors of columns from `column` on; `lanes` of the last one are columns.
+#[inline(always)]
+unsafe fn exponentials_of<S: Simd, const V: usize>(
+    x: &mut [S::Number],
+    (rows, columns, column, lanes): (usize, usize, usize, usize),
+    most: &mut [S::Number],
+    sums: &mut [S::Number],
+) {
+    // SAFETY: the caller's promise, passed on.
+    unsafe {
+        let (x, full) = (x.as_mut_ptr().add(column), lanes == S::LANES);
+        let mut largest = [S::splat(S::Number::LEAST); V];
+        for row in 0..rows {
+            for (j, largest) in largest.iter_mut().enumerate() {
+                let p = x.add(row * columns + j * S::LANES);
+                let value = if full { S::load(p) } else { S::load_first(p, lanes) };
+                *largest = largest.max(value);
+            }
+        }
+        let mut total = [S::constant(0.0); V];
+        for row in 0..rows {
+            for j in 0..V {
+                let p = x.add(row * columns + j * S::LANES);
+                let value = if full { S::load(p) } else { S::load_first(p, lanes) };
+                let e = math::exp(value.sub(largest[j]));
+                total[j] = total[j].add(e);
+                if full { e.store(p) } else { e.store_first(p, lanes) }
+            }
+        }
+        for j in 0..V {
+            let at = column + j * S::LANES;
+            let (most, sums) = (most.as_mut_ptr().add(at), sums.as_mut_ptr().add(at));
+            if full {
+                largest[j].store(most);
+                total[j].store(sums);
+            } else {
+                largest[j].store_first(most, lanes);
+                total[j].store_first(sums, lanes);
+            }
+        }
+    }
+}
+
+/// x ← x ⊙ factor + shift; gives Σ x.
+#[inline(always)]
+pub(super) unsafe fn scale_shift<S: Simd>(
+    x: &mut [S::Number],
+    factor: &[S::Number],
+    shift: &[S::Number],
+) -> S::Number {
+    let n = x.len();
+    let whole = n - n % S::LANES;
+    let (x, factor, shift) = (x.as_mut_ptr(), factor.as_ptr(), shift.as_ptr());
+    // SAFETY: the safe wrapper has checked that the slices are equally long; the caller has S's instruction set.
+    unsafe {
+        let mut sums = S::constant(0.0);
+        for i in (0..whole).step_by(S::LANES) {
+            let y = S::load(x.add(i)).mul_add(S::load(factor.add(i)), S::load(shift.add(i)));
+            y.store(x.add(i));
+            sums = sums.add(y);
+        }
+        if whole < n {
+            let last = n - whole;
+            let load = (S::load_first(x.add(whole), last), S::load_first(factor.add(whole), last));
+            let y = load.0.mul_add(load.1, S::load_first(shift.add(whole), last));
+            y.store_first(x.add(whole), last);
+            sums = sums.add(y);
+        }
+        sums.sum()
     }
 }

@@ -22,7 +22,7 @@ mod simd;
 #[cfg(test)]
 mod tests;
 
-pub use activation::{Activation, activate, differentiate, exponentials};
+pub use activation::{Activation, activate, column_exponentials, differentiate, exponentials, scale_shift};
 pub use isa::{Isa, instruction_set, supported};
 pub use memory::Recycler;
 pub(crate) use memory::{scratch, zeroed};
@@ -42,6 +42,8 @@ pub struct Kernels<R: 'static> {
     activate: unsafe fn(Activation, &mut [R]),
     differentiate: unsafe fn(Activation, &[R], &mut [R]),
     exponentials: unsafe fn(&mut [R]) -> (R, R),
+    column_exponentials: unsafe fn(&mut [R], usize, &mut [R], &mut [R]),
+    scale_shift: unsafe fn(&mut [R], &[R], &[R]) -> R,
 }
 
 /// Defines the table of kernels of one vector type: each body of `generic.rs`, compiled for its instruction set.
@@ -51,7 +53,7 @@ macro_rules! variant {
             use crate::kernels::{Activation, generic};
             use crate::kernels::simd::Simd as _;
 
-            // SAFETY, for the four functions: `isa::kernels` hands this table out only where the processor has
+            // SAFETY, for all of these functions: `isa::kernels` hands this table out only where the processor has
             // the features; the rest is the promise of the bodies, which the safe wrappers keep.
             $(#[target_feature(enable = $features)])?
             unsafe fn product(p: &generic::Product<$number>) {
@@ -73,6 +75,21 @@ macro_rules! variant {
                 // SAFETY: as above.
                 unsafe { generic::exponentials::<$vector>(x) }
             }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn column_exponentials(
+                x: &mut [$number],
+                columns: usize,
+                most: &mut [$number],
+                sums: &mut [$number],
+            ) {
+                // SAFETY: as above.
+                unsafe { generic::column_exponentials::<$vector>(x, columns, most, sums) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn scale_shift(x: &mut [$number], factor: &[$number], shift: &[$number]) -> $number {
+                // SAFETY: as above.
+                unsafe { generic::scale_shift::<$vector>(x, factor, shift) }
+            }
             crate::kernels::Kernels {
                 isa: $isa,
                 lanes: <$vector>::LANES,
@@ -81,6 +98,8 @@ macro_rules! variant {
                 activate,
                 differentiate,
                 exponentials,
+                column_exponentials,
+                scale_shift,
             }
         };
     };

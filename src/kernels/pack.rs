@@ -70,6 +70,8 @@ pub enum Start<'a, R> {
     Zero,
     /// The same row for every row of C: a bias.
     Row(&'a [R]),
+    /// The same number all along a row of C, another for each row: a bias where rows are units.
+    Column(&'a [R]),
     /// The rows of another matrix of C's shape.
     Rows(Rows<'a, R>),
     /// What C holds.
@@ -153,6 +155,10 @@ impl<R: Real> Packed<R> {
         assert!(c.data.len() >= reach(c.stride, self.columns), "C is too short");
         let (from, from_row) = match start {
             Start::Zero => (std::ptr::null(), 0),
+            Start::Column(column) => {
+                assert!(column.len() >= a.count, "the starting column is too short");
+                (column.as_ptr(), 1)
+            }
             Start::Row(row) => {
                 assert!(row.len() >= self.columns, "the starting row is too short");
                 (row.as_ptr(), 0)
@@ -176,6 +182,7 @@ impl<R: Real> Packed<R> {
             b: self.panels.as_slice().as_ptr(),
             start: from,
             start_row: from_row,
+            start_column: usize::from(!matches!(start, Start::Column(_))),
             c: c.data.as_mut_ptr(),
             c_row: c.stride,
         };
@@ -289,6 +296,7 @@ pub(super) fn accumulate_with<R: Real>(
                 b: panels.as_slice().as_ptr(),
                 start: c.as_ptr(),
                 start_row: n,
+                start_column: 1,
                 c: c.as_mut_ptr(),
                 c_row: n,
             };

@@ -17,6 +17,9 @@ mod sealed {
 pub trait Real: ndarray::NdFloat + Default + sealed::Sealed {
     /// Its name in NumPy.
     const NAME: &'static str;
+    /// The least finite number.
+    #[doc(hidden)]
+    const LEAST: Self;
     #[doc(hidden)]
     const EXP: Exp<Self>;
     /// The nearest number of this type.
@@ -48,6 +51,7 @@ pub trait Real: ndarray::NdFloat + Default + sealed::Sealed {
 #[allow(private_interfaces)]
 impl Real for f32 {
     const NAME: &'static str = "float32";
+    const LEAST: f32 = f32::MIN;
     const EXP: Exp<f32> = EXP_F32;
     fn of(x: f64) -> f32 {
         x as f32
@@ -88,6 +92,7 @@ impl Real for f32 {
 #[allow(private_interfaces)]
 impl Real for f64 {
     const NAME: &'static str = "float64";
+    const LEAST: f64 = f64::MIN;
     const EXP: Exp<f64> = EXP_F64;
     fn of(x: f64) -> f64 {
         x

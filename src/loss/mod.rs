@@ -3,11 +3,15 @@
 //! A position is one step of one sequence: a row of o. Every loss gives the losses of the positions, unreduced;
 //! L is their weighted sum, or that sum over the sum of the weights.
 
+mod through;
+
 use crate::error::{Error, Result, check_shape};
-use crate::kernels::{self, Packed, Real, Start};
+use crate::kernels::{self, Real};
 use crate::layers::embedding::check_ids;
-use crate::layers::linear::{self, Linear};
+use crate::layers::linear;
 use crate::parallel;
+
+pub use through::{LinearGradients, linear_softmax_cross_entropy};
 
 /// How the losses of the positions become one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,70 +259,4 @@ fn elementwise<R: Real>(
         }
         R::of(loss)
     })
-}
-
-/// Numbers of o that are alive at once in [`linear_softmax_cross_entropy`].
-const LIVE_SCORES: usize = 1 << 19;
-
-/// Rows of a chunk there, at least and at most: enough that V is worth reading.
-const CHUNK: (usize, usize) = (64, 4096);
-
-/// Where [`linear_softmax_cross_entropy`] leaves its gradients.
-pub struct LinearGradients<'a, R> {
-    /// dh (rows, H): overwritten.
-    pub h: &'a mut [R],
-    /// dV (O, H): added to.
-    pub v: &'a mut [R],
-    /// dc (O): added to.
-    pub c: &'a mut [R],
-}
-
-/// Output layer, softmax, cross-entropy and all their gradients, for h (rows, H): a chunk of rows at a time, so that
-/// o (rows, O) never exists as a whole.
-///
-/// # Errors
-/// [`Error::Shape`], [`Error::TokenId`], [`Error::Value`], [`Error::Memory`], [`Error::Interrupted`].
-pub fn linear_softmax_cross_entropy<R: Real>(
-    layer: Linear<'_, R>,
-    h: &[R],
-    targets: Targets<'_, R>,
-    mut gradients: Option<LinearGradients<'_, R>>,
-) -> Result<Loss<R>> {
-    const OP: &str = "SoftmaxCrossEntropy.through";
-    let (rows, hidden, classes) = (targets.ids.len(), layer.inputs, layer.outputs);
-    check_shape(OP, "h", &[h.len()], &[("positions·H", Some(rows * hidden))])?;
-    let scale = targets.check(OP, rows, classes)?;
-    let mut positions = parallel::scratch(OP, &[rows])?;
-    let forward = Packed::transposed(OP, layer.v, classes, hidden)?;
-    let backward = match gradients {
-        Some(_) => Some(Packed::of(OP, layer.v, classes, hidden)?),
-        None => None,
-    };
-    let chunk = (LIVE_SCORES / classes.max(1)).clamp(CHUNK.0, CHUNK.1).min(rows.max(1));
-    let mut scores = parallel::scratch(OP, &[chunk, classes])?;
-    for first in (0..rows).step_by(chunk) {
-        let count = (rows - first).min(chunk);
-        let h = &h[first * hidden..(first + count) * hidden];
-        let scores = &mut scores[..count * classes];
-        linear::product(h, count, &forward, Start::Row(layer.c), scores)?;
-        let ranges = parallel::ranges(count, linear::least_rows(64 * classes))?;
-        let parts: Vec<_> = parallel::split_rows(scores, &ranges, classes)
-            .into_iter()
-            .zip(parallel::split_rows(&mut positions[first..first + count], &ranges, 1))
-            .zip(&ranges)
-            .collect();
-        parallel::for_each(parts, |((scores, losses), range), _| {
-            for ((i, o), loss) in range.clone().zip(scores.chunks_exact_mut(classes)).zip(losses) {
-                *loss = targets.row(first + i, scale, o);
-            }
-            Ok(())
-        })?;
-        if let (Some(into), Some(v)) = (&mut gradients, &backward) {
-            let dh = &mut into.h[first * hidden..(first + count) * hidden];
-            linear::product(scores, count, v, Start::Zero, dh)?;
-            linear::accumulate_weights(OP, (scores, classes), (h, hidden), into.v)?;
-            linear::accumulate_bias(scores, classes, into.c)?;
-        }
-    }
-    Ok(Loss { total: targets.weighting.total(&positions, scale), positions })
 }

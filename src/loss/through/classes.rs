@@ -1,0 +1,370 @@
+//! For a large V: blocks of classes, with the other factor of every product packed.
+//!
+//! A chunk of positions is done at a time, its scores transposed: Oᵀ = V hᵀ + c, (classes, positions). Then V and dV
+//! are read and written as they lie, h is what is packed, and 16 positions stand side by side in a vector, so that
+//! softmax needs no sum across one. The classes are cut into blocks that stay in a core's cache together with their
+//! scores, and the blocks into groups, which the threads divide among themselves:
+//!
+//! 1. each block: its scores, their maximum m_b for each position, e^{o − m_b}, and its sum s_b;
+//! 2. each position: m = max m_b, Σ = Σ_b s_b e^{m_b − m}, the loss, and the factor of each block, e^{m_b − m} / Σ;
+//! 3. each block: do = softmax − target, dV_b += do hᵀ, dc_b += Σ do, and its part of dh = Vᵀ do.
+//!
+//! The parts of dh are added up group after group. Chunks, blocks and groups are the problem's, not the threads'.
+
+use std::ops::Range;
+
+use super::{LinearGradients, OP};
+use crate::error::Result;
+use crate::kernels::{
+    Packed, Real, Rows, RowsMut, Start, accumulate_transposed, column_exponentials, scale_shift,
+};
+use crate::layers::linear::Linear;
+use crate::loss::Targets;
+use crate::parallel::{self, Stop};
+
+/// Bytes of the scores of a chunk, about.
+const SCORES: usize = 1 << 24;
+
+/// Positions of a chunk, at least and at most.
+const POSITIONS: (usize, usize) = (64, 192);
+
+/// Bytes of a block's rows of V, about.
+const BLOCK: usize = 1 << 18;
+
+/// Most groups of blocks: each has its own part of dh.
+const GROUPS: usize = 16;
+
+/// What stays the same for all chunks.
+struct Plan<'a, R> {
+    layer: Linear<'a, R>,
+    targets: Targets<'a, R>,
+    scale: f64,
+    /// Classes of a block.
+    block: usize,
+    /// Blocks of a group.
+    group: usize,
+}
+
+/// A chunk of positions.
+struct Chunk<'a, R> {
+    positions: Range<usize>,
+    h: &'a [R],
+}
+
+/// A thread's groups of blocks, and what it writes.
+struct Part<'a, R> {
+    blocks: Range<usize>,
+    /// Oᵀ of its classes, then e^{o − m_b}, then do.
+    scores: &'a mut [R],
+    /// m_b, for each block and position; then the factor of the block.
+    most: &'a mut [R],
+    /// s_b likewise.
+    sums: &'a mut [R],
+}
+
+/// What only a thread that goes back writes.
+struct PartBack<'a, R> {
+    scores: &'a mut [R],
+    blocks: Range<usize>,
+    v: &'a mut [R],
+    c: &'a mut [R],
+    /// dh of each group.
+    h: &'a mut [R],
+}
+
+/// Fills `positions` with the losses and adds to the gradients, chunk after chunk.
+///
+/// # Errors
+/// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
+pub(super) fn chunks<R: Real>(
+    layer: Linear<'_, R>,
+    h: &[R],
+    targets: Targets<'_, R>,
+    scale: f64,
+    positions: &mut [R],
+    mut gradients: Option<LinearGradients<'_, R>>,
+) -> Result<()> {
+    let (rows, hidden, classes) = (positions.len(), layer.inputs, layer.outputs);
+    let most = (SCORES / (classes * size_of::<R>())).clamp(POSITIONS.0, POSITIONS.1);
+    let count = rows.div_ceil(rows.div_ceil(most).max(1)).next_multiple_of(16);
+    let block = (BLOCK / (hidden.max(1) * size_of::<R>()) / 8 * 8).clamp(32, 512);
+    let group = classes.div_ceil(block).div_ceil(GROUPS);
+    let plan = Plan { layer, targets, scale, block, group };
+    let mut work = Work::new(&plan, count.min(rows), gradients.is_some())?;
+    for first in (0..rows).step_by(count.max(1)) {
+        let last = (first + count).min(rows);
+        let chunk = Chunk { positions: first..last, h: &h[first * hidden..last * hidden] };
+        plan.forward(&chunk, &mut work)?;
+        plan.combine(&chunk, &mut work, &mut positions[first..last])?;
+        if let Some(into) = &mut gradients {
+            let dh = &mut into.h[first * hidden..last * hidden];
+            plan.backward(&chunk, &mut work, dh, (&mut *into.v, &mut *into.c))?;
+        }
+    }
+    Ok(())
+}
+
+/// The work space of a chunk.
+struct Work<R> {
+    scores: Vec<R>,
+    most: Vec<R>,
+    sums: Vec<R>,
+    /// The right class's score at each position; the sum of all scores where labels are smoothed.
+    right: Vec<R>,
+    total: Vec<f64>,
+    /// dh of each group.
+    dh: Vec<R>,
+}
+
+impl<R: Real> Work<R> {
+    fn new(plan: &Plan<'_, R>, count: usize, back: bool) -> Result<Self> {
+        let blocks = plan.blocks();
+        let dh = if back { blocks.div_ceil(plan.group) * count * plan.layer.inputs } else { 0 };
+        Ok(Work {
+            scores: parallel::scratch(OP, &[plan.layer.outputs, count])?,
+            most: parallel::scratch(OP, &[blocks, count])?,
+            sums: parallel::scratch(OP, &[blocks, count])?,
+            right: parallel::zeros(OP, &[count])?,
+            total: parallel::zeros(OP, &[blocks, count])?,
+            dh: parallel::scratch(OP, &[dh])?,
+        })
+    }
+}
+
+impl<R: Real> Plan<'_, R> {
+    fn blocks(&self) -> usize {
+        self.layer.outputs.div_ceil(self.block)
+    }
+
+    fn classes(&self, block: usize) -> Range<usize> {
+        block * self.block..((block + 1) * self.block).min(self.layer.outputs)
+    }
+
+    /// Each thread's blocks: whole groups.
+    fn shares(&self) -> Result<Vec<Range<usize>>> {
+        let groups = parallel::ranges(self.blocks().div_ceil(self.group), 1)?;
+        Ok(groups.iter().map(|g| g.start * self.group..(g.end * self.group).min(self.blocks())).collect())
+    }
+
+    /// The classes of several blocks.
+    fn classes_of(&self, shares: &[Range<usize>]) -> Vec<Range<usize>> {
+        shares.iter().map(|s| self.classes(s.start).start..self.classes(s.end - 1).end).collect()
+    }
+
+    /// Step 1: scores, and their exponentials.
+    fn forward(&self, chunk: &Chunk<'_, R>, work: &mut Work<R>) -> Result<()> {
+        let (count, hidden) = (chunk.positions.len(), self.layer.inputs);
+        let h = Packed::transposed(OP, chunk.h, count, hidden)?;
+        let shares = self.shares()?;
+        let classes = self.classes_of(&shares);
+        let parts: Vec<_> = shares
+            .iter()
+            .zip(parallel::split_rows(&mut work.scores, &classes, count))
+            .zip(parallel::split_rows(&mut work.most, &shares, count))
+            .zip(parallel::split_rows(&mut work.sums, &shares, count))
+            .zip(parallel::split_rows(&mut work.total, &shares, count))
+            .map(|((((blocks, scores), most), sums), total)| {
+                (Part { blocks: blocks.clone(), scores, most, sums }, total)
+            })
+            .collect();
+        let mut found: Vec<Vec<(usize, R)>> = vec![Vec::new(); parts.len()];
+        let smoothed = self.targets.smoothing > 0.0;
+        parallel::for_each(parts.into_iter().zip(&mut found).collect(), |((part, total), found), stop| {
+            let mut scores = part.scores;
+            for (i, block) in part.blocks.enumerate() {
+                let classes = self.classes(block);
+                let (own, rest) = std::mem::take(&mut scores).split_at_mut(classes.len() * count);
+                scores = rest;
+                let v = Rows {
+                    data: &self.layer.v[classes.start * hidden..],
+                    stride: hidden,
+                    count: classes.len(),
+                };
+                let bias = Start::Column(&self.layer.c[classes.clone()]);
+                h.multiply(v, bias, RowsMut { data: own, stride: count });
+                let right = chunk.positions.clone().enumerate().filter_map(|(p, position)| {
+                    let id = usize::try_from(self.targets.ids[position]).ok()?;
+                    classes.contains(&id).then(|| (p, own[(id - classes.start) * count + p]))
+                });
+                found.extend(right);
+                let at = i * count..(i + 1) * count;
+                if smoothed {
+                    total[at.clone()].fill(0.0);
+                    for row in own.chunks_exact(count) {
+                        total[at.clone()].iter_mut().zip(row).for_each(|(sum, o)| *sum += o.wide());
+                    }
+                }
+                column_exponentials(own, &mut part.most[at.clone()], &mut part.sums[at]);
+                if stop.requested() {
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        for (position, score) in found.into_iter().flatten() {
+            work.right[position] = score;
+        }
+        Ok(())
+    }
+
+    /// Step 2: the losses; m_b becomes the factor of the block.
+    fn combine(&self, chunk: &Chunk<'_, R>, work: &mut Work<R>, losses: &mut [R]) -> Result<()> {
+        let (count, classes) = (chunk.positions.len(), self.layer.outputs);
+        let smoothing = self.targets.smoothing;
+        let blocks = self.blocks();
+        let mut shift = vec![0.0f64; count];
+        let mut factor = vec![0.0f64; count];
+        let parts: Vec<_> = {
+            let ranges = parallel::ranges(count, 16)?;
+            parallel::split_rows(&mut shift, &ranges, 1)
+                .into_iter()
+                .zip(parallel::split_rows(&mut factor, &ranges, 1))
+                .zip(parallel::split_rows(losses, &ranges, 1))
+                .zip(ranges)
+                .collect()
+        };
+        let work_ = &*work;
+        parallel::for_each(parts, |(((shift, factor), losses), range), _: &Stop<'_>| {
+            for (((p, shift), factor), loss) in range.zip(shift).zip(factor).zip(losses) {
+                let of_block = |b: usize| work_.most[b * count + p].wide();
+                let most =
+                    (0..blocks).map(of_block).fold(f64::NEG_INFINITY, |m, x| if x > m { x } else { m });
+                let sum: f64 = (0..blocks)
+                    .map(|b| work_.sums[b * count + p].wide() * libm::exp(of_block(b) - most))
+                    .sum();
+                let position = chunk.positions.start + p;
+                *shift = most;
+                if !self.targets.counts(position) {
+                    (*loss, *factor) = (R::zero(), 0.0);
+                    continue;
+                }
+                let score = work_.right[p].wide();
+                let mean = if smoothing > 0.0 {
+                    (0..blocks).map(|b| work_.total[b * count + p]).sum::<f64>() / classes as f64
+                } else {
+                    score
+                };
+                *loss =
+                    R::of(libm::log(sum) + ((1.0 - smoothing) * (most - score) + smoothing * (most - mean)));
+                *factor = self.targets.weighting.of(position).wide() * self.scale / sum;
+            }
+            Ok(())
+        })?;
+        let shares = parallel::ranges(blocks, 8)?;
+        parallel::for_each(parallel::split_rows(&mut work.most, &shares, count), |most, _| {
+            for row in most.chunks_exact_mut(count) {
+                for ((m, shift), factor) in row.iter_mut().zip(&shift).zip(&factor) {
+                    *m = R::of(if *factor == 0.0 { 0.0 } else { libm::exp(m.wide() - shift) * factor });
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Step 3: the gradients.
+    fn backward(
+        &self,
+        chunk: &Chunk<'_, R>,
+        work: &mut Work<R>,
+        dh: &mut [R],
+        (dv, dc): (&mut [R], &mut [R]),
+    ) -> Result<()> {
+        let (count, hidden) = (chunk.positions.len(), self.layer.inputs);
+        let h = Packed::of(OP, chunk.h, count, hidden)?;
+        let shares = self.shares()?;
+        let classes = self.classes_of(&shares);
+        let groups: Vec<_> =
+            shares.iter().map(|s| s.start / self.group..s.end.div_ceil(self.group)).collect();
+        let size = count * hidden;
+        let parts: Vec<_> = shares
+            .iter()
+            .zip(parallel::split_rows(&mut work.scores, &classes, count))
+            .zip(parallel::split_rows(dv, &classes, hidden))
+            .zip(parallel::split_rows(dc, &classes, 1))
+            .zip(parallel::split_rows(&mut work.dh, &groups, size))
+            .map(|((((blocks, scores), v), c), h)| PartBack { scores, blocks: blocks.clone(), v, c, h })
+            .collect();
+        let (factors, goal) = (&work.most, Goal::new(self, chunk));
+        parallel::for_each(parts, |part, stop| {
+            let (first_class, first_block) = (self.classes(part.blocks.start).start, part.blocks.start);
+            for block in part.blocks.clone() {
+                let classes = self.classes(block);
+                let from = classes.start - first_class;
+                let scores = &mut part.scores[from * count..(from + classes.len()) * count];
+                let dc = &mut part.c[from..from + classes.len()];
+                goal.subtract(scores, &factors[block * count..(block + 1) * count], &classes, dc);
+                let rows = Rows { data: scores, stride: count, count: classes.len() };
+                let dv = RowsMut { data: &mut part.v[from * hidden..], stride: hidden };
+                h.multiply(rows, Start::Accumulate, dv);
+                let group = (block - first_block) / self.group;
+                let dh = &mut part.h[group * size..(group + 1) * size];
+                if block.is_multiple_of(self.group) {
+                    dh.fill(R::zero());
+                }
+                let v = &self.layer.v[classes.start * hidden..classes.end * hidden];
+                accumulate_transposed(OP, (scores, count), (0, count), (v, hidden), dh)?;
+                if stop.requested() {
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        let groups = self.blocks().div_ceil(self.group);
+        let ranges = parallel::ranges(size, 1 << 14)?;
+        let parts = parallel::split_rows(dh, &ranges, 1).into_iter().zip(ranges).collect();
+        parallel::for_each(parts, |(dh, range): (&mut [R], Range<usize>), _| {
+            dh.fill(R::zero());
+            for part in work.dh.chunks_exact(size).take(groups) {
+                dh.iter_mut().zip(&part[range.clone()]).for_each(|(sum, x)| *sum += *x);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// What do differs from softmax by: the targets of a chunk.
+struct Goal<R> {
+    /// (class, position, what is taken off), by class.
+    right: Vec<(usize, usize, R)>,
+    /// What is taken off everywhere, for smoothed labels: minus it.
+    spread: Vec<R>,
+    /// Positions that do not count.
+    silent: Vec<usize>,
+}
+
+impl<R: Real> Goal<R> {
+    fn new(plan: &Plan<'_, R>, chunk: &Chunk<'_, R>) -> Self {
+        let (targets, classes) = (&plan.targets, plan.layer.outputs as f64);
+        let mut goal = Goal { right: Vec::new(), spread: Vec::new(), silent: Vec::new() };
+        for (p, position) in chunk.positions.clone().enumerate() {
+            let counts = targets.counts(position);
+            let weight = if counts { targets.weighting.of(position).wide() * plan.scale } else { 0.0 };
+            goal.spread.push(R::of(-weight * targets.smoothing / classes));
+            if weight == 0.0 {
+                goal.silent.push(p);
+            } else {
+                let taken = R::of((1.0 - targets.smoothing) * weight);
+                goal.right.push((targets.ids[position] as usize, p, taken));
+            }
+        }
+        goal.right.sort_by_key(|&(class, ..)| class);
+        goal
+    }
+
+    /// e^{o − m_b} of a block becomes do; dc grows by its sums.
+    fn subtract(&self, scores: &mut [R], factors: &[R], classes: &Range<usize>, dc: &mut [R]) {
+        let count = self.spread.len();
+        for &p in &self.silent {
+            // Whatever the scores are there, even NaN.
+            scores.iter_mut().skip(p).step_by(count).for_each(|x| *x = R::zero());
+        }
+        for (row, dc) in scores.chunks_exact_mut(count).zip(dc.iter_mut()) {
+            *dc += scale_shift(row, factors, &self.spread);
+        }
+        let from = self.right.partition_point(|&(class, ..)| class < classes.start);
+        for &(class, p, taken) in self.right[from..].iter().take_while(|&&(class, ..)| class < classes.end) {
+            scores[(class - classes.start) * count + p] -= taken;
+            dc[class - classes.start] -= taken;
+        }
+    }
+}
