@@ -95,10 +95,13 @@ fn optimiser(c: &mut Criterion) {
         };
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(BenchmarkId::new("clip_norm", n), |bench| {
-            bench.iter(|| optim::clip_norm(black_box(&mut g), 1e9).expect("a limit above 0"));
+            bench.iter(|| {
+                optim::clip_norm(black_box(&mut g), 1e9, optim::Spans::All).expect("a limit above 0")
+            });
         });
         group.bench_function(BenchmarkId::new("adam", n), |bench| {
-            bench.iter(|| adam.step(black_box(&mut theta), &g, &mut m, &mut v).expect("equal lengths"));
+            bench
+                .iter(|| adam.step(black_box(&mut theta), &g, (&mut m, &mut v), 1.0).expect("equal lengths"));
         });
     }
     group.finish();

@@ -3,8 +3,10 @@
 //! The elements are independent, so the vectors are cut into as many pieces as there are threads and the bits stay
 //! the same. The norm sums squares in f64 over blocks of a fixed length, and the blocks in order.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
-use crate::kernels::Real;
+use crate::kernels::{self, Real, Update};
 use crate::parallel;
 
 /// Fewest parameters worth a thread of their own.
@@ -70,12 +72,50 @@ pub struct Adam {
     pub decoupled: bool,
 }
 
-/// Calls `update` on matching pieces of all vectors.
-fn apply<R: Real, const N: usize>(
-    parameters: &mut [R],
-    gradients: &[R],
+/// Which numbers of a gradient can be other than zero: all, or those in some spans.
+///
+/// The gradient of an embedding has rows for a whole vocabulary, of which a batch touches a few.
+#[derive(Clone, Copy)]
+pub enum Spans<'a> {
+    /// All of them.
+    All,
+    /// From the first to before the second, in rising order.
+    Some(&'a [[i64; 2]]),
+}
+
+impl Spans<'_> {
+    /// As ranges of a vector of `n` numbers, none longer than `most`.
+    fn ranges(self, n: usize, most: usize) -> Result<Vec<Range<usize>>> {
+        let all = [[0, n as i64]];
+        let spans = match self {
+            Spans::All => &all[..],
+            Spans::Some(spans) => spans,
+        };
+        let mut ranges = Vec::new();
+        let mut end = 0i64;
+        for &[from, until] in spans {
+            if from < end || until < from || until as usize > n {
+                return Err(Error::Value {
+                    op: "optimiser",
+                    argument: "spans",
+                    expected: format!("rising spans of {n} numbers"),
+                    got: format!("{from} to {until}"),
+                });
+            }
+            end = until;
+            let (from, until) = (from as usize, until as usize);
+            ranges.extend((from..until).step_by(most).map(|i| i..(i + most).min(until)));
+        }
+        Ok(ranges)
+    }
+}
+
+/// One step of `rule`, with every g times `scale`; `state` are the vectors that the rule keeps.
+fn step<R: Real, const N: usize>(
+    rule: &Update<R>,
+    (parameters, gradients): (&mut [R], &[R]),
+    scale: f64,
     state: [(&'static str, &mut [R]); N],
-    update: impl Fn(&mut [R], &[R], [&mut [R]; N]) + Sync,
 ) -> Result<()> {
     let n = parameters.len();
     for (argument, length) in
@@ -89,27 +129,33 @@ fn apply<R: Real, const N: usize>(
         .into_iter()
         .zip(&ranges)
         .map(|(p, range)| {
-            (p, &gradients[range.clone()], state.each_mut().map(|s| s.next().unwrap_or_default()))
+            let mut state = state.iter_mut().map(|s| s.next().unwrap_or_default());
+            (p, &gradients[range.clone()], [(); 2].map(|()| state.next().unwrap_or_default()))
         })
         .collect();
-    parallel::for_each(pieces, |(p, g, s), _| {
-        update(p, g, s);
+    let scale = R::of(scale);
+    parallel::for_each(pieces, |(p, g, state), _| {
+        kernels::apply(rule, scale, p, g, state);
         Ok(())
     })
 }
 
 impl Sgd {
-    /// One step; `velocity` is v, and is not needed without momentum.
+    /// One step, with every g times `scale`; `velocity` is v, and is not needed without momentum.
+    ///
+    /// Where nothing but a gradient moves a parameter (no momentum, no penalty), only the spans are visited.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the vectors differ in length or a velocity is missing.
+    /// [`Error::Shape`] if the vectors differ in length; [`Error::Value`] if a velocity is missing.
     pub fn step<R: Real>(
         &self,
         parameters: &mut [R],
         gradients: &[R],
         velocity: Option<&mut [R]>,
+        (scale, spans): (f64, Spans<'_>),
     ) -> Result<()> {
-        let (eta, mu, decay) = (R::of(self.learning_rate), R::of(self.momentum), R::of(self.weight_decay));
+        let (rate, decay) = (R::of(self.learning_rate), R::of(self.weight_decay));
+        let vectors = (parameters, gradients);
         match velocity {
             None if self.momentum != 0.0 => Err(Error::Value {
                 op: "sgd",
@@ -117,59 +163,96 @@ impl Sgd {
                 expected: "a vector, since momentum is not 0".into(),
                 got: "none".into(),
             }),
-            None => apply(parameters, gradients, [], |p, g, []| {
-                for (p, &g) in p.iter_mut().zip(g) {
-                    *p -= eta * (g + decay * *p);
+            None => {
+                let rule = Update::Sgd { rate, decay };
+                if let (Spans::Some(_), true) = (spans, self.weight_decay == 0.0) {
+                    return only_in(spans, &rule, vectors, scale);
                 }
-            }),
-            Some(velocity) => apply(parameters, gradients, [("velocity", velocity)], |p, g, [v]| {
-                for ((p, &g), v) in p.iter_mut().zip(g).zip(v) {
-                    let g = g + decay * *p;
-                    *v = mu * *v + g;
-                    *p -= eta * if self.nesterov { g + mu * *v } else { *v };
-                }
-            }),
+                step(&rule, vectors, scale, [])
+            }
+            Some(velocity) => {
+                let (momentum, nesterov) = (R::of(self.momentum), self.nesterov);
+                let rule = Update::Momentum { rate, decay, momentum, nesterov };
+                step(&rule, vectors, scale, [("velocity", velocity)])
+            }
         }
     }
 }
 
+/// One step of a rule that keeps nothing, in the spans alone.
+fn only_in<R: Real>(
+    spans: Spans<'_>,
+    rule: &Update<R>,
+    (parameters, gradients): (&mut [R], &[R]),
+    scale: f64,
+) -> Result<()> {
+    let n = parameters.len();
+    crate::error::check_shape("optimiser", "gradients", &[gradients.len()], &[("parameters", Some(n))])?;
+    let ranges = spans.ranges(n, GRAIN)?;
+    let scale = R::of(scale);
+    let pieces: Vec<_> = pieces(parameters, &ranges).into_iter().zip(&ranges).collect();
+    parallel::for_each(parallel::batches(pieces, |(p, _)| p.len())?, |pieces, _| {
+        for (p, range) in pieces {
+            kernels::apply(rule, scale, p, &gradients[range.clone()], [&mut [], &mut []]);
+        }
+        Ok(())
+    })
+}
+
+/// The pieces of a vector that lie in rising ranges.
+fn pieces<'a, R>(mut data: &'a mut [R], ranges: &[Range<usize>]) -> Vec<&'a mut [R]> {
+    let mut start = 0;
+    ranges
+        .iter()
+        .map(|range| {
+            let (_, rest) = std::mem::take(&mut data).split_at_mut(range.start - start);
+            let (piece, rest) = rest.split_at_mut(range.len());
+            data = rest;
+            start = range.end;
+            piece
+        })
+        .collect()
+}
+
 impl Adagrad {
-    /// One step; `squares` is s.
+    /// One step, with every g times `scale`; `squares` is s.
     ///
     /// # Errors
     /// [`Error::Shape`] if the vectors differ in length.
-    pub fn step<R: Real>(&self, parameters: &mut [R], gradients: &[R], squares: &mut [R]) -> Result<()> {
-        let (eta, eps, decay) = (R::of(self.learning_rate), R::of(self.epsilon), R::of(self.weight_decay));
-        apply(parameters, gradients, [("squares", squares)], |p, g, [s]| {
-            for ((p, &g), s) in p.iter_mut().zip(g).zip(s) {
-                let g = g + decay * *p;
-                *s += g * g;
-                *p -= eta * g / (s.sqrt() + eps);
-            }
-        })
+    pub fn step<R: Real>(
+        &self,
+        parameters: &mut [R],
+        gradients: &[R],
+        squares: &mut [R],
+        scale: f64,
+    ) -> Result<()> {
+        let (rate, decay) = (R::of(self.learning_rate), R::of(self.weight_decay));
+        let rule = Update::Adagrad { rate, decay, epsilon: R::of(self.epsilon) };
+        step(&rule, (parameters, gradients), scale, [("squares", squares)])
     }
 }
 
 impl RmsProp {
-    /// One step; `squares` is s.
+    /// One step, with every g times `scale`; `squares` is s.
     ///
     /// # Errors
     /// [`Error::Shape`] if the vectors differ in length.
-    pub fn step<R: Real>(&self, parameters: &mut [R], gradients: &[R], squares: &mut [R]) -> Result<()> {
-        let (eta, eps, decay) = (R::of(self.learning_rate), R::of(self.epsilon), R::of(self.weight_decay));
-        let (alpha, rest) = (R::of(self.decay), R::of(1.0 - self.decay));
-        apply(parameters, gradients, [("squares", squares)], |p, g, [s]| {
-            for ((p, &g), s) in p.iter_mut().zip(g).zip(s) {
-                let g = g + decay * *p;
-                *s = alpha * *s + rest * g * g;
-                *p -= eta * g / (s.sqrt() + eps);
-            }
-        })
+    pub fn step<R: Real>(
+        &self,
+        parameters: &mut [R],
+        gradients: &[R],
+        squares: &mut [R],
+        scale: f64,
+    ) -> Result<()> {
+        let (rate, decay) = (R::of(self.learning_rate), R::of(self.weight_decay));
+        let (keep, rest) = (R::of(self.decay), R::of(1.0 - self.decay));
+        let rule = Update::RmsProp { rate, decay, epsilon: R::of(self.epsilon), keep, rest };
+        step(&rule, (parameters, gradients), scale, [("squares", squares)])
     }
 }
 
 impl Adam {
-    /// One step; `mean` is m, `variance` is v.
+    /// One step, with every g times `scale`; `mean` is m, `variance` is v.
     ///
     /// # Errors
     /// [`Error::Shape`] if the vectors differ in length, [`Error::Value`] if the step is 0.
@@ -177,8 +260,8 @@ impl Adam {
         &self,
         parameters: &mut [R],
         gradients: &[R],
-        mean: &mut [R],
-        variance: &mut [R],
+        (mean, variance): (&mut [R], &mut [R]),
+        scale: f64,
     ) -> Result<()> {
         if self.step == 0 {
             return Err(Error::Value {
@@ -188,25 +271,20 @@ impl Adam {
                 got: "0".into(),
             });
         }
-        let (b1, rest1) = (R::of(self.beta1), R::of(1.0 - self.beta1));
-        let (b2, rest2) = (R::of(self.beta2), R::of(1.0 - self.beta2));
-        let eta = R::of(self.learning_rate / (1.0 - power(self.beta1, self.step)));
-        let root = R::of((1.0 - power(self.beta2, self.step)).sqrt());
-        let eps = R::of(self.epsilon);
-        let penalty = if self.decoupled { 0.0 } else { self.weight_decay };
-        let (penalty, keep) = (
-            R::of(penalty),
-            R::of(if self.decoupled { 1.0 - self.learning_rate * self.weight_decay } else { 1.0 }),
-        );
-        let state = [("mean", mean), ("variance", variance)];
-        apply(parameters, gradients, state, |p, g, [m, v]| {
-            for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
-                let g = g + penalty * *p;
-                *m = b1 * *m + rest1 * g;
-                *v = b2 * *v + rest2 * g * g;
-                *p = keep * *p - eta * *m / (v.sqrt() / root + eps);
-            }
-        })
+        let (penalty, shrink) = match self.decoupled {
+            true => (0.0, 1.0 - self.learning_rate * self.weight_decay),
+            false => (self.weight_decay, 1.0),
+        };
+        let rule = Update::Adam {
+            rate: R::of(self.learning_rate / (1.0 - power(self.beta1, self.step))),
+            decay: R::of(penalty),
+            epsilon: R::of(self.epsilon),
+            keep: [R::of(self.beta1), R::of(self.beta2)],
+            rest: [R::of(1.0 - self.beta1), R::of(1.0 - self.beta2)],
+            root: R::of((1.0 - power(self.beta2, self.step)).sqrt()),
+            shrink: R::of(shrink),
+        };
+        step(&rule, (parameters, gradients), scale, [("mean", mean), ("variance", variance)])
     }
 }
 
@@ -226,41 +304,62 @@ fn power(mut x: f64, mut n: u64) -> f64 {
 /// ‖g‖₂, summed in f64.
 ///
 /// # Errors
-/// [`Error::Memory`] or [`Error::Interrupted`].
-pub fn norm<R: Real>(gradients: &[R]) -> Result<f64> {
-    let blocks = gradients.len().div_ceil(NORM_BLOCK);
-    let mut sums = vec![0.0f64; blocks];
-    let ranges = parallel::ranges(blocks, GRAIN / NORM_BLOCK)?;
-    let parts: Vec<_> = parallel::split_rows(&mut sums, &ranges, 1).into_iter().zip(&ranges).collect();
-    parallel::for_each(parts, |(sums, range), _| {
-        for (sum, block) in sums.iter_mut().zip(gradients.chunks(NORM_BLOCK).skip(range.start)) {
-            let mut lanes = [0.0f64; 8];
-            for eight in block.chunks(8) {
-                for (lane, x) in lanes.iter_mut().zip(eight) {
-                    *lane += x.wide() * x.wide();
-                }
-            }
-            *sum = lanes.iter().sum();
+/// [`Error::Memory`], [`Error::Interrupted`]; [`Error::Value`] for spans that are none.
+pub fn norm<R: Real>(gradients: &[R], spans: Spans<'_>) -> Result<f64> {
+    let blocks = spans.ranges(gradients.len(), NORM_BLOCK)?;
+    let mut sums = vec![0.0f64; blocks.len()];
+    let parts: Vec<_> = sums.iter_mut().zip(&blocks).collect();
+    parallel::for_each(parallel::batches(parts, |(_, block)| block.len())?, |blocks, _| {
+        for (sum, block) in blocks {
+            *sum = kernels::squares(&gradients[block.clone()]);
         }
         Ok(())
     })?;
     Ok(sums.iter().sum::<f64>().sqrt())
 }
 
-/// Scales g down to ‖g‖₂ = `most` if it is longer (Pascanu, Mikolov and Bengio 2013); gives ‖g‖₂ before.
+/// What g is to be multiplied by so that ‖g‖₂ ≤ `most` (Pascanu, Mikolov and Bengio 2013), and ‖g‖₂.
 ///
-/// A norm that is not finite leaves g as it is: scaling could only hide where the trouble is.
+/// A norm that is not finite gives 1: scaling could only hide where the trouble is.
 ///
 /// # Errors
-/// [`Error::Value`] if `most` is not a positive number.
-pub fn clip_norm<R: Real>(gradients: &mut [R], most: f64) -> Result<f64> {
+/// [`Error::Value`] if `most` is not a positive number; as [`norm`].
+pub fn clipping<R: Real>(gradients: &[R], most: f64, spans: Spans<'_>) -> Result<(f64, f64)> {
     check_limit("clip_norm", "max_norm", most)?;
-    let norm = norm(gradients)?;
-    if norm.is_finite() && norm > most {
-        let factor = R::of(most / norm);
-        each(gradients, |g| g * factor)?;
+    let norm = norm(gradients, spans)?;
+    Ok((if norm.is_finite() && norm > most { most / norm } else { 1.0 }, norm))
+}
+
+/// Scales g down to ‖g‖₂ = `most` if it is longer; gives ‖g‖₂ before.
+///
+/// # Errors
+/// As [`clipping`].
+pub fn clip_norm<R: Real>(gradients: &mut [R], most: f64, spans: Spans<'_>) -> Result<f64> {
+    let (factor, norm) = clipping(gradients, most, spans)?;
+    if factor != 1.0 {
+        let factor = R::of(factor);
+        let ranges = spans.ranges(gradients.len(), GRAIN)?;
+        parallel::for_each(
+            parallel::batches(pieces(gradients, &ranges), |piece| piece.len())?,
+            |pieces, _| {
+                pieces.into_iter().for_each(|piece| kernels::scale(factor, piece));
+                Ok(())
+            },
+        )?;
     }
     Ok(norm)
+}
+
+/// g ← 0, in the spans: elsewhere it is 0.
+///
+/// # Errors
+/// As [`norm`].
+pub fn clear<R: Real>(gradients: &mut [R], spans: Spans<'_>) -> Result<()> {
+    let ranges = spans.ranges(gradients.len(), GRAIN)?;
+    parallel::for_each(parallel::batches(pieces(gradients, &ranges), |piece| piece.len())?, |pieces, _| {
+        pieces.into_iter().for_each(|piece| piece.fill(R::zero()));
+        Ok(())
+    })
 }
 
 /// Clamps every component of g to ±limit; NaN stays.

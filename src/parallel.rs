@@ -22,6 +22,9 @@ const SPIN: Duration = Duration::from_micros(50);
 /// How long an idle thread looks out for work before it sleeps.
 const AWAKE: Duration = Duration::from_micros(500);
 
+/// Numbers worth a thread, in passes over many small parts.
+const SMALL: usize = 1 << 15;
+
 /// Most threads that may be asked for.
 const MOST_THREADS: usize = 1024;
 
@@ -366,6 +369,24 @@ pub(crate) fn ranges(count: usize, least: usize) -> Result<Vec<std::ops::Range<u
 pub(crate) fn even_ranges(count: usize, parts: usize) -> Vec<std::ops::Range<usize>> {
     let parts = parts.max(1);
     (0..parts).map(|i| i * count / parts..(i + 1) * count / parts).filter(|r| !r.is_empty()).collect()
+}
+
+/// Deals out many small parts, in order, as one batch for each thread, even in the sum of their sizes.
+pub(crate) fn batches<P>(parts: Vec<P>, size: impl Fn(&P) -> usize) -> Result<Vec<Vec<P>>> {
+    let total: usize = parts.iter().map(&size).sum();
+    let count = num_threads()?.min(total / SMALL).max(1);
+    let mut batches: Vec<Vec<P>> = Vec::with_capacity(count);
+    let mut done = 0;
+    for part in parts {
+        if done * count >= total * batches.len() {
+            batches.push(Vec::new());
+        }
+        done += size(&part);
+        if let Some(batch) = batches.last_mut() {
+            batch.push(part);
+        }
+    }
+    Ok(batches)
 }
 
 /// Cuts a slice into the pieces whose lengths the ranges give, `width` numbers a row.

@@ -38,7 +38,7 @@ fn step(sizes: Sizes, classes: usize) -> Vec<Vec<f32>> {
     let dx = recurrence::gradients(sizes, &da, (&x, Some(&h0), &h), &u, into, true).unwrap().unwrap();
 
     let mut gradients = [du, dw, db, dv, dc].concat();
-    let norm = optim::clip_norm(&mut gradients, 1e-3).unwrap();
+    let norm = optim::clip_norm(&mut gradients, 1e-3, optim::Spans::All).unwrap();
     let mut parameters = [u, w, b, v, c].concat();
     let (mut m, mut s) = (vec![0.0; parameters.len()], vec![0.0; parameters.len()]);
     let adam = optim::Adam {
@@ -50,7 +50,7 @@ fn step(sizes: Sizes, classes: usize) -> Vec<Vec<f32>> {
         weight_decay: 0.01,
         decoupled: true,
     };
-    adam.step(&mut parameters, &gradients, &mut m, &mut s).unwrap();
+    adam.step(&mut parameters, &gradients, (&mut m, &mut s), 0.5).unwrap();
     vec![h, dh, da, dh0, dx, gradients, parameters, loss.positions, vec![loss.total as f32, norm as f32]]
 }
 

@@ -24,7 +24,7 @@ import rnnrs
 from rnnrs.data import Batch
 from rnnrs.models import LanguageModel
 from rnnrs.nn import RNN
-from rnnrs.optim import Adam, clip_norm
+from rnnrs.optim import Adam, clip_factor
 
 #: Our short names → those in the model.
 NAMES = dict(zip(WEIGHTS, ("embedding.E", "rnn.U", "rnn.W", "rnn.b", "output.V", "output.c"), strict=True))
@@ -99,8 +99,8 @@ class Trainer:
         model = self.model
         model.gradients.fill(0.0)
         L, self.state = model.loss(self.batch, self.state)
-        clip_norm(model.gradients, MAX_NORM)
-        self.optimizer.step(model.parameters, model.gradients)
+        factor, _ = clip_factor(model.gradients, MAX_NORM)
+        self.optimizer.step(model.parameters, model.gradients, scale=factor)
         return L
 
     def check(self) -> Arrays:

@@ -77,6 +77,8 @@ def sgd(
     momentum: float,
     nesterov: bool,
     weight_decay: float,
+    scale: float,
+    spans: _Ids | None,
 ) -> None: ...
 def adagrad(
     parameters: _Array,
@@ -85,6 +87,7 @@ def adagrad(
     learning_rate: float,
     epsilon: float,
     weight_decay: float,
+    scale: float,
 ) -> None: ...
 def rmsprop(
     parameters: _Array,
@@ -94,6 +97,7 @@ def rmsprop(
     decay: float,
     epsilon: float,
     weight_decay: float,
+    scale: float,
 ) -> None: ...
 def adam(
     parameters: _Array,
@@ -107,8 +111,11 @@ def adam(
     epsilon: float,
     weight_decay: float,
     decoupled: bool,
+    scale: float,
 ) -> None: ...
-def clip_norm(gradients: _Array, max_norm: float) -> float: ...
+def clip_norm(gradients: _Array, max_norm: float, spans: _Ids | None = None) -> float: ...
+def clipping(gradients: _Array, max_norm: float, spans: _Ids | None = None) -> tuple[float, float]: ...
+def clear(gradients: _Array, spans: _Ids | None = None) -> None: ...
 def clip_value(gradients: _Array, limit: float) -> None: ...
 def sample(logits: _Array, temperature: float, top_k: int, top_p: float, u: float) -> int: ...
 def top_k(values: _Array, k: int) -> tuple[_Ids, _Array]: ...

@@ -21,6 +21,7 @@ mod scalar;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod update;
 
 pub use activation::{Activation, activate, column_exponentials, differentiate, exponentials, scale_shift};
 pub use isa::{Isa, instruction_set, supported};
@@ -28,6 +29,10 @@ pub use memory::Recycler;
 pub(crate) use memory::{scratch, zeroed};
 pub use pack::{AlignedVec, Packed, Rows, RowsMut, Start, accumulate_transposed};
 pub use real::Real;
+pub(crate) use update::Update;
+
+/// (rule, scale, p, g, kept)
+type UpdateKernel<R> = unsafe fn(&Update<R>, R, &mut [R], &[R], [&mut [R]; 2]);
 
 /// One number type's kernels for one instruction set.
 pub struct Kernels<R: 'static> {
@@ -44,13 +49,16 @@ pub struct Kernels<R: 'static> {
     exponentials: unsafe fn(&mut [R]) -> (R, R),
     column_exponentials: unsafe fn(&mut [R], usize, &mut [R], &mut [R]),
     scale_shift: unsafe fn(&mut [R], &[R], &[R]) -> R,
+    update: UpdateKernel<R>,
+    squares: unsafe fn(&[R]) -> f64,
+    scale: unsafe fn(R, &mut [R]),
 }
 
 /// Defines the table of kernels of one vector type: each body of `generic.rs`, compiled for its instruction set.
 macro_rules! variant {
     ($table:ident, $vector:ty, $number:ty, $isa:expr $(, $features:literal)?) => {
         pub(super) static $table: crate::kernels::Kernels<$number> = {
-            use crate::kernels::{Activation, generic};
+            use crate::kernels::{Activation, Update, generic, update};
             use crate::kernels::simd::Simd as _;
 
             // SAFETY, for all of these functions: `isa::kernels` hands this table out only where the processor has
@@ -90,6 +98,24 @@ macro_rules! variant {
                 // SAFETY: as above.
                 unsafe { generic::scale_shift::<$vector>(x, factor, shift) }
             }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn update(
+                rule: &Update<$number>,
+                scale: $number,
+                p: &mut [$number],
+                g: &[$number],
+                kept: [&mut [$number]; 2],
+            ) {
+                update::update(rule, scale, p, g, kept);
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn squares(g: &[$number]) -> f64 {
+                update::squares(g)
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn scale(factor: $number, g: &mut [$number]) {
+                update::scale(factor, g);
+            }
             crate::kernels::Kernels {
                 isa: $isa,
                 lanes: <$vector>::LANES,
@@ -100,8 +126,33 @@ macro_rules! variant {
                 exponentials,
                 column_exponentials,
                 scale_shift,
+                update,
+                squares,
+                scale,
             }
         };
     };
 }
 use variant;
+
+/// One pass of an optimiser over parameters p with gradients g, each g times `scale`; `kept` is what the rule keeps, or
+/// empty.
+pub(crate) fn apply<R: Real>(rule: &Update<R>, scale: R, p: &mut [R], g: &[R], kept: [&mut [R]; 2]) {
+    let (n, needed) = (p.len(), rule.kept());
+    let fits = |i: usize| kept[i].len() == if i < needed { n } else { 0 };
+    assert!(g.len() == n && fits(0) && fits(1), "sizes do not fit");
+    // SAFETY: the table in use is one of the processor's.
+    unsafe { (R::kernels().update)(rule, scale, p, g, kept) }
+}
+
+/// Σ g², in f64.
+pub(crate) fn squares<R: Real>(g: &[R]) -> f64 {
+    // SAFETY: the table in use is one of the processor's.
+    unsafe { (R::kernels().squares)(g) }
+}
+
+/// g ← factor g
+pub(crate) fn scale<R: Real>(factor: R, g: &mut [R]) {
+    // SAFETY: the table in use is one of the processor's.
+    unsafe { (R::kernels().scale)(factor, g) }
+}

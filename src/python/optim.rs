@@ -3,9 +3,9 @@
 use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
 
-use super::array::{by_kind, input, slice, target};
+use super::array::{by_kind, ids, input, slice, target};
 use crate::error::check_shape;
-use crate::optim;
+use crate::optim::{self, Spans};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(sgd, module)?)?;
@@ -13,6 +13,8 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(rmsprop, module)?)?;
     module.add_function(wrap_pyfunction!(adam, module)?)?;
     module.add_function(wrap_pyfunction!(clip_norm, module)?)?;
+    module.add_function(wrap_pyfunction!(clipping, module)?)?;
+    module.add_function(wrap_pyfunction!(clear, module)?)?;
     module.add_function(wrap_pyfunction!(clip_value, module)?)?;
     Ok(())
 }
@@ -44,20 +46,29 @@ fn sgd(
     momentum: f64,
     nesterov: bool,
     weight_decay: f64,
+    scale: f64,
+    spans: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
     const OP: &str = "SGD.step";
+    let spans = opened(OP, spans)?;
     let rule = optim::Sgd { learning_rate, momentum, nesterov, weight_decay };
     match velocity {
         Some(velocity) => update!(OP, parameters, gradients, [velocity], |p, g| {
-            py.detach(|| rule.step(p, g, Some(velocity)))?
+            py.detach(|| rule.step(p, g, Some(velocity), (scale, as_spans(&spans))))?
         }),
-        None => update!(OP, parameters, gradients, [], |p, g| py.detach(|| rule.step(p, g, None))?),
+        None => update!(OP, parameters, gradients, [], |p, g| py.detach(|| rule.step(
+            p,
+            g,
+            None,
+            (scale, as_spans(&spans))
+        ))?),
     }
     Ok(())
 }
 
 /// Adagrad.
 #[pyfunction]
+#[allow(clippy::too_many_arguments)]
 fn adagrad(
     py: Python<'_>,
     parameters: &Bound<'_, PyAny>,
@@ -66,10 +77,11 @@ fn adagrad(
     learning_rate: f64,
     epsilon: f64,
     weight_decay: f64,
+    scale: f64,
 ) -> PyResult<()> {
     let rule = optim::Adagrad { learning_rate, epsilon, weight_decay };
     update!("Adagrad.step", parameters, gradients, [squares], |p, g| py
-        .detach(|| rule.step(p, g, squares))?);
+        .detach(|| rule.step(p, g, squares, scale))?);
     Ok(())
 }
 
@@ -85,10 +97,11 @@ fn rmsprop(
     decay: f64,
     epsilon: f64,
     weight_decay: f64,
+    scale: f64,
 ) -> PyResult<()> {
     let rule = optim::RmsProp { learning_rate, decay, epsilon, weight_decay };
     update!("RMSProp.step", parameters, gradients, [squares], |p, g| py
-        .detach(|| rule.step(p, g, squares))?);
+        .detach(|| rule.step(p, g, squares, scale))?);
     Ok(())
 }
 
@@ -108,23 +121,79 @@ fn adam(
     epsilon: f64,
     weight_decay: f64,
     decoupled: bool,
+    scale: f64,
 ) -> PyResult<()> {
     let rule = optim::Adam { step, learning_rate, beta1, beta2, epsilon, weight_decay, decoupled };
     const OP: &str = "Adam.step";
-    update!(OP, parameters, gradients, [mean, variance], |p, g| py
-        .detach(|| rule.step(p, g, mean, variance))?);
+    update!(OP, parameters, gradients, [mean, variance], |p, g| py.detach(|| rule.step(
+        p,
+        g,
+        (mean, variance),
+        scale
+    ))?);
     Ok(())
+}
+
+/// Where a gradient can be other than zero, as Python says it: an array (n, 2), or nothing for everywhere.
+fn opened(op: &'static str, spans: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Vec<[i64; 2]>>> {
+    let Some(spans) = spans else { return Ok(None) };
+    let array = ids(op, "spans", spans)?;
+    check_shape(op, "spans", array.shape(), &[("n", None), ("2", Some(2))])?;
+    Ok(Some(slice(&array)?.as_chunks::<2>().0.to_vec()))
+}
+
+fn as_spans(spans: &Option<Vec<[i64; 2]>>) -> Spans<'_> {
+    spans.as_deref().map_or(Spans::All, Spans::Some)
 }
 
 /// Scales the gradients down to a norm of at most `max_norm`; gives the norm before.
 #[pyfunction]
-fn clip_norm(py: Python<'_>, gradients: &Bound<'_, PyAny>, max_norm: f64) -> PyResult<f64> {
+#[pyo3(signature = (gradients, max_norm, spans=None))]
+fn clip_norm(
+    py: Python<'_>,
+    gradients: &Bound<'_, PyAny>,
+    max_norm: f64,
+    spans: Option<&Bound<'_, PyAny>>,
+) -> PyResult<f64> {
     const OP: &str = "clip_norm";
+    let spans = opened(OP, spans)?;
     by_kind!(OP, "gradients", gradients, R => {
         let mut gradients = target::<R>(OP, "gradients", gradients)?;
         let gradients = gradients.as_slice_mut()?;
-        Ok(py.detach(|| optim::clip_norm(gradients, max_norm))?)
+        Ok(py.detach(|| optim::clip_norm(gradients, max_norm, as_spans(&spans)))?)
     })
+}
+
+/// What the gradients are to be multiplied by for a norm of at most `max_norm`, and the norm.
+#[pyfunction]
+#[pyo3(signature = (gradients, max_norm, spans=None))]
+fn clipping(
+    py: Python<'_>,
+    gradients: &Bound<'_, PyAny>,
+    max_norm: f64,
+    spans: Option<&Bound<'_, PyAny>>,
+) -> PyResult<(f64, f64)> {
+    const OP: &str = "clip_norm";
+    let spans = opened(OP, spans)?;
+    by_kind!(OP, "gradients", gradients, R => {
+        let gradients = input::<R>(OP, "gradients", gradients)?;
+        let gradients = slice(&gradients)?;
+        Ok(py.detach(|| optim::clipping(gradients, max_norm, as_spans(&spans)))?)
+    })
+}
+
+/// Sets the gradients to zero, in the spans.
+#[pyfunction]
+#[pyo3(signature = (gradients, spans=None))]
+fn clear(py: Python<'_>, gradients: &Bound<'_, PyAny>, spans: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    const OP: &str = "Parameters.fill";
+    let spans = opened(OP, spans)?;
+    by_kind!(OP, "gradients", gradients, R => {
+        let mut gradients = target::<R>(OP, "gradients", gradients)?;
+        let gradients = gradients.as_slice_mut()?;
+        py.detach(|| optim::clear(gradients, as_spans(&spans)))?;
+    });
+    Ok(())
 }
 
 /// Clamps every gradient to ±limit.

@@ -170,7 +170,7 @@ def test_an_array_passed_twice_is_refused_where_it_would_be_written():
 
     g = np.zeros(4)
     with pytest.raises(ValueError, match="overlaps"):
-        _rnnrs.sgd(g, g, None, 0.1, 0.0, False, 0.0)
+        _rnnrs.sgd(g, g, None, 0.1, 0.0, False, 0.0, 1.0, None)
     frozen = np.zeros(4)
     frozen.flags.writeable = False
     with pytest.raises(ValueError, match="writable"):

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from rnnrs import ShapeError, optim
+from rnnrs import ShapeError, nn, optim
 from rnnrs.errors import FormatError
 from rnnrs.nn import Parameters
+from rnnrs.optim import SGD, clip_factor, clip_norm
 
 
 def vectors(n=2000, dtype=np.float64):
@@ -153,3 +154,79 @@ def test_vectors_that_do_not_belong_together_are_refused():
     adam.step(p, g)
     with pytest.raises(ShapeError, match="as in the steps before"):
         adam.step(Parameters({"a": (3,)}, np.float64), Parameters({"a": (3,)}, np.float64))
+
+
+class TestTouchedRows:
+    """The gradient of a large table: only the rows that a batch touched are visited."""
+
+    V, I = 5000, 40
+
+    def gradients(self, ids):
+        """Two joined layers after a backward pass through the table, and the same gradients as one dense vector."""
+        embedding, rnn = nn.Embedding(self.V, self.I, seed=1), nn.RNN(self.I, 8, seed=2)
+        parameters, gradients = nn.join(embedding=embedding, rnn=rnn)
+        rng = np.random.default_rng(0)
+        dx = rng.standard_normal((*ids.shape, self.I), np.float32)
+        embedding.backward(embedding.forward(ids)[1], dx)
+        rnn.gradients["W"][...] = 0.5
+        assert gradients.spans() is not None
+        dense = gradients._flat.copy()
+        assert dense.any()
+        return embedding, parameters, gradients, dense
+
+    @pytest.fixture
+    def ids(self):
+        return np.random.default_rng(3).integers(self.V, size=(7, 5))
+
+    def test_the_spans_hold_all_that_is_not_zero(self, ids):
+        *_, gradients, dense = self.gradients(ids)
+        spans = gradients.spans()
+        outside = dense.copy()
+        for start, end in spans:
+            outside[start:end] = 0
+        assert not outside.any()
+        assert (spans[:, 1] - spans[:, 0]).sum() == len(np.unique(ids)) * self.I + (
+            dense.size - self.V * self.I
+        )
+
+    def test_clipping_is_that_of_the_whole(self, ids):
+        *_, gradients, dense = self.gradients(ids)
+        norm = np.linalg.norm(dense.astype(np.float64))
+        factor, measured = clip_factor(gradients, 1.0)
+        assert measured == pytest.approx(norm, rel=1e-12) and factor == pytest.approx(1 / norm)
+        assert np.array_equal(gradients._flat, dense), "measuring changes nothing"
+        assert clip_norm(gradients, 1.0) == measured
+        assert gradients._flat == pytest.approx(dense / norm, rel=1e-6)
+
+    @pytest.mark.parametrize("settings", [{}, {"momentum": 0.9}, {"weight_decay": 0.1}])
+    def test_a_step_is_that_of_the_whole(self, ids, settings):
+        _, parameters, gradients, dense = self.gradients(ids)
+        other = parameters.zeros_like()
+        other.flat[...] = parameters.flat
+        whole = parameters.zeros_like()
+        whole.flat[...] = dense
+        one, two = SGD(0.1, **settings), SGD(0.1, **settings)
+        for _ in range(2):
+            one.step(parameters, gradients, scale=0.5)
+            two.step(other, whole, scale=0.5)
+        assert np.array_equal(parameters.flat, other.flat)
+
+    def test_clearing_clears_all(self, ids):
+        embedding, _, gradients, _ = self.gradients(ids)
+        gradients.fill(0.0)
+        assert not gradients._flat.any()
+        assert len(gradients.spans()) == 2, "no row of the table is left"
+        embedding.backward(embedding.forward(ids[:1])[1], np.ones((1, 5, self.I), np.float32))
+        embedding.zero_gradients()
+        assert not gradients._flat.any()
+
+    @pytest.mark.parametrize(
+        "reach", [lambda g, e: g["embedding.E"], lambda g, e: g.flat, lambda g, e: e.gradients["E"]]
+    )
+    def test_who_holds_the_array_may_write_anywhere(self, ids, reach):
+        embedding, _, gradients, _ = self.gradients(ids)
+        array = reach(gradients, embedding)
+        gradients.fill(0.0)
+        array[...] = 1.0
+        assert gradients.spans() is None
+        assert clip_norm(gradients, 1.0) >= np.sqrt(self.V * self.I)

@@ -14,6 +14,10 @@ from .parameters import check_size
 Array = NDArray[Any]
 
 
+#: Numbers of a table from which the rows that a batch touches are kept account of.
+LARGE = 1 << 17
+
+
 class EmbeddingCache(NamedTuple):
     """What `Embedding.backward` needs of the forward pass: the ids."""
 
@@ -50,6 +54,8 @@ class Embedding(Layer):
         self.embedding_size = check_size("Embedding", "embedding_size", embedding_size)
         super().__init__({"E": (self.vocabulary_size, self.embedding_size)}, dtype)
         self.initialise("E", "normal", scale, seed)
+        if self.parameters.size >= LARGE:
+            self.gradients.track_rows("E")
 
     def forward(self, ids: ArrayLike) -> tuple[Array, EmbeddingCache]:
         """x (…, I) of ids (…).
@@ -69,4 +75,5 @@ class Embedding(Layer):
         Raises:
             ShapeError: if dx has not the shape of x.
         """
-        _rnnrs.embedding_backward(np.asarray(cache.ids), np.asarray(dx), self.gradients["E"])
+        ids = np.asarray(cache.ids)
+        _rnnrs.embedding_backward(ids, np.asarray(dx), self.gradients.touch("E", ids))

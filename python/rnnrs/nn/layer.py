@@ -98,12 +98,8 @@ def join(**layers: Layer) -> tuple[Parameters, Parameters]:
     parameters = Parameters(shapes, dtypes.pop())
     gradients = parameters.zeros_like()
     start = 0
-    for layer in layers.values():
-        end = start + layer.parameters.flat.size
-        for whole, name in ((parameters, "parameters"), (gradients, "gradients")):
-            own: Parameters = getattr(layer, name)
-            part = whole.flat[start:end]
-            part[...] = own.flat
-            setattr(layer, name, Parameters(own.shapes, own.dtype, part))
-        start = end
+    for prefix, layer in layers.items():
+        layer.parameters.move(parameters, start, prefix)
+        layer.gradients.move(gradients, start, prefix)
+        start += layer.parameters.size
     return parameters, gradients

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,14 @@ from .. import _rnnrs
 from ..errors import DTypeError, ShapeError
 
 Array = NDArray[Any]
+
+
+@dataclass
+class Rows:
+    """Which rows of a gradient were touched since it was zero; not known once somebody else may write to it."""
+
+    touched: NDArray[np.bool_]
+    known: bool = True
 
 
 class Parameters(MutableMapping[str, Array]):
@@ -48,7 +57,11 @@ class Parameters(MutableMapping[str, Array]):
                 f"Parameters: flat: expected a contiguous vector of {size} {self.dtype}, "
                 f"got {flat.dtype} of shape {flat.shape}"
             )
-        self.flat: Array = flat
+        self._rows: dict[str, Rows] = {}
+        self._lay_out(flat)
+
+    def _lay_out(self, flat: Array) -> None:
+        self._flat = flat
         self._views: dict[str, Array] = {}
         start = 0
         for name, shape in self.shapes.items():
@@ -56,11 +69,33 @@ class Parameters(MutableMapping[str, Array]):
             self._views[name] = flat[start:end].reshape(shape)
             start = end
 
+    def move(self, whole: Parameters, start: int, prefix: str) -> None:
+        """Moves these arrays into the part of a larger set that begins at its number `start`, numbers and all."""
+        part = whole._flat[start : start + self._flat.size]
+        part[...] = self._flat
+        self._lay_out(part)
+        whole._rows |= {f"{prefix}.{name}": rows for name, rows in self._rows.items()}
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return self._flat.size
+
     def __getitem__(self, name: str) -> Array:
         try:
-            return self._views[name]
+            view = self._views[name]
         except KeyError:
             raise KeyError(f"no parameter {name!r}; there are {', '.join(self._views)}") from None
+        if name in self._rows:
+            self._rows[name].known = False
+        return view
+
+    @property
+    def flat(self) -> Array:
+        """The vector."""
+        for rows in self._rows.values():
+            rows.known = False
+        return self._flat
 
     def __setitem__(self, name: str, value: Any) -> None:
         view = self[name]
@@ -107,7 +142,42 @@ class Parameters(MutableMapping[str, Array]):
 
     def fill(self, value: float) -> None:
         """Sets every number."""
-        self.flat.fill(value)
+        if value != 0.0 or not self._rows:
+            self.flat.fill(value)
+            return
+        _rnnrs.clear(self._flat, self.spans())
+        for rows in self._rows.values():
+            rows.touched.fill(False)
+
+    def track_rows(self, name: str) -> None:
+        """Keeps account of the rows of a gradient that are touched, so that the others need not be visited.
+
+        It ends when the array, or the whole vector, is handed out: who holds it may write anywhere.
+        """
+        self._rows[name] = Rows(np.zeros(self.shapes[name][0], np.bool_))
+
+    def touch(self, name: str, rows: Any) -> Array:
+        """The array of that name, to be changed in those rows only."""
+        if name in self._rows:
+            self._rows[name].touched[rows] = True
+        return self._views[name]
+
+    def spans(self) -> Array | None:
+        """Where numbers can be other than zero, as (n, 2): from, to; None where that is everywhere."""
+        if not any(rows.known for rows in self._rows.values()):
+            return None
+        spans: list[Array] = []
+        start = end = 0
+        for name, view in self._views.items():
+            rows = self._rows.get(name)
+            if rows is not None and rows.known:
+                width = view.size // len(view)
+                touched = np.flatnonzero(rows.touched)
+                spans += [np.array([[start, end]]), end + width * np.stack([touched, touched + 1], axis=1)]
+                start = end + view.size
+            end += view.size
+        spans.append(np.array([[start, end]]))
+        return np.concatenate(spans)
 
     def locate(self, index: int) -> str:
         """The name of the array that holds `flat[index]`.
@@ -115,8 +185,8 @@ class Parameters(MutableMapping[str, Array]):
         Raises:
             IndexError: if there is no such number.
         """
-        if not 0 <= index < self.flat.size:
-            raise IndexError(f"Parameters.locate: index: expected 0 to {self.flat.size - 1}, got {index}")
+        if not 0 <= index < self.size:
+            raise IndexError(f"Parameters.locate: index: expected 0 to {self.size - 1}, got {index}")
         end = 0
         for name, view in self._views.items():
             end += view.size
@@ -126,7 +196,7 @@ class Parameters(MutableMapping[str, Array]):
 
     def __repr__(self) -> str:
         arrays = ", ".join(f"{name} {view.shape}" for name, view in self._views.items())
-        return f"Parameters({self.flat.size} {self.dtype}: {arrays})"
+        return f"Parameters({self.size} {self.dtype}: {arrays})"
 
 
 def real_dtype(op: str, dtype: DTypeLike) -> np.dtype[Any]:

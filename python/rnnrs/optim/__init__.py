@@ -1,6 +1,6 @@
 """Gradient descent: optimisers, clipping, learning-rate schedules."""
 
-from .clipping import clip_norm, clip_value
+from .clipping import clip_factor, clip_norm, clip_value
 from .optimisers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp, optimizer_from_config
 from .schedules import Constant, Cosine, Exponential, Linear, Schedule, StepDecay
 
@@ -17,6 +17,7 @@ __all__ = [
     "RMSProp",
     "Schedule",
     "StepDecay",
+    "clip_factor",
     "clip_norm",
     "clip_value",
     "optimizer_from_config",

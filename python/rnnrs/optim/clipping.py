@@ -21,7 +21,25 @@ def clip_norm(gradients: Parameters, max_norm: float) -> float:
     Raises:
         ValueError: if `max_norm` is not above 0.
     """
-    return _rnnrs.clip_norm(gradients.flat, max_norm)
+    return _rnnrs.clip_norm(gradients._flat, max_norm, gradients.spans())
+
+
+def clip_factor(gradients: Parameters, max_norm: float) -> tuple[float, float]:
+    """What the gradients are to be multiplied by so that ‖g‖₂ ≤ `max_norm`; they stay as they are.
+
+    For an optimiser's `step(…, scale=factor)`, which then clips and updates in one pass.
+
+    Args:
+        gradients: of a model.
+        max_norm: above 0; infinity only measures.
+
+    Returns:
+        (factor, ‖g‖₂); a factor of 1 where the norm is not finite.
+
+    Raises:
+        ValueError: if `max_norm` is not above 0.
+    """
+    return _rnnrs.clipping(gradients._flat, max_norm, gradients.spans())
 
 
 def clip_value(gradients: Parameters, limit: float) -> None:
@@ -30,4 +48,4 @@ def clip_value(gradients: Parameters, limit: float) -> None:
     Raises:
         ValueError: if `limit` is not above 0.
     """
-    _rnnrs.clip_value(gradients.flat, limit)
+    _rnnrs.clip_value(gradients._flat, limit)

@@ -35,18 +35,26 @@ class Optimizer(ABC):
         self.steps = 0
         self._state: dict[str, Array] = {}
 
-    def step(self, parameters: Parameters, gradients: Parameters, learning_rate: float | None = None) -> None:
+    def step(
+        self,
+        parameters: Parameters,
+        gradients: Parameters,
+        learning_rate: float | None = None,
+        *,
+        scale: float = 1.0,
+    ) -> None:
         """Updates θ in place.
 
         Args:
             parameters: θ.
             gradients: g, of the same layout.
             learning_rate: η of this step; by default the optimiser's own.
+            scale: what g is multiplied by: with the factor of `clip_factor`, clipping and update are one pass.
 
         Raises:
             ShapeError: if θ, g and the optimiser's state are not of one size and dtype.
         """
-        theta, g = parameters.flat, gradients.flat
+        theta, g = parameters._flat, gradients._flat
         if g.shape != theta.shape or g.dtype != theta.dtype:
             raise ShapeError(
                 f"{type(self).__name__}.step: gradients: expected {theta.size} numbers of {theta.dtype}, "
@@ -61,11 +69,13 @@ class Optimizer(ABC):
                     f"{type(self).__name__}.step: parameters: expected {vector.size} numbers of {vector.dtype}, "
                     f"as in the steps before, got {theta.size} of {theta.dtype}"
                 )
-        self._update(theta, g, self.learning_rate if learning_rate is None else learning_rate)
+        rate = self.learning_rate if learning_rate is None else learning_rate
+        self._update(theta, g, rate, scale, gradients.spans())
         self.steps += 1
 
     @abstractmethod
-    def _update(self, theta: Array, g: Array, learning_rate: float) -> None: ...
+    def _update(self, theta: Array, g: Array, rate: float, scale: float, spans: Array | None) -> None:
+        """One step with scale · g; outside the spans g is zero."""
 
     def state(self) -> dict[str, Array]:
         """The vectors kept from step to step, by name; none before the first step."""
@@ -145,9 +155,9 @@ class SGD(Optimizer):
         self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
         self._vectors = ("velocity",) if momentum else ()
 
-    def _update(self, theta: Array, g: Array, learning_rate: float) -> None:
+    def _update(self, theta: Array, g: Array, rate: float, scale: float, spans: Array | None) -> None:
         velocity = self._state.get("velocity")
-        _rnnrs.sgd(theta, g, velocity, learning_rate, self.momentum, self.nesterov, self.weight_decay)
+        _rnnrs.sgd(theta, g, velocity, rate, self.momentum, self.nesterov, self.weight_decay, scale, spans)
 
 
 class Adagrad(Optimizer):
@@ -172,8 +182,8 @@ class Adagrad(Optimizer):
         _positive(self, "weight_decay", weight_decay, zero=True)
         self.epsilon, self.weight_decay = epsilon, weight_decay
 
-    def _update(self, theta: Array, g: Array, learning_rate: float) -> None:
-        _rnnrs.adagrad(theta, g, self._state["squares"], learning_rate, self.epsilon, self.weight_decay)
+    def _update(self, theta: Array, g: Array, rate: float, scale: float, spans: Array | None) -> None:
+        _rnnrs.adagrad(theta, g, self._state["squares"], rate, self.epsilon, self.weight_decay, scale)
 
 
 class RMSProp(Optimizer):
@@ -205,9 +215,9 @@ class RMSProp(Optimizer):
         _positive(self, "weight_decay", weight_decay, zero=True)
         self.decay, self.epsilon, self.weight_decay = decay, epsilon, weight_decay
 
-    def _update(self, theta: Array, g: Array, learning_rate: float) -> None:
+    def _update(self, theta: Array, g: Array, rate: float, scale: float, spans: Array | None) -> None:
         squares = self._state["squares"]
-        _rnnrs.rmsprop(theta, g, squares, learning_rate, self.decay, self.epsilon, self.weight_decay)
+        _rnnrs.rmsprop(theta, g, squares, rate, self.decay, self.epsilon, self.weight_decay, scale)
 
 
 class Adam(Optimizer):
@@ -241,19 +251,20 @@ class Adam(Optimizer):
         _positive(self, "weight_decay", weight_decay, zero=True)
         self.betas, self.epsilon, self.weight_decay = tuple(betas), epsilon, weight_decay
 
-    def _update(self, theta: Array, g: Array, learning_rate: float) -> None:
+    def _update(self, theta: Array, g: Array, rate: float, scale: float, spans: Array | None) -> None:
         _rnnrs.adam(
             theta,
             g,
             self._state["mean"],
             self._state["variance"],
             self.steps + 1,
-            learning_rate,
+            rate,
             self.betas[0],
             self.betas[1],
             self.epsilon,
             self.weight_decay,
             self._decoupled,
+            scale,
         )
 
 

@@ -15,7 +15,7 @@ from ..data.batches import ListData
 from ..errors import NonFiniteError
 from ..files import check_writable
 from ..nn import Parameters
-from ..optim import Optimizer, Schedule, clip_norm, clip_value
+from ..optim import Optimizer, Schedule, clip_factor, clip_norm, clip_value
 from . import checkpoint as checkpoints
 from .callbacks import Callback
 from .history import History, StepRecord
@@ -239,13 +239,16 @@ class Trainer:
     def _update(self, L: float, batch: Any) -> StepRecord:
         """Clips and steps; the parameters change here and nowhere else."""
         gradients = self.model.gradients
-        norm = clip_norm(gradients, math.inf if self.clip_norm is None else self.clip_norm)
+        scale, norm = clip_factor(gradients, math.inf if self.clip_norm is None else self.clip_norm)
         if not (math.isfinite(L) and math.isfinite(norm)):
             raise _non_finite(self.step + 1, L, self.model)
         if self.clip_value is not None:
+            if self.clip_norm is not None:
+                clip_norm(gradients, self.clip_norm)
+                scale = 1.0
             clip_value(gradients, self.clip_value)
         rate = self.optimizer.learning_rate * (1.0 if self.schedule is None else self.schedule(self.step))
-        self.optimizer.step(self.model.parameters, gradients, rate)
+        self.optimizer.step(self.model.parameters, gradients, rate, scale=scale)
         self.step += 1
         return StepRecord(self.step, self.epoch, L, rate, norm, Batch(*batch).positions, 0.0)
 
