@@ -5,6 +5,9 @@ use std::cmp::Ordering;
 use crate::error::{Error, Result};
 use crate::kernels::{Real, exponentials};
 
+/// Values that `top_k` compares at once.
+const BLOCK: usize = 64;
+
 /// How a token is drawn from softmax(o / temperature).
 #[derive(Debug, Clone, Copy)]
 pub struct Sampling {
@@ -34,7 +37,7 @@ impl Sampling {
     }
 
     /// The token at `u`, uniform on [0, 1): the inverse of the distribution function over the tokens that are
-    /// allowed, the likeliest first.
+    /// allowed: the likeliest first, or in their own order where all are.
     ///
     /// # Errors
     /// [`Error::Value`] if a setting makes no sense, there are no scores, or one is NaN or +∞.
@@ -53,6 +56,9 @@ impl Sampling {
         }
         if self.temperature == 0.0 {
             return Ok(scores.iter().position(|&x| x == best).unwrap_or(0));
+        }
+        if self.top_k == 0 && self.top_p == 1.0 {
+            return Ok(self.choose_of_all(scores, u));
         }
         let kept = if self.top_k == 0 { scores.len() } else { self.top_k.min(scores.len()) };
         let order = top_k(scores, kept);
@@ -81,21 +87,61 @@ impl Sampling {
         }
         Ok(order[allowed - 1])
     }
+
+    /// The same where every token is allowed: nothing needs to be in order.
+    fn choose_of_all<R: Real>(&self, scores: &[R], u: f64) -> usize {
+        let mut weights: Vec<R> = scores.iter().map(|o| R::of(o.wide() / self.temperature)).collect();
+        let _ = exponentials(&mut weights);
+        let total: f64 = weights.iter().map(|w| w.wide()).sum();
+        let mut left = u.clamp(0.0, 1.0) * total;
+        let mut last = 0;
+        for (i, w) in weights.iter().enumerate().filter(|(_, w)| **w > R::zero()) {
+            last = i;
+            left -= w.wide();
+            if left < 0.0 {
+                break;
+            }
+        }
+        last
+    }
 }
 
 /// The places of the k largest values, the largest first; ties go to the lower place, NaN comes last.
+///
+/// One pass over the values, which asks of each only whether it is above the least of the k best so far.
 pub fn top_k<R: Real>(values: &[R], k: usize) -> Vec<usize> {
+    let k = k.min(values.len());
+    if k == 0 {
+        return Vec::new();
+    }
     let larger_first = |&a: &usize, &b: &usize| -> Ordering {
         let (x, y) = (values[a], values[b]);
         y.partial_cmp(&x).unwrap_or_else(|| x.is_nan().cmp(&y.is_nan())).then(a.cmp(&b))
     };
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    if k < order.len() && k > 0 {
-        order.select_nth_unstable_by(k - 1, larger_first);
+    // The best so far and newcomers, up to twice as many: then the better half stays.
+    let room = 2 * k.max(8);
+    let mut best: Vec<usize> = Vec::with_capacity(room);
+    let mut least: Option<R> = None;
+    for (block, chunk) in values.chunks(BLOCK).enumerate() {
+        // Most blocks hold nothing better, and that is quickly seen.
+        if least.is_some_and(|least| !chunk.iter().fold(false, |any, &x| any | (x > least))) {
+            continue;
+        }
+        for (i, &x) in chunk.iter().enumerate() {
+            if least.is_none_or(|least| x > least) {
+                best.push(block * BLOCK + i);
+            }
+            if best.len() == room {
+                best.select_nth_unstable_by(k - 1, larger_first);
+                best.truncate(k);
+                // NaN as the least says nothing: then every number is better.
+                least = Some(values[best[k - 1]]).filter(|least| !least.is_nan());
+            }
+        }
     }
-    order.truncate(k);
-    order.sort_unstable_by(larger_first);
-    order
+    best.sort_unstable_by(larger_first);
+    best.truncate(k);
+    best
 }
 
 /// o ← log softmax(o), row by row.

@@ -2,12 +2,17 @@
 //!
 //! For generation and suggestions: x = E\[id\]; h ← f(b + U x + W h); o = c + V h. The state h stays here.
 
+use std::ops::Range;
+
 use super::embedding::check_ids;
 use super::recurrence::{Cell, Weights};
 use super::rnn::Rnn;
 use crate::error::Result;
 use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
 use crate::parallel;
+
+/// Numbers of V worth a thread: to read them takes longer than to wake it.
+const GRAIN: usize = 1 << 18;
 
 /// Embedding, recurrence and output layer, ready to step `batch` sequences side by side.
 pub struct Stepper<R: Real> {
@@ -17,12 +22,21 @@ pub struct Stepper<R: Real> {
     u: Packed<R>,
     w: Packed<R>,
     b: Vec<R>,
-    v: Packed<R>,
+    /// The output layer, divided among the threads where it is large.
+    outputs: Vec<Part<R>>,
     c: Vec<R>,
     batch: usize,
     h: Vec<R>,
     a: Vec<R>,
     x: Vec<R>,
+    o: Vec<R>,
+}
+
+/// Some of the output units.
+struct Part<R: Real> {
+    units: Range<usize>,
+    v: Packed<R>,
+    /// (batch, units)
     o: Vec<R>,
 }
 
@@ -43,6 +57,14 @@ impl<R: Real> Stepper<R> {
     ) -> Result<Self> {
         const OP: &str = "Stepper";
         let (hidden, outputs) = (weights.b.len(), c.len());
+        let ranges = parallel::ranges(outputs, GRAIN / hidden.max(1))?;
+        let mut parts: Vec<Option<Part<R>>> = ranges.iter().map(|_| None).collect();
+        parallel::for_each(parts.iter_mut().zip(ranges).collect(), |(part, units), _| {
+            let v = Packed::transposed(OP, &v[units.start * hidden..], units.len(), hidden)?;
+            let o = parallel::scratch(OP, &[batch, units.len()])?;
+            *part = Some(Part { units, v, o });
+            Ok(())
+        })?;
         let copy = |from: &[R]| -> Result<Vec<R>> {
             let mut to = parallel::zeros(OP, &[from.len()])?;
             to.copy_from_slice(from);
@@ -55,7 +77,7 @@ impl<R: Real> Stepper<R> {
             u: Packed::transposed(OP, weights.u, hidden, inputs)?,
             w: Packed::transposed(OP, weights.w, hidden, hidden)?,
             b: copy(weights.b)?,
-            v: Packed::transposed(OP, v, outputs, hidden)?,
+            outputs: parts.into_iter().flatten().collect(),
             c: copy(c)?,
             batch,
             h: parallel::zeros(OP, &[batch, hidden])?,
@@ -114,10 +136,27 @@ impl<R: Real> Stepper<R> {
     }
 
     /// o (batch, O) = c + V h of the state as it is.
-    pub fn output(&mut self) -> &[R] {
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub fn output(&mut self) -> Result<&[R]> {
         let (hidden, outputs) = (self.b.len(), self.c.len());
         let h = Rows { data: &self.h, stride: hidden, count: self.batch };
-        self.v.multiply(h, Start::Row(&self.c), RowsMut { data: &mut self.o, stride: outputs });
-        &self.o
+        let c = &self.c;
+        if let [all] = &mut self.outputs[..] {
+            all.v.multiply(h, Start::Row(c), RowsMut { data: &mut self.o, stride: outputs });
+            return Ok(&self.o);
+        }
+        parallel::for_each(self.outputs.iter_mut().collect(), |part, _| {
+            let stride = part.units.len();
+            part.v.multiply(h, Start::Row(&c[part.units.clone()]), RowsMut { data: &mut part.o, stride });
+            Ok(())
+        })?;
+        for part in &self.outputs {
+            for (o, own) in self.o.chunks_exact_mut(outputs).zip(part.o.chunks_exact(part.units.len())) {
+                o[part.units.clone()].copy_from_slice(own);
+            }
+        }
+        Ok(&self.o)
     }
 }

@@ -51,6 +51,16 @@ fn build<R: Number>(arrays: Seven<'_, '_>, activation: &str, batch: usize) -> Py
     Ok(Stepper::new(cell(OP, activation)?, (slice(&e)?, inputs), weights, (slice(&v)?, slice(&c)?), batch)?)
 }
 
+/// Whether a step takes long enough for others to have the GIL meanwhile.
+fn is_long<R: Number>(stepper: &Stepper<R>) -> bool {
+    stepper.batch() * stepper.hidden() * (stepper.hidden() + stepper.outputs()) >= 1 << 18
+}
+
+fn step<R: Number>(stepper: &mut Stepper<R>, ids: &[i64]) -> crate::Result<Vec<R>> {
+    stepper.advance(ids)?;
+    Ok(stepper.output()?.to_vec())
+}
+
 #[pymethods]
 impl PyStepper {
     #[new]
@@ -111,15 +121,16 @@ impl PyStepper {
                 if s.batch() != 1 {
                     return Err(value_error(OP, "ids", &format!("{} ids, one a sequence", s.batch()), "one"));
                 }
-                s.advance(&[id])?;
-                output(py, &[s.outputs()], s.output().to_vec())
+                let o = if is_long(s) { py.detach(|| step(s, &[id])) } else { step(s, &[id]) }?;
+                output(py, &[s.outputs()], o)
             });
         }
         let places = self::ids(OP, "ids", ids)?;
         inner!(&mut self.inner, s => {
             check_shape(OP, "ids", places.shape(), &[("batch", Some(s.batch()))])?;
-            s.advance(slice(&places)?)?;
-            output(py, &[s.batch(), s.outputs()], s.output().to_vec())
+            let places = slice(&places)?;
+            let o = if is_long(s) { py.detach(|| step(s, places)) } else { step(s, places) }?;
+            output(py, &[s.batch(), s.outputs()], o)
         })
     }
 
@@ -138,7 +149,7 @@ impl PyStepper {
                     py.check_signals()?;
                 }
             }
-            output(py, &[s.outputs()], s.output().to_vec())
+            output(py, &[s.outputs()], s.output()?.to_vec())
         })
     }
 }
