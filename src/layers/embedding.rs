@@ -56,9 +56,18 @@ pub fn backward<R: Real>(ids: &[i64], dx: ArrayView2<'_, R>, mut dtable: ArrayVi
     check_shape(OP, "dx", dx.shape(), &[("n", Some(ids.len())), ("I", Some(width))])?;
     let rows = dtable.as_slice_mut().expect("the table is contiguous");
     let dx = dx.to_slice().expect("dx is contiguous");
-    for (dx, &id) in dx.chunks_exact(width.max(1)).zip(ids) {
-        let row = &mut rows[id as usize * width..][..width];
-        row.iter_mut().zip(dx).for_each(|(sum, &d)| *sum += d);
-    }
-    Ok(())
+    // Each thread has some of the table's rows, and sees to the positions that go there, in their order.
+    let count = rows.len() / width.max(1);
+    let threads = if dx.len() < GRAIN { 1 } else { parallel::num_threads()? };
+    let ranges = parallel::even_ranges(count, threads);
+    let parts: Vec<_> = parallel::split_rows(rows, &ranges, width).into_iter().zip(&ranges).collect();
+    parallel::for_each(parts, |(rows, range), _| {
+        for (dx, &id) in dx.chunks_exact(width.max(1)).zip(ids) {
+            if range.contains(&(id as usize)) {
+                let row = &mut rows[(id as usize - range.start) * width..][..width];
+                row.iter_mut().zip(dx).for_each(|(sum, &d)| *sum += d);
+            }
+        }
+        Ok(())
+    })
 }

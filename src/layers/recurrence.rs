@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use crate::error::{Result, check_shape};
 use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
+use crate::layers::embedding::check_ids;
 use crate::layers::{linear, lockstep};
 use crate::parallel::{self, Stop};
 
@@ -142,22 +143,28 @@ fn shard<'a, R: Real>(
     shards
 }
 
-/// U and W of a forward pass, packed at the same time.
-fn pack_both<R: Real>(
-    op: &'static str,
-    (u, inputs): (&[R], usize),
-    (w, hidden): (&[R], usize),
-    outputs: usize,
-) -> Result<(Packed<R>, Packed<R>)> {
-    let (mut packed_u, mut packed_w) = (None, None);
-    let parts = vec![(&mut packed_u, u, inputs), (&mut packed_w, w, hidden)];
-    parallel::for_each(parts, |(packed, matrix, depth), _| {
-        *packed = Some(Packed::transposed(op, matrix, outputs, depth)?);
-        Ok(())
-    })?;
-    match (packed_u, packed_w) {
-        (Some(u), Some(w)) => Ok((u, w)),
-        _ => unreachable!("each part was done, or an error returned"),
+/// Where the sums begin: what comes in, before W's part.
+enum Source<'a, R: Real> {
+    /// b + U x, for some or all of the units.
+    Projection { u: Packed<R>, b: &'a [R], x: &'a [R] },
+    /// Rows of a table (V, H), for some or all of the units: b + U E\[id\], computed once for each token.
+    Table { table: &'a [R], ids: &'a [i64], hidden: usize, units: Range<usize> },
+}
+
+impl<R: Real> Source<'_, R> {
+    /// The sums of `count` rows of (T·B, units) from `first` on.
+    fn fill(&self, first: usize, count: usize, a: &mut [R]) {
+        match self {
+            Source::Projection { u, b, x } => {
+                let x = Rows { data: &x[first * u.depth()..], stride: u.depth(), count };
+                u.multiply(x, Start::Row(b), RowsMut { data: a, stride: b.len() });
+            }
+            Source::Table { table, ids, hidden, units } => {
+                for (a, &id) in a.chunks_exact_mut(units.len()).zip(&ids[first..first + count]) {
+                    a.copy_from_slice(&table[id as usize * hidden..][..*hidden][units.clone()]);
+                }
+            }
+        }
     }
 }
 
@@ -172,31 +179,77 @@ pub fn forward<R: Real>(
     x: &[R],
     h0: Option<&[R]>,
 ) -> Result<Vec<R>> {
-    const OP: &str = "RNN.forward";
-    let Sizes { steps, batch, inputs, hidden } = sizes;
+    let inputs = sizes.inputs;
+    walk(cell, sizes, weights.w, h0, |units| {
+        let u = &weights.u[units.start * inputs..];
+        let u = Packed::transposed(FORWARD, u, units.len(), inputs)?;
+        Ok(Source::Projection { u, b: &weights.b[units], x })
+    })
+}
+
+/// h (T, B, H) of ids (T, B), whose inputs are rows of `table` (V, H) = b + U E: the same bits as from x = E\[id\], in
+/// V products where there are T·B positions.
+///
+/// # Errors
+/// [`crate::Error::TokenId`]; [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
+pub fn forward_rows<R: Real>(
+    cell: &impl Cell<R>,
+    sizes: Sizes,
+    w: &[R],
+    (ids, table): (&[i64], &[R]),
+    h0: Option<&[R]>,
+) -> Result<Vec<R>> {
+    let hidden = sizes.hidden;
+    check_ids(FORWARD, "ids", ids, table.len() / hidden.max(1))?;
+    walk(cell, sizes, w, h0, |units| Ok(Source::Table { table, ids, hidden, units }))
+}
+
+const FORWARD: &str = "RNN.forward";
+
+/// The way forward through time; `source` says where the sums of some units begin.
+fn walk<'a, R: Real>(
+    cell: &impl Cell<R>,
+    sizes: Sizes,
+    w: &[R],
+    h0: Option<&[R]>,
+    source: impl Fn(Range<usize>) -> Result<Source<'a, R>> + Sync,
+) -> Result<Vec<R>> {
+    const OP: &str = FORWARD;
+    let Sizes { steps, batch, hidden, .. } = sizes;
     let mut h = parallel::scratch(OP, &[steps, batch, hidden])?;
     if let Some(team) = lockstep::team(batch, hidden)? {
         let way = lockstep::Way { steps, batch, hidden, initial: h0, reversed: false };
         way.walk(&team, &mut h, &mut [], |units| {
-            let (from, n) = (units.start, units.len());
-            let w = Packed::transposed(OP, &weights.w[from * hidden..], n, hidden)?;
-            let u = Packed::transposed(OP, &weights.u[from * inputs..], n, inputs)?;
+            let n = units.len();
+            let w = Packed::transposed(OP, &w[units.start * hidden..], n, hidden)?;
             let ahead = parallel::scratch(OP, &[AHEAD.min(steps), batch, n])?;
-            Ok((w, Units { cell, sizes, u, b: &weights.b[units], x, ahead }))
+            Ok((w, Units { cell, steps, batch, source: source(units)?, ahead }))
         })?;
         return Ok(h);
     }
-    let (u, w) = pack_both(OP, (weights.u, inputs), (weights.w, hidden), hidden)?;
+    // U and W are packed at the same time.
+    let (mut packed, mut filled) = (None, None);
+    let tasks: Vec<Task<'_>> = vec![
+        Box::new(|| {
+            packed = Some(Packed::transposed(OP, w, hidden, hidden)?);
+            Ok(())
+        }),
+        Box::new(|| {
+            filled = Some(source(0..hidden)?);
+            Ok(())
+        }),
+    ];
+    parallel::for_each(tasks, |task, _| task())?;
+    let (Some(w), Some(source)) = (packed, filled) else { unreachable!("both tasks were done") };
     let mut unused = parallel::scratch(OP, &[batch, hidden])?;
     let shards = shard(sizes, &mut h, &mut unused, &sizes.shards()?);
-    parallel::for_each(shards, |mut shard, stop: &Stop| {
+    parallel::for_each(shards, |mut shard, stop| {
         let count = shard.count();
-        let (rows, initial) = (shard.rows.start, h0.map(|h0| &h0[shard.rows.start * hidden..]));
+        let (first, initial) = (shard.rows.start, h0.map(|h0| &h0[shard.rows.start * hidden..]));
         for t in 0..steps {
             if t % AHEAD == 0 {
                 for (ahead, a) in shard.steps[t..].iter_mut().take(AHEAD).enumerate() {
-                    let x = Rows { data: &x[((t + ahead) * batch + rows) * inputs..], stride: inputs, count };
-                    u.multiply(x, Start::Row(weights.b), RowsMut { data: a, stride: hidden });
+                    source.fill((t + ahead) * batch + first, count, a);
                 }
             }
             let (before, from_now) = shard.steps.split_at_mut(t);
@@ -216,26 +269,23 @@ pub fn forward<R: Real>(
     Ok(h)
 }
 
+type Task<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
+
 /// Some of the units on the way forward, where the threads share each step.
 struct Units<'a, R: Real, C> {
     cell: &'a C,
-    sizes: Sizes,
-    /// Their rows of U.
-    u: Packed<R>,
-    b: &'a [R],
-    x: &'a [R],
-    /// b + U x of some steps ahead.
+    steps: usize,
+    batch: usize,
+    source: Source<'a, R>,
+    /// The sums of some steps ahead.
     ahead: Vec<R>,
 }
 
 impl<R: Real, C: Cell<R>> lockstep::Part<R> for Units<'_, R, C> {
     fn begin(&mut self, t: usize, rows: &mut [R]) {
-        let Sizes { steps, batch, inputs, .. } = self.sizes;
         if t.is_multiple_of(AHEAD) {
-            let count = AHEAD.min(steps - t) * batch;
-            let x = Rows { data: &self.x[t * batch * inputs..], stride: inputs, count };
-            let a = RowsMut { data: &mut self.ahead, stride: self.b.len() };
-            self.u.multiply(x, Start::Row(self.b), a);
+            let count = AHEAD.min(self.steps - t) * self.batch;
+            self.source.fill(t * self.batch, count, &mut self.ahead);
         }
         rows.copy_from_slice(&self.ahead[t % AHEAD * rows.len()..][..rows.len()]);
     }
@@ -285,7 +335,7 @@ pub fn backward<R: Real>(
     h: &[R],
     dy: &[R],
 ) -> Result<(Vec<R>, Vec<R>)> {
-    const OP: &str = "RNN.backward";
+    const OP: &str = BACKWARD;
     let Sizes { steps, batch, hidden, .. } = sizes;
     let mut da = parallel::scratch(OP, &[steps, batch, hidden])?;
     let mut dh0 = parallel::scratch(OP, &[batch, hidden])?;
@@ -330,6 +380,30 @@ pub fn backward<R: Real>(
     Ok((da, dh0))
 }
 
+/// Adds dW = Σ da_t h_{t−1}ᵀ of da (T, B, H), as one product over all T·B rows.
+///
+/// # Errors
+/// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
+pub fn recurrent_gradient<R: Real>(
+    sizes: Sizes,
+    da: &[R],
+    (h0, h): (Option<&[R]>, &[R]),
+    dw: &mut [R],
+) -> Result<()> {
+    let Sizes { steps, batch, hidden, .. } = sizes;
+    let state = batch * hidden;
+    if steps == 0 {
+        return Ok(());
+    }
+    if let Some(h0) = h0 {
+        linear::accumulate_weights(BACKWARD, (&da[..state], hidden), (h0, hidden), dw)?;
+    }
+    let last = (steps - 1) * state;
+    linear::accumulate_weights(BACKWARD, (&da[state..], hidden), (&h[..last], hidden), dw)
+}
+
+const BACKWARD: &str = "RNN.backward";
+
 /// Adds dU, dW and db of da (T, B, H), each as one product over all T·B rows; gives dx (T, B, I) where it is wanted.
 ///
 /// # Errors
@@ -342,23 +416,15 @@ pub fn gradients<R: Real>(
     into: WeightGradients<'_, R>,
     need_dx: bool,
 ) -> Result<Option<Vec<R>>> {
-    const OP: &str = "RNN.backward";
     let Sizes { steps, batch, inputs, hidden } = sizes;
-    let state = batch * hidden;
-    linear::accumulate_weights(OP, (da, hidden), (x, inputs), into.u)?;
-    if steps > 0 {
-        if let Some(h0) = h0 {
-            linear::accumulate_weights(OP, (&da[..state], hidden), (h0, hidden), into.w)?;
-        }
-        let last = (steps - 1) * state;
-        linear::accumulate_weights(OP, (&da[state..], hidden), (&h[..last], hidden), into.w)?;
-    }
+    linear::accumulate_weights(BACKWARD, (da, hidden), (x, inputs), into.u)?;
+    recurrent_gradient(sizes, da, (h0, h), into.w)?;
     linear::accumulate_bias(da, hidden, into.b)?;
     if !need_dx {
         return Ok(None);
     }
-    let mut dx = parallel::scratch(OP, &[steps, batch, inputs])?;
-    let u = Packed::of(OP, u, hidden, inputs)?;
+    let mut dx = parallel::scratch(BACKWARD, &[steps, batch, inputs])?;
+    let u = Packed::of(BACKWARD, u, hidden, inputs)?;
     linear::product(da, steps * batch, &u, Start::Zero, &mut dx)?;
     Ok(Some(dx))
 }

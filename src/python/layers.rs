@@ -19,6 +19,8 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(linear_forward, module)?)?;
     module.add_function(wrap_pyfunction!(linear_backward, module)?)?;
     module.add_function(wrap_pyfunction!(rnn_forward, module)?)?;
+    module.add_function(wrap_pyfunction!(rnn_forward_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(rnn_recurrent_gradient, module)?)?;
     module.add_function(wrap_pyfunction!(rnn_backward, module)?)?;
     module.add_function(wrap_pyfunction!(rnn_gradients, module)?)?;
     Ok(())
@@ -197,6 +199,62 @@ fn rnn_forward<'py>(
         let h = py.detach(|| recurrence::forward(&cell, sizes, weights, x, h0))?;
         output(py, &[sizes.steps, sizes.batch, sizes.hidden], h)
     })
+}
+
+/// h (T, B, H) of ids (T, B), whose inputs are rows of a table (V, H).
+#[pyfunction]
+#[pyo3(signature = (ids, table, h0, W, activation))]
+#[allow(non_snake_case)]
+fn rnn_forward_rows<'py>(
+    py: Python<'py>,
+    #[pyo3(from_py_with = keep)] ids: Bound<'py, PyAny>,
+    table: &Bound<'py, PyAny>,
+    h0: Option<&Bound<'py, PyAny>>,
+    W: &Bound<'py, PyAny>,
+    activation: &str,
+) -> PyResult<Bound<'py, PyAny>> {
+    const OP: &str = "RNN.forward";
+    let cell = cell(OP, activation)?;
+    by_kind!(OP, "W", W, R => {
+        let (places, table, w) = (self::ids(OP, "ids", &ids)?, input::<R>(OP, "table", table)?, input::<R>(OP, "W", W)?);
+        let h0 = optional::<R>(OP, "h0", h0)?;
+        check_shape(OP, "W", w.shape(), &[("H", None), ("H", Some(w.shape().first().copied().unwrap_or(0)))])?;
+        let hidden = w.shape()[0];
+        check_shape(OP, "table", table.shape(), &[("V", None), ("H", Some(hidden))])?;
+        check_shape(OP, "ids", places.shape(), &[("T", None), ("B", None)])?;
+        let sizes = Sizes { steps: places.shape()[0], batch: places.shape()[1], inputs: 0, hidden };
+        h0.iter().try_for_each(|h0| sizes.check_state(OP, "h0", h0.shape()))?;
+        let (input, w, h0) = ((slice(&places)?, slice(&table)?), slice(&w)?, optional_slice(h0.as_ref())?);
+        let h = py.detach(|| recurrence::forward_rows(&cell, sizes, w, input, h0))?;
+        output(py, &[sizes.steps, sizes.batch, hidden], h)
+    })
+}
+
+/// dW of da (T, B, H), added up.
+#[pyfunction]
+#[pyo3(signature = (da, h0, h, dW))]
+#[allow(non_snake_case)]
+fn rnn_recurrent_gradient<'py>(
+    py: Python<'py>,
+    da: &Bound<'py, PyAny>,
+    h0: Option<&Bound<'py, PyAny>>,
+    h: &Bound<'py, PyAny>,
+    dW: &Bound<'py, PyAny>,
+) -> PyResult<()> {
+    const OP: &str = "RNN.backward";
+    by_kind!(OP, "dW", dW, R => {
+        let (da, h, h0) = (input::<R>(OP, "da", da)?, input::<R>(OP, "h", h)?, optional::<R>(OP, "h0", h0)?);
+        let mut dw = target::<R>(OP, "dW", dW)?;
+        check_shape(OP, "dW", dw.shape(), &[("H", None), ("H", Some(dw.shape().first().copied().unwrap_or(0)))])?;
+        let hidden = dw.shape()[0];
+        check_shape(OP, "h", h.shape(), &[("T", None), ("B", None), ("H", Some(hidden))])?;
+        let sizes = Sizes { steps: h.shape()[0], batch: h.shape()[1], inputs: 0, hidden };
+        sizes.check_states(OP, "da", da.shape())?;
+        h0.iter().try_for_each(|h0| sizes.check_state(OP, "h0", h0.shape()))?;
+        let (da, states, dw) = (slice(&da)?, (optional_slice(h0.as_ref())?, slice(&h)?), dw.as_slice_mut()?);
+        py.detach(|| recurrence::recurrent_gradient(sizes, da, states, dw))?;
+    });
+    Ok(())
 }
 
 /// Back through time: (da (T, B, H), dh0 (B, H)) from dh (T, B, H).

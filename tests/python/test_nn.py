@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rnnrs
-from rnnrs import nn
+from rnnrs import ShapeError, nn
 
 SIZES = st.tuples(*[st.integers(1, 12)] * 2, *[st.integers(1, 70)] * 2)
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
@@ -223,3 +223,44 @@ def test_the_stepper_walks_the_same_way():
         with pytest.raises(IndexError, match="0 to 10"):
             one.step(wrong)
         np.testing.assert_array_equal(one.state, before)
+
+
+class TestTokens:
+    """The recurrence over token ids: the same as over the embedding's vectors, whichever way is cheaper."""
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize(
+        ("V", "T", "B", "H"), [(7, 6, 5, 9), (50, 6, 5, 9), (30, 40, 3, 300), (3, 1, 4, 2)]
+    )
+    def test_it_is_embedding_and_recurrence(self, V, T, B, H, dtype):
+        def network():
+            embedding, rnn = nn.Embedding(V, 8, seed=1, dtype=dtype), nn.RNN(8, H, seed=2, dtype=dtype)
+            return embedding, rnn, *nn.join(embedding=embedding, rnn=rnn)
+
+        rng = np.random.default_rng(V)
+        ids, h0 = rng.integers(V, size=(T, B)), rng.standard_normal((B, H)).astype(dtype)
+        dh = rng.standard_normal((T, B, H)).astype(dtype)
+        embedding, rnn, _, expected = network()
+        x, cache_e = embedding.forward(ids)
+        h, cache = rnn.forward(x, h0)
+        dx, dh0 = rnn.backward(cache, dh)
+        embedding.backward(cache_e, dx)
+
+        embedding, rnn, _, gradients = network()
+        got, cache = rnn.forward_tokens(embedding, ids, h0)
+        assert np.array_equal(got, h), "the bits of the states"
+        assert np.array_equal(rnn.backward_tokens(embedding, cache, dh), dh0)
+        tolerance = 2e-4 if dtype == np.float32 else 1e-12
+        for name, g in gradients.items():
+            scale = np.abs(expected[name]).max()
+            assert np.abs(g - expected[name]).max() <= tolerance * scale, name
+
+    def test_ids_that_are_not_there_are_refused(self):
+        embedding, rnn = nn.Embedding(4, 3), nn.RNN(3, 5)
+        for shape in ((2, 1), (6, 2)):
+            with pytest.raises(IndexError, match="4"):
+                rnn.forward_tokens(embedding, np.full(shape, 4))
+        with pytest.raises(ShapeError, match="h0"):
+            rnn.forward_tokens(embedding, np.zeros((6, 2), int), np.zeros((3, 5), np.float32))
+        with pytest.raises(ShapeError):
+            rnn.forward_tokens(embedding, np.zeros(6, int))

@@ -142,13 +142,10 @@ class LanguageModel:
         """
         inputs, targets = batch
         cross_entropy = SoftmaxCrossEntropy()
-        x, embedding_cache = self.embedding.forward(inputs)
-        h, rnn_cache = self.rnn.forward(x, state)
+        h, cache = self.rnn.forward_tokens(self.embedding, inputs, state)
         L, _, dh = cross_entropy.through(self.output, h, targets, gradient=gradient)
         if dh is not None:
-            dx, _ = self.rnn.backward(rnn_cache, dh)
-            assert dx is not None  # wanted by default
-            self.embedding.backward(embedding_cache, dx)
+            self.rnn.backward_tokens(self.embedding, cache, dh)
         return L, h[-1]
 
     def fit(

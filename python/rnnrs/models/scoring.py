@@ -135,8 +135,7 @@ def probabilities(o: Array) -> Array:
 
 def _token_losses(model: LanguageModel, batch: Batch, state: Array | None) -> tuple[Array, Array]:
     """−ln P of every target (T, B), 0 where none is scored, and the last state (B, H)."""
-    x, _ = model.embedding.forward(batch.inputs)
-    h, _ = model.rnn.forward(x, state)
+    h, _ = model.rnn.forward_tokens(model.embedding, batch.inputs, state)
     _, losses, _ = SoftmaxCrossEntropy().through(model.output, h, batch.targets, gradient=False)
     return losses, h[-1]
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import _rnnrs
+from .embedding import Embedding, EmbeddingCache
 from .layer import Layer
 from .parameters import check_size
 
@@ -21,6 +22,15 @@ class RNNCache(NamedTuple):
     """What BPTT needs of the forward pass: x (T, B, I), h0 (B, H) or None for zero, h (T, B, H)."""
 
     x: Array
+    h0: Array | None
+    h: Array
+
+
+class TokensCache(NamedTuple):
+    """What BPTT needs of `forward_tokens`: ids (T, B), x (T, B, I) or None where it was never there, h0, h."""
+
+    ids: Array
+    x: Array | None
     h0: Array | None
     h: Array
 
@@ -115,6 +125,69 @@ class RNN(Layer):
         x, h0, h = cache
         dx = _rnnrs.rnn_gradients(da, x, h0, h, self.parameters["U"], g["U"], g["W"], g["b"], need_dx)
         return dx, dh0
+
+    def forward_tokens(
+        self, embedding: Embedding, ids: ArrayLike, h0: ArrayLike | None = None
+    ) -> tuple[Array, TokensCache]:
+        """`forward` of x = E[ids], with the same bits, for less where the vocabulary is smaller than the batch.
+
+        b + U E[id] is the same wherever a token stands: with V < T·B, the V rows of P = b + U E are computed once and
+        a_t = P[id_t] + W h_{t−1}.
+
+        Args:
+            embedding: whose table E (V, I) is read.
+            ids: (T, B).
+            h0: the state before the first step (B, H); zero by default.
+
+        Returns:
+            (h (T, B, H), cache).
+
+        Raises:
+            IndexError: for an id outside the table.
+            ShapeError, DTypeError: for arrays that do not fit.
+        """
+        ids = np.asarray(ids)
+        if ids.ndim != 2 or embedding.vocabulary_size >= ids.size:
+            x, _ = embedding.forward(ids)
+            h, rnn_cache = self.forward(x, h0)
+            return h, TokensCache(ids, rnn_cache.x, rnn_cache.h0, h)
+        p = self.parameters
+        table = _rnnrs.linear_forward(embedding.parameters["E"], p["U"], p["b"])
+        h0 = None if h0 is None else np.asarray(h0)
+        h = _rnnrs.rnn_forward_rows(ids, table, h0, p["W"], self.activation)
+        return h, TokensCache(ids, None, h0, h)
+
+    def backward_tokens(self, embedding: Embedding, cache: TokensCache, dh: ArrayLike) -> Array:
+        """BPTT through `forward_tokens`: adds dU, dW, db, and dE to the embedding's gradient.
+
+        With the table P, dP[id_t] += da_t, and then dU = dPᵀ E, db = Σ dP and dE += dP U.
+
+        Args:
+            embedding: the one of the way forward.
+            cache: from `forward_tokens`.
+            dh: (T, B, H).
+
+        Returns:
+            dh0 (B, H).
+
+        Raises:
+            ShapeError: if dh has not the shape of h.
+        """
+        ids, x, h0, h = cache
+        if x is not None:
+            dx, dh0 = self.backward(RNNCache(x, h0, h), dh)
+            assert dx is not None  # wanted by default
+            embedding.backward(EmbeddingCache(ids), dx)
+            return dh0
+        E, p, g = embedding.parameters["E"], self.parameters, self.gradients
+        da, dh0 = _rnnrs.rnn_backward(np.asarray(dh), h, p["W"], self.activation)
+        _rnnrs.rnn_recurrent_gradient(da, h0, h, g["W"])
+        dP = np.zeros((len(E), self.hidden_size), self.dtype)
+        _rnnrs.embedding_backward(ids, da, dP)
+        dE = _rnnrs.linear_backward(E, p["U"], dP, g["U"], g["b"], True)
+        assert dE is not None  # asked for
+        embedding.gradients.touch("E", np.unique(ids))[...] += dE
+        return dh0
 
     def bptt(self, cache: RNNCache, dh: ArrayLike) -> tuple[Array, Array]:
         """The way back through time alone: (da (T, B, H), dh0 (B, H)); no gradient is added to.
