@@ -5,13 +5,20 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use ndarray::{ArrayView2, ArrayViewMut2};
 use rnnrs::init::{Scheme, initialise};
-use rnnrs::kernels::Activation;
+use rnnrs::kernels::{Activation, Recycler};
+use rnnrs::layers::embedding;
 use rnnrs::layers::linear::Linear;
 use rnnrs::layers::recurrence::{self, Sizes, WeightGradients, Weights};
 use rnnrs::layers::rnn::Rnn;
+use rnnrs::layers::stepper::Stepper;
 use rnnrs::loss::{self, LinearGradients, Reduction, Targets, Weighting};
 use rnnrs::optim::{self, Adam};
+
+/// As in the Python module.
+#[global_allocator]
+static ALLOCATOR: Recycler = Recycler;
 
 const CELL: Rnn = Rnn { activation: Activation::Tanh };
 
@@ -107,5 +114,97 @@ fn optimiser(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, recurrence, output, optimiser);
+/// A language model's whole step of training, as the Python package takes it: embedding, recurrence, output layer and loss, BPTT,
+/// clipping, Adam.
+fn step(c: &mut Criterion) {
+    let mut group = c.benchmark_group("language_model_step");
+    group.sample_size(20);
+    for (classes, inputs, hidden, batch, steps) in [(65, 64, 128, 32, 64), (10_000, 200, 200, 20, 35)] {
+        let sizes = Sizes { steps, batch, inputs, hidden };
+        let n = classes * inputs + hidden * (inputs + hidden + 1) + classes * (hidden + 1);
+        let (mut theta, mut m, mut s) = (numbers(n, 0.1), vec![0.0; n], vec![0.0; n]);
+        let mut g = vec![0.0; n];
+        let ids: Vec<i64> = (0..steps * batch).map(|i| (i * 7919 % classes) as i64).collect();
+        let mut adam = Adam {
+            step: 0,
+            learning_rate: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            decoupled: false,
+        };
+        let flops = 6 * steps * batch * hidden * (inputs + hidden + classes);
+        group.throughput(Throughput::Elements(flops as u64));
+        group.bench_function(format!("V={classes} E={inputs} H={hidden} B={batch} T={steps}"), |bench| {
+            bench.iter(|| {
+                g.fill(0.0);
+                let [e, u, w, b, v, bias] = divide(&theta, classes, inputs, hidden);
+                let [de, du, dw, db, dv, dc] = divide_mut(&mut g, classes, inputs, hidden);
+                let table = ArrayView2::from_shape((classes, inputs), e).expect("its size");
+                let x = embedding::forward(black_box(&ids), table).expect("ids of the table");
+                let h = recurrence::forward(&CELL, sizes, Weights { u, w, b }, &x, None).expect("it fits");
+                let layer = Linear { v, c: bias, inputs: hidden, outputs: classes };
+                let weighting = Weighting { weights: None, reduction: Reduction::Mean };
+                let targets = Targets { ids: &ids, ignore: None, smoothing: 0.0, weighting };
+                let mut dh = vec![0.0; h.len()];
+                let into = LinearGradients { h: &mut dh, v: dv, c: dc };
+                loss::linear_softmax_cross_entropy(layer, &h, targets, Some(into)).expect("it fits");
+                let (da, _) = recurrence::backward(&CELL, sizes, w, &h, &dh).expect("it fits");
+                let into = WeightGradients { u: du, w: dw, b: db };
+                let dx = recurrence::gradients(sizes, &da, (&x, None, &h), u, into, true)
+                    .expect("it fits")
+                    .expect("asked for");
+                let dx = ArrayView2::from_shape((ids.len(), inputs), &dx).expect("its size");
+                let de = ArrayViewMut2::from_shape((classes, inputs), de).expect("its size");
+                embedding::backward(&ids, dx, de).expect("ids of the table");
+                let (factor, _) = optim::clipping(&g, 0.25, optim::Spans::All).expect("a limit above 0");
+                adam.step += 1;
+                adam.step(&mut theta, &g, (&mut m, &mut s), factor).expect("equal lengths");
+            });
+        });
+    }
+    group.finish();
+}
+
+/// E, U, W, b, V, c of the flat vector.
+fn divide(flat: &[f32], classes: usize, inputs: usize, hidden: usize) -> [&[f32]; 6] {
+    let mut rest = flat;
+    lengths(classes, inputs, hidden).map(|n| rest.split_off(..n).expect("long enough"))
+}
+
+fn divide_mut(flat: &mut [f32], classes: usize, inputs: usize, hidden: usize) -> [&mut [f32]; 6] {
+    let mut rest = flat;
+    lengths(classes, inputs, hidden).map(|n| rest.split_off_mut(..n).expect("long enough"))
+}
+
+fn lengths(classes: usize, inputs: usize, hidden: usize) -> [usize; 6] {
+    [classes * inputs, hidden * inputs, hidden * hidden, hidden, classes * hidden, classes]
+}
+
+/// One token at a time.
+fn stepper(c: &mut Criterion) {
+    let mut group = c.benchmark_group("stepper");
+    for (classes, inputs, hidden, batch) in [(65, 128, 256, 1), (10_000, 200, 200, 1), (10_000, 200, 200, 5)]
+    {
+        let weights = Weights {
+            u: &numbers(hidden * inputs, 0.1),
+            w: &numbers(hidden * hidden, 0.1),
+            b: &numbers(hidden, 0.1),
+        };
+        let (table, v) = (numbers(classes * inputs, 1.0), numbers(classes * hidden, 0.1));
+        let (bias, ids) = (numbers(classes, 0.1), vec![3; batch]);
+        let mut stepper = Stepper::new(CELL, (&table, inputs), weights, (&v, &bias), batch).expect("it fits");
+        group.throughput(Throughput::Elements(batch as u64));
+        group.bench_function(format!("V={classes} E={inputs} H={hidden} batch={batch}"), |bench| {
+            bench.iter(|| {
+                stepper.advance(black_box(&ids)).expect("ids of the table");
+                black_box(stepper.output().expect("nobody interrupts")).len()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, recurrence, output, optimiser, step, stepper);
 criterion_main!(benches);

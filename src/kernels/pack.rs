@@ -233,11 +233,115 @@ fn pack<R: Real>(
     }
 }
 
-/// Rows of A and B that one pass of [`accumulate_transposed`] takes.
-const ROWS_BLOCK: usize = 256;
+/// Bytes of the rows of B that [`accumulate_transposed`] packs at a time, and how many rows those are at least and at most.
+const ROWS_BYTES: usize = 1 << 19;
+const ROWS: (usize, usize) = (256, 1024);
 
-/// C (m, n) += Aᵀ·B for row-major A (k, ·) and B (k, ·): a sum over k = T·B rows of outer products, as the gradient of
-/// every weight matrix is. Takes the columns `first..first + m` of A, on the calling thread.
+impl<R: Real> Packed<R> {
+    /// C (m, columns) += Aᵀ·B with the columns `first..first + m` of a row-major A that has B's number of rows: a sum of
+    /// outer products. On the calling thread.
+    ///
+    /// # Errors
+    /// [`Error::Memory`].
+    ///
+    /// # Panics
+    /// If a slice is shorter than the sizes say.
+    fn accumulate(
+        &self,
+        tiles: &mut Tiles<R>,
+        (a, a_columns): (&[R], usize),
+        (first, m): (usize, usize),
+        c: &mut [R],
+    ) -> Result<()> {
+        let (depth, n, height) = (self.depth, self.columns, self.kernels.rows);
+        assert!(first + m <= a_columns && a.len() >= depth * a_columns, "A is too short");
+        assert!(c.len() >= m * n, "C is too short");
+        let group = tiles.pack(height, (a, a_columns), (first, m), depth)?;
+        let (lanes, wide) = (self.kernels.lanes, VECTORS * self.kernels.lanes);
+        for from in (0..n).step_by(wide) {
+            let width = (n - from).min(wide);
+            // A panel of B stays in the cache while A's groups pass by.
+            let panel = &self.panels.as_slice()[from * depth..][..depth * width.next_multiple_of(lanes)];
+            for i in (0..m).step_by(height) {
+                let rows = (m - i).min(height);
+                let c = &mut c[i * n + from..];
+                assert!(c.len() >= (rows - 1) * n + width);
+                let product = generic::Product {
+                    rows,
+                    depth,
+                    columns: width,
+                    a: tiles.numbers.as_slice()[i / height * group..].as_ptr(),
+                    a_row: 1,
+                    a_column: height,
+                    b: panel.as_ptr(),
+                    start: c.as_ptr(),
+                    start_row: n,
+                    start_column: 1,
+                    c: c.as_mut_ptr(),
+                    c_row: n,
+                };
+                // SAFETY: a group of tiles holds depth · height numbers, the panel depth · width filled up, C the rows
+                // asserted; C is borrowed mutably; the kernels are the processor's.
+                unsafe { (self.kernels.product)(&product) }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Columns of A as [`Packed::accumulate`] reads them, in groups of as many as the register tile has rows.
+struct Tiles<R> {
+    op: &'static str,
+    numbers: AlignedVec<R>,
+}
+
+impl<R: Real> Tiles<R> {
+    /// Copies columns of A, reading its rows from front to back; gives the distance from group to group.
+    fn pack(
+        &mut self,
+        height: usize,
+        a: (&[R], usize),
+        (first, m): (usize, usize),
+        depth: usize,
+    ) -> Result<usize> {
+        // A little apart, or the groups' lines would all want the same places in the cache.
+        let group = depth * height + 64 / size_of::<R>();
+        let needed = m.div_ceil(height) * group;
+        if self.numbers.as_slice().len() < needed {
+            self.numbers = AlignedVec::scratch(self.op, needed)?;
+        }
+        let tiles = self.numbers.as_mut_slice();
+        match height {
+            8 => columns::<R, 8>(tiles, group, a, (first, m), depth),
+            _ => columns::<R, 4>(tiles, group, a, (first, m), depth),
+        }
+        Ok(group)
+    }
+}
+
+/// [`Tiles::pack`] for groups of N columns: a number of columns that the compiler knows needs no call to copy them.
+fn columns<R: Real, const N: usize>(
+    tiles: &mut [R],
+    group: usize,
+    (a, a_columns): (&[R], usize),
+    (first, m): (usize, usize),
+    depth: usize,
+) {
+    for (k, row) in a.chunks(a_columns).take(depth).enumerate() {
+        let (whole, rest) = row[first..first + m].as_chunks::<N>();
+        for (i, columns) in whole.iter().enumerate() {
+            let at = i * group + k * N;
+            tiles[at..at + N].copy_from_slice(columns);
+        }
+        let at = whole.len() * group + k * N;
+        for (i, &x) in rest.iter().enumerate() {
+            tiles[at + i] = x;
+        }
+    }
+}
+
+/// C (m, n) += Aᵀ·B for row-major A (k, ·) and B (k, n): a sum over k rows of outer products. Takes the columns
+/// `first..first + m` of A, on the calling thread.
 ///
 /// # Errors
 /// [`Error::Memory`] if the work space does not fit.
@@ -246,64 +350,35 @@ const ROWS_BLOCK: usize = 256;
 /// If a slice is shorter than the sizes say.
 pub fn accumulate_transposed<R: Real>(
     op: &'static str,
-    (a, a_columns): (&[R], usize),
-    (first, m): (usize, usize),
-    (b, n): (&[R], usize),
+    a: (&[R], usize),
+    columns: (usize, usize),
+    b: (&[R], usize),
     c: &mut [R],
 ) -> Result<()> {
-    accumulate_with(R::kernels(), op, (a, a_columns), (first, m), (b, n), c)
+    accumulate_with(R::kernels(), op, a, columns, b, c)
 }
 
 pub(super) fn accumulate_with<R: Real>(
     kernels: &'static Kernels<R>,
     op: &'static str,
     (a, a_columns): (&[R], usize),
-    (first, m): (usize, usize),
+    columns: (usize, usize),
     (b, n): (&[R], usize),
     c: &mut [R],
 ) -> Result<()> {
-    if m == 0 || n == 0 || b.is_empty() {
+    if columns.1 == 0 || n == 0 || b.is_empty() {
         return Ok(());
     }
     let k = b.len() / n;
-    assert!(first + m <= a_columns && a.len() >= k * a_columns && c.len() >= m * n, "sizes do not fit");
-    let block = k.min(ROWS_BLOCK);
-    let mut panels = AlignedVec::scratch(op, block * n.next_multiple_of(kernels.lanes))?;
-    let mut tile = AlignedVec::scratch(op, block * kernels.rows)?;
-    for done in (0..k).step_by(ROWS_BLOCK) {
-        let depth = (k - done).min(ROWS_BLOCK);
-        let rows = &b[done * n..(done + depth) * n];
-        let used = depth * n.next_multiple_of(kernels.lanes);
-        pack(kernels.lanes, rows, (depth, n), (n, 1), &mut panels.as_mut_slice()[..used]);
-        for i in (0..m).step_by(kernels.rows) {
-            let height = (m - i).min(kernels.rows);
-            for (line, row) in tile
-                .as_mut_slice()
-                .chunks_exact_mut(kernels.rows)
-                .zip(a[done * a_columns..].chunks(a_columns))
-                .take(depth)
-            {
-                line[..height].copy_from_slice(&row[first + i..first + i + height]);
-            }
-            let c = &mut c[i * n..(i + height) * n];
-            let product = generic::Product {
-                rows: height,
-                depth,
-                columns: n,
-                a: tile.as_slice().as_ptr(),
-                a_row: 1,
-                a_column: kernels.rows,
-                b: panels.as_slice().as_ptr(),
-                start: c.as_ptr(),
-                start_row: n,
-                start_column: 1,
-                c: c.as_mut_ptr(),
-                c_row: n,
-            };
-            // SAFETY: `tile` holds depth · rows numbers, `panels` depth · n filled up, `c` height · n; `c` is borrowed
-            // mutably; the kernels are the processor's.
-            unsafe { (kernels.product)(&product) }
-        }
+    let room = (ROWS_BYTES / size_of::<R>() / n).clamp(ROWS.0, ROWS.1).min(k);
+    let panels = AlignedVec::scratch(op, room * n.next_multiple_of(kernels.lanes))?;
+    let mut packed = Packed { kernels, depth: room, columns: n, panels };
+    let mut tiles = Tiles { op, numbers: AlignedVec::scratch(op, 0)? };
+    for (i, b) in b.chunks(room * n).enumerate() {
+        packed.depth = b.len() / n;
+        let used = packed.depth * n.next_multiple_of(kernels.lanes);
+        pack(kernels.lanes, b, (packed.depth, n), (n, 1), &mut packed.panels.as_mut_slice()[..used]);
+        packed.accumulate(&mut tiles, (&a[i * room * a_columns..], a_columns), columns, c)?;
     }
     Ok(())
 }

@@ -3,12 +3,18 @@
 //! The products here are also the recurrence's: its input projection b + U x, and every gradient of a weight
 //! matrix, dV = Σ do xᵀ over all rows at once.
 
+use std::ops::Range;
+
 use crate::error::Result;
 use crate::kernels::{Packed, Real, Rows, RowsMut, Start, accumulate_transposed};
-use crate::parallel;
+use crate::parallel::{self, Stop};
 
 /// Rows that one task multiplies before it looks whether to stop.
 const BLOCK: usize = 256;
+
+/// Rows from which a sum of outer products into a small matrix is halved, and how many numbers make a small one.
+const LONG: usize = 1024;
+const SMALL: usize = 1 << 17;
 
 /// Operations (multiply and add counted as two) worth a thread of their own.
 const GRAIN: usize = 1 << 20;
@@ -56,20 +62,53 @@ pub(crate) fn accumulate_weights<R: Real>(
     dv: &mut [R],
 ) -> Result<()> {
     let rows = x.len() / inputs.max(1);
-    let ranges = parallel::ranges(outputs, least_rows(2 * rows * inputs).max(8))?;
-    let parts: Vec<_> = parallel::split_rows(dv, &ranges, inputs).into_iter().zip(&ranges).collect();
-    parallel::for_each(parts, |(dv, range), stop| {
-        // Blocks of rows, so that a stop is heard; each element stays one chain of sums over all of them.
-        for done in (0..rows).step_by(64 * BLOCK) {
-            let end = (done + 64 * BLOCK).min(rows);
-            let (dout, x) = (&dout[done * outputs..end * outputs], &x[done * inputs..end * inputs]);
-            accumulate_transposed(op, (dout, outputs), (range.start, range.len()), (x, inputs), dv)?;
-            if stop.requested() {
-                break;
-            }
+    let threads = parallel::ranges(outputs, least_rows(2 * rows * inputs).max(8))?.len();
+    if rows < LONG || outputs * inputs > SMALL {
+        let ranges = parallel::even_ranges(outputs, threads);
+        let parts = parallel::split_rows(dv, &ranges, inputs).into_iter().zip(ranges).collect();
+        return parallel::for_each(parts, |(dv, range): (&mut [R], Range<usize>), stop| {
+            outer_products(op, (dout, outputs), &range, (x, inputs), dv, stop)
+        });
+    }
+    // A long sum into a small matrix is two sums, of the first and of the second half of the rows, however many threads
+    // there are: so none of two reads what the other one reads, too.
+    let ranges = parallel::even_ranges(outputs, threads / 2);
+    let mut second = parallel::scratch(op, &[outputs, inputs])?;
+    second.fill(R::zero());
+    let half = rows / 2;
+    let mut parts = Vec::with_capacity(2 * ranges.len());
+    for (into, rows) in [(&mut *dv, 0..half), (&mut second[..], half..rows)] {
+        let pieces = parallel::split_rows(into, &ranges, inputs);
+        parts.extend(pieces.into_iter().zip(&ranges).map(|(piece, range)| (piece, range, rows.clone())));
+    }
+    parallel::for_each(parts, |(into, range, rows), stop| {
+        let dout = &dout[rows.start * outputs..rows.end * outputs];
+        let x = &x[rows.start * inputs..rows.end * inputs];
+        outer_products(op, (dout, outputs), range, (x, inputs), into, stop)
+    })?;
+    dv.iter_mut().zip(&second).for_each(|(sum, x)| *sum += *x);
+    Ok(())
+}
+
+/// Some rows of dV += Σ doᵀ x, in blocks so that a stop is heard; each element is one chain of sums over all of them.
+fn outer_products<R: Real>(
+    op: &'static str,
+    (dout, outputs): (&[R], usize),
+    range: &Range<usize>,
+    (x, inputs): (&[R], usize),
+    dv: &mut [R],
+    stop: &Stop<'_>,
+) -> Result<()> {
+    let rows = x.len() / inputs.max(1);
+    for done in (0..rows).step_by(64 * BLOCK) {
+        let end = (done + 64 * BLOCK).min(rows);
+        let (dout, x) = (&dout[done * outputs..end * outputs], &x[done * inputs..end * inputs]);
+        accumulate_transposed(op, (dout, outputs), (range.start, range.len()), (x, inputs), dv)?;
+        if stop.requested() {
+            break;
         }
-        Ok(())
-    })
+    }
+    Ok(())
 }
 
 /// dc (O) += Σ do over all rows.
