@@ -1,7 +1,7 @@
 """How the cost of training a recurrence scales: `python benches/scaling.py [WHAT …]`.
 
-Each figure is a ratio of two measurements that took turns, so that other programs disturb both alike; a turn is the median
-of several runs of forward, BPTT and the gradients of U, W and b (I = H, no dx). WHAT are some of
+Each figure is a ratio of two measurements that took turns, so that other programs disturb both alike; a turn is the
+median of several runs of forward, BPTT and the gradients of U, W and b (I = H, no dx). WHAT are some of
 
     threads   one thread → two: how much faster
     isa       AVX2 forced: rate, of AVX-512's

@@ -171,7 +171,9 @@ fn the_fused_output_layer_is_the_layer_and_the_loss() {
     let into = LinearGradients { h: &mut dh_fused, v: &mut dv_fused, c: &mut dc_fused };
     let fused = loss::linear_softmax_cross_entropy(layer, &h, targets, Some(into)).unwrap();
     assert_eq!((apart.total, apart.positions), (fused.total, fused.positions.clone()));
-    assert_eq!((dh, dv, dc), (dh_fused, dv_fused, dc_fused));
+    assert!(dh == dh_fused && dc == dc_fused, "the same bits");
+    // The sums over all rows meet the chunks' seams elsewhere.
+    assert!(dv.iter().zip(&dv_fused).all(|(x, y)| (x - y).abs() < 1e-14), "{dv:?} {dv_fused:?}");
     let without = loss::linear_softmax_cross_entropy(layer, &h, targets, None).unwrap();
     assert_eq!(without.positions, fused.positions);
 }
