@@ -76,6 +76,11 @@ impl Simd for Lanes8 {
         Self(unsafe { _mm256_div_ps(self.0, y.0) })
     }
     #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm256_sqrt_ps(self.0) })
+    }
+    #[inline(always)]
     unsafe fn mul_add(self, y: Self, z: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm256_fmadd_ps(self.0, y.0, z.0) })
@@ -206,6 +211,11 @@ impl Simd for Lanes4 {
     unsafe fn div(self, y: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm256_div_pd(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm256_sqrt_pd(self.0) })
     }
     #[inline(always)]
     unsafe fn mul_add(self, y: Self, z: Self) -> Self {

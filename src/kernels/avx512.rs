@@ -61,6 +61,11 @@ impl Simd for Lanes16 {
         Self(unsafe { _mm512_div_ps(self.0, y.0) })
     }
     #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_sqrt_ps(self.0) })
+    }
+    #[inline(always)]
     unsafe fn mul_add(self, y: Self, z: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm512_fmadd_ps(self.0, y.0, z.0) })
@@ -174,6 +179,11 @@ impl Simd for Lanes8 {
     unsafe fn div(self, y: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm512_div_pd(self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_sqrt_pd(self.0) })
     }
     #[inline(always)]
     unsafe fn mul_add(self, y: Self, z: Self) -> Self {

@@ -151,6 +151,8 @@ impl<R: Real> Packed<R> {
         assert!(a.data.len() >= reach(a.stride, self.depth), "A is too short");
         assert!(c.stride >= self.columns || a.count == 1, "rows of C overlap");
         assert!(c.data.len() >= reach(c.stride, self.columns), "C is too short");
+        // Where C is also the start, both pointers come from one borrow: a second one would end the first.
+        let to = c.data.as_mut_ptr();
         let (from, from_row) = match start {
             Start::Zero => (std::ptr::null(), 0),
             Start::Row(row) => {
@@ -164,7 +166,7 @@ impl<R: Real> Packed<R> {
                 );
                 (rows.data.as_ptr(), rows.stride)
             }
-            Start::Accumulate => (c.data.as_ptr(), c.stride),
+            Start::Accumulate => (to.cast_const(), c.stride),
         };
         let product = generic::Product {
             rows: a.count,
@@ -176,7 +178,7 @@ impl<R: Real> Packed<R> {
             b: self.panels.as_slice().as_ptr(),
             start: from,
             start_row: from_row,
-            c: c.data.as_mut_ptr(),
+            c: to,
             c_row: c.stride,
         };
         // SAFETY: the lengths were checked above; the panels hold depth · columns (filled up) numbers; C is borrowed
@@ -267,7 +269,7 @@ pub(super) fn accumulate_with<R: Real>(
             {
                 line[..height].copy_from_slice(&row[first + i..first + i + height]);
             }
-            let c = &mut c[i * n..(i + height) * n];
+            let c = c[i * n..(i + height) * n].as_mut_ptr();
             let product = generic::Product {
                 rows: height,
                 depth,
@@ -276,9 +278,9 @@ pub(super) fn accumulate_with<R: Real>(
                 a_row: 1,
                 a_column: kernels.rows,
                 b: panels.as_slice().as_ptr(),
-                start: c.as_ptr(),
+                start: c.cast_const(),
                 start_row: n,
-                c: c.as_mut_ptr(),
+                c,
                 c_row: n,
             };
             // SAFETY: `tile` holds depth · rows numbers, `panels` depth · n filled up, `c` height · n; `c` is borrowed

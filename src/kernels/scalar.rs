@@ -71,6 +71,10 @@ impl<R: Real> Simd for Four<R> {
         self.zip(y, |a, b| a / b)
     }
     #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        self.map(R::sqrt)
+    }
+    #[inline(always)]
     unsafe fn mul_add(self, y: Self, z: Self) -> Self {
         // Not f32::mul_add: without an instruction for it that is a call of the C library for every number.
         Four(std::array::from_fn(|i| self.0[i] * y.0[i] + z.0[i]))
