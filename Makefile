@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build wheel lint format test test-rust test-python bench bench-peers docs clean
+.PHONY: help demo build wheel lint format test test-rust test-python test-aarch64 miri bench bench-peers docs clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,21 @@ test-rust:  ## the Rust core's tests: no Python needed
 
 test-python: build  ## the package's tests
 	$(BIN)/python -m pytest
+
+AARCH64 := aarch64-unknown-linux-gnu
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER := qemu-aarch64 -L /usr/aarch64-linux-gnu
+
+test-aarch64:  ## lint the core for aarch64 and run its kernels' tests in an emulator
+	@command -v aarch64-linux-gnu-gcc qemu-aarch64 > /dev/null || { \
+		echo "needs a cross linker and an emulator: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"; exit 1; }
+	rustup target add $(AARCH64)
+	cargo clippy --target $(AARCH64) --all-targets -- --deny warnings
+	RNNRS_FEW_NUMBERS=1 cargo test --release --quiet --target $(AARCH64) --lib kernels
+
+miri:  ## the portable kernels under Miri, which finds undefined behaviour (needs Rust's nightly)
+	rustup component add miri rust-src --toolchain nightly
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --quiet --lib kernels
 
 bench:  ## criterion benches of the Rust core: no Python needed
 	cargo bench

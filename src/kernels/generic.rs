@@ -196,7 +196,9 @@ macro_rules! each {
 /// h ← f(a), in place.
 #[inline(always)]
 pub(super) unsafe fn activate<S: Simd>(activation: Activation, a: &mut [S::Number]) {
-    let slices = (a.as_ptr(), a.as_mut_ptr(), a.len());
+    // One pointer for both: a second borrow of the slice would end the first one's right to it.
+    let (p, n) = (a.as_mut_ptr(), a.len());
+    let slices = (p.cast_const(), p, n);
     // SAFETY: the slice's own range; the caller has S's instruction set.
     unsafe {
         let (zero, one) = (S::constant(0.0), S::constant(1.0));

@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+#[cfg(target_arch = "aarch64")]
+use super::neon;
 use super::{Kernels, scalar};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
@@ -12,6 +14,8 @@ use crate::error::{Error, Result};
 pub enum Isa {
     /// Plain Rust: every machine.
     Scalar,
+    /// aarch64.
+    Neon,
     /// x86-64 with AVX2 and FMA.
     Avx2,
     /// x86-64 with AVX-512F and DQ.
@@ -19,12 +23,13 @@ pub enum Isa {
 }
 
 impl Isa {
-    const ALL: [Isa; 3] = [Isa::Scalar, Isa::Avx2, Isa::Avx512];
+    const ALL: [Isa; 4] = [Isa::Scalar, Isa::Neon, Isa::Avx2, Isa::Avx512];
 
     /// Its name in `RNNRS_ISA` and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Isa::Scalar => "scalar",
+            Isa::Neon => "neon",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
         }
@@ -33,6 +38,8 @@ impl Isa {
     fn is_here(self) -> bool {
         match self {
             Isa::Scalar => true,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => std::arch::is_aarch64_feature_detected!("neon"),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(target_arch = "x86_64")]
@@ -41,7 +48,6 @@ impl Isa {
                     && is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512dq")
             }
-            #[cfg(not(target_arch = "x86_64"))]
             _ => false,
         }
     }
@@ -86,6 +92,8 @@ pub(super) fn current() -> Isa {
 /// f32's kernels.
 pub(super) fn kernels_f32(isa: Isa) -> &'static Kernels<f32> {
     match isa {
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => &neon::F32,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => &avx2::F32,
         #[cfg(target_arch = "x86_64")]
@@ -97,6 +105,8 @@ pub(super) fn kernels_f32(isa: Isa) -> &'static Kernels<f32> {
 /// f64's kernels.
 pub(super) fn kernels_f64(isa: Isa) -> &'static Kernels<f64> {
     match isa {
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => &neon::F64,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => &avx2::F64,
         #[cfg(target_arch = "x86_64")]
@@ -118,10 +128,14 @@ mod tests {
 
     #[test]
     fn an_instruction_set_that_is_not_here_is_refused() {
-        let message = choose(Some("sve9")).unwrap_err().to_string();
-        assert!(
-            message.contains("RNNRS_ISA") && message.contains("scalar") && message.contains("sve9"),
-            "{message}"
-        );
+        // One that nobody has, and those of the other architecture.
+        let other: &[&str] = if cfg!(target_arch = "aarch64") { &["avx2", "avx512"] } else { &["neon"] };
+        for name in other.iter().chain(&["sve9"]) {
+            let message = choose(Some(name)).unwrap_err().to_string();
+            assert!(
+                message.contains("RNNRS_ISA") && message.contains("scalar") && message.contains(name),
+                "{message}"
+            );
+        }
     }
 }

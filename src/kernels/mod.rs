@@ -1,8 +1,9 @@
 //! The kernels: everything that is `unsafe` or knows an instruction set, behind safe functions.
 //!
-//! `simd.rs` says what a vector can do; `scalar.rs`, `avx2.rs`, `avx512.rs` implement it; `generic.rs` and `math.rs`
-//! hold each kernel's body once; `pack.rs` lays matrices out for the product. The instruction set is chosen at run
-//! time, once, from what the processor has; the variable `RNNRS_ISA` (`scalar`, `avx2`, `avx512`) forces another.
+//! `simd.rs` says what a vector can do; `scalar.rs`, `avx2.rs`, `avx512.rs`, `neon.rs` implement it; `generic.rs` and
+//! `math.rs` hold each kernel's body once; `pack.rs` lays matrices out for the product. The instruction set is chosen
+//! at run time, once, from what the processor has; the variable `RNNRS_ISA` (`scalar`, `neon`, `avx2`, `avx512`) forces
+//! another.
 
 #![allow(unsafe_code)]
 
@@ -15,6 +16,8 @@ mod generic;
 mod isa;
 mod math;
 mod memory;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pack;
 mod real;
 mod scalar;

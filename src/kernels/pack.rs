@@ -153,6 +153,8 @@ impl<R: Real> Packed<R> {
         assert!(a.data.len() >= reach(a.stride, self.depth), "A is too short");
         assert!(c.stride >= self.columns || a.count == 1, "rows of C overlap");
         assert!(c.data.len() >= reach(c.stride, self.columns), "C is too short");
+        // Where C is also the start, both pointers come from one borrow: a second one would end the first.
+        let to = c.data.as_mut_ptr();
         let (from, from_row) = match start {
             Start::Zero => (std::ptr::null(), 0),
             Start::Column(column) => {
@@ -170,7 +172,7 @@ impl<R: Real> Packed<R> {
                 );
                 (rows.data.as_ptr(), rows.stride)
             }
-            Start::Accumulate => (c.data.as_ptr(), c.stride),
+            Start::Accumulate => (to.cast_const(), c.stride),
         };
         let product = generic::Product {
             rows: a.count,
@@ -183,7 +185,7 @@ impl<R: Real> Packed<R> {
             start: from,
             start_row: from_row,
             start_column: usize::from(!matches!(start, Start::Column(_))),
-            c: c.data.as_mut_ptr(),
+            c: to,
             c_row: c.stride,
         };
         // SAFETY: the lengths were checked above; the panels hold depth · columns (filled up) numbers; C is borrowed
@@ -266,6 +268,8 @@ impl<R: Real> Packed<R> {
                 let rows = (m - i).min(height);
                 let c = &mut c[i * n + from..];
                 assert!(c.len() >= (rows - 1) * n + width);
+                // One pointer for both uses: a second borrow would end the first.
+                let c = c.as_mut_ptr();
                 let product = generic::Product {
                     rows,
                     depth,
@@ -274,10 +278,10 @@ impl<R: Real> Packed<R> {
                     a_row: 1,
                     a_column: height,
                     b: panel.as_ptr(),
-                    start: c.as_ptr(),
+                    start: c.cast_const(),
                     start_row: n,
                     start_column: 1,
-                    c: c.as_mut_ptr(),
+                    c,
                     c_row: n,
                 };
                 // SAFETY: a group of tiles holds depth · height numbers, the panel depth · width filled up, C the rows

@@ -1,7 +1,7 @@
 //! One vector of numbers, whatever the instruction set.
 //!
-//! Every kernel is written once, over this trait; `scalar.rs`, `avx2.rs` and `avx512.rs` say what its few
-//! operations are on their machine. All functions are `inline(always)`: they take on the instruction set of
+//! Every kernel is written once, over this trait; `scalar.rs`, `avx2.rs`, `avx512.rs` and `neon.rs` say what its
+//! few operations are on their machine. All functions are `inline(always)`: they take on the instruction set of
 //! the `#[target_feature]` function into which they are expanded (see `variant!` in `mod.rs`).
 
 use super::Real;
@@ -38,6 +38,7 @@ pub(super) trait Simd: Copy {
     unsafe fn sub(self, y: Self) -> Self;
     unsafe fn mul(self, y: Self) -> Self;
     unsafe fn div(self, y: Self) -> Self;
+    #[cfg_attr(not(test), allow(dead_code, reason = "for the optimisers' kernels"))]
     /// `self · y + z`, rounded once where the machine has such an instruction.
     unsafe fn mul_add(self, y: Self, z: Self) -> Self;
     /// The larger one; `y` where either is NaN.
@@ -67,4 +68,122 @@ pub(super) trait Simd: Copy {
     unsafe fn sum(self) -> Self::Number;
     /// The largest lane (unspecified if one is NaN).
     unsafe fn largest(self) -> Self::Number;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "aarch64")]
+    use crate::kernels::neon;
+    use crate::kernels::{Isa, scalar, supported};
+    #[cfg(target_arch = "x86_64")]
+    use crate::kernels::{avx2, avx512};
+
+    #[test]
+    fn every_operation_is_what_the_trait_says() {
+        for isa in supported() {
+            // SAFETY, for every arm: this processor has the instruction set.
+            match isa {
+                // SAFETY: as above.
+                Isa::Scalar => unsafe { check::<scalar::Four<f32>, scalar::Four<f64>>() },
+                #[cfg(target_arch = "aarch64")]
+                // SAFETY: as above.
+                Isa::Neon => unsafe { check::<neon::Lanes4, neon::Lanes2>() },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                Isa::Avx2 => unsafe { check::<avx2::Lanes8, avx2::Lanes4>() },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                Isa::Avx512 => unsafe { check::<avx512::Lanes16, avx512::Lanes8>() },
+                _ => unreachable!("{} has no vectors here", isa.name()),
+            }
+        }
+    }
+
+    unsafe fn check<F: Simd<Number = f32>, D: Simd<Number = f64>>() {
+        // SAFETY: the caller has F's and D's instruction set.
+        unsafe {
+            elementwise::<f32, F>();
+            elementwise::<f64, D>();
+            whole_vectors::<f32, F>();
+            whole_vectors::<f64, D>();
+        }
+    }
+
+    unsafe fn lanes<R: Real, S: Simd<Number = R>>(v: S) -> Vec<R> {
+        let mut lanes = vec![R::zero(); S::LANES];
+        // SAFETY: the caller has S's instruction set; the vector is as long as S.
+        unsafe { v.store(lanes.as_mut_ptr()) };
+        lanes
+    }
+
+    /// Every pair of some numbers, with NaN among them; the finite ones so round that sums and products are exact.
+    unsafe fn elementwise<R: Real, S: Simd<Number = R>>() {
+        let numbers: Vec<R> =
+            [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 2.5, -2.5, 3.5, -0.25, 7.0]
+                .map(R::of)
+                .to_vec();
+        let from =
+            |at: usize| -> Vec<R> { numbers.iter().copied().cycle().skip(at).take(S::LANES).collect() };
+        for (i, j) in (0..numbers.len()).flat_map(|i| (0..numbers.len()).map(move |j| (i, j))) {
+            let (a, b) = (from(i), from(j));
+            // SAFETY: the caller has S's instruction set; both vectors are as long as S.
+            unsafe {
+                let (x, y) = (S::load(a.as_ptr()), S::load(b.as_ptr()));
+                for (k, (&a, &b)) in a.iter().zip(&b).enumerate() {
+                    let (smaller, larger) = (if a < b { a } else { b }, if a > b { a } else { b });
+                    for (what, got, expected) in [
+                        ("add", x.add(y), a + b),
+                        ("sub", x.sub(y), a - b),
+                        ("mul", x.mul(y), a * b),
+                        ("div", x.div(y), a / b),
+                        ("mul_add", x.mul_add(y, x), a * b + a),
+                        ("max", x.max(y), larger),
+                        ("min", x.min(y), smaller),
+                        ("abs", x.abs(), a.abs()),
+                        ("copy_sign", x.copy_sign(y), a.copysign(b)),
+                        ("less", x.less(y, x, y), smaller),
+                    ] {
+                        let got = lanes(got)[k];
+                        let same = got == expected && got.is_sign_negative() == expected.is_sign_negative();
+                        assert!(
+                            same || got.is_nan() && expected.is_nan(),
+                            "{what} of {a} and {b}: {got}, not {expected}"
+                        );
+                    }
+                    let (got, expected) = (lanes(x.round())[k].wide(), a.wide().round_ties_even());
+                    assert!(got == expected || got.is_nan() && expected.is_nan(), "{a} rounded: {got}");
+                }
+            }
+        }
+    }
+
+    unsafe fn whole_vectors<R: Real, S: Simd<Number = R>>() {
+        let count: Vec<R> = (0..S::LANES).map(|i| R::of(i as f64 - 2.0)).collect();
+        // SAFETY: the caller has S's instruction set; the vectors reach as far as is said.
+        unsafe {
+            for n in 0..S::LANES {
+                // A copy of n numbers: what is read beyond them is not the vector's.
+                let first = S::load_first(count[..n].to_vec().as_ptr(), n);
+                let mut expected = vec![R::zero(); S::LANES];
+                expected[..n].copy_from_slice(&count[..n]);
+                assert_eq!(lanes(first), expected, "the first {n} loaded");
+                let mut stored = vec![R::one(); S::LANES];
+                S::load(count.as_ptr()).store_first(stored.as_mut_ptr(), n);
+                expected[n..].fill(R::one());
+                assert_eq!(stored, expected, "the first {n} stored");
+            }
+            for most in [-100.0, 5.0, 127.0] {
+                let exponents: Vec<f64> = (0..S::LANES).map(|i| most - i as f64).collect();
+                let x: Vec<R> = exponents.iter().map(|&n| R::of(n)).collect();
+                let got: Vec<f64> =
+                    lanes(S::load(x.as_ptr()).power_of_two()).iter().map(|x| x.wide()).collect();
+                assert_eq!(got, exponents.iter().map(|&n| libm::ldexp(1.0, n as i32)).collect::<Vec<_>>());
+            }
+            let (x, last) = (S::load(count.as_ptr()), S::LANES as f64 - 3.0);
+            assert_eq!(x.sum().wide(), (last - 2.0) * S::LANES as f64 / 2.0);
+            assert_eq!(x.largest().wide(), last);
+            assert_eq!(lanes(S::constant(0.75)), vec![R::of(0.75); S::LANES]);
+        }
+    }
 }

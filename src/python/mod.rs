@@ -42,7 +42,7 @@ fn check_memory(bytes: u64) -> PyResult<()> {
     Ok(parallel::check_memory("Parameters", bytes)?)
 }
 
-/// The instruction set in use: "scalar", "avx2" or "avx512".
+/// The instruction set in use: "scalar", "neon", "avx2" or "avx512".
 #[pyfunction]
 fn instruction_set() -> PyResult<&'static str> {
     Ok(kernels::instruction_set()?.name())

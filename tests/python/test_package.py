@@ -52,7 +52,7 @@ rnn.backward(cache, h)
 print(instruction_set(), h.sum(dtype=float), np.abs(rnn.gradients.flat).sum(dtype=float))
 """
     results = {}
-    for isa in ("scalar", "avx2", "avx512"):
+    for isa in ("scalar", "neon", "avx2", "avx512"):
         done = subprocess.run(
             [sys.executable, "-c", code],
             capture_output=True,
