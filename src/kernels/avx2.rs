@@ -26,7 +26,8 @@ impl Lanes8 {
 impl Simd for Lanes8 {
     type Number = f32;
     const LANES: usize = 8;
-    const ROWS: usize = 4;
+    const ROWS: usize = 6;
+    const VECTORS: usize = 2;
 
     // SAFETY, for every block below: the caller has AVX2 and FMA, and promises the pointers' ranges; masked-out
     // lanes are not touched.
@@ -158,7 +159,8 @@ impl Lanes4 {
 impl Simd for Lanes4 {
     type Number = f64;
     const LANES: usize = 4;
-    const ROWS: usize = 4;
+    const ROWS: usize = 6;
+    const VECTORS: usize = 2;
 
     // SAFETY, for every block below: the caller has AVX2 and FMA, and promises the pointers' ranges; masked-out
     // lanes are not touched.

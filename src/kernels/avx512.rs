@@ -12,6 +12,7 @@ impl Simd for Lanes16 {
     type Number = f32;
     const LANES: usize = 16;
     const ROWS: usize = 8;
+    const VECTORS: usize = 3;
 
     // SAFETY, for every block below: the caller has AVX-512F and DQ, and promises the pointers' ranges;
     // masked-out lanes are not touched.
@@ -130,6 +131,7 @@ impl Simd for Lanes8 {
     type Number = f64;
     const LANES: usize = 8;
     const ROWS: usize = 8;
+    const VECTORS: usize = 3;
 
     // SAFETY, for every block below: as in the implementation for f32.
     #[inline(always)]

@@ -7,9 +7,6 @@
 use super::simd::Simd;
 use super::{Activation, Real, math};
 
-/// Columns of a panel of packed B, in vectors: the width of the register tile.
-pub(super) const VECTORS: usize = 3;
-
 /// Steps of k done before the next panel: a panel's slice of B then stays in the nearest caches.
 const DEPTH_BLOCK: usize = 1024;
 
@@ -44,7 +41,7 @@ pub(super) struct Product<R> {
 /// The pointers reach what the sizes say; C overlaps neither A nor B; the caller has S's instruction set.
 #[inline(always)]
 pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
-    let width = VECTORS * S::LANES;
+    let width = S::VECTORS * S::LANES;
     let mut done = 0;
     loop {
         let depth = (p.depth - done).min(DEPTH_BLOCK);
@@ -81,7 +78,7 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
                     match vectors {
                         1 => tile_rows::<S, 1>(&tile, rows),
                         2 => tile_rows::<S, 2>(&tile, rows),
-                        _ => tile_rows::<S, VECTORS>(&tile, rows),
+                        _ => tile_rows::<S, 3>(&tile, rows),
                     }
                 }
             }

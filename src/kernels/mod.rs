@@ -46,6 +46,8 @@ pub struct Kernels<R: 'static> {
     lanes: usize,
     /// Rows of the product's register tile.
     rows: usize,
+    /// Columns of the tile, and so of a panel of B.
+    panel: usize,
     product: unsafe fn(&generic::Product<R>),
     activate: unsafe fn(Activation, &mut [R]),
     differentiate: unsafe fn(Activation, &[R], &mut [R]),
@@ -123,6 +125,7 @@ macro_rules! variant {
                 isa: $isa,
                 lanes: <$vector>::LANES,
                 rows: <$vector>::ROWS,
+                panel: <$vector>::VECTORS * <$vector>::LANES,
                 product,
                 activate,
                 differentiate,

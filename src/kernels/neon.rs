@@ -12,6 +12,7 @@ impl Simd for Lanes4 {
     type Number = f32;
     const LANES: usize = 4;
     const ROWS: usize = 8;
+    const VECTORS: usize = 3;
 
     // SAFETY, for every block below: every aarch64 processor with an operating system has NEON, and the caller promises
     // the pointers' ranges; lanes beyond n are not touched.
@@ -148,6 +149,7 @@ impl Simd for Lanes2 {
     type Number = f64;
     const LANES: usize = 2;
     const ROWS: usize = 8;
+    const VECTORS: usize = 3;
 
     // SAFETY, for every block below: as in the implementation for f32.
     #[inline(always)]

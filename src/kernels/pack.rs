@@ -1,6 +1,6 @@
 //! Matrices laid out for the product: B in panels as wide as the register tile, read once from front to back.
 
-use super::generic::{self, VECTORS};
+use super::generic;
 use super::{Kernels, Real};
 use crate::error::{Error, Result};
 
@@ -35,7 +35,7 @@ impl<R: Real> AlignedVec<R> {
 
 /// The matrix on the right of a product, B (depth, columns), in panels.
 ///
-/// A panel holds `VECTORS` vectors' worth of columns (the last one fewer, filled up with zeros to whole vectors),
+/// A panel holds as many columns as the register tile (the last one fewer, filled up with zeros to whole vectors),
 /// row after row of B. Packing costs one pass over B and is done once per call, or once per life of a stepper.
 pub struct Packed<R: Real> {
     kernels: &'static Kernels<R>,
@@ -122,7 +122,7 @@ impl<R: Real> Packed<R> {
             available: u64::MAX,
         })?;
         let mut panels = AlignedVec::scratch(op, len)?;
-        pack(kernels.lanes, b, (depth, row), (columns, column), panels.as_mut_slice());
+        pack(kernels, b, (depth, row), (columns, column), panels.as_mut_slice());
         Ok(Packed { kernels, depth, columns, panels })
     }
 
@@ -199,15 +199,16 @@ const TRANSPOSED: usize = 64;
 
 /// Writes the panels of B.
 fn pack<R: Real>(
-    lanes: usize,
+    kernels: &Kernels<R>,
     b: &[R],
     (depth, row): (usize, usize),
     (columns, column): (usize, usize),
     panels: &mut [R],
 ) {
+    let (lanes, wide) = (kernels.lanes, kernels.panel);
     let mut rest = panels;
-    for first in (0..columns).step_by(VECTORS * lanes) {
-        let width = (columns - first).min(VECTORS * lanes);
+    for first in (0..columns).step_by(wide) {
+        let width = (columns - first).min(wide);
         let padded = width.next_multiple_of(lanes);
         let (panel, after) = rest.split_at_mut(depth * padded);
         rest = after;
@@ -259,7 +260,7 @@ impl<R: Real> Packed<R> {
         assert!(first + m <= a_columns && a.len() >= depth * a_columns, "A is too short");
         assert!(c.len() >= m * n, "C is too short");
         let group = tiles.pack(height, (a, a_columns), (first, m), depth)?;
-        let (lanes, wide) = (self.kernels.lanes, VECTORS * self.kernels.lanes);
+        let (lanes, wide) = (self.kernels.lanes, self.kernels.panel);
         for from in (0..n).step_by(wide) {
             let width = (n - from).min(wide);
             // A panel of B stays in the cache while A's groups pass by.
@@ -317,6 +318,7 @@ impl<R: Real> Tiles<R> {
         let tiles = self.numbers.as_mut_slice();
         match height {
             8 => columns::<R, 8>(tiles, group, a, (first, m), depth),
+            6 => columns::<R, 6>(tiles, group, a, (first, m), depth),
             _ => columns::<R, 4>(tiles, group, a, (first, m), depth),
         }
         Ok(group)
@@ -381,7 +383,7 @@ pub(super) fn accumulate_with<R: Real>(
     for (i, b) in b.chunks(room * n).enumerate() {
         packed.depth = b.len() / n;
         let used = packed.depth * n.next_multiple_of(kernels.lanes);
-        pack(kernels.lanes, b, (packed.depth, n), (n, 1), &mut packed.panels.as_mut_slice()[..used]);
+        pack(kernels, b, (packed.depth, n), (n, 1), &mut packed.panels.as_mut_slice()[..used]);
         packed.accumulate(&mut tiles, (&a[i * room * a_columns..], a_columns), columns, c)?;
     }
     Ok(())

@@ -23,6 +23,7 @@ impl<R: Real> Simd for Four<R> {
     type Number = R;
     const LANES: usize = 4;
     const ROWS: usize = 4;
+    const VECTORS: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(x: R) -> Self {

@@ -16,9 +16,11 @@ pub(super) trait Simd: Copy {
     type Number: Real;
     /// Numbers in a vector.
     const LANES: usize;
-    /// Rows of the product's register tile: with `VECTORS` columns of vectors, its accumulators, one row of
-    /// B and one broadcast number of A fill the register file.
+    /// Rows of the product's register tile.
     const ROWS: usize;
+    /// Columns of vectors of the tile, at most 3: its accumulators, one row of B and one broadcast number of A must leave the
+    /// compiler a register to spare, or it moves them about.
+    const VECTORS: usize;
 
     unsafe fn splat(x: Self::Number) -> Self;
     /// The number of this type nearest to `x`, in every lane.
