@@ -2,8 +2,9 @@
 
     python benches/quality/shakespeare_torch.py [--hidden 512] [--epochs 8] [--threads 2]
 
-Embedding 64, tanh RNN, 50 sequences of 50 characters side by side whose state is carried over, Adam at 2e-3 with cosine decay,
-orthogonal W, gradient norm clipped to 1. Prints the seconds of training and the loss on the validation part.
+Embedding 64, tanh RNN, 50 sequences of 50 characters side by side whose state is carried over, Adam at 2e-3 with
+cosine decay, orthogonal W, gradient norm clipped to 1. Prints the seconds of training and the loss on the validation
+part.
 """
 
 from __future__ import annotations

@@ -228,7 +228,8 @@ pub(super) unsafe fn differentiate<S: Simd>(activation: Activation, h: &[S::Numb
     }
 }
 
-/// x ← e^{x − max x} in place; gives (max x, Σ e^{x − max x}).
+/// x ← e^{x − max x} in place; gives (max x, Σ e^{x − max x}), from which log-sum-exp follows. Every lane adds up its share
+/// of the n numbers: the relative error of the sum is below (n / lanes + lanes + 4) half units.
 #[inline(always)]
 pub(super) unsafe fn exponentials<S: Simd>(x: &mut [S::Number]) -> (S::Number, S::Number) {
     let (p, n) = (x.as_mut_ptr(), x.len());

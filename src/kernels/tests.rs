@@ -316,3 +316,57 @@ fn tanh_is_within_two_units_of_the_last_place() {
         assert!(worst.0 <= 2.0, "{}: {} units at {}", kernels.isa.name(), worst.0, worst.1);
     });
 }
+
+/// The worst error over some f32 of what a kernel makes of them, in units of the last place, and where.
+fn worst_of(x: &[f32], got: &[f32], exact: impl Fn(f64) -> f64) -> (f64, f32) {
+    x.iter().zip(got).fold((0.0, 0.0), |worst, (&x, &got)| {
+        let error = ulps(got, exact(f64::from(x)), 24);
+        if error > worst.0 { (error, x) } else { worst }
+    })
+}
+
+/// Every so many-th f32 from 0 to `most`, with both signs.
+fn sample(most: f32) -> Vec<f32> {
+    let step = if cfg!(miri) { 1 << 25 } else { 997 };
+    (0..most.to_bits()).step_by(step).map(f32::from_bits).flat_map(|x| [x, -x]).collect()
+}
+
+#[test]
+fn sigmoid_and_exp_are_within_their_bounds() {
+    on_each::<f32>(|kernels| {
+        let x = sample(87.0);
+        let mut h = x.clone();
+        // SAFETY: `on_each` gives only the kernels of this processor.
+        unsafe { (kernels.activate)(Activation::Sigmoid, &mut h) };
+        let worst = worst_of(&x, &h, |x| 1.0 / (1.0 + libm::exp(-x)));
+        assert!(worst.0 <= 3.0, "{}: sigmoid: {} units at {}", kernels.isa.name(), worst.0, worst.1);
+
+        // With 0 among them the maximum is 0, and what comes out is e^x.
+        let x: Vec<f32> = sample(87.0).into_iter().map(|x| -x.abs()).chain([0.0]).collect();
+        let mut e = x.clone();
+        // SAFETY: as above.
+        let (most, _) = unsafe { (kernels.exponentials)(&mut e) };
+        assert_eq!(most, 0.0);
+        let worst = worst_of(&x, &e, libm::exp);
+        assert!(worst.0 <= 2.0, "{}: exp: {} units at {}", kernels.isa.name(), worst.0, worst.1);
+    });
+}
+
+#[test]
+fn log_sum_exp_is_within_its_bound() {
+    for n in [1, 17, 1000, if cfg!(miri) { 2000 } else { 100_000 }] {
+        let x: Vec<f32> = numbers::<f32>(n, 8).iter().map(|x| 20.0 * x).collect();
+        let largest = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let exact: f64 = x.iter().map(|x| libm::exp(f64::from(*x) - f64::from(largest))).sum();
+        on_each::<f32>(|kernels| {
+            let mut e = x.clone();
+            // SAFETY: `on_each` gives only the kernels of this processor.
+            let (most, sum) = unsafe { (kernels.exponentials)(&mut e) };
+            assert_eq!(most, largest);
+            // Each lane adds up its share; the exponentials themselves are within two units.
+            let bound = (n.div_ceil(kernels.lanes) + kernels.lanes + 4) as f64 * 0.5f64.powi(24);
+            let error = (f64::from(sum) / exact - 1.0).abs();
+            assert!(error <= bound, "{}: {n} numbers: {error:e} > {bound:e}", kernels.isa.name());
+        });
+    }
+}
