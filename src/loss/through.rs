@@ -36,7 +36,8 @@ pub struct LinearGradients<'a, R> {
 /// o (rows, O) never exists as a whole.
 ///
 /// # Errors
-/// [`Error::Shape`], [`Error::TokenId`], [`Error::Value`], [`Error::Memory`], [`Error::Interrupted`].
+/// [`crate::Error::Shape`], [`crate::Error::TokenId`], [`crate::Error::Value`], [`crate::Error::Memory`],
+/// [`crate::Error::Interrupted`].
 pub fn linear_softmax_cross_entropy<R: Real>(
     layer: Linear<'_, R>,
     h: &[R],
