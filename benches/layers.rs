@@ -8,11 +8,13 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use ndarray::{ArrayView2, ArrayViewMut2};
 use rnnrs::init::{Scheme, initialise};
 use rnnrs::kernels::{Activation, Recycler};
+use rnnrs::layers::cell::Cell;
 use rnnrs::layers::embedding;
+use rnnrs::layers::input::Input;
 use rnnrs::layers::linear::Linear;
-use rnnrs::layers::recurrence::{self, Sizes, WeightGradients, Weights};
-use rnnrs::layers::rnn::Rnn;
-use rnnrs::layers::stepper::Stepper;
+use rnnrs::layers::recurrence::{self, Passed, Recurrent, Trace};
+use rnnrs::layers::sequences::Sequences;
+use rnnrs::layers::stepper::{Stepper, Weights};
 use rnnrs::loss::{self, LinearGradients, Reduction, Targets, Weighting};
 use rnnrs::optim::{self, Adam};
 
@@ -20,7 +22,7 @@ use rnnrs::optim::{self, Adam};
 #[global_allocator]
 static ALLOCATOR: Recycler = Recycler;
 
-const CELL: Rnn = Rnn { activation: Activation::Tanh };
+const RNN: Cell = Cell::Rnn(Activation::Tanh);
 
 fn numbers(n: usize, scale: f64) -> Vec<f32> {
     let mut out = vec![0.0; n];
@@ -28,35 +30,74 @@ fn numbers(n: usize, scale: f64) -> Vec<f32> {
     out
 }
 
-/// The recurrence, forward alone and in training (forward, BPTT, dU, dW, db), over the project's grid of sizes.
+/// A recurrent layer, and sequences to go through.
+struct Layer<'a> {
+    cell: Cell,
+    sequences: Sequences,
+    hidden: usize,
+    inputs: usize,
+    /// U, W, b
+    weights: [&'a [f32]; 3],
+}
+
+impl Layer<'_> {
+    fn forward(&self, x: &[f32], keep: bool) -> Trace<f32> {
+        let [u, w, b] = self.weights;
+        let layer = Recurrent { cell: self.cell, hidden: self.hidden, w };
+        let input = Input::Vectors { x, u, b, inputs: self.inputs };
+        recurrence::forward("bench", layer, &self.sequences, input, None, keep).expect("it fits")
+    }
+
+    /// BPTT and the gradients of U, W and b; dx where it is wanted.
+    fn backward(
+        &self,
+        x: &[f32],
+        trace: &Trace<f32>,
+        dh: &[f32],
+        into: [&mut [f32]; 3],
+        need_dx: bool,
+    ) -> Option<Vec<f32>> {
+        let ([u, w, _], [du, dw, db], cell) = (self.weights, into, (self.cell, self.hidden));
+        let layer = Recurrent { cell: self.cell, hidden: self.hidden, w };
+        let passed = Passed { h: &trace.h, c: &trace.c, kept: &trace.kept, first: None };
+        let (da, _) =
+            recurrence::backward("bench", layer, &self.sequences, passed, Some(dh), None).expect("it fits");
+        recurrence::recurrent_gradient("bench", cell, &self.sequences, &da, (None, &trace.h), dw)
+            .expect("it fits");
+        recurrence::input_gradients("bench", cell, &da, (x, u, self.inputs), (du, db), need_dx)
+            .expect("it fits")
+    }
+}
+
+/// Every cell, forward alone and in training (forward, BPTT, dU, dW, db), over the project's grid of sizes.
 fn recurrence(c: &mut Criterion) {
     let mut group = c.benchmark_group("recurrence");
     group.sample_size(20);
-    for (size, batch, steps) in
-        [(64, 1, 100), (64, 32, 100), (128, 32, 100), (256, 32, 100), (512, 32, 35), (512, 1, 100)]
-    {
-        let sizes = Sizes { steps, batch, inputs: size, hidden: size };
-        let scale = (size as f64).powf(-0.5);
-        let (u, w, b) = (numbers(size * size, scale), numbers(size * size, scale), numbers(size, scale));
-        let x = numbers(steps * batch * size, 1.0);
-        let weights = Weights { u: &u, w: &w, b: &b };
-        let forward_flops = (4 * steps * batch * size * size) as u64;
-        let name = format!("H={size} B={batch} T={steps}");
-        group.throughput(Throughput::Elements(forward_flops));
-        group.bench_function(BenchmarkId::new("forward", &name), |bench| {
-            bench.iter(|| recurrence::forward(&CELL, sizes, weights, black_box(&x), None).expect("it fits"));
-        });
-        let dh = numbers(steps * batch * size, 1.0);
-        let (mut du, mut dw, mut db) = (vec![0.0; u.len()], vec![0.0; w.len()], vec![0.0; b.len()]);
-        group.throughput(Throughput::Elements(forward_flops * 5 / 2));
-        group.bench_function(BenchmarkId::new("train", &name), |bench| {
-            bench.iter(|| {
-                let h = recurrence::forward(&CELL, sizes, weights, black_box(&x), None).expect("it fits");
-                let (da, _) = recurrence::backward(&CELL, sizes, &w, &h, &dh).expect("it fits");
-                let into = WeightGradients { u: &mut du, w: &mut dw, b: &mut db };
-                recurrence::gradients(sizes, &da, (&x, None, &h), &u, into, false).expect("it fits")
+    let grid = [(64, 1, 100), (64, 32, 100), (128, 32, 100), (256, 32, 100), (512, 32, 35), (512, 1, 100)];
+    for (name, cell) in [("rnn", RNN), ("lstm", Cell::Lstm), ("gru", Cell::Gru)] {
+        for (size, batch, steps) in grid {
+            let (layout, scale) = (cell.layout(), (size as f64).powf(-0.5));
+            let u = numbers(layout.input_blocks() * size * size, scale);
+            let w = numbers(layout.recurrent * size * size, scale);
+            let (b, x) = (numbers(layout.sums * size, scale), numbers(steps * batch * size, 1.0));
+            let sequences = Sequences::even(steps, batch);
+            let layer = Layer { cell, sequences, hidden: size, inputs: size, weights: [&u, &w, &b] };
+            let forward_flops = (4 * steps * batch * size * size * layout.recurrent) as u64;
+            let name = format!("{name} H={size} B={batch} T={steps}");
+            group.throughput(Throughput::Elements(forward_flops));
+            group.bench_function(BenchmarkId::new("forward", &name), |bench| {
+                bench.iter(|| layer.forward(black_box(&x), false));
             });
-        });
+            let dh = numbers(steps * batch * size, 1.0);
+            let (mut du, mut dw, mut db) = (vec![0.0; u.len()], vec![0.0; w.len()], vec![0.0; b.len()]);
+            group.throughput(Throughput::Elements(forward_flops * 5 / 2));
+            group.bench_function(BenchmarkId::new("train", &name), |bench| {
+                bench.iter(|| {
+                    let trace = layer.forward(black_box(&x), true);
+                    layer.backward(&x, &trace, &dh, [&mut du, &mut dw, &mut db], false)
+                });
+            });
+        }
     }
     group.finish();
 }
@@ -120,7 +161,6 @@ fn step(c: &mut Criterion) {
     let mut group = c.benchmark_group("language_model_step");
     group.sample_size(20);
     for (classes, inputs, hidden, batch, steps) in [(65, 64, 128, 32, 64), (10_000, 200, 200, 20, 35)] {
-        let sizes = Sizes { steps, batch, inputs, hidden };
         let n = classes * inputs + hidden * (inputs + hidden + 1) + classes * (hidden + 1);
         let (mut theta, mut m, mut s) = (numbers(n, 0.1), vec![0.0; n], vec![0.0; n]);
         let mut g = vec![0.0; n];
@@ -143,18 +183,17 @@ fn step(c: &mut Criterion) {
                 let [de, du, dw, db, dv, dc] = divide_mut(&mut g, classes, inputs, hidden);
                 let table = ArrayView2::from_shape((classes, inputs), e).expect("its size");
                 let x = embedding::forward(black_box(&ids), table).expect("ids of the table");
-                let h = recurrence::forward(&CELL, sizes, Weights { u, w, b }, &x, None).expect("it fits");
+                let sequences = Sequences::even(steps, batch);
+                let rnn = Layer { cell: RNN, sequences, hidden, inputs, weights: [u, w, b] };
+                let trace = rnn.forward(&x, true);
+                let h = &trace.h;
                 let layer = Linear { v, c: bias, inputs: hidden, outputs: classes };
                 let weighting = Weighting { weights: None, reduction: Reduction::Mean };
                 let targets = Targets { ids: &ids, ignore: None, smoothing: 0.0, weighting };
                 let mut dh = vec![0.0; h.len()];
                 let into = LinearGradients { h: &mut dh, v: dv, c: dc };
-                loss::linear_softmax_cross_entropy(layer, &h, targets, Some(into)).expect("it fits");
-                let (da, _) = recurrence::backward(&CELL, sizes, w, &h, &dh).expect("it fits");
-                let into = WeightGradients { u: du, w: dw, b: db };
-                let dx = recurrence::gradients(sizes, &da, (&x, None, &h), u, into, true)
-                    .expect("it fits")
-                    .expect("asked for");
+                loss::linear_softmax_cross_entropy(layer, h, targets, Some(into)).expect("it fits");
+                let dx = rnn.backward(&x, &trace, &dh, [du, dw, db], true).expect("asked for");
                 let dx = ArrayView2::from_shape((ids.len(), inputs), &dx).expect("its size");
                 let de = ArrayViewMut2::from_shape((classes, inputs), de).expect("its size");
                 embedding::backward(&ids, dx, de).expect("ids of the table");
@@ -187,14 +226,11 @@ fn stepper(c: &mut Criterion) {
     let mut group = c.benchmark_group("stepper");
     for (classes, inputs, hidden, batch) in [(65, 128, 256, 1), (10_000, 200, 200, 1), (10_000, 200, 200, 5)]
     {
-        let weights = Weights {
-            u: &numbers(hidden * inputs, 0.1),
-            w: &numbers(hidden * hidden, 0.1),
-            b: &numbers(hidden, 0.1),
-        };
+        let [u, w, b] = [hidden * inputs, hidden * hidden, hidden].map(|n| numbers(n, 0.1));
+        let weights = Weights { recurrent: Recurrent { cell: RNN, hidden, w: &w }, u: &u, inputs, b: &b };
         let (table, v) = (numbers(classes * inputs, 1.0), numbers(classes * hidden, 0.1));
         let (bias, ids) = (numbers(classes, 0.1), vec![3; batch]);
-        let mut stepper = Stepper::new(CELL, (&table, inputs), weights, (&v, &bias), batch).expect("it fits");
+        let mut stepper = Stepper::new(&table, &[weights], (&v, &bias), batch).expect("it fits");
         group.throughput(Throughput::Elements(batch as u64));
         group.bench_function(format!("V={classes} E={inputs} H={hidden} batch={batch}"), |bench| {
             bench.iter(|| {

@@ -1,8 +1,8 @@
 //! Recurrent neural networks on a CPU: a whole sequence per call, forward and back through time.
 //!
 //! # The way of the data
-//! ids or arrays → [`layers::embedding`] (or the input projection) → [`layers::recurrence`], the driver, with the cell
-//! [`layers::rnn`] → [`layers::linear`], the output layer → [`loss`] → back through the same modules, which hold
+//! ids or arrays → [`layers::embedding`] (or the input projection, [`layers::input`]) → [`layers::recurrence`], the driver,
+//! with one of [`layers::cell`] → [`layers::linear`], the output layer → [`loss`] → back through the same modules, which hold
 //! each backward beside its forward → [`optim`]: clipping and the update. [`init`] makes the first weights;
 //! [`layers::stepper`] and [`sampling`] write text one token at a time. Underneath lie [`kernels`] (vector
 //! instructions, the only `unsafe` code) and [`parallel`] (threads, stopping, memory).
@@ -15,19 +15,24 @@
 //! # An example
 //! ```
 //! use rnnrs::kernels::Activation;
-//! use rnnrs::layers::{recurrence::{self, Sizes, Weights}, rnn::Rnn};
+//! use rnnrs::layers::cell::Cell;
+//! use rnnrs::layers::input::Input;
+//! use rnnrs::layers::recurrence::{self, Passed, Recurrent};
+//! use rnnrs::layers::sequences::Sequences;
 //!
-//! // One unit that remembers half of what it was, and adds what comes.
-//! let cell = Rnn { activation: Activation::Identity };
-//! let sizes = Sizes { steps: 3, batch: 1, inputs: 1, hidden: 1 };
-//! let weights = Weights { u: &[1.0], w: &[0.5], b: &[0.0] };
-//! let h = recurrence::forward(&cell, sizes, weights, &[1.0, 0.0, 2.0], None)?;
-//! assert_eq!(h, [1.0, 0.5, 2.25]);
+//! // One unit that remembers half of what it was, and adds what comes: three steps of one sequence.
+//! let layer = Recurrent { cell: Cell::Rnn(Activation::Identity), hidden: 1, w: &[0.5] };
+//! let sequences = Sequences::even(3, 1);
+//! let input = Input::Vectors { x: &[1.0, 0.0, 2.0], u: &[1.0], b: &[0.0], inputs: 1 };
+//! let trace = recurrence::forward("example", layer, &sequences, input, None, true)?;
+//! assert_eq!(trace.h, [1.0, 0.5, 2.25]);
 //!
 //! // Back through time: the last state depends on the first input by 0.5².
-//! let (da, dh0) = recurrence::backward(&cell, sizes, weights.w, &h, &[0.0, 0.0, 1.0])?;
+//! let passed = Passed { h: &trace.h, c: &[], kept: &[], first: None };
+//! let dh = [0.0, 0.0, 1.0];
+//! let (da, dfirst) = recurrence::backward("example", layer, &sequences, passed, Some(&dh), None)?;
 //! assert_eq!(da, [0.25, 0.5, 1.0]);
-//! assert_eq!(dh0, [0.125]);
+//! assert_eq!(dfirst, [0.125]);
 //! # Ok::<(), rnnrs::Error>(())
 //! ```
 

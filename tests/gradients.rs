@@ -1,9 +1,12 @@
 //! Back-propagation against finite differences, in f64, through the crate's public functions.
 
 use rnnrs::kernels::Activation;
+use rnnrs::layers::cell::Cell;
+use rnnrs::layers::embedding;
+use rnnrs::layers::input::Input;
 use rnnrs::layers::linear::{self, Linear};
-use rnnrs::layers::recurrence::{self, Sizes, WeightGradients, Weights};
-use rnnrs::layers::{embedding, rnn::Rnn};
+use rnnrs::layers::recurrence::{self, Passed, Recurrent, Trace};
+use rnnrs::layers::sequences::Sequences;
 use rnnrs::loss::{self, LinearGradients, Reduction, Targets, Weighting};
 
 /// A fixed pseudo-random sequence in −scale..scale.
@@ -34,52 +37,81 @@ fn worst(theta: &[f64], gradient: &[f64], f: impl Fn(&[f64]) -> f64) -> f64 {
     gradient.iter().zip(&numeric).map(error).fold(0.0, f64::max)
 }
 
-const SIZES: Sizes = Sizes { steps: 5, batch: 3, inputs: 4, hidden: 6 };
-
-/// x, h0, U, W, b one after the other, and a loss Σ r ⊙ h with fixed r.
+/// A recurrent layer of a size, and a loss Σ r ⊙ h + Σ q ⊙ (last state) with fixed r and q.
 struct Recurrence {
-    cell: Rnn,
+    cell: Cell,
+    sequences: Sequences,
     r: Vec<f64>,
+    q: Vec<f64>,
 }
 
+const I: usize = 4;
+const H: usize = 6;
+
 impl Recurrence {
-    fn parts<'a>(&self, theta: &'a [f64]) -> (&'a [f64], &'a [f64], Weights<'a, f64>) {
-        let Sizes { steps, batch, inputs, hidden } = SIZES;
-        let (x, rest) = theta.split_at(steps * batch * inputs);
-        let (h0, rest) = rest.split_at(batch * hidden);
-        let (u, rest) = rest.split_at(hidden * inputs);
-        let (w, b) = rest.split_at(hidden * hidden);
-        (x, h0, Weights { u, w, b })
+    fn new(cell: Cell, sequences: Sequences) -> Self {
+        let states = sequences.batch() * cell.layout().states() * H;
+        let (r, q) = (numbers(sequences.rows() * H, 11, 1.0), numbers(states, 12, 1.0));
+        Recurrence { cell, sequences, r, q }
+    }
+
+    /// The lengths of x, the first state, U, W, b, one after the other.
+    fn lengths(&self) -> [usize; 5] {
+        let layout = self.cell.layout();
+        [
+            self.sequences.rows() * I,
+            self.q.len(),
+            layout.input_blocks() * H * I,
+            layout.recurrent * H * H,
+            layout.sums * H,
+        ]
+    }
+
+    fn parts<'a>(&self, theta: &'a [f64]) -> [&'a [f64]; 5] {
+        let mut rest = theta;
+        self.lengths().map(|n| rest.split_off(..n).unwrap())
+    }
+
+    fn forward(&self, theta: &[f64]) -> Trace<f64> {
+        let [x, first, u, w, b] = self.parts(theta);
+        let layer = Recurrent { cell: self.cell, hidden: H, w };
+        let input = Input::Vectors { x, u, b, inputs: I };
+        recurrence::forward("test", layer, &self.sequences, input, Some(first), true).unwrap()
     }
 
     fn loss(&self, theta: &[f64]) -> f64 {
-        let (x, h0, weights) = self.parts(theta);
-        let h = recurrence::forward(&self.cell, SIZES, weights, x, Some(h0)).unwrap();
-        h.iter().zip(&self.r).map(|(h, r)| h * r).sum()
+        let trace = self.forward(theta);
+        let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+        dot(&trace.h, &self.r) + dot(&trace.last, &self.q)
     }
 
     fn gradient(&self, theta: &[f64]) -> Vec<f64> {
-        let (x, h0, weights) = self.parts(theta);
-        let h = recurrence::forward(&self.cell, SIZES, weights, x, Some(h0)).unwrap();
-        let (da, dh0) = recurrence::backward(&self.cell, SIZES, weights.w, &h, &self.r).unwrap();
-        let (mut du, mut dw, mut db) =
-            (vec![0.0; weights.u.len()], vec![0.0; weights.w.len()], vec![0.0; weights.b.len()]);
-        let into = WeightGradients { u: &mut du, w: &mut dw, b: &mut db };
-        let dx =
-            recurrence::gradients(SIZES, &da, (x, Some(h0), &h), weights.u, into, true).unwrap().unwrap();
-        [dx, dh0, du, dw, db].concat()
+        let [x, first, u, w, b] = self.parts(theta);
+        let (trace, cell) = (self.forward(theta), (self.cell, H));
+        let passed = Passed { h: &trace.h, c: &trace.c, kept: &trace.kept, first: Some(first) };
+        let layer = Recurrent { cell: self.cell, hidden: H, w };
+        let (da, dfirst) =
+            recurrence::backward("test", layer, &self.sequences, passed, Some(&self.r), Some(&self.q))
+                .unwrap();
+        let (mut du, mut dw, mut db) = (vec![0.0; u.len()], vec![0.0; w.len()], vec![0.0; b.len()]);
+        let states = (Some(first), &trace.h[..]);
+        recurrence::recurrent_gradient("test", cell, &self.sequences, &da, states, &mut dw).unwrap();
+        let dx = recurrence::input_gradients("test", cell, &da, (x, u, I), (&mut du, &mut db), true);
+        [dx.unwrap().unwrap(), dfirst, du, dw, db].concat()
     }
 }
 
 #[test]
-fn the_recurrence_with_every_activation() {
-    let Sizes { steps, batch, inputs, hidden } = SIZES;
-    let n = steps * batch * inputs + batch * hidden + hidden * (inputs + hidden + 1);
-    for activation in Activation::ALL {
-        let problem = Recurrence { cell: Rnn { activation }, r: numbers(steps * batch * hidden, 11, 1.0) };
-        let theta = numbers(n, 7, 0.6);
-        let error = worst(&theta, &problem.gradient(&theta), |theta| problem.loss(theta));
-        assert!(error <= 1e-6, "{activation:?}: {error}");
+fn the_recurrence_of_every_cell() {
+    let cells = Activation::ALL.map(Cell::Rnn).into_iter().chain([Cell::Lstm, Cell::Gru]);
+    for cell in cells {
+        for counts in [&[3, 3, 3, 3, 3][..], &[3, 2, 2, 1], &[2, 2]] {
+            let sequences = Sequences::of_counts("test", counts, 3).unwrap();
+            let problem = Recurrence::new(cell, sequences);
+            let theta = numbers(problem.lengths().iter().sum(), 7, 0.6);
+            let error = worst(&theta, &problem.gradient(&theta), |theta| problem.loss(theta));
+            assert!(error <= 1e-6, "{cell:?}, {counts:?}: {error}");
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! The same bits for any number of threads, and for a sequence in any batch. One test: the number is the process's.
 
 use rnnrs::kernels::Activation;
+use rnnrs::layers::cell::Cell;
+use rnnrs::layers::input::Input;
 use rnnrs::layers::linear::Linear;
-use rnnrs::layers::recurrence::{self, Sizes, WeightGradients, Weights};
-use rnnrs::layers::rnn::Rnn;
+use rnnrs::layers::recurrence::{self, Passed, Recurrent, Trace};
+use rnnrs::layers::sequences::Sequences;
 use rnnrs::loss::{self, LinearGradients, Reduction, Targets, Weighting};
 use rnnrs::{init, optim, parallel};
 
@@ -13,18 +15,45 @@ fn numbers(n: usize, seed: u64) -> Vec<f32> {
     out
 }
 
-const CELL: Rnn = Rnn { activation: Activation::Tanh };
+#[derive(Debug, Clone)]
+struct Sizes {
+    cell: Cell,
+    sequences: Sequences,
+    inputs: usize,
+    hidden: usize,
+}
+
+impl Sizes {
+    /// U, W, b.
+    fn weights(&self) -> [Vec<f32>; 3] {
+        let (layout, hidden) = (self.cell.layout(), self.hidden);
+        [
+            numbers(layout.input_blocks() * hidden * self.inputs, 1),
+            numbers(layout.recurrent * hidden * hidden, 2),
+            numbers(layout.sums * hidden, 3),
+        ]
+    }
+
+    fn forward(&self, x: &[f32], first: Option<&[f32]>) -> Trace<f32> {
+        let [u, w, b] = &self.weights();
+        let layer = Recurrent { cell: self.cell, hidden: self.hidden, w };
+        let input = Input::Vectors { x, u, b, inputs: self.inputs };
+        recurrence::forward("test", layer, &self.sequences, input, first, true).unwrap()
+    }
+}
 
 /// Everything that a training step computes.
-fn step(sizes: Sizes, classes: usize) -> Vec<Vec<f32>> {
-    let Sizes { steps, batch, inputs, hidden } = sizes;
-    let (u, w, b) = (numbers(hidden * inputs, 1), numbers(hidden * hidden, 2), numbers(hidden, 3));
+fn step(sizes: &Sizes, classes: usize) -> Vec<Vec<f32>> {
+    let Sizes { cell, sequences, inputs, hidden } = sizes;
+    let (inputs, hidden, rows) = (*inputs, *hidden, sequences.rows());
+    let [u, w, b] = sizes.weights();
     let (v, c) = (numbers(classes * hidden, 4), numbers(classes, 5));
-    let (x, h0) = (numbers(steps * batch * inputs, 6), numbers(batch * hidden, 7));
-    let weights = Weights { u: &u, w: &w, b: &b };
-    let h = recurrence::forward(&CELL, sizes, weights, &x, Some(&h0)).unwrap();
+    let x = numbers(rows * inputs, 6);
+    let first = numbers(sequences.batch() * cell.layout().states() * hidden, 7);
+    let trace = sizes.forward(&x, Some(&first));
+    let h = trace.h;
 
-    let ids: Vec<i64> = (0..(steps * batch) as i64).map(|i| i % classes as i64).collect();
+    let ids: Vec<i64> = (0..rows as i64).map(|i| i % classes as i64).collect();
     let weighting = Weighting { weights: None, reduction: Reduction::Mean };
     let targets = Targets { ids: &ids, ignore: None, smoothing: 0.0, weighting };
     let layer = Linear { v: &v, c: &c, inputs: hidden, outputs: classes };
@@ -32,10 +61,16 @@ fn step(sizes: Sizes, classes: usize) -> Vec<Vec<f32>> {
     let into = LinearGradients { h: &mut dh, v: &mut dv, c: &mut dc };
     let loss = loss::linear_softmax_cross_entropy(layer, &h, targets, Some(into)).unwrap();
 
-    let (da, dh0) = recurrence::backward(&CELL, sizes, &w, &h, &dh).unwrap();
+    let layer = Recurrent { cell: *cell, hidden, w: &w };
+    let passed = Passed { h: &h, c: &trace.c, kept: &trace.kept, first: Some(&first) };
+    let (da, dfirst) =
+        recurrence::backward("test", layer, sequences, passed, Some(&dh), Some(&first)).unwrap();
     let (mut du, mut dw, mut db) = (vec![0.0; u.len()], vec![0.0; w.len()], vec![0.0; b.len()]);
-    let into = WeightGradients { u: &mut du, w: &mut dw, b: &mut db };
-    let dx = recurrence::gradients(sizes, &da, (&x, Some(&h0), &h), &u, into, true).unwrap().unwrap();
+    let states = (Some(&first[..]), &h[..]);
+    recurrence::recurrent_gradient("test", (*cell, hidden), sequences, &da, states, &mut dw).unwrap();
+    let dx =
+        recurrence::input_gradients("test", (*cell, hidden), &da, (&x, &u, inputs), (&mut du, &mut db), true);
+    let dx = dx.unwrap().unwrap();
 
     let mut gradients = [du, dw, db, dv, dc].concat();
     let norm = optim::clip_norm(&mut gradients, 1e-3, optim::Spans::All).unwrap();
@@ -51,43 +86,54 @@ fn step(sizes: Sizes, classes: usize) -> Vec<Vec<f32>> {
         decoupled: true,
     };
     adam.step(&mut parameters, &gradients, (&mut m, &mut s), 0.5).unwrap();
-    vec![h, dh, da, dh0, dx, gradients, parameters, loss.positions, vec![loss.total as f32, norm as f32]]
+    vec![h, dh, da, dfirst, dx, gradients, parameters, loss.positions, vec![loss.total as f32, norm as f32]]
 }
 
 #[test]
 fn bits_do_not_depend_on_threads_or_batch_mates() {
+    let cells = [Cell::Rnn(Activation::Tanh), Cell::Lstm, Cell::Gru];
     for (steps, batch, inputs, hidden, classes) in
         [(40, 33, 17, 100, 65), (60, 50, 64, 128, 65), (9, 5, 3, 260, 1000), (3, 1, 2, 4, 5)]
     {
-        let sizes = Sizes { steps, batch, inputs, hidden };
-        let mut results = Vec::new();
-        for threads in [1, 2, 3, 4] {
-            parallel::set_num_threads(threads).unwrap();
-            assert_eq!(parallel::num_threads().unwrap(), threads);
-            results.push(step(sizes, classes));
+        let counts: Vec<i64> = (0..steps).map(|t| (batch * (steps - t) / steps) as i64).collect();
+        let uneven = Sequences::of_counts("test", &counts, batch).unwrap();
+        for sequences in [Sequences::even(steps, batch), uneven] {
+            for cell in cells {
+                let sizes = Sizes { cell, sequences: sequences.clone(), inputs, hidden };
+                same_for_all_threads(&sizes, classes);
+                alone(&sizes);
+            }
         }
-        for (threads, other) in results.iter().enumerate().skip(1) {
-            assert!(*other == results[0], "{sizes:?}: {} threads differ from one", threads + 1);
-        }
-        alone(sizes);
     }
     for wrong in [0, 5000] {
         assert!(parallel::set_num_threads(wrong).is_err());
     }
 }
 
+fn same_for_all_threads(sizes: &Sizes, classes: usize) {
+    let mut results = Vec::new();
+    for threads in [1, 2, 3, 4] {
+        parallel::set_num_threads(threads).unwrap();
+        assert_eq!(parallel::num_threads().unwrap(), threads);
+        results.push(step(sizes, classes));
+    }
+    for (threads, other) in results.iter().enumerate().skip(1) {
+        assert!(*other == results[0], "{sizes:?}: {} threads differ from one", threads + 1);
+    }
+}
+
 /// A sequence by itself has the states that it has in the batch.
-fn alone(sizes: Sizes) {
-    let Sizes { steps, batch, inputs, hidden } = sizes;
-    let (u, w, b) = (numbers(hidden * inputs, 1), numbers(hidden * hidden, 2), numbers(hidden, 3));
-    let weights = Weights { u: &u, w: &w, b: &b };
-    let x = numbers(steps * batch * inputs, 6);
-    let together = recurrence::forward(&CELL, sizes, weights, &x, None).unwrap();
-    let last = batch - 1;
+fn alone(sizes: &Sizes) {
+    let Sizes { sequences, inputs, hidden, .. } = sizes;
+    let x = numbers(sequences.rows() * inputs, 6);
+    let together = sizes.forward(&x, None);
+    // The one before the last of the longest: the batch's own place in a tile and in a shard.
+    let place = sequences.count(sequences.steps() - 1).max(1) - 1;
+    let length = (0..sequences.steps()).take_while(|&t| sequences.count(t) > place).count();
     let rows = |data: &[f32], width: usize| -> Vec<f32> {
-        data.chunks_exact(batch * width).flat_map(|step| step[last * width..].to_vec()).collect()
+        (0..length).flat_map(|t| &data[(sequences.start(t) + place) * width..][..width]).copied().collect()
     };
-    let single = Sizes { batch: 1, ..sizes };
-    let by_itself = recurrence::forward(&CELL, single, weights, &rows(&x, inputs), None).unwrap();
-    assert!(by_itself == rows(&together, hidden), "{sizes:?}: a sequence depends on its batch-mates");
+    let single = Sizes { sequences: Sequences::even(length, 1), ..sizes.clone() };
+    let by_itself = single.forward(&rows(&x, *inputs), None);
+    assert!(by_itself.h == rows(&together.h, *hidden), "{sizes:?}: a sequence depends on its batch-mates");
 }

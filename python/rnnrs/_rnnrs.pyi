@@ -29,20 +29,50 @@ def linear_forward(x: _Array, V: _Array, c: _Array) -> _Array: ...
 def linear_backward(
     x: _Array, V: _Array, do: _Array, dV: _Array, dc: _Array, need_dx: bool
 ) -> _Array | None: ...
-def rnn_forward(x: _Array, h0: _Array | None, U: _Array, W: _Array, b: _Array, activation: str) -> _Array: ...
-def rnn_forward_rows(ids: _Ids, table: _Array, h0: _Array | None, W: _Array, activation: str) -> _Array: ...
-def rnn_recurrent_gradient(da: _Array, h0: _Array | None, h: _Array, dW: _Array) -> None: ...
-def rnn_backward(dh: _Array, h: _Array, W: _Array, activation: str) -> tuple[_Array, _Array]: ...
-def rnn_gradients(
-    da: _Array,
+def recurrent_forward(
+    cell: str,
     x: _Array,
-    h0: _Array | None,
-    h: _Array,
     U: _Array,
-    dU: _Array,
+    W: _Array,
+    b: _Array,
+    state: _Array | None,
+    counts: _Ids | None,
+    batch: int,
+    keep: bool,
+) -> tuple[_Array, _Array | None, _Array | None, _Array]: ...
+def recurrent_forward_tokens(
+    cell: str,
+    ids: _Ids,
+    table: _Array,
+    W: _Array,
+    state: _Array | None,
+    counts: _Ids | None,
+    batch: int,
+    keep: bool,
+) -> tuple[_Array, _Array | None, _Array | None, _Array]: ...
+def recurrent_backward(
+    cell: str,
+    W: _Array,
+    h: _Array,
+    c: _Array | None,
+    kept: _Array | None,
+    state: _Array | None,
+    dh: _Array | None,
+    dlast: _Array | None,
+    counts: _Ids | None,
+    batch: int,
+) -> tuple[_Array, _Array]: ...
+def recurrent_gradient(
+    cell: str,
+    da: _Array,
+    state: _Array | None,
+    h: _Array,
     dW: _Array,
-    db: _Array,
-    need_dx: bool,
+    counts: _Ids | None,
+    batch: int,
+) -> None: ...
+def recurrent_input_gradients(
+    cell: str, da: _Array, x: _Array, U: _Array, dU: _Array, db: _Array, need_dx: bool
 ) -> _Array | None: ...
 def softmax_cross_entropy(
     o: _Array,
@@ -130,12 +160,9 @@ class Stepper:
     def __new__(
         cls,
         E: _Array,
-        U: _Array,
-        W: _Array,
-        b: _Array,
+        layers: list[tuple[str, _Array, _Array, _Array]],
         V: _Array,
         c: _Array,
-        activation: str,
         batch: int = 1,
     ) -> Stepper: ...
     @property

@@ -276,5 +276,5 @@ impl Simd for Lanes4 {
     }
 }
 
-variant!(F32, Lanes8, f32, Isa::Avx2, "avx2,fma");
-variant!(F64, Lanes4, f64, Isa::Avx2, "avx2,fma");
+variant!(F32, run_f32, Lanes8, f32, Isa::Avx2, "avx2,fma");
+variant!(F64, run_f64, Lanes4, f64, Isa::Avx2, "avx2,fma");

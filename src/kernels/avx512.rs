@@ -242,5 +242,5 @@ impl Simd for Lanes8 {
     }
 }
 
-variant!(F32, Lanes16, f32, Isa::Avx512, "avx512f,avx512dq,avx2,fma");
-variant!(F64, Lanes8, f64, Isa::Avx512, "avx512f,avx512dq,avx2,fma");
+variant!(F32, run_f32, Lanes16, f32, Isa::Avx512, "avx512f,avx512dq,avx2,fma");
+variant!(F64, run_f64, Lanes8, f64, Isa::Avx512, "avx512f,avx512dq,avx2,fma");

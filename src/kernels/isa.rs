@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::cell::Task;
 #[cfg(target_arch = "aarch64")]
 use super::neon;
 use super::{Kernels, scalar};
@@ -87,6 +88,48 @@ fn choose(wanted: Option<&str>) -> Result<Isa> {
 /// as the Python module does when it is imported; here a wrong name means plain Rust.
 pub(super) fn current() -> Isa {
     instruction_set().unwrap_or(Isa::Scalar)
+}
+
+/// Runs a task compiled for an instruction set.
+///
+/// # Safety
+/// The processor has it; and what the task asks for.
+pub(super) unsafe fn run_f32<T: Task<f32>>(isa: Isa, task: T) {
+    // SAFETY, for every arm: the caller's promise, passed on.
+    match isa {
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Isa::Neon => unsafe { neon::run_f32(task) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx2 => unsafe { avx2::run_f32(task) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx512 => unsafe { avx512::run_f32(task) },
+        // SAFETY: as above.
+        _ => unsafe { scalar::run_f32(task) },
+    }
+}
+
+/// The same in f64.
+///
+/// # Safety
+/// As [`run_f32`].
+pub(super) unsafe fn run_f64<T: Task<f64>>(isa: Isa, task: T) {
+    // SAFETY, for every arm: as in `run_f32`.
+    match isa {
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Isa::Neon => unsafe { neon::run_f64(task) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx2 => unsafe { avx2::run_f64(task) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx512 => unsafe { avx512::run_f64(task) },
+        // SAFETY: as above.
+        _ => unsafe { scalar::run_f64(task) },
+    }
 }
 
 /// f32's kernels.

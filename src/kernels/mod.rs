@@ -12,6 +12,7 @@ mod activation;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub mod cell;
 mod generic;
 mod isa;
 mod math;
@@ -40,7 +41,6 @@ type UpdateKernel<R> = unsafe fn(&Update<R>, R, &mut [R], &[R], [&mut [R]; 2]);
 /// One number type's kernels for one instruction set.
 pub struct Kernels<R: 'static> {
     /// For which instruction set.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the tests ask which variant they ran"))]
     isa: Isa,
     /// Numbers in a vector.
     lanes: usize,
@@ -59,9 +59,16 @@ pub struct Kernels<R: 'static> {
     scale: unsafe fn(R, &mut [R]),
 }
 
-/// Defines the table of kernels of one vector type: each body of `generic.rs`, compiled for its instruction set.
+/// Defines the table of kernels of one vector type: each body of `generic.rs`, compiled for its instruction set; and what
+/// compiles a cell's formulas for it.
 macro_rules! variant {
-    ($table:ident, $vector:ty, $number:ty, $isa:expr $(, $features:literal)?) => {
+    ($table:ident, $run:ident, $vector:ty, $number:ty, $isa:expr $(, $features:literal)?) => {
+        // SAFETY: the caller's processor has the features; the rest is the task's promise.
+        $(#[target_feature(enable = $features)])?
+        pub(super) unsafe fn $run<T: crate::kernels::cell::Task<$number>>(task: T) {
+            // SAFETY: as above.
+            unsafe { task.run::<$vector>() }
+        }
         pub(super) static $table: crate::kernels::Kernels<$number> = {
             use crate::kernels::{Activation, Update, generic, update};
             use crate::kernels::simd::Simd as _;

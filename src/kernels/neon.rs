@@ -257,5 +257,5 @@ impl Simd for Lanes2 {
     }
 }
 
-variant!(F32, Lanes4, f32, Isa::Neon, "neon");
-variant!(F64, Lanes2, f64, Isa::Neon, "neon");
+variant!(F32, run_f32, Lanes4, f32, Isa::Neon, "neon");
+variant!(F64, run_f64, Lanes2, f64, Isa::Neon, "neon");

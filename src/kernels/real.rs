@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::cell::Task;
 use super::math::{EXP_F32, EXP_F64, Exp};
 use super::{Isa, Kernels, isa};
 
@@ -13,7 +14,7 @@ mod sealed {
 }
 
 /// f32 or f64.
-#[allow(private_interfaces)]
+#[allow(private_interfaces, private_bounds)]
 pub trait Real: ndarray::NdFloat + Default + sealed::Sealed {
     /// Its name in NumPy.
     const NAME: &'static str;
@@ -40,6 +41,12 @@ pub trait Real: ndarray::NdFloat + Default + sealed::Sealed {
     /// Reads them there.
     #[doc(hidden)]
     fn from_words(words: &[AtomicU64], numbers: &mut [Self]);
+    /// Runs a task compiled for an instruction set.
+    ///
+    /// # Safety
+    /// The processor has it; and what the task asks for.
+    #[doc(hidden)]
+    unsafe fn run<T: Task<Self>>(isa: Isa, task: T);
     #[doc(hidden)]
     fn kernels_of(isa: Isa) -> &'static Kernels<Self>;
     #[doc(hidden)]
@@ -48,7 +55,7 @@ pub trait Real: ndarray::NdFloat + Default + sealed::Sealed {
     }
 }
 
-#[allow(private_interfaces)]
+#[allow(private_interfaces, private_bounds)]
 impl Real for f32 {
     const NAME: &'static str = "float32";
     const LEAST: f32 = f32::MIN;
@@ -84,12 +91,16 @@ impl Real for f32 {
             }
         }
     }
+    unsafe fn run<T: Task<f32>>(isa: Isa, task: T) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { isa::run_f32(isa, task) }
+    }
     fn kernels_of(isa: Isa) -> &'static Kernels<f32> {
         isa::kernels_f32(isa)
     }
 }
 
-#[allow(private_interfaces)]
+#[allow(private_interfaces, private_bounds)]
 impl Real for f64 {
     const NAME: &'static str = "float64";
     const LEAST: f64 = f64::MIN;
@@ -118,6 +129,10 @@ impl Real for f64 {
         for (x, word) in numbers.iter_mut().zip(words) {
             *x = f64::from_bits(word.load(Ordering::Relaxed));
         }
+    }
+    unsafe fn run<T: Task<f64>>(isa: Isa, task: T) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { isa::run_f64(isa, task) }
     }
     fn kernels_of(isa: Isa) -> &'static Kernels<f64> {
         isa::kernels_f64(isa)

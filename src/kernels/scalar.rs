@@ -114,5 +114,5 @@ impl<R: Real> Simd for Four<R> {
     }
 }
 
-variant!(F32, Four<f32>, f32, Isa::Scalar);
-variant!(F64, Four<f64>, f64, Isa::Scalar);
+variant!(F32, run_f32, Four<f32>, f32, Isa::Scalar);
+variant!(F64, run_f64, Four<f64>, f64, Isa::Scalar);

@@ -370,3 +370,87 @@ fn log_sum_exp_is_within_its_bound() {
         });
     }
 }
+
+/// A formula in which every input matters to every output.
+struct Mixture;
+
+impl cell::Formula<3, 2> for Mixture {
+    #[inline(always)]
+    fn step<V: cell::Vector>(&self, [a, b, c]: [V; 3], [h, s]: [V; 2]) -> ([V; 3], [V; 2]) {
+        let (a, b, c) = (a.sigmoid(), b.tanh(), c + V::constant(0.25));
+        ([a, b, c], [a * h - b, c.mul_add(s, a)])
+    }
+    #[inline(always)]
+    fn derivative<V: cell::Vector>(
+        &self,
+        [a, b, c]: [V; 3],
+        [h, s]: [V; 2],
+        [h_after, s_after]: [V; 2],
+        [dh, ds]: [V; 2],
+    ) -> ([V; 3], [V; 2]) {
+        ([a * dh, b * ds + h, c - s], [h_after * dh, s_after - ds])
+    }
+}
+
+fn formulas_are_right<R: Real>(rows: usize, hidden: usize, tolerance: f64) {
+    let n = rows * hidden;
+    let (sums, h, s) = (numbers::<R>(3 * n, 1), numbers::<R>(n, 2), numbers::<R>(n, 3));
+    let at = |array: &[R], block: usize, i: usize| -> f64 {
+        array[i / hidden * 3 * hidden + block * hidden + i % hidden].wide()
+    };
+    let wide = |array: &[R]| -> Vec<f64> { array.iter().map(|x| x.wide()).collect() };
+    let (h_wide, s_wide) = (wide(&h), wide(&s));
+    let sigmoid = |x: f64| 1.0 / (1.0 + libm::exp(-x));
+    let exact: Vec<[f64; 5]> = (0..n)
+        .map(|i| {
+            let (a, b, c) = (sigmoid(at(&sums, 0, i)), libm::tanh(at(&sums, 1, i)), at(&sums, 2, i) + 0.25);
+            [a, b, c, a * h_wide[i] - b, c * s_wide[i] + a]
+        })
+        .collect();
+    on_each::<R>(|kernels| {
+        // One number more than there are rows: it must not be touched.
+        let mut kept = sums.clone();
+        let mut after = [vec![R::zero(); n + 1], vec![R::zero(); n + 1]];
+        let [h_after, s_after] = &mut after;
+        cell::step_on(kernels, &Mixture, hidden, &mut kept, [&h, &s], [h_after, s_after]);
+        for (i, exact) in exact.iter().enumerate() {
+            let got =
+                [at(&kept, 0, i), at(&kept, 1, i), at(&kept, 2, i), after[0][i].wide(), after[1][i].wide()];
+            for (got, exact) in got.iter().zip(exact) {
+                assert!(
+                    (got - exact).abs() <= tolerance,
+                    "step of {rows} x {hidden} at {i}: {got}, not {exact}"
+                );
+            }
+        }
+        assert!(after.iter().all(|x| x[n] == R::zero()), "more than the rows was written");
+
+        let (mut dh, mut ds, mut da) = (numbers::<R>(n, 4), numbers::<R>(n, 5), vec![R::zero(); 3 * n]);
+        let (dh_before, ds_before) = (wide(&dh), wide(&ds));
+        let states = ([&h[..], &s], [&after[0][..], &after[1]]);
+        cell::derivative_on(kernels, &Mixture, hidden, &kept, states, [&mut dh, &mut ds], &mut da);
+        for i in 0..n {
+            let (a, b, c) = (at(&kept, 0, i), at(&kept, 1, i), at(&kept, 2, i));
+            for (got, exact) in [
+                (at(&da, 0, i), a * dh_before[i]),
+                (at(&da, 1, i), b * ds_before[i] + h_wide[i]),
+                (at(&da, 2, i), c - s_wide[i]),
+                (dh[i].wide(), after[0][i].wide() * dh_before[i]),
+                (ds[i].wide(), after[1][i].wide() - ds_before[i]),
+            ] {
+                assert!(
+                    (got - exact).abs() <= tolerance,
+                    "derivative of {rows} x {hidden} at {i}: {got}, not {exact}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn a_cell_s_formulas_over_rows() {
+    for (rows, hidden) in [(1, 1), (3, 5), (2, 16), (2, 17), (1, 50), (4, 8), (0, 3)] {
+        formulas_are_right::<f32>(rows, hidden, 1e-6);
+        formulas_are_right::<f64>(rows, hidden, 1e-15);
+    }
+}

@@ -24,24 +24,43 @@ pub(crate) fn least_rows(operations_a_row: usize) -> usize {
     (GRAIN / operations_a_row.max(1)).max(1)
 }
 
+/// Some columns of a row-major matrix.
+#[derive(Clone)]
+pub(crate) struct Columns<'a, R> {
+    /// The matrix.
+    pub(crate) data: &'a [R],
+    /// Numbers in its rows.
+    pub(crate) width: usize,
+    /// Which columns.
+    pub(crate) range: Range<usize>,
+}
+
+impl<'a, R> Columns<'a, R> {
+    /// All of them.
+    pub(crate) fn all(data: &'a [R], width: usize) -> Self {
+        Columns { data, width, range: 0..width }
+    }
+}
+
 /// y (n, columns) = x (n, depth) · B + start, the rows divided over the threads.
 ///
 /// # Errors
 /// [`crate::Error::Interrupted`].
 pub(crate) fn product<R: Real>(
-    x: &[R],
+    x: &Columns<'_, R>,
     n: usize,
     b: &Packed<R>,
     start: Start<'_, R>,
     y: &mut [R],
 ) -> Result<()> {
-    let (depth, columns) = (b.depth(), b.columns());
+    let (depth, columns, width) = (b.depth(), b.columns(), x.width);
     let ranges = parallel::ranges(n, least_rows(2 * depth * columns))?;
     let parts: Vec<_> = parallel::split_rows(y, &ranges, columns).into_iter().zip(&ranges).collect();
     parallel::for_each(parts, |(y, range), stop| {
         for first in (0..range.len()).step_by(BLOCK) {
             let count = (range.len() - first).min(BLOCK);
-            let x = Rows { data: &x[(range.start + first) * depth..], stride: depth, count };
+            let from = (range.start + first) * width + x.range.start;
+            let x = Rows { data: &x.data[from..], stride: width, count };
             b.multiply(x, start, RowsMut { data: &mut y[first * columns..], stride: columns });
             if stop.requested() {
                 break;
@@ -51,23 +70,23 @@ pub(crate) fn product<R: Real>(
     })
 }
 
-/// dV (O, I) += Σ doᵀ x over all rows, V's rows divided over the threads.
+/// dV (O, I) += Σ doᵀ x over all rows, V's rows divided over the threads; `dout` is O columns of a matrix.
 ///
 /// # Errors
 /// [`crate::Error::Memory`] for the work space; [`crate::Error::Interrupted`].
 pub(crate) fn accumulate_weights<R: Real>(
     op: &'static str,
-    (dout, outputs): (&[R], usize),
+    dout: &Columns<'_, R>,
     (x, inputs): (&[R], usize),
     dv: &mut [R],
 ) -> Result<()> {
-    let rows = x.len() / inputs.max(1);
+    let (rows, outputs) = (x.len() / inputs.max(1), dout.range.len());
     let threads = parallel::ranges(outputs, least_rows(2 * rows * inputs).max(8))?.len();
     if rows < LONG || outputs * inputs > SMALL {
         let ranges = parallel::even_ranges(outputs, threads);
         let parts = parallel::split_rows(dv, &ranges, inputs).into_iter().zip(ranges).collect();
         return parallel::for_each(parts, |(dv, range): (&mut [R], Range<usize>), stop| {
-            outer_products(op, (dout, outputs), &range, (x, inputs), dv, stop)
+            outer_products(op, dout, &range, (x, inputs), dv, stop)
         });
     }
     // A long sum into a small matrix is two sums, of the first and of the second half of the rows, however many threads
@@ -82,9 +101,10 @@ pub(crate) fn accumulate_weights<R: Real>(
         parts.extend(pieces.into_iter().zip(&ranges).map(|(piece, range)| (piece, range, rows.clone())));
     }
     parallel::for_each(parts, |(into, range, rows), stop| {
-        let dout = &dout[rows.start * outputs..rows.end * outputs];
+        let part = &dout.data[rows.start * dout.width..rows.end * dout.width];
+        let dout = Columns { data: part, ..dout.clone() };
         let x = &x[rows.start * inputs..rows.end * inputs];
-        outer_products(op, (dout, outputs), range, (x, inputs), into, stop)
+        outer_products(op, &dout, range, (x, inputs), into, stop)
     })?;
     dv.iter_mut().zip(&second).for_each(|(sum, x)| *sum += *x);
     Ok(())
@@ -93,7 +113,7 @@ pub(crate) fn accumulate_weights<R: Real>(
 /// Some rows of dV += Σ doᵀ x, in blocks so that a stop is heard; each element is one chain of sums over all of them.
 fn outer_products<R: Real>(
     op: &'static str,
-    (dout, outputs): (&[R], usize),
+    dout: &Columns<'_, R>,
     range: &Range<usize>,
     (x, inputs): (&[R], usize),
     dv: &mut [R],
@@ -102,8 +122,9 @@ fn outer_products<R: Real>(
     let rows = x.len() / inputs.max(1);
     for done in (0..rows).step_by(64 * BLOCK) {
         let end = (done + 64 * BLOCK).min(rows);
-        let (dout, x) = (&dout[done * outputs..end * outputs], &x[done * inputs..end * inputs]);
-        accumulate_transposed(op, (dout, outputs), (range.start, range.len()), (x, inputs), dv)?;
+        let (part, x) = (&dout.data[done * dout.width..end * dout.width], &x[done * inputs..end * inputs]);
+        let columns = (dout.range.start + range.start, range.len());
+        accumulate_transposed(op, (part, dout.width), columns, (x, inputs), dv)?;
         if stop.requested() {
             break;
         }
@@ -147,7 +168,7 @@ pub fn forward<R: Real>(layer: Linear<'_, R>, x: &[R], n: usize) -> Result<Vec<R
     const OP: &str = "Linear.forward";
     let mut o = parallel::scratch(OP, &[n, layer.outputs])?;
     let v = Packed::transposed(OP, layer.v, layer.outputs, layer.inputs)?;
-    product(x, n, &v, Start::Row(layer.c), &mut o)?;
+    product(&Columns::all(x, layer.inputs), n, &v, Start::Row(layer.c), &mut o)?;
     Ok(o)
 }
 
@@ -163,13 +184,14 @@ pub fn backward<R: Real>(
     need_dx: bool,
 ) -> Result<Option<Vec<R>>> {
     const OP: &str = "Linear.backward";
-    accumulate_weights(OP, (dout, layer.outputs), (x, layer.inputs), dv)?;
+    let rows = Columns::all(dout, layer.outputs);
+    accumulate_weights(OP, &rows, (x, layer.inputs), dv)?;
     accumulate_bias(dout, layer.outputs, dc)?;
     if !need_dx {
         return Ok(None);
     }
     let mut dx = parallel::scratch(OP, &[n, layer.inputs])?;
     let v = Packed::of(OP, layer.v, layer.outputs, layer.inputs)?;
-    product(dout, n, &v, Start::Zero, &mut dx)?;
+    product(&rows, n, &v, Start::Zero, &mut dx)?;
     Ok(Some(dx))
 }

@@ -10,6 +10,10 @@ use std::sync::atomic::AtomicU64;
 
 use crate::error::Result;
 use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
+use crate::layers::cell::{Layout, State, StateMut};
+use crate::layers::input::{self, Input, Source};
+use crate::layers::recurrence::{AHEAD, Passed, Recurrent, Trace};
+use crate::layers::sequences::Sequences;
 use crate::parallel::{self, Stop, Team};
 
 /// Multiply-adds of a step from which it is shared: fewer take no longer than the waiting.
@@ -24,84 +28,51 @@ const LEAST_UNITS: usize = 64;
 /// Units that stay together.
 const UNITS: usize = 16;
 
-/// What is one thread's own on the way through time: some of the units, in all sequences.
-pub(super) trait Part<R: Real>: Send {
-    /// Writes what the sums of step t begin with: (B, units).
-    fn begin(&mut self, t: usize, rows: &mut [R]);
-    /// Turns the sums of step t into its result, in place.
-    fn finish(&mut self, t: usize, rows: &mut [R]);
-}
-
-/// The way through time out_t ← finish(begin_t + out_{t′} M), with t′ the step before t in the order given.
-pub(super) struct Way<'a, R> {
-    /// T
-    pub(super) steps: usize,
-    /// B
-    pub(super) batch: usize,
-    /// H
-    pub(super) hidden: usize,
-    /// The rows (B, H) before the first step.
-    pub(super) initial: Option<&'a [R]>,
-    /// Whether the steps go from the last to the first.
-    pub(super) reversed: bool,
-}
-
-/// Where one thread's results go.
-struct Place<'a, R> {
-    units: Range<usize>,
-    /// Its columns of every row of (T·B, H), in order.
-    rows: Vec<&'a mut [R]>,
-    /// Its columns of the rows (B, H) that follow after the last step.
-    last: Vec<&'a mut [R]>,
-}
-
-/// The team of threads that shares the steps, if that is worth while and they are free.
-pub(super) fn team(batch: usize, hidden: usize) -> Result<Option<Team>> {
+/// The team of threads that shares the steps of W (rows, H), if that is worth while and they are free.
+pub(super) fn team(batch: usize, rows: usize, hidden: usize) -> Result<Option<Team>> {
     let few = batch < LEAST_ROWS * parallel::num_threads()?;
-    if few && batch * hidden * hidden >= GRAIN { parallel::team(hidden / LEAST_UNITS) } else { Ok(None) }
+    if few && batch * rows * hidden >= GRAIN { parallel::team(hidden / LEAST_UNITS) } else { Ok(None) }
+}
+
+/// What is one thread's own on the way through time: some of the units, in all sequences.
+trait Part<R: Real>: Send {
+    /// Writes what the sums of step t begin with.
+    fn begin(&mut self, t: usize, sums: &mut [R]);
+    /// Turns the sums of step t into what the other threads need of it (B, blocks, units).
+    fn finish(&mut self, t: usize, sums: &mut [R], result: &mut [R]);
+    /// Writes what the sums after the last step begin with.
+    fn close(&mut self, sums: &mut [R]);
+    /// Takes these sums.
+    fn end(&mut self, sums: &mut [R]);
+}
+
+/// The way through time: result_t ← finish(begin_t + result_{t′} M), with t′ the step before t in the order given.
+struct Way<'a, R> {
+    steps: usize,
+    batch: usize,
+    hidden: usize,
+    /// Blocks of H numbers that the threads exchange.
+    blocks: usize,
+    /// Numbers in a row of sums, for each unit.
+    sums: usize,
+    /// The rows (B, blocks·H) before the first step.
+    initial: Option<&'a [R]>,
+    /// Whether the steps go from the last to the first; then M is applied once more at the end.
+    back: bool,
 }
 
 impl<R: Real> Way<'_, R> {
-    /// Goes through all steps.
-    ///
-    /// `part` gives a thread its columns of M and what else is its own; `out` is (T, B, H). After the steps, `last` (B, H)
-    /// becomes what M makes of the last result; it may be empty.
-    ///
-    /// # Errors
-    /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
-    pub(super) fn walk<P: Part<R>>(
+    /// Goes through all steps; `parts` are the threads' columns of M and what else is their own.
+    fn walk<P: Part<R>>(
         &self,
         team: &Team,
-        out: &mut [R],
-        last: &mut [R],
-        part: impl Fn(Range<usize>) -> Result<(Packed<R>, P)> + Sync,
+        ranges: &[Range<usize>],
+        parts: Vec<(Packed<R>, P)>,
     ) -> Result<()> {
-        let hidden = self.hidden;
-        let ranges = divide(hidden, team.threads());
-        let mut places: Vec<Place<'_, R>> = ranges
-            .iter()
-            .map(|units| Place { units: units.clone(), rows: Vec::new(), last: Vec::new() })
-            .collect();
-        for row in out.chunks_exact_mut(hidden) {
-            for (place, columns) in places.iter_mut().zip(parallel::split_rows(row, &ranges, 1)) {
-                place.rows.push(columns);
-            }
-        }
-        for row in last.chunks_exact_mut(hidden) {
-            for (place, columns) in places.iter_mut().zip(parallel::split_rows(row, &ranges, 1)) {
-                place.last.push(columns);
-            }
-        }
-        // Packed beforehand: a thread that fails must not keep the others waiting.
-        let mut parts: Vec<Option<(Packed<R>, P)>> = ranges.iter().map(|_| None).collect();
-        parallel::for_each(parts.iter_mut().zip(&ranges).collect(), |(slot, units), _| {
-            *slot = Some(part(units.clone())?);
-            Ok(())
-        })?;
-        let exchange = Exchange::new(self.batch, hidden);
-        let parts: Vec<_> = places.into_iter().zip(parts.into_iter().flatten()).collect();
-        team.run(parts, |(place, (matrix, part)), stop| {
-            self.steps(team, place, (&matrix, part), &exchange, stop);
+        let exchange = Exchange::new(self.batch * self.blocks, self.hidden);
+        let parts: Vec<_> = ranges.iter().cloned().zip(parts).collect();
+        team.run(parts, |(units, (matrix, part)), stop| {
+            self.steps(team, &units, (&matrix, part), &exchange, stop);
             Ok(())
         })
     }
@@ -109,41 +80,322 @@ impl<R: Real> Way<'_, R> {
     fn steps<P: Part<R>>(
         &self,
         team: &Team,
-        mut place: Place<'_, R>,
+        units: &Range<usize>,
         (matrix, mut part): (&Packed<R>, P),
         exchange: &Exchange,
         stop: &Stop<'_>,
     ) {
-        let (batch, hidden, width) = (self.batch, self.hidden, place.units.len());
-        // All rows of the step before, and this thread's columns of the step at hand.
+        let (batch, blocks, width) = (self.batch, self.blocks, self.blocks * self.hidden);
+        let stride = self.sums * units.len();
+        // All of the step before, and this thread's part of the step at hand.
         let mut before: Option<Vec<R>> = self.initial.map(<[R]>::to_vec);
-        let mut own = vec![R::zero(); batch * width];
+        let mut sums = vec![R::zero(); batch * stride];
+        let mut result = vec![R::zero(); batch * blocks * units.len()];
+        let multiply = |before: &[R], sums: &mut [R]| {
+            let before = Rows { data: before, stride: width, count: batch };
+            matrix.multiply(before, Start::Accumulate, RowsMut { data: sums, stride });
+        };
         for i in 0..self.steps {
-            let t = if self.reversed { self.steps - 1 - i } else { i };
-            part.begin(t, &mut own);
+            let t = if self.back { self.steps - 1 - i } else { i };
+            part.begin(t, &mut sums);
             if let Some(before) = &before {
-                let before = Rows { data: before, stride: hidden, count: batch };
-                matrix.multiply(before, Start::Accumulate, RowsMut { data: &mut own, stride: width });
+                multiply(before, &mut sums);
             }
-            part.finish(t, &mut own);
-            exchange.give(i, &place.units, &own);
-            for (own, row) in own.chunks_exact(width).zip(&mut place.rows[t * batch..]) {
-                row.copy_from_slice(own);
-            }
+            part.finish(t, &mut sums, &mut result);
+            exchange.give(i, units, &result);
             if stop.requested() || !team.wait(stop) {
                 return;
             }
-            exchange.take(i, before.get_or_insert_with(|| vec![R::zero(); batch * hidden]));
+            exchange.take(i, before.get_or_insert_with(|| vec![R::zero(); batch * width]));
         }
-        if !place.last.is_empty() {
-            own.fill(R::zero());
+        if self.back {
+            part.close(&mut sums);
             if let Some(before) = &before {
-                let before = Rows { data: before, stride: hidden, count: batch };
-                matrix.multiply(before, Start::Accumulate, RowsMut { data: &mut own, stride: width });
+                multiply(before, &mut sums);
             }
-            for (own, row) in own.chunks_exact(width).zip(&mut place.last) {
-                row.copy_from_slice(own);
+        }
+        part.end(&mut sums);
+    }
+}
+
+/// Prepares every thread's part. Beforehand, since a thread that fails must not keep the others waiting.
+fn prepare<P: Send, T: Send>(
+    places: Vec<P>,
+    ranges: &[Range<usize>],
+    part: impl Fn(P, &Range<usize>) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let mut parts: Vec<Option<T>> = ranges.iter().map(|_| None).collect();
+    let jobs = parts.iter_mut().zip(places).zip(ranges).collect();
+    parallel::for_each(jobs, |((slot, place), units), _| {
+        *slot = Some(part(place, units)?);
+        Ok(())
+    })?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// Each thread's columns of an array of rows of `blocks` blocks of H numbers: row after row, block after block.
+fn columns<'a, R>(data: &'a mut [R], hidden: usize, ranges: &[Range<usize>]) -> Vec<Vec<&'a mut [R]>> {
+    let mut places: Vec<_> = ranges.iter().map(|_| Vec::new()).collect();
+    for block in data.chunks_exact_mut(hidden) {
+        for (place, columns) in places.iter_mut().zip(parallel::split_rows(block, ranges, 1)) {
+            place.push(columns);
+        }
+    }
+    places
+}
+
+/// Writes the rows (B, blocks, units) of a step, of which a place has `blocks` columns for each of B rows.
+fn write<R: Copy>(rows: &[R], units: usize, columns: &mut [&mut [R]]) {
+    for (from, to) in rows.chunks_exact(units).zip(columns) {
+        to.copy_from_slice(from);
+    }
+}
+
+/// Some units of the states (B, states·H) before the first step: h or c.
+fn units_of<R: Real>(
+    states: Option<&[R]>,
+    (batch, hidden, width): (usize, usize, usize),
+    block: usize,
+    units: &Range<usize>,
+) -> Vec<R> {
+    match states {
+        None => vec![R::zero(); batch * units.len()],
+        Some(states) => states
+            .chunks_exact(width)
+            .flat_map(|row| &row[block * hidden..][units.clone()])
+            .copied()
+            .collect(),
+    }
+}
+
+/// [`super::recurrence::forward`] of sequences of equal length.
+pub(super) fn forward<R: Real>(
+    op: &'static str,
+    layer: Recurrent<'_, R>,
+    sequences: &Sequences,
+    input: Input<'_, R>,
+    first: Option<&[R]>,
+    team: &Team,
+    trace: &mut Trace<R>,
+) -> Result<()> {
+    let (layout, hidden, batch, steps) =
+        (layer.cell.layout(), layer.hidden, sequences.batch(), sequences.steps());
+    let ranges = divide(hidden, team.threads());
+    let states = (batch, hidden, layout.states() * hidden);
+    let initial: Option<Vec<R>> = first.map(|_| units_of(first, states, 0, &(0..hidden)));
+    let places: Vec<_> = columns(&mut trace.h, hidden, &ranges)
+        .into_iter()
+        .zip(columns(&mut trace.c, hidden, &ranges))
+        .zip(columns(&mut trace.kept, hidden, &ranges))
+        .zip(columns(&mut trace.last, hidden, &ranges))
+        .collect();
+    let parts = prepare(places, &ranges, |(((h, c), kept), last), units| {
+        let rows = (0..layout.recurrent).map(|g| g * hidden + units.start..g * hidden + units.end);
+        let w = input::rows_of(layer.w, hidden, rows);
+        let w = Packed::transposed(op, &w, layout.recurrent * units.len(), hidden)?;
+        let source = input.source_of(op, layout, hidden, units)?;
+        let ahead = parallel::scratch(op, &[AHEAD.min(steps), batch, layout.sums, units.len()])?;
+        let c_now = if layout.memory { units_of(first, states, 1, units) } else { Vec::new() };
+        let h_now = units_of(first, states, 0, units);
+        let part = Units {
+            layer,
+            layout,
+            steps,
+            batch,
+            units: units.len(),
+            source,
+            ahead,
+            h_now,
+            c_now,
+            h,
+            c,
+            kept,
+            last,
+        };
+        Ok((w, part))
+    })?;
+    let way =
+        Way { steps, batch, hidden, blocks: 1, sums: layout.sums, initial: initial.as_deref(), back: false };
+    way.walk(team, &ranges, parts)
+}
+
+/// Some of the units on the way forward.
+struct Units<'a, R: Real> {
+    layer: Recurrent<'a, R>,
+    layout: Layout,
+    steps: usize,
+    batch: usize,
+    units: usize,
+    source: Source<'a, R>,
+    /// The sums of some steps ahead.
+    ahead: Vec<R>,
+    /// h and c of the step before (B, units).
+    h_now: Vec<R>,
+    c_now: Vec<R>,
+    h: Vec<&'a mut [R]>,
+    c: Vec<&'a mut [R]>,
+    kept: Vec<&'a mut [R]>,
+    last: Vec<&'a mut [R]>,
+}
+
+impl<R: Real> Part<R> for Units<'_, R> {
+    fn begin(&mut self, t: usize, sums: &mut [R]) {
+        if t.is_multiple_of(AHEAD) {
+            let count = AHEAD.min(self.steps - t) * self.batch;
+            self.source.fill(t * self.batch, count, &mut self.ahead);
+        }
+        sums.copy_from_slice(&self.ahead[t % AHEAD * sums.len()..][..sums.len()]);
+    }
+
+    fn finish(&mut self, t: usize, sums: &mut [R], h: &mut [R]) {
+        let (batch, units) = (self.batch, self.units);
+        let (h_before, c_before) = (self.h_now.clone(), self.c_now.clone());
+        let before = State { h: &h_before, c: &c_before };
+        let after = StateMut { h: &mut self.h_now, c: &mut self.c_now };
+        self.layer.cell.step(units, sums, before, after);
+        if self.layout.sums == 1 {
+            self.h_now.copy_from_slice(sums);
+        }
+        h.copy_from_slice(&self.h_now);
+        write(h, units, &mut self.h[t * batch..]);
+        if self.layout.memory {
+            write(&self.c_now, units, &mut self.c[t * batch..]);
+        }
+        if !self.kept.is_empty() {
+            write(sums, units, &mut self.kept[t * batch * self.layout.sums..]);
+        }
+    }
+
+    fn close(&mut self, _: &mut [R]) {}
+
+    fn end(&mut self, _: &mut [R]) {
+        let states = self.layout.states();
+        for (i, to) in self.last.iter_mut().enumerate() {
+            let from = if i % states == 0 { &self.h_now } else { &self.c_now };
+            to.copy_from_slice(&from[i / states * self.units..][..self.units]);
+        }
+    }
+}
+
+/// [`super::recurrence::backward`] of sequences of equal length.
+pub(super) fn backward<R: Real>(
+    op: &'static str,
+    layer: Recurrent<'_, R>,
+    sequences: &Sequences,
+    passed: Passed<'_, R>,
+    (dy, dlast): (Option<&[R]>, Option<&[R]>),
+    team: &Team,
+    (da, dfirst): (&mut [R], &mut [R]),
+) -> Result<()> {
+    let (layout, hidden, batch, steps) =
+        (layer.cell.layout(), layer.hidden, sequences.batch(), sequences.steps());
+    let ranges = divide(hidden, team.threads());
+    let states = (batch, hidden, layout.states() * hidden);
+    let places: Vec<_> =
+        columns(da, hidden, &ranges).into_iter().zip(columns(dfirst, hidden, &ranges)).collect();
+    let parts = prepare(places, &ranges, |(da, dfirst), units| {
+        let rows = layout.recurrent * hidden;
+        let columns = Packed::new(op, &layer.w[units.start..], (rows, hidden), (units.len(), 1))?;
+        let memory = |states_given| {
+            if layout.memory { units_of(states_given, states, 1, units) } else { Vec::new() }
+        };
+        let part = UnitsBack {
+            layer,
+            layout,
+            batch,
+            units: units.clone(),
+            passed,
+            dy,
+            first: [units_of(passed.first, states, 0, units), memory(passed.first)],
+            dh: dlast.map(|_| units_of(dlast, states, 0, units)),
+            dc: memory(dlast),
+            own: vec![R::zero(); batch * layout.sums * units.len()],
+            da,
+            dfirst,
+        };
+        Ok((columns, part))
+    })?;
+    let way = Way { steps, batch, hidden, blocks: layout.recurrent, sums: 1, initial: None, back: true };
+    way.walk(team, &ranges, parts)
+}
+
+/// Some of the units on the way back.
+struct UnitsBack<'a, R: Real> {
+    layer: Recurrent<'a, R>,
+    layout: Layout,
+    batch: usize,
+    units: Range<usize>,
+    passed: Passed<'a, R>,
+    dy: Option<&'a [R]>,
+    /// h and c before the first step.
+    first: [Vec<R>; 2],
+    /// What of dh_t does not come through the sums: of the last states, or directly.
+    dh: Option<Vec<R>>,
+    dc: Vec<R>,
+    /// da_t
+    own: Vec<R>,
+    da: Vec<&'a mut [R]>,
+    dfirst: Vec<&'a mut [R]>,
+}
+
+impl<R: Real> UnitsBack<'_, R> {
+    /// This thread's units of the rows (B, blocks·H) of step t.
+    fn rows(&self, data: &[R], t: usize, blocks: usize) -> Vec<R> {
+        let hidden = self.layer.hidden;
+        let size = self.batch * blocks * hidden;
+        data[t * size..][..size]
+            .chunks_exact(hidden)
+            .flat_map(|block| &block[self.units.clone()])
+            .copied()
+            .collect()
+    }
+
+    fn state(&self, t: Option<usize>) -> [Vec<R>; 2] {
+        let Some(t) = t else { return self.first.clone() };
+        let c = if self.layout.memory { self.rows(self.passed.c, t, 1) } else { Vec::new() };
+        [self.rows(self.passed.h, t, 1), c]
+    }
+}
+
+impl<R: Real> Part<R> for UnitsBack<'_, R> {
+    fn begin(&mut self, t: usize, dh: &mut [R]) {
+        let dy = self.dy.map(|dy| self.rows(dy, t, 1));
+        match (dy, &self.dh) {
+            (None, None) => dh.fill(R::zero()),
+            (None, Some(known)) => dh.copy_from_slice(known),
+            (Some(dy), None) => dh.copy_from_slice(&dy),
+            (Some(dy), Some(known)) => {
+                dh.iter_mut().zip(known.iter().zip(&dy)).for_each(|(dh, (&known, &dy))| *dh = known + dy);
             }
+        }
+    }
+
+    fn finish(&mut self, t: usize, dh: &mut [R], result: &mut [R]) {
+        let (n, sums, recurrent) = (self.units.len(), self.layout.sums, self.layout.recurrent);
+        let (before, after) = (self.state(t.checked_sub(1)), self.state(Some(t)));
+        let kept = if sums == 1 { Vec::new() } else { self.rows(self.passed.kept, t, sums) };
+        let states = (State { h: &before[0], c: &before[1] }, State { h: &after[0], c: &after[1] });
+        let d = StateMut { h: dh, c: &mut self.dc };
+        self.layer.cell.derivative(n, &kept, states, d, &mut self.own);
+        self.dh = self.layout.direct.then(|| dh.to_vec());
+        write(&self.own, n, &mut self.da[t * self.batch * sums..]);
+        for (result, own) in result.chunks_exact_mut(recurrent * n).zip(self.own.chunks_exact(sums * n)) {
+            result.copy_from_slice(&own[..recurrent * n]);
+        }
+    }
+
+    fn close(&mut self, dh: &mut [R]) {
+        match &self.dh {
+            None => dh.fill(R::zero()),
+            Some(known) => dh.copy_from_slice(known),
+        }
+    }
+
+    fn end(&mut self, dh: &mut [R]) {
+        let (n, states) = (self.units.len(), self.layout.states());
+        for (i, to) in self.dfirst.iter_mut().enumerate() {
+            let from = if i % states == 0 { &*dh } else { &self.dc };
+            to.copy_from_slice(&from[i / states * n..][..n]);
         }
     }
 }
@@ -160,23 +412,23 @@ fn divide(hidden: usize, threads: usize) -> Vec<Range<usize>> {
     ranges
 }
 
-/// The rows (B, H) of a step, as all threads see them. In two halves that are used in turn: a thread that is a step ahead
-/// does not overwrite what another still reads. The team's barrier orders a `take` after every `give` of its step.
+/// The rows of a step, of H numbers each, as all threads see them. In two halves that are used in turn: a thread that is a
+/// step ahead does not overwrite what another still reads. The team's barrier orders a `take` after every `give` of its step.
 struct Exchange {
     words: Vec<AtomicU64>,
-    batch: usize,
+    rows: usize,
     hidden: usize,
 }
 
 impl Exchange {
-    fn new(batch: usize, hidden: usize) -> Self {
-        let words = (0..2 * batch * hidden).map(|_| AtomicU64::new(0)).collect();
-        Exchange { words, batch, hidden }
+    fn new(rows: usize, hidden: usize) -> Self {
+        let words = (0..2 * rows * hidden).map(|_| AtomicU64::new(0)).collect();
+        Exchange { words, rows, hidden }
     }
 
     /// The words of the rows of a step: a row's numbers need no more words than there are numbers.
     fn rows(&self, step: usize) -> impl Iterator<Item = &[AtomicU64]> {
-        let size = self.batch * self.hidden;
+        let size = self.rows * self.hidden;
         self.words[step % 2 * size..][..size].chunks_exact(self.hidden)
     }
 

@@ -1,23 +1,23 @@
 //! The Elman cell: h_t = f(a_t) with a_t = b + W h_{t-1} + U x_t (Elman 1990; Goodfellow et al., equations 10.8–10.9).
-//!
-//! Only what is the cell's own stands here: f and its derivative. The way through time is `recurrence.rs`.
 
-use super::recurrence::Cell;
+use super::cell::{Layout, State, StateMut};
 use crate::kernels::{self, Activation, Real};
 
-/// The cell, with its nonlinearity f.
-#[derive(Debug, Clone, Copy)]
-pub struct Rnn {
-    /// f
-    pub activation: Activation,
+pub(super) const LAYOUT: Layout =
+    Layout { sums: 1, recurrent: 1, inputs: &[(0, 1)], memory: false, direct: false };
+
+/// h ← f(a), in place.
+pub(super) fn step<R: Real>(activation: Activation, a: &mut [R]) {
+    kernels::activate(activation, a);
 }
 
-impl<R: Real> Cell<R> for Rnn {
-    fn step(&self, a: &mut [R]) {
-        kernels::activate(self.activation, a);
-    }
-
-    fn derivative(&self, h: &[R], dh: &mut [R]) {
-        kernels::differentiate(self.activation, h, dh);
-    }
+/// da = dh ⊙ f′(a), with f′ in terms of h.
+pub(super) fn derivative<R: Real>(
+    activation: Activation,
+    after: State<'_, R>,
+    d: StateMut<'_, R>,
+    da: &mut [R],
+) {
+    da.copy_from_slice(d.h);
+    kernels::differentiate(activation, after.h, da);
 }

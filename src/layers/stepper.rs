@@ -1,12 +1,13 @@
 //! One token at a time: the network of a language model with its weights packed once.
 //!
-//! For generation and suggestions: x = E\[id\]; h ← f(b + U x + W h); o = c + V h. The state h stays here.
+//! For generation and suggestions: x = E\[id\]; the cell's step from a = b + U x + W h; o = c + V h. The state stays here.
 
 use std::ops::Range;
 
+use super::cell::{Cell, Layout, State, StateMut};
 use super::embedding::check_ids;
-use super::recurrence::{Cell, Weights};
-use super::rnn::Rnn;
+use super::input::Projection;
+use super::recurrence::Recurrent;
 use crate::error::Result;
 use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
 use crate::parallel;
@@ -14,22 +15,85 @@ use crate::parallel;
 /// Numbers of V worth a thread: to read them takes longer than to wake it.
 const GRAIN: usize = 1 << 18;
 
-/// Embedding, recurrence and output layer, ready to step `batch` sequences side by side.
+/// Embedding, recurrent layers and output layer, ready to step `batch` sequences side by side.
 pub struct Stepper<R: Real> {
-    cell: Rnn,
+    batch: usize,
     table: Vec<R>,
-    inputs: usize,
-    u: Packed<R>,
-    w: Packed<R>,
-    b: Vec<R>,
+    x: Vec<R>,
+    layers: Vec<Layer<R>>,
     /// The output layer, divided among the threads where it is large.
     outputs: Vec<Part<R>>,
     c: Vec<R>,
-    batch: usize,
-    h: Vec<R>,
-    a: Vec<R>,
-    x: Vec<R>,
     o: Vec<R>,
+}
+
+/// A recurrent layer's parameters.
+#[derive(Clone, Copy)]
+pub struct Weights<'a, R> {
+    /// Cell, H and W.
+    pub recurrent: Recurrent<'a, R>,
+    /// U (blocks·H, I)
+    pub u: &'a [R],
+    /// I
+    pub inputs: usize,
+    /// b (sums·H)
+    pub b: &'a [R],
+}
+
+/// One recurrent layer, and its state.
+struct Layer<R: Real> {
+    cell: Cell,
+    layout: Layout,
+    hidden: usize,
+    projection: Projection<R>,
+    w: Packed<R>,
+    sums: Vec<R>,
+    /// h (batch, H), and the one to come.
+    h: [Vec<R>; 2],
+    /// c (batch, H) likewise, or empty.
+    c: [Vec<R>; 2],
+}
+
+impl<R: Real> Layer<R> {
+    fn new(op: &'static str, weights: Weights<'_, R>, batch: usize) -> Result<Self> {
+        let Recurrent { cell, hidden, w } = weights.recurrent;
+        let layout = cell.layout();
+        let memory = if layout.memory { hidden } else { 0 };
+        let state =
+            |width| Ok([parallel::zeros(op, &[batch, width])?, parallel::zeros(op, &[batch, width])?]);
+        let u = (weights.u, weights.inputs);
+        Ok(Layer {
+            cell,
+            layout,
+            hidden,
+            projection: Projection::of(op, (layout, hidden), &(0..hidden), u, weights.b)?,
+            w: Packed::transposed(op, w, layout.recurrent * hidden, hidden)?,
+            sums: parallel::zeros(op, &[batch, layout.sums, hidden])?,
+            h: state(hidden)?,
+            c: state(memory)?,
+        })
+    }
+
+    /// Moves the state on by one step.
+    fn step(&mut self, x: Rows<'_, R>) {
+        let (hidden, stride) = (self.hidden, self.layout.sums * self.hidden);
+        self.projection.fill(x, &mut self.sums);
+        let ([h, h_after], [c, c_after]) = (&mut self.h, &mut self.c);
+        let before = Rows { data: h, stride: hidden, count: x.count };
+        self.w.multiply(before, Start::Accumulate, RowsMut { data: &mut self.sums, stride });
+        if self.layout.sums == 1 {
+            self.cell.step(hidden, &mut self.sums, State { h, c }, StateMut { h: &mut [], c: &mut [] });
+            std::mem::swap(h, &mut self.sums);
+        } else {
+            self.cell.step(hidden, &mut self.sums, State { h, c }, StateMut { h: h_after, c: c_after });
+            self.h.swap(0, 1);
+            self.c.swap(0, 1);
+        }
+    }
+
+    fn output(&self) -> Rows<'_, R> {
+        Rows { data: &self.h[0], stride: self.hidden, count: self.h[0].len() / self.hidden.max(1) }
+    }
 }
 
 /// Some of the output units.
@@ -47,17 +111,11 @@ impl<R: Real> Stepper<R> {
     /// [`crate::Error::Memory`] if the copies do not fit.
     ///
     /// # Panics
-    /// If the lengths of the slices do not belong together (the Python module checks shapes first).
-    pub fn new(
-        cell: Rnn,
-        (table, inputs): (&[R], usize),
-        weights: Weights<'_, R>,
-        (v, c): (&[R], &[R]),
-        batch: usize,
-    ) -> Result<Self> {
+    /// If the lengths of the slices do not belong together (the Python module checks shapes first), or without a layer.
+    pub fn new(table: &[R], layers: &[Weights<'_, R>], (v, c): (&[R], &[R]), batch: usize) -> Result<Self> {
         const OP: &str = "Stepper";
-        let (hidden, outputs) = (weights.b.len(), c.len());
-        let ranges = parallel::ranges(outputs, GRAIN / hidden.max(1))?;
+        let (inputs, hidden) = (layers[0].inputs, layers[layers.len() - 1].recurrent.hidden);
+        let ranges = parallel::ranges(c.len(), GRAIN / hidden.max(1))?;
         let mut parts: Vec<Option<Part<R>>> = ranges.iter().map(|_| None).collect();
         parallel::for_each(parts.iter_mut().zip(ranges).collect(), |(part, units), _| {
             let v = Packed::transposed(OP, &v[units.start * hidden..], units.len(), hidden)?;
@@ -71,19 +129,13 @@ impl<R: Real> Stepper<R> {
             Ok(to)
         };
         Ok(Stepper {
-            cell,
+            batch,
             table: copy(table)?,
-            inputs,
-            u: Packed::transposed(OP, weights.u, hidden, inputs)?,
-            w: Packed::transposed(OP, weights.w, hidden, hidden)?,
-            b: copy(weights.b)?,
+            x: parallel::zeros(OP, &[batch, inputs])?,
+            layers: layers.iter().map(|layer| Layer::new(OP, *layer, batch)).collect::<Result<_>>()?,
             outputs: parts.into_iter().flatten().collect(),
             c: copy(c)?,
-            batch,
-            h: parallel::zeros(OP, &[batch, hidden])?,
-            a: parallel::zeros(OP, &[batch, hidden])?,
-            x: parallel::zeros(OP, &[batch, inputs])?,
-            o: parallel::zeros(OP, &[batch, outputs])?,
+            o: parallel::zeros(OP, &[batch, c.len()])?,
         })
     }
 
@@ -92,9 +144,9 @@ impl<R: Real> Stepper<R> {
         self.batch
     }
 
-    /// H
+    /// H of the last layer.
     pub fn hidden(&self) -> usize {
-        self.b.len()
+        self.layers.last().map_or(0, |layer| layer.hidden)
     }
 
     /// O
@@ -102,14 +154,54 @@ impl<R: Real> Stepper<R> {
         self.c.len()
     }
 
-    /// h (batch, H)
-    pub fn state(&self) -> &[R] {
-        &self.h
+    /// Numbers in a sequence's state: each layer's h, and its c where it has one.
+    pub fn state_size(&self) -> usize {
+        self.layers.iter().map(|layer| layer.layout.states() * layer.hidden).sum()
     }
 
-    /// h (batch, H), to change.
-    pub fn state_mut(&mut self) -> &mut [R] {
-        &mut self.h
+    /// The state (batch, state_size): layer after layer, h, then c.
+    pub fn state(&self) -> Vec<R> {
+        let mut state = Vec::with_capacity(self.batch * self.state_size());
+        for i in 0..self.batch {
+            for layer in &self.layers {
+                let row = i * layer.hidden..(i + 1) * layer.hidden;
+                state.extend_from_slice(&layer.h[0][row.clone()]);
+                if layer.layout.memory {
+                    state.extend_from_slice(&layer.c[0][row]);
+                }
+            }
+        }
+        state
+    }
+
+    /// Sets the state.
+    ///
+    /// # Panics
+    /// If it has another size.
+    pub fn set_state(&mut self, state: &[R]) {
+        assert_eq!(state.len(), self.batch * self.state_size(), "a state of another size");
+        let mut rest = state;
+        for i in 0..self.batch {
+            for layer in &mut self.layers {
+                let row = i * layer.hidden..(i + 1) * layer.hidden;
+                let (h, after) = rest.split_at(layer.hidden);
+                layer.h[0][row.clone()].copy_from_slice(h);
+                rest = after;
+                if layer.layout.memory {
+                    let (c, after) = rest.split_at(layer.hidden);
+                    layer.c[0][row].copy_from_slice(c);
+                    rest = after;
+                }
+            }
+        }
+    }
+
+    /// Sets the state to zero.
+    pub fn reset(&mut self) {
+        for layer in &mut self.layers {
+            layer.h[0].fill(R::zero());
+            layer.c[0].fill(R::zero());
+        }
     }
 
     /// Reads one token for each sequence: the state moves on, no output is computed.
@@ -121,17 +213,16 @@ impl<R: Real> Stepper<R> {
     /// If there are not `batch` ids.
     pub fn advance(&mut self, ids: &[i64]) -> Result<()> {
         assert_eq!(ids.len(), self.batch, "one id for each sequence");
-        let (inputs, hidden) = (self.inputs, self.b.len());
+        let inputs = self.x.len() / self.batch.max(1);
         check_ids("Stepper.step", "ids", ids, self.table.len() / inputs.max(1))?;
         for (x, &id) in self.x.chunks_exact_mut(inputs.max(1)).zip(ids) {
             x.copy_from_slice(&self.table[id as usize * inputs..][..inputs]);
         }
-        let x = Rows { data: &self.x, stride: inputs, count: self.batch };
-        self.u.multiply(x, Start::Row(&self.b), RowsMut { data: &mut self.a, stride: hidden });
-        let h = Rows { data: &self.h, stride: hidden, count: self.batch };
-        self.w.multiply(h, Start::Accumulate, RowsMut { data: &mut self.a, stride: hidden });
-        self.cell.step(&mut self.a);
-        std::mem::swap(&mut self.h, &mut self.a);
+        let mut x = Rows { data: &self.x[..], stride: inputs, count: self.batch };
+        for layer in &mut self.layers {
+            layer.step(x);
+            x = layer.output();
+        }
         Ok(())
     }
 
@@ -140,9 +231,9 @@ impl<R: Real> Stepper<R> {
     /// # Errors
     /// [`crate::Error::Interrupted`].
     pub fn output(&mut self) -> Result<&[R]> {
-        let (hidden, outputs) = (self.b.len(), self.c.len());
-        let h = Rows { data: &self.h, stride: hidden, count: self.batch };
-        let c = &self.c;
+        let outputs = self.c.len();
+        let Some(last) = self.layers.last() else { return Ok(&self.o) };
+        let (h, c) = (last.output(), &self.c);
         if let [all] = &mut self.outputs[..] {
             all.v.multiply(h, Start::Row(c), RowsMut { data: &mut self.o, stride: outputs });
             return Ok(&self.o);

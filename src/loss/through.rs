@@ -5,7 +5,7 @@ mod classes;
 use super::{Loss, Targets};
 use crate::error::{Result, check_shape};
 use crate::kernels::{Packed, Real, Start};
-use crate::layers::linear::{self, Linear};
+use crate::layers::linear::{self, Columns, Linear};
 use crate::parallel;
 
 const OP: &str = "SoftmaxCrossEntropy.through";
@@ -78,7 +78,7 @@ fn whole_rows<R: Real>(
         let count = (rows - first).min(chunk);
         let h = &h[first * hidden..(first + count) * hidden];
         let scores = &mut scores[..count * classes];
-        linear::product(h, count, &forward, Start::Row(layer.c), scores)?;
+        linear::product(&Columns::all(h, hidden), count, &forward, Start::Row(layer.c), scores)?;
         let ranges = parallel::ranges(count, linear::least_rows(64 * classes))?;
         let parts: Vec<_> = parallel::split_rows(scores, &ranges, classes)
             .into_iter()
@@ -93,8 +93,8 @@ fn whole_rows<R: Real>(
         })?;
         if let (Some(into), Some(v)) = (&mut gradients, &backward) {
             let dh = &mut into.h[first * hidden..(first + count) * hidden];
-            linear::product(scores, count, v, Start::Zero, dh)?;
-            linear::accumulate_weights(OP, (scores, classes), (h, hidden), into.v)?;
+            linear::product(&Columns::all(scores, classes), count, v, Start::Zero, dh)?;
+            linear::accumulate_weights(OP, &Columns::all(scores, classes), (h, hidden), into.v)?;
             linear::accumulate_bias(scores, classes, into.c)?;
         }
     }

@@ -9,6 +9,7 @@ mod init;
 mod layers;
 mod loss;
 mod optim;
+mod recurrence;
 mod sampling;
 mod stepper;
 mod storage;
@@ -66,6 +67,7 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(check_memory, module)?)?;
     module.add_function(wrap_pyfunction!(init::initialise, module)?)?;
     layers::register(module)?;
+    recurrence::register(module)?;
     loss::register(module)?;
     optim::register(module)?;
     module.add_function(wrap_pyfunction!(sampling::sample, module)?)?;

@@ -5,10 +5,11 @@ use pyo3::prelude::*;
 
 use super::array::{Kind, Number, ids, input, kind, output, slice};
 use super::error::value_error;
-use super::layers::cell;
+use super::recurrence::cell;
 use crate::error::check_shape;
-use crate::layers::recurrence::Weights;
-use crate::layers::stepper::Stepper;
+use crate::layers::cell::Cell;
+use crate::layers::recurrence::Recurrent;
+use crate::layers::stepper::{Stepper, Weights};
 
 /// Embedding, recurrence and output layer with their weights packed once, stepping `batch` sequences side by side.
 #[pyclass(name = "Stepper", module = "rnnrs._rnnrs")]
@@ -33,22 +34,46 @@ macro_rules! inner {
 
 const OP: &str = "Stepper";
 
-type Seven<'a, 'py> = [&'a Bound<'py, PyAny>; 6];
+/// A recurrent layer as Python gives it: cell, U, W, b.
+type GivenLayer<'py> = (String, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>);
 
-fn build<R: Number>(arrays: Seven<'_, '_>, activation: &str, batch: usize) -> PyResult<Stepper<R>> {
-    let names = ["E", "U", "W", "b", "V", "c"];
-    let open = |i: usize| -> PyResult<PyReadonlyArrayDyn<'_, R>> { input::<R>(OP, names[i], arrays[i]) };
-    let (e, u, w, b, v, c) = (open(0)?, open(1)?, open(2)?, open(3)?, open(4)?, open(5)?);
+/// Its arrays.
+struct OpenLayer<'py, R: Number> {
+    cell: Cell,
+    u: PyReadonlyArrayDyn<'py, R>,
+    w: PyReadonlyArrayDyn<'py, R>,
+    b: PyReadonlyArrayDyn<'py, R>,
+}
+
+fn open<'py, R: Number>((name, u, w, b): &GivenLayer<'py>) -> PyResult<OpenLayer<'py, R>> {
+    let cell = cell(name)?;
+    let (u, w, b) = (input::<R>(OP, "U", u)?, input::<R>(OP, "W", w)?, input::<R>(OP, "b", b)?);
+    Ok(OpenLayer { cell, u, w, b })
+}
+
+fn build<R: Number>(
+    e: &Bound<'_, PyAny>,
+    layers: &[GivenLayer<'_>],
+    (v, c): (&Bound<'_, PyAny>, &Bound<'_, PyAny>),
+    batch: usize,
+) -> PyResult<Stepper<R>> {
+    let (e, v, c) = (input::<R>(OP, "E", e)?, input::<R>(OP, "V", v)?, input::<R>(OP, "c", c)?);
     check_shape(OP, "E", e.shape(), &[("V", None), ("I", None)])?;
-    let inputs = e.shape()[1];
-    check_shape(OP, "U", u.shape(), &[("H", None), ("I", Some(inputs))])?;
-    let hidden = u.shape()[0];
-    check_shape(OP, "W", w.shape(), &[("H", Some(hidden)), ("H", Some(hidden))])?;
-    check_shape(OP, "b", b.shape(), &[("H", Some(hidden))])?;
-    check_shape(OP, "V", v.shape(), &[("O", None), ("H", Some(hidden))])?;
+    let layers = layers.iter().map(open::<R>).collect::<PyResult<Vec<_>>>()?;
+    let (mut weights, mut width) = (Vec::with_capacity(layers.len()), e.shape()[1]);
+    for OpenLayer { cell, u, w, b } in &layers {
+        let (hidden, inputs) = cell.sizes(OP, (u.shape(), w.shape(), b.shape()))?;
+        check_shape(OP, "U", u.shape(), &[("rows", None), ("I", Some(width))])?;
+        let recurrent = Recurrent { cell: *cell, hidden, w: slice(w)? };
+        weights.push(Weights { recurrent, u: slice(u)?, inputs, b: slice(b)? });
+        width = hidden;
+    }
+    if weights.is_empty() {
+        return Err(value_error(OP, "layers", "at least one", "none"));
+    }
+    check_shape(OP, "V", v.shape(), &[("O", None), ("H", Some(width))])?;
     check_shape(OP, "c", c.shape(), &[("O", Some(v.shape()[0]))])?;
-    let weights = Weights { u: slice(&u)?, w: slice(&w)?, b: slice(&b)? };
-    Ok(Stepper::new(cell(OP, activation)?, (slice(&e)?, inputs), weights, (slice(&v)?, slice(&c)?), batch)?)
+    Ok(Stepper::new(slice(&e)?, &weights, (slice(&v)?, slice(&c)?), batch)?)
 }
 
 /// Whether a step takes long enough for others to have the GIL meanwhile.
@@ -64,25 +89,21 @@ fn step<R: Number>(stepper: &mut Stepper<R>, ids: &[i64]) -> crate::Result<Vec<R
 #[pymethods]
 impl PyStepper {
     #[new]
-    #[pyo3(signature = (E, U, W, b, V, c, activation, batch=1))]
-    #[allow(non_snake_case, clippy::too_many_arguments)]
+    #[pyo3(signature = (E, layers, V, c, batch=1))]
+    #[allow(non_snake_case)]
     fn new(
         E: &Bound<'_, PyAny>,
-        U: &Bound<'_, PyAny>,
-        W: &Bound<'_, PyAny>,
-        b: &Bound<'_, PyAny>,
+        layers: Vec<GivenLayer<'_>>,
         V: &Bound<'_, PyAny>,
         c: &Bound<'_, PyAny>,
-        activation: &str,
         batch: usize,
     ) -> PyResult<Self> {
         if batch == 0 {
             return Err(value_error(OP, "batch", "a number from 1", "0"));
         }
-        let arrays = [E, U, W, b, V, c];
         let inner = match kind(OP, "E", E)? {
-            Kind::F32 => Inner::F32(build(arrays, activation, batch)?),
-            Kind::F64 => Inner::F64(build(arrays, activation, batch)?),
+            Kind::F32 => Inner::F32(build(E, &layers, (V, c), batch)?),
+            Kind::F64 => Inner::F64(build(E, &layers, (V, c), batch)?),
         };
         Ok(PyStepper { inner })
     }
@@ -95,21 +116,21 @@ impl PyStepper {
 
     /// Sets the state to zero.
     fn reset(&mut self) {
-        inner!(&mut self.inner, s => s.state_mut().fill(0.0));
+        inner!(&mut self.inner, s => s.reset());
     }
 
-    /// h (batch, H), a copy.
+    /// The state (batch, numbers), a copy: layer after layer h, and c where there is one.
     #[getter]
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        inner!(&self.inner, s => output(py, &[s.batch(), s.hidden()], s.state().to_vec()))
+        inner!(&self.inner, s => output(py, &[s.batch(), s.state_size()], s.state()))
     }
 
     #[setter]
     fn set_state(&mut self, state: &Bound<'_, PyAny>) -> PyResult<()> {
         inner!(&mut self.inner, s => {
             let state = input(OP, "state", state)?;
-            check_shape(OP, "state", state.shape(), &[("batch", Some(s.batch())), ("H", Some(s.hidden()))])?;
-            s.state_mut().copy_from_slice(slice(&state)?);
+            check_shape(OP, "state", state.shape(), &[("batch", Some(s.batch())), ("S", Some(s.state_size()))])?;
+            s.set_state(slice(&state)?);
             Ok(())
         })
     }

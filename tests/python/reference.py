@@ -63,3 +63,46 @@ def cross_entropy(o: Array, y: Array) -> tuple[Array, Array]:
     y_hat = softmax(o)
     losses = -np.log(np.take_along_axis(y_hat, y[..., None], -1))[..., 0]
     return losses, y_hat - np.eye(o.shape[-1], dtype=o.dtype)[y]
+
+
+def sigmoid(a: Array) -> Array:
+    return 1 / (1 + np.exp(-a))
+
+
+def cell_step(cell: str, p: dict[str, Array], x: Array, state: Array) -> Array:
+    """The state (S,) after one step of one sequence: h, and for an LSTM then c."""
+    H = p["W"].shape[1]
+    h = state[:H]
+    u, w = p["U"] @ x, p["W"] @ h
+    if cell == "lstm":
+        i, f, g, o = np.split(p["b"] + u + w, 4)
+        c = sigmoid(f) * state[H:] + sigmoid(i) * np.tanh(g)
+        return np.concatenate([sigmoid(o) * np.tanh(c), c])
+    if cell == "gru":
+        (u_r, u_z, u_n), (w_r, w_z, w_n), (b_r, b_z, b_n) = (np.split(a, 3) for a in (u, w, p["b"]))
+        r, z = sigmoid(b_r + u_r + w_r), sigmoid(b_z + u_z + w_z)
+        n = np.tanh(b_n + u_n + r * (p["b_h"] + w_n))
+        return (1 - z) * n + z * h
+    return F[cell][0](p["b"] + u + w)
+
+
+def walk(
+    cell: str,
+    p: dict[str, Array],
+    x: Array,
+    first: Array,
+    lengths: Array,
+    resets: Array,
+    initial: Array,
+    reverse: bool,
+) -> tuple[Array, Array]:
+    """(h (T, B, H), the last states (B, S)), sequence by sequence and step by step."""
+    (T, B, _), H = x.shape, p["W"].shape[1]
+    h, last = np.zeros((T, B, H)), np.zeros_like(first)
+    for b in range(B):
+        state, steps = first[b], range(lengths[b])
+        for t in reversed(steps) if reverse else steps:
+            state = cell_step(cell, p, x[t, b], initial if resets[t, b] else state)
+            h[t, b] = state[:H]
+        last[b] = state
+    return h, last

@@ -62,7 +62,7 @@ def test_what_does_not_fit_is_refused_by_name(x, error, message):
 
 def test_states_and_gradients_that_do_not_fit_are_refused_by_name():
     layer = rnn()
-    with pytest.raises(rnnrs.ShapeError, match=r"h0: expected \(B=3, H=5\), got \(3, 4\)"):
+    with pytest.raises(rnnrs.ShapeError, match=r"state: expected \(B=3, S=5\), got \(3, 4\)"):
         layer.forward(X, np.zeros((3, 4)))
     _, cache = layer.forward(X)
     with pytest.raises(rnnrs.ShapeError, match=r"dh: expected \(T=4, B=3, H=5\)"):

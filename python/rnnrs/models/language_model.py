@@ -142,11 +142,11 @@ class LanguageModel:
         """
         inputs, targets = batch
         cross_entropy = SoftmaxCrossEntropy()
-        h, cache = self.rnn.forward_tokens(self.embedding, inputs, state)
+        h, cache = self.rnn.forward_tokens(self.embedding, inputs, state, gradient=gradient)
         L, _, dh = cross_entropy.through(self.output, h, targets, gradient=gradient)
         if dh is not None:
             self.rnn.backward_tokens(self.embedding, cache, dh)
-        return L, h[-1]
+        return L, cache.state
 
     def fit(
         self,
@@ -324,9 +324,8 @@ class LanguageModel:
         not seen.
         """
         p = self.parameters
-        names = ("embedding.E", "rnn.U", "rnn.W", "rnn.b", "output.V", "output.c")
-        E, U, W, b, V, c = (p[name] for name in names)
-        return Stepper(E, U, W, b, V, c, self.rnn.activation)
+        layers = [self.rnn.engine_weights()]
+        return Stepper(p["embedding.E"], layers, p["output.V"], p["output.c"])
 
     def context(self, text: str) -> NDArray[np.int64]:
         """The ids that stand for a text before its next token: an end of sentence, then the text's tokens.

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..data import Batch
 from ..losses import Loss
-from ..nn import RNN, Embedding, Linear, join
+from ..nn import Embedding, Linear, Recurrent, join
 from ..nn.embedding import EmbeddingCache
 from ..nn.linear import LinearCache
-from ..nn.rnn import RNNCache
+from ..nn.recurrent import RecurrentCache
 
 Array = NDArray[Any]
 
@@ -21,7 +21,7 @@ class NetworkCache(NamedTuple):
     """What `RecurrentNetwork.backward` needs of the forward pass: its layers' caches."""
 
     embedding: EmbeddingCache | None
-    rnn: RNNCache
+    rnn: RecurrentCache
     output: LinearCache
 
 
@@ -43,7 +43,9 @@ class RecurrentNetwork:
         ValueError: if the layers' sizes or dtypes do not belong together.
     """
 
-    def __init__(self, rnn: RNN, output: Linear, loss: Loss, *, embedding: Embedding | None = None) -> None:
+    def __init__(
+        self, rnn: Recurrent, output: Linear, loss: Loss, *, embedding: Embedding | None = None
+    ) -> None:
         if output.input_size != rnn.hidden_size:
             raise ValueError(
                 f"RecurrentNetwork: output: expected an input size of {rnn.hidden_size} (H), got {output.input_size}"
@@ -56,14 +58,14 @@ class RecurrentNetwork:
         first = {} if embedding is None else {"embedding": embedding}
         self.parameters, self.gradients = join(**first, rnn=rnn, output=output)
 
-    def forward(self, inputs: ArrayLike, h0: ArrayLike | None = None) -> tuple[Array, NetworkCache]:
-        """o (T, B, O) of x (T, B, I), or of ids (T, B) with an embedding, from h0 (B, H) or zero.
+    def forward(self, inputs: ArrayLike, state: ArrayLike | None = None) -> tuple[Array, NetworkCache]:
+        """o (T, B, O) of x (T, B, I), or of ids (T, B) with an embedding, from a state (B, S) or zero.
 
         Raises:
             ShapeError, DTypeError, IndexError: for inputs that do not fit.
         """
         x, cache_e = (np.asarray(inputs), None) if self.embedding is None else self.embedding.forward(inputs)
-        h, cache_r = self.rnn.forward(x, h0)
+        h, cache_r = self.rnn.forward(x, state)
         o, cache_o = self.output.forward(h)
         return o, NetworkCache(cache_e, cache_r, cache_o)
 
@@ -71,26 +73,26 @@ class RecurrentNetwork:
         """BPTT from do (T, B, O): adds to all gradients.
 
         Returns:
-            (dx (T, B, I), or None with an embedding; dh0 (B, H)).
+            (dx (T, B, I), or None with an embedding; that of the first state (B, S)).
 
         Raises:
             ShapeError: if do has not the shape of o.
         """
         dh = self.output.backward(cache.output, do)
         assert dh is not None
-        dx, dh0 = self.rnn.backward(cache.rnn, dh)
+        dx, dstate = self.rnn.backward(cache.rnn, dh)
         if self.embedding is None or cache.embedding is None:
-            return dx, dh0
+            return dx, dstate
         assert dx is not None
         self.embedding.backward(cache.embedding, dx)
-        return None, dh0
+        return None, dstate
 
     def loss(self, batch: Batch, state: Array | None = None, *, gradient: bool = True) -> tuple[float, Array]:
-        """L of a batch, and the last state h_T (B, H); adds to the gradients where they are wanted.
+        """L of a batch, and the last state (B, S); adds to the gradients where they are wanted.
 
         Args:
             batch: (inputs, targets); targets as the loss takes them.
-            state: h0 (B, H), carried over from the batch before; zero by default.
+            state: (B, S), carried over from the batch before; zero by default.
             gradient: whether to go back through time.
 
         Raises:
@@ -100,7 +102,4 @@ class RecurrentNetwork:
         L, do = self.loss_function(o, batch.targets)
         if gradient:
             self.backward(cache, do)
-        h = cache.rnn.h
-        if len(h):
-            return float(L), h[-1]
-        return float(L), np.zeros(h.shape[1:], h.dtype) if state is None else state
+        return float(L), cache.rnn.state

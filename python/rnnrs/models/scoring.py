@@ -135,9 +135,9 @@ def probabilities(o: Array) -> Array:
 
 def _token_losses(model: LanguageModel, batch: Batch, state: Array | None) -> tuple[Array, Array]:
     """−ln P of every target (T, B), 0 where none is scored, and the last state (B, H)."""
-    h, _ = model.rnn.forward_tokens(model.embedding, batch.inputs, state)
+    h, cache = model.rnn.forward_tokens(model.embedding, batch.inputs, state, gradient=False)
     _, losses, _ = SoftmaxCrossEntropy().through(model.output, h, batch.targets, gradient=False)
-    return losses, h[-1]
+    return losses, cache.state
 
 
 def _windows(model: LanguageModel, text: str) -> Iterator[Batch]:

@@ -1,0 +1,92 @@
+"""The gated recurrent unit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .. import _rnnrs
+from .recurrent import Recurrent
+
+
+class GRU(Recurrent):
+    """The gated recurrent unit: between what was and what is new, weighed by a gate.
+
+    With U, W and b in three blocks of H, each gate's sum being b + U x_t + W h_{t−1} of its block:
+
+    r_t = σ(a_r), z_t = σ(a_z); n_t = tanh(b_n + U_n x_t + r_t ⊙ (b_h + W_n h_{t−1}));
+    h_t = (1 − z_t) ⊙ n_t + z_t ⊙ h_{t−1}
+
+    (Cho et al. 2014, with the reset gate after the product, as cuDNN has it.) Its state is h (B, H).
+
+    Parameters: U (3H, I), W (3H, H), b (3H), in the order r, z, n; b_h (H). U, W and the biases begin uniform on
+    ±1/√H, W as `recurrent` says.
+
+    Args:
+        input_size: I.
+        hidden_size: H.
+        recurrent: how each of W's three blocks begins, see `RNN`.
+        recurrent_scale: times that.
+        learn_state: whether the state before the first step is a parameter, "state" (H,), zero at first, where none is
+            given.
+        seed: of the first weights.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError, TypeError: for sizes that are no positive whole numbers, an unknown initialiser.
+        MemoryError: if the weights do not fit.
+    """
+
+    blocks: ClassVar[tuple[int, int, int]] = (3, 3, 1)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        recurrent: str = "uniform",
+        recurrent_scale: float = 1.0,
+        learn_state: bool = False,
+        seed: int = 0,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        super().__init__(
+            input_size,
+            hidden_size,
+            recurrent=recurrent,
+            recurrent_scale=recurrent_scale,
+            learn_state=learn_state,
+            seed=seed,
+            dtype=dtype,
+            more={"b_h": (hidden_size,)},
+        )
+        self.initialise("b_h", "uniform", self.hidden_size**-0.5, seed)
+
+    @property
+    def cell(self) -> str:
+        """The engine's name of the cell."""
+        return "gru"
+
+    # The engine has four blocks of sums: r, z, n's part from W h, n's part from U x.
+
+    def _bias(self) -> NDArray[np.floating]:
+        b, H = self.parameters["b"], self.hidden_size
+        return np.concatenate([b[: 2 * H], self.parameters["b_h"], b[2 * H :]])
+
+    def _bias_gradient(self) -> NDArray[np.floating]:
+        return np.zeros(4 * self.hidden_size, self.dtype)
+
+    def _add_bias(self, db: NDArray[np.floating]) -> None:
+        H = self.hidden_size
+        self.gradients["b"][...] += np.concatenate([db[: 2 * H], db[3 * H :]])
+        self.gradients["b_h"][...] += db[2 * H : 3 * H]
+
+    def _table(self, E: NDArray[np.floating]) -> NDArray[np.floating]:
+        H, p = self.hidden_size, self.parameters
+        table = np.empty((len(E), 4 * H), self.dtype)
+        sums = _rnnrs.linear_forward(E, p["U"], p["b"])
+        table[:, : 2 * H], table[:, 3 * H :] = sums[:, : 2 * H], sums[:, 2 * H :]
+        table[:, 2 * H : 3 * H] = p["b_h"]
+        return table

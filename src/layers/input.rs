@@ -1,0 +1,155 @@
+//! Where a recurrence's sums begin: b + U x_t, before W h_{t−1} is added.
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
+use crate::layers::cell::Layout;
+use crate::layers::embedding::check_ids;
+
+/// What comes into a recurrent layer.
+#[derive(Clone, Copy)]
+pub enum Input<'a, R> {
+    /// x (rows, I), with U (blocks·H, I) and b (sums·H).
+    Vectors {
+        /// x
+        x: &'a [R],
+        /// U
+        u: &'a [R],
+        /// b
+        b: &'a [R],
+        /// I
+        inputs: usize,
+    },
+    /// Token ids (rows), of which everything is known beforehand: rows of a table (V, sums·H) = b + U E, the same bits as
+    /// from x = E\[id\], in V products where there are as many as positions.
+    Tokens {
+        /// ids
+        ids: &'a [i64],
+        /// The table.
+        table: &'a [R],
+        /// Numbers in its rows.
+        width: usize,
+    },
+}
+
+/// The same, ready to be used: for all units, or for some.
+pub(super) enum Source<'a, R: Real> {
+    Projection { projection: Projection<R>, x: &'a [R], inputs: usize },
+    Table { table: &'a [R], ids: &'a [i64], width: usize, columns: Vec<Range<usize>> },
+}
+
+/// b + U x, with U packed.
+pub(super) struct Projection<R: Real> {
+    /// Rows of U whose products stand side by side, and their place in a row of sums.
+    runs: Vec<(Packed<R>, usize)>,
+    b: Vec<R>,
+}
+
+impl<R: Real> Projection<R> {
+    /// Of some of the H units: then a row of sums is (sums, units).
+    pub(super) fn of(
+        op: &'static str,
+        (layout, hidden): (Layout, usize),
+        units: &Range<usize>,
+        (u, inputs): (&[R], usize),
+        b: &[R],
+    ) -> Result<Self> {
+        let block = |block: usize| block * hidden + units.start..block * hidden + units.end;
+        let (mut runs, mut row) = (Vec::new(), 0);
+        for &(first, blocks) in layout.inputs {
+            let u = rows_of(u, inputs, (row..row + blocks).map(block));
+            let u = Packed::transposed(op, &u, blocks * units.len(), inputs)?;
+            runs.push((u, first * units.len()));
+            row += blocks;
+        }
+        let b = (0..layout.sums).flat_map(|g| &b[block(g)]).copied().collect();
+        Ok(Projection { runs, b })
+    }
+
+    /// The sums of some rows of x.
+    pub(super) fn fill(&self, x: Rows<'_, R>, sums: &mut [R]) {
+        let (b, stride) = (&self.b[..], self.b.len());
+        let taken: usize = self.runs.iter().map(|(u, _)| u.columns()).sum();
+        if taken < stride {
+            sums.chunks_exact_mut(stride).take(x.count).for_each(|row| row.copy_from_slice(b));
+        }
+        for (u, first) in &self.runs {
+            let into = RowsMut { data: &mut sums[*first..], stride };
+            u.multiply(x, Start::Row(&b[*first..]), into);
+        }
+    }
+}
+
+impl<'a, R: Real> Input<'a, R> {
+    /// # Errors
+    /// [`crate::Error::TokenId`] for the first id that is no row of the table.
+    pub(super) fn check(&self, op: &'static str) -> Result<()> {
+        match self {
+            Input::Vectors { .. } => Ok(()),
+            Input::Tokens { ids, table, width } => check_ids(op, "ids", ids, table.len() / (*width).max(1)),
+        }
+    }
+
+    /// Ready for all units.
+    pub(super) fn source(&self, op: &'static str, layout: Layout, hidden: usize) -> Result<Source<'a, R>> {
+        self.source_of(op, layout, hidden, &(0..hidden))
+    }
+
+    /// Ready for some of the units: then a row of sums is (sums, units).
+    pub(super) fn source_of(
+        &self,
+        op: &'static str,
+        layout: Layout,
+        hidden: usize,
+        units: &Range<usize>,
+    ) -> Result<Source<'a, R>> {
+        match *self {
+            Input::Vectors { x, u, b, inputs } => {
+                let projection = Projection::of(op, (layout, hidden), units, (u, inputs), b)?;
+                Ok(Source::Projection { projection, x, inputs })
+            }
+            Input::Tokens { ids, table, width } => {
+                let blocks = (0..layout.sums).map(|g| g * hidden);
+                let columns = blocks.map(|at| at + units.start..at + units.end).collect();
+                Ok(Source::Table { table, ids, width, columns })
+            }
+        }
+    }
+}
+
+/// Some rows of a matrix, copied where they do not lie together.
+pub(super) fn rows_of<R: Real>(
+    matrix: &[R],
+    width: usize,
+    ranges: impl Iterator<Item = Range<usize>>,
+) -> std::borrow::Cow<'_, [R]> {
+    let ranges: Vec<_> = ranges.collect();
+    let together = ranges.windows(2).all(|two| two[0].end == two[1].start);
+    match (ranges.first(), ranges.last()) {
+        (Some(first), Some(last)) if together => matrix[first.start * width..last.end * width].into(),
+        _ => ranges.iter().flat_map(|r| &matrix[r.start * width..r.end * width]).copied().collect(),
+    }
+}
+
+impl<R: Real> Source<'_, R> {
+    /// The sums of `count` rows of input from `first` on.
+    pub(super) fn fill(&self, first: usize, count: usize, sums: &mut [R]) {
+        match self {
+            Source::Projection { projection, x, inputs } => {
+                projection.fill(Rows { data: &x[first * inputs..], stride: *inputs, count }, sums);
+            }
+            Source::Table { table, ids, width, columns } => {
+                let units: usize = columns.iter().map(ExactSizeIterator::len).sum();
+                for (row, &id) in sums.chunks_exact_mut(units).zip(&ids[first..first + count]) {
+                    let entry = &table[id as usize * width..][..*width];
+                    let mut done = 0;
+                    for range in columns {
+                        row[done..done + range.len()].copy_from_slice(&entry[range.clone()]);
+                        done += range.len();
+                    }
+                }
+            }
+        }
+    }
+}

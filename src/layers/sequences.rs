@@ -1,0 +1,149 @@
+//! The sequences of a batch, and how their steps lie in memory.
+//!
+//! Sequences stand longest first, and step t has a row for each that is still going on: rows of padding do not exist.
+//! Where all are equally long, that is the array (T, B, ·) as it is.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::parallel;
+
+/// B sequences, longest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sequences {
+    batch: usize,
+    /// The first row of every step, and at last the number of rows.
+    starts: Vec<usize>,
+}
+
+impl Sequences {
+    /// B sequences of T steps.
+    pub fn even(steps: usize, batch: usize) -> Self {
+        Sequences { batch, starts: (0..=steps).map(|t| t * batch).collect() }
+    }
+
+    /// Of `batch` sequences, `counts[t]` are going on at step t.
+    ///
+    /// # Errors
+    /// [`Error::Value`] if the counts rise or are no numbers from 0 to B.
+    pub fn of_counts(op: &'static str, counts: &[i64], batch: usize) -> Result<Self> {
+        let mut starts = vec![0; 1 + counts.len()];
+        let mut most = batch;
+        for (t, &count) in counts.iter().enumerate() {
+            most =
+                usize::try_from(count).ok().filter(|&count| count <= most).ok_or_else(|| Error::Value {
+                    op,
+                    argument: "counts",
+                    expected: format!("a number from 0 to {most} at step {t}"),
+                    got: count.to_string(),
+                })?;
+            starts[t + 1] = starts[t] + most;
+        }
+        Ok(Sequences { batch, starts })
+    }
+
+    /// T, the steps of the longest one.
+    pub fn steps(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// B
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The rows of all steps.
+    pub fn rows(&self) -> usize {
+        self.starts[self.steps()]
+    }
+
+    /// The first row of step t.
+    pub fn start(&self, t: usize) -> usize {
+        self.starts[t]
+    }
+
+    /// How many sequences are going on at step t; none after the last.
+    pub fn count(&self, t: usize) -> usize {
+        self.starts.get(t + 1).map_or(0, |next| next - self.starts[t])
+    }
+
+    /// Whether all have T steps.
+    pub fn is_even(&self) -> bool {
+        self.steps() == 0 || self.count(self.steps() - 1) == self.batch
+    }
+
+    /// Which of some sequences are going on at step t.
+    pub(super) fn going_on(&self, t: usize, of: &Range<usize>) -> Range<usize> {
+        of.start..of.end.min(self.count(t)).max(of.start)
+    }
+
+    /// The sequences, divided over the threads evenly by their steps where the work is worth it.
+    pub(super) fn shards(&self, least_rows: usize) -> Result<Vec<Range<usize>>> {
+        let parts = parallel::num_threads()?.min(self.rows() / least_rows.max(1)).max(1);
+        if self.is_even() {
+            return Ok(parallel::even_ranges(self.batch, parts));
+        }
+        let mut lengths = vec![0; self.batch];
+        for t in 0..self.steps() {
+            lengths[..self.count(t)].iter_mut().for_each(|length| *length += 1);
+        }
+        let (mut ranges, mut begin, mut done) = (Vec::with_capacity(parts), 0, 0);
+        for (i, length) in lengths.iter().enumerate() {
+            done += length;
+            if done * parts >= self.rows() * (ranges.len() + 1) && ranges.len() + 1 < parts {
+                ranges.push(begin..i + 1);
+                begin = i + 1;
+            }
+        }
+        ranges.push(begin..self.batch);
+        ranges.retain(|range| !range.is_empty());
+        Ok(ranges)
+    }
+
+    /// Divides an array of rows of `width` numbers by sequences: for each range, a slice a step.
+    pub(super) fn split<'a, R>(
+        &self,
+        mut data: &'a mut [R],
+        width: usize,
+        ranges: &[Range<usize>],
+    ) -> Vec<Vec<&'a mut [R]>> {
+        let mut parts: Vec<_> = ranges.iter().map(|_| Vec::with_capacity(self.steps())).collect();
+        if data.is_empty() {
+            return parts;
+        }
+        for t in 0..self.steps() {
+            for (part, range) in parts.iter_mut().zip(ranges) {
+                let len = self.going_on(t, range).len() * width;
+                let (own, rest) = std::mem::take(&mut data).split_at_mut(len);
+                data = rest;
+                part.push(own);
+            }
+        }
+        parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_of_sequences_of_different_lengths() {
+        let s = Sequences::of_counts("test", &[3, 3, 1, 0], 4).unwrap();
+        assert_eq!((s.steps(), s.batch(), s.rows(), s.is_even()), (4, 4, 7, false));
+        assert_eq!((0..5).map(|t| s.count(t)).collect::<Vec<_>>(), [3, 3, 1, 0, 0]);
+        let mut rows: Vec<usize> = (0..7).collect();
+        let parts = s.split(&mut rows, 1, &[0..1, 1..4]);
+        assert_eq!(parts[0], [&[0][..], &[3], &[6], &[]]);
+        assert_eq!(parts[1], [&[1, 2][..], &[4, 5], &[], &[]]);
+    }
+
+    #[test]
+    fn counts_that_rise_are_refused() {
+        for counts in [&[1, 2][..], &[5], &[-1]] {
+            assert!(Sequences::of_counts("test", counts, 4).is_err(), "{counts:?}");
+        }
+        assert!(Sequences::even(3, 2).is_even());
+        assert_eq!(Sequences::of_counts("test", &[2, 2, 2], 2).unwrap(), Sequences::even(3, 2));
+    }
+}

@@ -1,0 +1,341 @@
+//! The recurrence of every cell.
+
+use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+
+use super::array::{Number, by_kind, ids, input, optional, optional_slice, output, slice, target};
+use super::error::value_error;
+use super::layers::keep;
+use crate::error::check_shape;
+use crate::kernels::Activation;
+use crate::layers::cell::Cell;
+use crate::layers::input::Input;
+use crate::layers::recurrence::{self, Passed, Recurrent, Trace};
+use crate::layers::sequences::Sequences;
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(recurrent_forward, module)?)?;
+    module.add_function(wrap_pyfunction!(recurrent_forward_tokens, module)?)?;
+    module.add_function(wrap_pyfunction!(recurrent_backward, module)?)?;
+    module.add_function(wrap_pyfunction!(recurrent_gradient, module)?)?;
+    module.add_function(wrap_pyfunction!(recurrent_input_gradients, module)?)?;
+    Ok(())
+}
+
+/// The cell of that name: "lstm", "gru", or an RNN's activation.
+pub(super) fn cell(name: &str) -> PyResult<Cell> {
+    if let Some(activation) = Activation::from_name(name) {
+        return Ok(Cell::Rnn(activation));
+    }
+    match name {
+        "lstm" => Ok(Cell::Lstm),
+        "gru" => Ok(Cell::Gru),
+        _ => {
+            let names: Vec<_> = Activation::ALL.iter().map(|a| a.name()).collect();
+            let expected = format!("lstm, gru, or an activation: {}", names.join(", "));
+            Err(value_error("cell", "cell", &expected, &format!("\"{name}\"")))
+        }
+    }
+}
+
+/// The names of a layer's two methods, for messages.
+fn names(cell: Cell) -> (&'static str, &'static str) {
+    match cell {
+        Cell::Rnn(_) => ("RNN.forward", "RNN.backward"),
+        Cell::Lstm => ("LSTM.forward", "LSTM.backward"),
+        Cell::Gru => ("GRU.forward", "GRU.backward"),
+    }
+}
+
+/// How the rows of a call's arrays lie: (T, B, ·), or, with counts, (rows, ·).
+struct Lie {
+    sequences: Sequences,
+    packed: bool,
+}
+
+impl Lie {
+    /// By the shape of one of the arrays, its last axis left out, and the counts.
+    fn of(
+        op: &'static str,
+        (argument, leading): (&'static str, &[usize]),
+        counts: Option<(PyReadonlyArrayDyn<'_, i64>, usize)>,
+    ) -> PyResult<Self> {
+        let Some((counts, batch)) = counts else {
+            check_shape(op, argument, leading, &[("T", None), ("B", None)])?;
+            return Ok(Lie { sequences: Sequences::even(leading[0], leading[1]), packed: false });
+        };
+        check_shape(op, "counts", counts.shape(), &[("T", None)])?;
+        let sequences = Sequences::of_counts(op, slice(&counts)?, batch)?;
+        check_shape(op, argument, leading, &[("rows", Some(sequences.rows()))])?;
+        Ok(Lie { sequences, packed: true })
+    }
+
+    /// The shape of an array of rows of `width` numbers.
+    fn shape(&self, width: usize) -> Vec<usize> {
+        let (s, rows) = (&self.sequences, self.sequences.rows());
+        if self.packed { vec![rows, width] } else { vec![s.steps(), s.batch(), width] }
+    }
+
+    /// Checks one.
+    fn check(
+        &self,
+        op: &'static str,
+        argument: &'static str,
+        shape: &[usize],
+        width: (&'static str, usize),
+    ) -> PyResult<()> {
+        let mut wanted: Vec<_> = self.shape(width.1).into_iter().map(|n| ("n", Some(n))).collect();
+        let letters: &[&str] = if self.packed { &["rows"] } else { &["T", "B"] };
+        for (wanted, letter) in wanted.iter_mut().zip(letters.iter().copied().chain([width.0])) {
+            wanted.0 = letter;
+        }
+        Ok(check_shape(op, argument, shape, &wanted)?)
+    }
+
+    /// Checks states (B, states·H).
+    fn check_state(
+        &self,
+        op: &'static str,
+        argument: &'static str,
+        shape: Option<&[usize]>,
+        width: usize,
+    ) -> PyResult<()> {
+        let wanted = [("B", Some(self.sequences.batch())), ("S", Some(width))];
+        Ok(shape.map_or(Ok(()), |shape| check_shape(op, argument, shape, &wanted))?)
+    }
+}
+
+/// The counts, where there are any, with B.
+fn counts_of<'py>(
+    op: &str,
+    counts: Option<&Bound<'py, PyAny>>,
+    batch: usize,
+) -> PyResult<Option<(PyReadonlyArrayDyn<'py, i64>, usize)>> {
+    counts.map(|counts| Ok((ids(op, "counts", counts)?, batch))).transpose()
+}
+
+/// H of W, which is (recurrent·H, H).
+fn hidden_of(op: &'static str, cell: Cell, w: &[usize]) -> PyResult<usize> {
+    let hidden = w.get(1).copied().unwrap_or(0);
+    check_shape(op, "W", w, &[("rows", Some(cell.layout().recurrent * hidden)), ("H", None)])?;
+    Ok(hidden)
+}
+
+fn without_last(shape: &[usize]) -> &[usize] {
+    shape.split_last().map_or(shape, |(_, leading)| leading)
+}
+
+/// h, c or None, what was kept or None, and the last states.
+type Traced<'py> =
+    (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>, Bound<'py, PyAny>);
+
+fn traced<'py, R: Number>(
+    py: Python<'py>,
+    (cell, hidden): (Cell, usize),
+    lie: &Lie,
+    trace: Trace<R>,
+    kept: bool,
+) -> PyResult<Traced<'py>> {
+    let layout = cell.layout();
+    let h = output(py, &lie.shape(hidden), trace.h)?;
+    let c = layout.memory.then(|| output(py, &lie.shape(hidden), trace.c)).transpose()?;
+    let wanted = kept && layout.sums > 1;
+    let kept = wanted.then(|| output(py, &lie.shape(layout.sums * hidden), trace.kept)).transpose()?;
+    let last = output(py, &[lie.sequences.batch(), layout.states() * hidden], trace.last)?;
+    Ok((h, c, kept, last))
+}
+
+/// The states of x.
+#[pyfunction]
+#[pyo3(signature = (cell, x, U, W, b, state, counts, batch, keep))]
+#[allow(non_snake_case, clippy::too_many_arguments)]
+fn recurrent_forward<'py>(
+    py: Python<'py>,
+    cell: &str,
+    x: &Bound<'py, PyAny>,
+    U: &Bound<'py, PyAny>,
+    W: &Bound<'py, PyAny>,
+    b: &Bound<'py, PyAny>,
+    state: Option<&Bound<'py, PyAny>>,
+    counts: Option<&Bound<'py, PyAny>>,
+    batch: usize,
+    keep: bool,
+) -> PyResult<Traced<'py>> {
+    let cell = self::cell(cell)?;
+    let (op, _) = names(cell);
+    by_kind!(op, "U", U, R => {
+        let (x, state) = (input::<R>(op, "x", x)?, optional::<R>(op, "state", state)?);
+        let (u, w, b) = (input::<R>(op, "U", U)?, input::<R>(op, "W", W)?, input::<R>(op, "b", b)?);
+        let (hidden, inputs) = cell.sizes(op, (u.shape(), w.shape(), b.shape()))?;
+        let counts = counts_of(op, counts, batch)?;
+        if counts.is_none() {
+            check_shape(op, "x", x.shape(), &[("T", None), ("B", None), ("I", Some(inputs))])?;
+        }
+        let lie = Lie::of(op, ("x", without_last(x.shape())), counts)?;
+        lie.check(op, "x", x.shape(), ("I", inputs))?;
+        lie.check_state(op, "state", state.as_ref().map(|s| s.shape()), cell.layout().states() * hidden)?;
+        let layer = Recurrent { cell, hidden, w: slice(&w)? };
+        let given = Input::Vectors { x: slice(&x)?, u: slice(&u)?, b: slice(&b)?, inputs };
+        let first = optional_slice(state.as_ref())?;
+        let trace = py.detach(|| recurrence::forward(op, layer, &lie.sequences, given, first, keep))?;
+        traced(py, (cell, hidden), &lie, trace, keep)
+    })
+}
+
+/// The states of token ids, whose b + U E[id] are rows of a table.
+#[pyfunction]
+#[pyo3(signature = (cell, ids, table, W, state, counts, batch, keep))]
+#[allow(non_snake_case, clippy::too_many_arguments)]
+fn recurrent_forward_tokens<'py>(
+    py: Python<'py>,
+    cell: &str,
+    #[pyo3(from_py_with = keep)] ids: Bound<'py, PyAny>,
+    table: &Bound<'py, PyAny>,
+    W: &Bound<'py, PyAny>,
+    state: Option<&Bound<'py, PyAny>>,
+    counts: Option<&Bound<'py, PyAny>>,
+    batch: usize,
+    keep: bool,
+) -> PyResult<Traced<'py>> {
+    let cell = self::cell(cell)?;
+    let (op, _) = names(cell);
+    by_kind!(op, "W", W, R => {
+        let (places, table) = (self::ids(op, "ids", &ids)?, input::<R>(op, "table", table)?);
+        let (w, state) = (input::<R>(op, "W", W)?, optional::<R>(op, "state", state)?);
+        let hidden = hidden_of(op, cell, w.shape())?;
+        let width = cell.layout().sums * hidden;
+        check_shape(op, "table", table.shape(), &[("V", None), ("sums", Some(width))])?;
+        let lie = Lie::of(op, ("ids", places.shape()), counts_of(op, counts, batch)?)?;
+        lie.check_state(op, "state", state.as_ref().map(|s| s.shape()), cell.layout().states() * hidden)?;
+        let layer = Recurrent { cell, hidden, w: slice(&w)? };
+        let given = Input::Tokens { ids: slice(&places)?, table: slice(&table)?, width };
+        let first = optional_slice(state.as_ref())?;
+        let trace = py.detach(|| recurrence::forward(op, layer, &lie.sequences, given, first, keep))?;
+        traced(py, (cell, hidden), &lie, trace, keep)
+    })
+}
+
+/// Back through time: da, and the gradient of the states before the first step.
+#[pyfunction]
+#[pyo3(signature = (cell, W, h, c, kept, state, dh, dlast, counts, batch))]
+#[allow(non_snake_case, clippy::too_many_arguments)]
+fn recurrent_backward<'py>(
+    py: Python<'py>,
+    cell: &str,
+    W: &Bound<'py, PyAny>,
+    h: &Bound<'py, PyAny>,
+    c: Option<&Bound<'py, PyAny>>,
+    kept: Option<&Bound<'py, PyAny>>,
+    state: Option<&Bound<'py, PyAny>>,
+    dh: Option<&Bound<'py, PyAny>>,
+    dlast: Option<&Bound<'py, PyAny>>,
+    counts: Option<&Bound<'py, PyAny>>,
+    batch: usize,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let cell = self::cell(cell)?;
+    let (_, op) = names(cell);
+    by_kind!(op, "W", W, R => {
+        let (w, h) = (input::<R>(op, "W", W)?, input::<R>(op, "h", h)?);
+        let (c, kept) = (optional::<R>(op, "c", c)?, optional::<R>(op, "kept", kept)?);
+        let (dh, dlast) = (optional::<R>(op, "dh", dh)?, optional::<R>(op, "dstate", dlast)?);
+        let state = optional::<R>(op, "state", state)?;
+        let (layout, hidden) = (cell.layout(), hidden_of(op, cell, w.shape())?);
+        let lie = Lie::of(op, ("h", without_last(h.shape())), counts_of(op, counts, batch)?)?;
+        lie.check(op, "h", h.shape(), ("H", hidden))?;
+        for (argument, array, wanted, width) in [
+            ("c", &c, layout.memory, ("H", hidden)),
+            ("kept", &kept, layout.sums > 1, ("sums", layout.sums * hidden)),
+            ("dh", &dh, false, ("H", hidden)),
+        ] {
+            match array {
+                Some(array) => lie.check(op, argument, array.shape(), width)?,
+                None if wanted => return Err(value_error(op, argument, "an array", "None")),
+                None => {}
+            }
+        }
+        for (argument, array) in [("state", &state), ("dstate", &dlast)] {
+            lie.check_state(op, argument, array.as_ref().map(|s| s.shape()), layout.states() * hidden)?;
+        }
+        let layer = Recurrent { cell, hidden, w: slice(&w)? };
+        let [c, kept] = [&c, &kept].map(|array| optional_slice(array.as_ref()));
+        let passed = Passed {
+            h: slice(&h)?,
+            c: if layout.memory { c?.unwrap_or_default() } else { &[] },
+            kept: if layout.sums > 1 { kept?.unwrap_or_default() } else { &[] },
+            first: optional_slice(state.as_ref())?,
+        };
+        let (dy, dlast) = (optional_slice(dh.as_ref())?, optional_slice(dlast.as_ref())?);
+        let (da, dfirst) =
+            py.detach(|| recurrence::backward(op, layer, &lie.sequences, passed, dy, dlast))?;
+        let states = [lie.sequences.batch(), layout.states() * hidden];
+        Ok((output(py, &lie.shape(layout.sums * hidden), da)?, output(py, &states, dfirst)?))
+    })
+}
+
+/// dW of da, added up.
+#[pyfunction]
+#[pyo3(signature = (cell, da, state, h, dW, counts, batch))]
+#[allow(non_snake_case, clippy::too_many_arguments)]
+fn recurrent_gradient<'py>(
+    py: Python<'py>,
+    cell: &str,
+    da: &Bound<'py, PyAny>,
+    state: Option<&Bound<'py, PyAny>>,
+    h: &Bound<'py, PyAny>,
+    dW: &Bound<'py, PyAny>,
+    counts: Option<&Bound<'py, PyAny>>,
+    batch: usize,
+) -> PyResult<()> {
+    let cell = self::cell(cell)?;
+    let (_, op) = names(cell);
+    by_kind!(op, "dW", dW, R => {
+        let (da, h) = (input::<R>(op, "da", da)?, input::<R>(op, "h", h)?);
+        let (state, mut dw) = (optional::<R>(op, "state", state)?, target::<R>(op, "dW", dW)?);
+        let (layout, hidden) = (cell.layout(), hidden_of(op, cell, dw.shape())?);
+        let lie = Lie::of(op, ("h", without_last(h.shape())), counts_of(op, counts, batch)?)?;
+        lie.check(op, "h", h.shape(), ("H", hidden))?;
+        lie.check(op, "da", da.shape(), ("sums", layout.sums * hidden))?;
+        lie.check_state(op, "state", state.as_ref().map(|s| s.shape()), layout.states() * hidden)?;
+        let (da, states, dw) = (slice(&da)?, (optional_slice(state.as_ref())?, slice(&h)?), dw.as_slice_mut()?);
+        py.detach(|| recurrence::recurrent_gradient(op, (cell, hidden), &lie.sequences, da, states, dw))?;
+    });
+    Ok(())
+}
+
+/// dU and db of da, added up; gives dx, or None where it is not needed.
+#[pyfunction]
+#[pyo3(signature = (cell, da, x, U, dU, db, need_dx))]
+#[allow(non_snake_case, clippy::too_many_arguments)]
+fn recurrent_input_gradients<'py>(
+    py: Python<'py>,
+    cell: &str,
+    da: &Bound<'py, PyAny>,
+    x: &Bound<'py, PyAny>,
+    U: &Bound<'py, PyAny>,
+    dU: &Bound<'py, PyAny>,
+    db: &Bound<'py, PyAny>,
+    need_dx: bool,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let cell = self::cell(cell)?;
+    let (_, op) = names(cell);
+    by_kind!(op, "U", U, R => {
+        let (da, x, u) = (input::<R>(op, "da", da)?, input::<R>(op, "x", x)?, input::<R>(op, "U", U)?);
+        let (mut du, mut db) = (target::<R>(op, "dU", dU)?, target::<R>(op, "db", db)?);
+        let layout = cell.layout();
+        let hidden = db.shape().first().copied().unwrap_or(0) / layout.sums;
+        check_shape(op, "db", db.shape(), &[("sums", Some(layout.sums * hidden))])?;
+        check_shape(op, "U", u.shape(), &[("rows", Some(layout.input_blocks() * hidden)), ("I", None)])?;
+        let inputs = u.shape()[1];
+        check_shape(op, "dU", du.shape(), &[("rows", Some(u.shape()[0])), ("I", Some(inputs))])?;
+        let with = |width| -> Vec<_> {
+            let leading = without_last(x.shape()).iter().map(|&n| ("n", Some(n)));
+            leading.chain([("numbers", Some(width))]).collect()
+        };
+        check_shape(op, "x", x.shape(), &with(inputs))?;
+        check_shape(op, "da", da.shape(), &with(layout.sums * hidden))?;
+        let (da, from) = (slice(&da)?, (slice(&x)?, slice(&u)?, inputs));
+        let into = (du.as_slice_mut()?, db.as_slice_mut()?);
+        let dx = py.detach(|| recurrence::input_gradients(op, (cell, hidden), da, from, into, need_dx))?;
+        dx.map(|dx| output(py, x.shape(), dx)).transpose()
+    })
+}
