@@ -199,7 +199,7 @@ def test_a_forked_child_can_compute():
 def test_the_stepper_walks_the_same_way():
     rng = np.random.default_rng(0)
     embedding, rnn, output = nn.Embedding(11, 5), nn.RNN(5, 33), nn.Linear(33, 11)
-    p = (embedding.parameters["E"], [rnn.engine_weights()], *output.parameters.values())
+    p = (embedding.parameters["E"], rnn.engine_weights(), *output.parameters.values())
     ids = rng.integers(0, 11, (7, 3))
     h, _ = rnn.forward(embedding.forward(ids)[0])
     o = output.forward(h)[0]

@@ -164,7 +164,7 @@ class TestEveryCell:
         h, cache = rnn.forward_tokens(embedding, ids)
         o = output.forward(h)[0]
         stepper = rnnrs._rnnrs.Stepper(
-            embedding.parameters["E"], [rnn.engine_weights()], *output.parameters.values(), batch=3
+            embedding.parameters["E"], rnn.engine_weights(), *output.parameters.values(), batch=3
         )
         for t in range(7):
             np.testing.assert_allclose(stepper.step(ids[t]), o[t], atol=1e-6)

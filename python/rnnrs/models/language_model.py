@@ -324,8 +324,7 @@ class LanguageModel:
         not seen.
         """
         p = self.parameters
-        layers = [self.rnn.engine_weights()]
-        return Stepper(p["embedding.E"], layers, p["output.V"], p["output.c"])
+        return Stepper(p["embedding.E"], self.rnn.engine_weights(), p["output.V"], p["output.c"])
 
     def context(self, text: str) -> NDArray[np.int64]:
         """The ids that stand for a text before its next token: an end of sentence, then the text's tokens.

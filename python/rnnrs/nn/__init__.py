@@ -1,23 +1,29 @@
 """Layers: pairs `forward(x, …) -> (y, cache)`, `backward(cache, dy) -> dx`, over one flat vector of parameters."""
 
+from .bidirectional import MERGES, Bidirectional
 from .embedding import Embedding
 from .gru import GRU
-from .layer import Layer, join
+from .layer import Composite, Layer, join
 from .linear import Linear
 from .lstm import LSTM
 from .parameters import Parameters
 from .recurrent import Recurrent
 from .rnn import ACTIVATIONS, RNN
+from .stack import Stack
 
 __all__ = [
     "ACTIVATIONS",
     "GRU",
     "LSTM",
+    "MERGES",
     "RNN",
+    "Bidirectional",
+    "Composite",
     "Embedding",
     "Layer",
     "Linear",
     "Parameters",
     "Recurrent",
+    "Stack",
     "join",
 ]

@@ -37,6 +37,11 @@ class Layer:
         """Sets all gradients to zero."""
         self.gradients.fill(0.0)
 
+    def move(self, parameters: Parameters, gradients: Parameters, start: int, prefix: str) -> None:
+        """Moves parameters and gradients into the part of larger sets that begins at their number `start`."""
+        self.parameters.move(parameters, start, prefix)
+        self.gradients.move(gradients, start, prefix)
+
     def initialise(self, name: str, scheme: str, scale: float, seed: int) -> None:
         """Draws a parameter anew; the same seed gives the same bits on every machine.
 
@@ -99,7 +104,25 @@ def join(**layers: Layer) -> tuple[Parameters, Parameters]:
     gradients = parameters.zeros_like()
     start = 0
     for prefix, layer in layers.items():
-        layer.parameters.move(parameters, start, prefix)
-        layer.gradients.move(gradients, start, prefix)
+        layer.move(parameters, gradients, start, prefix)
         start += layer.parameters.size
     return parameters, gradients
+
+
+class Composite(Layer):
+    """A layer that is made of layers, whose parameters it holds in one vector.
+
+    Attributes:
+        parts: the layers, by the names that their parameters begin with.
+    """
+
+    def __init__(self, **parts: Layer) -> None:
+        self.parts = parts
+        self.parameters, self.gradients = join(**parts)
+
+    def move(self, parameters: Parameters, gradients: Parameters, start: int, prefix: str) -> None:
+        """Moves parameters and gradients into larger sets, those of the parts too."""
+        super().move(parameters, gradients, start, prefix)
+        for name, part in self.parts.items():
+            part.move(parameters, gradients, start, f"{prefix}.{name}")
+            start += part.parameters.size

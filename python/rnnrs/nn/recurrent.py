@@ -98,10 +98,10 @@ class Recurrent(Layer):
         """The engine's name of the cell."""
         raise NotImplementedError
 
-    def engine_weights(self) -> tuple[str, Array, Array, Array]:
-        """Cell, U, W and bias as the engine takes them (`Stepper`, …)."""
+    def engine_weights(self) -> list[tuple[str, Array, Array, Array]]:
+        """Cell, U, W and bias of each layer, as the engine's stepper takes them."""
         p = self.parameters
-        return self.cell, p["U"], p["W"], self._bias()
+        return [(self.cell, p["U"], p["W"], self._bias())]
 
     def _bias(self) -> Array:
         """The bias of the engine's sums."""
@@ -145,7 +145,7 @@ class Recurrent(Layer):
             MemoryError: if h does not fit.
         """
         x = np.asarray(x)
-        _, U, W, b = self.engine_weights()
+        [(_, U, W, b)] = self.engine_weights()
         if x.ndim != 3 and (lengths is not None or resets is not None or reverse):
             raise ShapeError(f"{type(self).__name__}: x: expected (T, B, I={self.input_size}), got {x.shape}")
         order = order_of(type(self).__name__, x.shape, lengths, resets, reverse)
@@ -189,7 +189,7 @@ class Recurrent(Layer):
         rows = ids if order is None else order.pack(ids)
         first = self._first(state, ids.shape, order)
         given = state is not None
-        _, U, W, b = self.engine_weights()
+        [(_, U, W, b)] = self.engine_weights()
         if ids.ndim != 2 or embedding.vocabulary_size >= rows.size:
             x, _ = embedding.forward(rows)
             traced = _rnnrs.recurrent_forward(self.cell, x, U, W, b, first, *_counts(order), gradient)

@@ -1,0 +1,186 @@
+"""Recurrent layers on top of each other."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import ShapeError
+from .bidirectional import Bidirectional
+from .embedding import Embedding
+from .layer import Composite
+from .recurrent import Recurrent
+
+Array = NDArray[Any]
+
+
+class StackCache(NamedTuple):
+    """What BPTT needs of the forward pass: the layers' caches, and the states after the last step (B, S)."""
+
+    layers: tuple[Any, ...]  #: of the kind that each layer has
+    state: Array
+
+
+class Stack(Composite):
+    """Several recurrent layers: the states h of each are the next one's input (Goodfellow et al., section 10.5).
+
+    A state is the layers' states side by side, the lowest first.
+
+    Parameters: "0.", "1.", …, then the layers' own names.
+
+    Args:
+        layers: from the input up; each takes what the one below it gives.
+        residual: whether every layer but the lowest, if its h is as wide as its input, adds that input to it (He et al.
+            2016).
+
+    Attributes:
+        input_size, hidden_size, state_size: I of the lowest layer, H of the highest, S of all.
+
+    Raises:
+        ValueError: without layers, for sizes that do not fit, a layer that occurs twice, or residual links where there
+            would be none.
+    """
+
+    def __init__(self, *layers: Recurrent | Bidirectional, residual: bool = False) -> None:
+        if not layers:
+            raise ValueError("Stack: layers: expected at least one, got none")
+        if len({id(layer) for layer in layers}) < len(layers):
+            raise ValueError("Stack: layers: expected each layer once, got one of them twice")
+        for i, (below, layer) in enumerate(itertools.pairwise(layers), start=1):
+            if layer.input_size != below.hidden_size:
+                raise ValueError(
+                    f"Stack: layers: expected an input size of {below.hidden_size} for layer {i}, "
+                    f"got {layer.input_size}"
+                )
+        if residual and not any(layer.input_size == layer.hidden_size for layer in layers[1:]):
+            raise ValueError(
+                "Stack: residual: expected a layer above the lowest as wide as its input, got none"
+            )
+        self.layers, self.residual = layers, residual
+        self.input_size, self.hidden_size = layers[0].input_size, layers[-1].hidden_size
+        self.state_size = sum(layer.state_size for layer in layers)
+        super().__init__(**{str(i): layer for i, layer in enumerate(layers)})
+
+    def forward(
+        self,
+        x: ArrayLike,
+        state: ArrayLike | None = None,
+        *,
+        lengths: ArrayLike | None = None,
+        resets: ArrayLike | None = None,
+        gradient: bool = True,
+    ) -> tuple[Array, StackCache]:
+        """h (T, B, H) of the highest layer, of x (T, B, I).
+
+        Args:
+            x: (T, B, I).
+            state: before the first step (B, S), the layers' side by side; zero by default.
+            lengths, resets, gradient: see `Recurrent.forward`. There are no resets for layers that read backwards, too.
+
+        Returns:
+            (h (T, B, H), cache); `cache.state` (B, S) is the state after the last step.
+
+        Raises:
+            As `Recurrent.forward`.
+        """
+        first, *others = self._split(state)
+        h, cache = self.layers[0].forward(x, first, **_options(lengths, resets, gradient))
+        return self._up(h, cache, others, _options(lengths, resets, gradient))
+
+    def forward_tokens(
+        self,
+        embedding: Embedding,
+        ids: ArrayLike,
+        state: ArrayLike | None = None,
+        *,
+        lengths: ArrayLike | None = None,
+        resets: ArrayLike | None = None,
+        gradient: bool = True,
+    ) -> tuple[Array, StackCache]:
+        """`forward` of x = E[ids], see `Recurrent.forward_tokens`."""
+        first, *others = self._split(state)
+        options = _options(lengths, resets, gradient)
+        h, cache = self.layers[0].forward_tokens(embedding, ids, first, **options)
+        return self._up(h, cache, others, options)
+
+    def backward(
+        self,
+        cache: StackCache,
+        dh: ArrayLike | None,
+        dstate: ArrayLike | None = None,
+        *,
+        need_dx: bool = True,
+    ) -> tuple[Array | None, Array]:
+        """BPTT through all layers, the highest first; see `Recurrent.backward`."""
+        d, own, others = self._down(cache, dh, dstate)
+        dx, first = self.layers[0].backward(cache.layers[0], d, own, need_dx=need_dx)
+        return dx, np.concatenate([first, *others], axis=1)
+
+    def backward_tokens(
+        self, embedding: Embedding, cache: StackCache, dh: ArrayLike | None, dstate: ArrayLike | None = None
+    ) -> Array:
+        """BPTT through `forward_tokens`; see `Recurrent.backward_tokens`."""
+        d, own, others = self._down(cache, dh, dstate)
+        first = self.layers[0].backward_tokens(embedding, cache.layers[0], d, own)
+        return np.concatenate([first, *others], axis=1)
+
+    def engine_weights(self) -> list[tuple[str, Array, Array, Array]]:
+        """The layers' weights as the engine's stepper takes them.
+
+        Raises:
+            ValueError: if a layer reads backwards, too, or there are residual links: there is no step of these.
+        """
+        layers = [layer for layer in self.layers if isinstance(layer, Recurrent)]
+        if self.residual or len(layers) < len(self.layers):
+            raise ValueError(
+                "Stack: expected layers that read forwards, without residual links, to go step by step"
+            )
+        return [weights for layer in layers for weights in layer.engine_weights()]
+
+    def _up(
+        self, h: Array, cache: Any, states: list[Array | None], options: dict[str, Any]
+    ) -> tuple[Array, StackCache]:
+        """From the lowest layer's h to the highest one's."""
+        caches = [cache]
+        for layer, state in zip(self.layers[1:], states, strict=True):
+            above, cache = layer.forward(h, state, **options)
+            h = above + h if self._adds(layer) else above
+            caches.append(cache)
+        return h, StackCache(tuple(caches), np.concatenate([cache.state for cache in caches], axis=1))
+
+    def _down(
+        self, cache: StackCache, dh: ArrayLike | None, dstate: ArrayLike | None
+    ) -> tuple[Array | None, Array | None, list[Array]]:
+        """From the highest layer's dh to the lowest one's dh and dstate, with what the others' first states get."""
+        d = None if dh is None else np.asarray(dh)
+        own, *dstates = self._split(dstate)
+        firsts: list[Array] = []
+        above = list(zip(self.layers, cache.layers, [own, *dstates], strict=True))[1:]
+        for layer, layer_cache, layer_dstate in reversed(above):
+            dx, first = layer.backward(layer_cache, d, layer_dstate)
+            assert dx is not None  # wanted by default
+            d = dx + d if d is not None and self._adds(layer) else dx
+            firsts.insert(0, first)
+        return d, own, firsts
+
+    def _adds(self, layer: Recurrent | Bidirectional) -> bool:
+        return self.residual and layer.input_size == layer.hidden_size
+
+    def _split(self, state: ArrayLike | None) -> list[Array | None]:
+        """Each layer's part of a state (B, S)."""
+        if state is None:
+            return [None] * len(self.layers)
+        whole = np.asarray(state)
+        if whole.ndim != 2 or whole.shape[1] != self.state_size:
+            raise ShapeError(f"Stack: state: expected (B, S={self.state_size}), got {whole.shape}")
+        ends = np.cumsum([layer.state_size for layer in self.layers])[:-1]
+        return list(np.split(whole, ends, axis=1))
+
+
+def _options(lengths: ArrayLike | None, resets: ArrayLike | None, gradient: bool) -> dict[str, Any]:
+    """The options of a layer's forward; resets only where there are some, since not every layer has them."""
+    options: dict[str, Any] = {"lengths": lengths, "gradient": gradient}
+    return options if resets is None else options | {"resets": resets}
