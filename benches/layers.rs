@@ -10,10 +10,8 @@ use rnnrs::init::{Scheme, initialise};
 use rnnrs::kernels::{Activation, Recycler};
 use rnnrs::layers::cell::Cell;
 use rnnrs::layers::embedding;
-use rnnrs::layers::input::Input;
 use rnnrs::layers::linear::Linear;
-use rnnrs::layers::recurrence::{self, Passed, Recurrent, Trace};
-use rnnrs::layers::sequences::Sequences;
+use rnnrs::layers::recurrence::{self, Back, Extras, Input, Passed, Recurrent, Sequences, Trace};
 use rnnrs::layers::stepper::{Stepper, Weights};
 use rnnrs::loss::{self, LinearGradients, Reduction, Targets, Weighting};
 use rnnrs::optim::{self, Adam};
@@ -43,7 +41,7 @@ struct Layer<'a> {
 impl Layer<'_> {
     fn forward(&self, x: &[f32], keep: bool) -> Trace<f32> {
         let [u, w, b] = self.weights;
-        let layer = Recurrent { cell: self.cell, hidden: self.hidden, w };
+        let layer = Recurrent { cell: self.cell, hidden: self.hidden, w, extras: Extras::NONE };
         let input = Input::Vectors { x, u, b, inputs: self.inputs };
         recurrence::forward("bench", layer, &self.sequences, input, None, keep).expect("it fits")
     }
@@ -58,13 +56,13 @@ impl Layer<'_> {
         need_dx: bool,
     ) -> Option<Vec<f32>> {
         let ([u, w, _], [du, dw, db], cell) = (self.weights, into, (self.cell, self.hidden));
-        let layer = Recurrent { cell: self.cell, hidden: self.hidden, w };
-        let passed = Passed { h: &trace.h, c: &trace.c, kept: &trace.kept, first: None };
-        let (da, _) =
+        let layer = Recurrent { cell: self.cell, hidden: self.hidden, w, extras: Extras::NONE };
+        let passed = Passed { h: &trace.h, c: &trace.c, kept: &trace.kept, first: None, normed: [&[]; 2] };
+        let Back { da, .. } =
             recurrence::backward("bench", layer, &self.sequences, passed, Some(dh), None).expect("it fits");
-        recurrence::recurrent_gradient("bench", cell, &self.sequences, &da, (None, &trace.h), dw)
+        recurrence::recurrent_gradient("bench", cell, &self.sequences, &da, (None, &trace.h, None), dw)
             .expect("it fits");
-        recurrence::input_gradients("bench", cell, &da, (x, u, self.inputs), (du, db), need_dx)
+        recurrence::input_gradients("bench", cell, &da, (x, u, self.inputs), (du, Some(db)), need_dx)
             .expect("it fits")
     }
 }
@@ -227,7 +225,12 @@ fn stepper(c: &mut Criterion) {
     for (classes, inputs, hidden, batch) in [(65, 128, 256, 1), (10_000, 200, 200, 1), (10_000, 200, 200, 5)]
     {
         let [u, w, b] = [hidden * inputs, hidden * hidden, hidden].map(|n| numbers(n, 0.1));
-        let weights = Weights { recurrent: Recurrent { cell: RNN, hidden, w: &w }, u: &u, inputs, b: &b };
+        let weights = Weights {
+            recurrent: Recurrent { cell: RNN, hidden, w: &w, extras: Extras::NONE },
+            u: &u,
+            inputs,
+            b: &b,
+        };
         let (table, v) = (numbers(classes * inputs, 1.0), numbers(classes * hidden, 0.1));
         let (bias, ids) = (numbers(classes, 0.1), vec![3; batch]);
         let mut stepper = Stepper::new(&table, &[weights], (&v, &bias), batch).expect("it fits");

@@ -3,10 +3,8 @@
 use rnnrs::kernels::Activation;
 use rnnrs::layers::cell::Cell;
 use rnnrs::layers::embedding;
-use rnnrs::layers::input::Input;
 use rnnrs::layers::linear::{self, Linear};
-use rnnrs::layers::recurrence::{self, Passed, Recurrent, Trace};
-use rnnrs::layers::sequences::Sequences;
+use rnnrs::layers::recurrence::{self, Back, Extras, Input, Passed, Recurrent, Sequences, Trace};
 use rnnrs::loss::{self, LinearGradients, Reduction, Targets, Weighting};
 
 /// A fixed pseudo-random sequence in −scale..scale.
@@ -74,7 +72,7 @@ impl Recurrence {
 
     fn forward(&self, theta: &[f64]) -> Trace<f64> {
         let [x, first, u, w, b] = self.parts(theta);
-        let layer = Recurrent { cell: self.cell, hidden: H, w };
+        let layer = Recurrent { cell: self.cell, hidden: H, w, extras: Extras::NONE };
         let input = Input::Vectors { x, u, b, inputs: I };
         recurrence::forward("test", layer, &self.sequences, input, Some(first), true).unwrap()
     }
@@ -88,15 +86,16 @@ impl Recurrence {
     fn gradient(&self, theta: &[f64]) -> Vec<f64> {
         let [x, first, u, w, b] = self.parts(theta);
         let (trace, cell) = (self.forward(theta), (self.cell, H));
-        let passed = Passed { h: &trace.h, c: &trace.c, kept: &trace.kept, first: Some(first) };
-        let layer = Recurrent { cell: self.cell, hidden: H, w };
-        let (da, dfirst) =
+        let passed =
+            Passed { h: &trace.h, c: &trace.c, kept: &trace.kept, first: Some(first), normed: [&[]; 2] };
+        let layer = Recurrent { cell: self.cell, hidden: H, w, extras: Extras::NONE };
+        let Back { da, dfirst, .. } =
             recurrence::backward("test", layer, &self.sequences, passed, Some(&self.r), Some(&self.q))
                 .unwrap();
         let (mut du, mut dw, mut db) = (vec![0.0; u.len()], vec![0.0; w.len()], vec![0.0; b.len()]);
-        let states = (Some(first), &trace.h[..]);
+        let states = (Some(first), &trace.h[..], None);
         recurrence::recurrent_gradient("test", cell, &self.sequences, &da, states, &mut dw).unwrap();
-        let dx = recurrence::input_gradients("test", cell, &da, (x, u, I), (&mut du, &mut db), true);
+        let dx = recurrence::input_gradients("test", cell, &da, (x, u, I), (&mut du, Some(&mut db)), true);
         [dx.unwrap().unwrap(), dfirst, du, dw, db].concat()
     }
 }

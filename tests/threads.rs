@@ -2,10 +2,8 @@
 
 use rnnrs::kernels::Activation;
 use rnnrs::layers::cell::Cell;
-use rnnrs::layers::input::Input;
 use rnnrs::layers::linear::Linear;
-use rnnrs::layers::recurrence::{self, Passed, Recurrent, Trace};
-use rnnrs::layers::sequences::Sequences;
+use rnnrs::layers::recurrence::{self, Back, Extras, Input, Passed, Recurrent, Sequences, Trace};
 use rnnrs::loss::{self, LinearGradients, Reduction, Targets, Weighting};
 use rnnrs::{init, optim, parallel};
 
@@ -36,7 +34,7 @@ impl Sizes {
 
     fn forward(&self, x: &[f32], first: Option<&[f32]>) -> Trace<f32> {
         let [u, w, b] = &self.weights();
-        let layer = Recurrent { cell: self.cell, hidden: self.hidden, w };
+        let layer = Recurrent { cell: self.cell, hidden: self.hidden, w, extras: Extras::NONE };
         let input = Input::Vectors { x, u, b, inputs: self.inputs };
         recurrence::forward("test", layer, &self.sequences, input, first, true).unwrap()
     }
@@ -61,15 +59,21 @@ fn step(sizes: &Sizes, classes: usize) -> Vec<Vec<f32>> {
     let into = LinearGradients { h: &mut dh, v: &mut dv, c: &mut dc };
     let loss = loss::linear_softmax_cross_entropy(layer, &h, targets, Some(into)).unwrap();
 
-    let layer = Recurrent { cell: *cell, hidden, w: &w };
-    let passed = Passed { h: &h, c: &trace.c, kept: &trace.kept, first: Some(&first) };
-    let (da, dfirst) =
+    let layer = Recurrent { cell: *cell, hidden, w: &w, extras: Extras::NONE };
+    let passed = Passed { h: &h, c: &trace.c, kept: &trace.kept, first: Some(&first), normed: [&[]; 2] };
+    let Back { da, dfirst, .. } =
         recurrence::backward("test", layer, sequences, passed, Some(&dh), Some(&first)).unwrap();
     let (mut du, mut dw, mut db) = (vec![0.0; u.len()], vec![0.0; w.len()], vec![0.0; b.len()]);
-    let states = (Some(&first[..]), &h[..]);
+    let states = (Some(&first[..]), &h[..], None);
     recurrence::recurrent_gradient("test", (*cell, hidden), sequences, &da, states, &mut dw).unwrap();
-    let dx =
-        recurrence::input_gradients("test", (*cell, hidden), &da, (&x, &u, inputs), (&mut du, &mut db), true);
+    let dx = recurrence::input_gradients(
+        "test",
+        (*cell, hidden),
+        &da,
+        (&x, &u, inputs),
+        (&mut du, Some(&mut db)),
+        true,
+    );
     let dx = dx.unwrap().unwrap();
 
     let mut gradients = [du, dw, db, dv, dc].concat();

@@ -12,6 +12,13 @@ from numpy.typing import NDArray
 _Array = NDArray[Any]
 _Ids = NDArray[np.int64]
 
+#: A mask (B, H); zoneout's rates, with seed and keys (B,) where masks are drawn; γ and β of a normalisation.
+_Extras = tuple[
+    _Array | None,
+    tuple[float, float, tuple[int, _Ids] | None] | None,
+    tuple[_Array, _Array] | None,
+]
+
 __version__: str
 
 class ShapeError(ValueError): ...
@@ -39,7 +46,8 @@ def recurrent_forward(
     counts: _Ids | None,
     batch: int,
     keep: bool,
-) -> tuple[_Array, _Array | None, _Array | None, _Array]: ...
+    extras: _Extras | None = None,
+) -> tuple[_Array, _Array | None, _Array | None, _Array, tuple[_Array, _Array] | None]: ...
 def recurrent_forward_tokens(
     cell: str,
     ids: _Ids,
@@ -49,7 +57,8 @@ def recurrent_forward_tokens(
     counts: _Ids | None,
     batch: int,
     keep: bool,
-) -> tuple[_Array, _Array | None, _Array | None, _Array]: ...
+    extras: _Extras | None = None,
+) -> tuple[_Array, _Array | None, _Array | None, _Array, tuple[_Array, _Array] | None]: ...
 def recurrent_backward(
     cell: str,
     W: _Array,
@@ -61,7 +70,9 @@ def recurrent_backward(
     dlast: _Array | None,
     counts: _Ids | None,
     batch: int,
-) -> tuple[_Array, _Array]: ...
+    extras: _Extras | None = None,
+    normed: tuple[_Array, _Array] | None = None,
+) -> tuple[_Array, _Array, tuple[_Array, _Array] | None]: ...
 def recurrent_gradient(
     cell: str,
     da: _Array,
@@ -70,9 +81,10 @@ def recurrent_gradient(
     dW: _Array,
     counts: _Ids | None,
     batch: int,
+    mask: _Array | None = None,
 ) -> None: ...
 def recurrent_input_gradients(
-    cell: str, da: _Array, x: _Array, U: _Array, dU: _Array, db: _Array, need_dx: bool
+    cell: str, da: _Array, x: _Array, U: _Array, dU: _Array, db: _Array | None, need_dx: bool
 ) -> _Array | None: ...
 def softmax_cross_entropy(
     o: _Array,
@@ -147,6 +159,8 @@ def adam(
 ) -> None: ...
 def clip_norm(gradients: _Array, max_norm: float, spans: _Ids | None = None) -> float: ...
 def clipping(gradients: _Array, max_norm: float, spans: _Ids | None = None) -> tuple[float, float]: ...
+def apply_dropout(x: _Array, keys: _Ids, steps: _Ids | None, rate: float, seed: int) -> _Array: ...
+def dropout_masks(keys: _Ids, width: int, rate: float, seed: int, like: _Array) -> _Array: ...
 def clear(gradients: _Array, spans: _Ids | None = None) -> None: ...
 def clip_value(gradients: _Array, limit: float) -> None: ...
 def sample(logits: _Array, temperature: float, top_k: int, top_p: float, u: float) -> int: ...

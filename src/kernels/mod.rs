@@ -19,6 +19,8 @@ mod math;
 mod memory;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod noise;
+mod norm;
 mod pack;
 mod real;
 mod scalar;
@@ -31,6 +33,8 @@ pub use activation::{Activation, activate, column_exponentials, differentiate, e
 pub use isa::{Isa, instruction_set, supported};
 pub use memory::Recycler;
 pub(crate) use memory::{scratch, zeroed};
+pub use noise::{Place, bernoulli};
+pub use norm::{Norm, differentiate_norm, normalise};
 pub use pack::{AlignedVec, Packed, Rows, RowsMut, Start, accumulate_transposed};
 pub use real::Real;
 pub(crate) use update::Update;

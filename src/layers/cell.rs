@@ -61,6 +61,13 @@ pub struct StateMut<'a, R> {
     pub c: &'a mut [R],
 }
 
+impl<R> StateMut<'_, R> {
+    /// The same once more.
+    pub fn by_reference(&mut self) -> StateMut<'_, R> {
+        StateMut { h: self.h, c: self.c }
+    }
+}
+
 impl Cell {
     /// How its arrays are laid out.
     pub fn layout(self) -> Layout {

@@ -27,10 +27,11 @@ impl Formula<4, 2> for Lstm {
         &self,
         [i, f, g, o]: [V; 4],
         [_, c_before]: [V; 2],
-        [_, c]: [V; 2],
+        _: [V; 2],
         [dh, dc]: [V; 2],
     ) -> ([V; 4], [V; 2]) {
-        let (one, tanh_c) = (V::constant(1.0), c.tanh());
+        // c as the step made it: with zoneout, what followed is another one.
+        let (one, tanh_c) = (V::constant(1.0), f.mul_add(c_before, i * g).tanh());
         // c feels h's loss through tanh.
         let dc = (dh * o).mul_add(one - tanh_c * tanh_c, dc);
         let di = dc * g * i * (one - i);

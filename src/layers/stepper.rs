@@ -6,10 +6,9 @@ use std::ops::Range;
 
 use super::cell::{Cell, Layout, State, StateMut};
 use super::embedding::check_ids;
-use super::input::Projection;
-use super::recurrence::Recurrent;
+use super::recurrence::{Extras, Projection, Recurrent};
 use crate::error::Result;
-use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
+use crate::kernels::{self, Norm, Packed, Real, Rows, RowsMut, Start};
 use crate::parallel;
 
 /// Numbers of V worth a thread: to read them takes longer than to wake it.
@@ -48,6 +47,7 @@ struct Layer<R: Real> {
     projection: Projection<R>,
     w: Packed<R>,
     sums: Vec<R>,
+    besides: Besides<R>,
     /// h (batch, H), and the one to come.
     h: [Vec<R>; 2],
     /// c (batch, H) likewise, or empty.
@@ -56,7 +56,7 @@ struct Layer<R: Real> {
 
 impl<R: Real> Layer<R> {
     fn new(op: &'static str, weights: Weights<'_, R>, batch: usize) -> Result<Self> {
-        let Recurrent { cell, hidden, w } = weights.recurrent;
+        let Recurrent { cell, hidden, w, extras } = weights.recurrent;
         let layout = cell.layout();
         let memory = if layout.memory { hidden } else { 0 };
         let state =
@@ -69,6 +69,7 @@ impl<R: Real> Layer<R> {
             projection: Projection::of(op, (layout, hidden), &(0..hidden), u, weights.b)?,
             w: Packed::transposed(op, w, layout.recurrent * hidden, hidden)?,
             sums: parallel::zeros(op, &[batch, layout.sums, hidden])?,
+            besides: Besides::new(extras, batch * layout.sums, hidden),
             h: state(hidden)?,
             c: state(memory)?,
         })
@@ -81,11 +82,14 @@ impl<R: Real> Layer<R> {
         let ([h, h_after], [c, c_after]) = (&mut self.h, &mut self.c);
         let before = Rows { data: h, stride: hidden, count: x.count };
         self.w.multiply(before, Start::Accumulate, RowsMut { data: &mut self.sums, stride });
+        self.besides.before_step(&mut self.sums, hidden);
         if self.layout.sums == 1 {
             self.cell.step(hidden, &mut self.sums, State { h, c }, StateMut { h: &mut [], c: &mut [] });
+            self.besides.after_step([(h, &mut self.sums), (c, c_after)]);
             std::mem::swap(h, &mut self.sums);
         } else {
             self.cell.step(hidden, &mut self.sums, State { h, c }, StateMut { h: h_after, c: c_after });
+            self.besides.after_step([(h, h_after), (c, c_after)]);
             self.h.swap(0, 1);
             self.c.swap(0, 1);
         }
@@ -93,6 +97,39 @@ impl<R: Real> Layer<R> {
 
     fn output(&self) -> Rows<'_, R> {
         Rows { data: &self.h[0], stride: self.hidden, count: self.h[0].len() / self.hidden.max(1) }
+    }
+}
+
+/// What there is besides: a normalisation, zoneout as it is on average. (Dropout has no part in a step that is not training.)
+struct Besides<R> {
+    /// γ, β, and room for x̂ and the scales.
+    norm: Option<[Vec<R>; 4]>,
+    zoneout: Option<[f64; 2]>,
+}
+
+impl<R: Real> Besides<R> {
+    fn new(extras: Extras<'_, R>, blocks: usize, hidden: usize) -> Self {
+        let room = |n| vec![R::zero(); n];
+        let norm = extras
+            .norm
+            .map(|(gain, shift)| [gain.to_vec(), shift.to_vec(), room(blocks * hidden), room(blocks)]);
+        Besides { norm, zoneout: extras.zoneout.map(|zoneout| zoneout.rates) }
+    }
+
+    fn before_step(&mut self, sums: &mut [R], hidden: usize) {
+        if let Some([gain, shift, hat, scales]) = &mut self.norm {
+            kernels::normalise(Norm { gain, shift, width: hidden }, sums, hat, scales);
+        }
+    }
+
+    fn after_step(&self, states: [(&mut Vec<R>, &mut Vec<R>); 2]) {
+        let Some(rates) = self.zoneout else { return };
+        for ((before, after), rate) in states.into_iter().zip(rates) {
+            let rate = R::of(rate);
+            for (after, &before) in after.iter_mut().zip(&*before) {
+                *after = (R::one() - rate) * *after + rate * before;
+            }
+        }
     }
 }
 

@@ -9,9 +9,7 @@ use super::layers::keep;
 use crate::error::check_shape;
 use crate::kernels::Activation;
 use crate::layers::cell::Cell;
-use crate::layers::input::Input;
-use crate::layers::recurrence::{self, Passed, Recurrent, Trace};
-use crate::layers::sequences::Sequences;
+use crate::layers::recurrence::{self, Extras, Input, Passed, Recurrent, Sequences, Trace, Zoneout};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(recurrent_forward, module)?)?;
@@ -125,29 +123,113 @@ fn without_last(shape: &[usize]) -> &[usize] {
     shape.split_last().map_or(shape, |(_, leading)| leading)
 }
 
-/// h, c or None, what was kept or None, and the last states.
-type Traced<'py> =
-    (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>, Bound<'py, PyAny>);
+/// What is done besides, as Python gives it: a mask (B, H); zoneout's rates of h and c, with a seed and keys (B,) where
+/// masks are drawn; γ and β (sums·H,).
+type GivenExtras<'py> = (
+    Option<Bound<'py, PyAny>>,
+    Option<(f64, f64, Option<(u64, Bound<'py, PyAny>)>)>,
+    Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+);
+
+/// Seed and keys of masks.
+type Drawn = (u64, Vec<u64>);
+
+/// The same, opened.
+struct OpenExtras<'py, R: Number> {
+    mask: Option<PyReadonlyArrayDyn<'py, R>>,
+    zoneout: Option<([f64; 2], Option<Drawn>)>,
+    norm: Option<[PyReadonlyArrayDyn<'py, R>; 2]>,
+}
+
+impl<'py, R: Number> OpenExtras<'py, R> {
+    fn open(op: &'static str, given: Option<GivenExtras<'py>>) -> PyResult<Self> {
+        let (mask, zoneout, norm) = given.unwrap_or_default();
+        let mask = optional::<R>(op, "mask", mask.as_ref())?;
+        let zoneout = zoneout.map(|(h, c, drawn)| {
+            let drawn =
+                drawn.map(|(seed, keys)| Ok::<_, PyErr>((seed, self::keys(op, &keys)?))).transpose()?;
+            Ok::<_, PyErr>(([h, c], drawn))
+        });
+        let norm = norm.map(|(gain, shift)| {
+            Ok::<_, PyErr>([input::<R>(op, "gain", &gain)?, input::<R>(op, "shift", &shift)?])
+        });
+        Ok(OpenExtras { mask, zoneout: zoneout.transpose()?, norm: norm.transpose()? })
+    }
+
+    /// Checked against the sizes.
+    fn extras(
+        &self,
+        op: &'static str,
+        (cell, hidden): (Cell, usize),
+        batch: usize,
+    ) -> PyResult<Extras<'_, R>> {
+        if let Some(mask) = &self.mask {
+            check_shape(op, "mask", mask.shape(), &[("B", Some(batch)), ("H", Some(hidden))])?;
+        }
+        for norm in self.norm.iter().flatten() {
+            check_shape(op, "gain", norm.shape(), &[("sums", Some(cell.layout().sums * hidden))])?;
+        }
+        let zoneout = match &self.zoneout {
+            None => None,
+            Some((rates, drawn)) => {
+                if let Some(rate) = rates.iter().find(|rate| !(0.0..1.0).contains(*rate)) {
+                    return Err(value_error(op, "zoneout", "rates from 0 to below 1", &rate.to_string()));
+                }
+                if let Some((_, keys)) = drawn {
+                    check_shape(op, "keys", &[keys.len()], &[("B", Some(batch))])?;
+                }
+                Some(Zoneout { rates: *rates, drawn: drawn.as_ref().map(|(seed, keys)| (*seed, &keys[..])) })
+            }
+        };
+        let norm = match &self.norm {
+            None => None,
+            Some([gain, shift]) => Some((slice(gain)?, slice(shift)?)),
+        };
+        Ok(Extras { mask: optional_slice(self.mask.as_ref())?, zoneout, norm })
+    }
+}
+
+/// The keys of sequences: whole numbers, negative ones too.
+pub(super) fn keys(op: &str, keys: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
+    let keys = ids(op, "keys", keys)?;
+    Ok(slice(&keys)?.iter().map(|&key| key as u64).collect())
+}
+
+/// h; c, what was kept, x̂ and scales, or None for each; and the last states.
+type Traced<'py> = (
+    Bound<'py, PyAny>,
+    Option<Bound<'py, PyAny>>,
+    Option<Bound<'py, PyAny>>,
+    Bound<'py, PyAny>,
+    Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+);
 
 fn traced<'py, R: Number>(
     py: Python<'py>,
     (cell, hidden): (Cell, usize),
     lie: &Lie,
     trace: Trace<R>,
-    kept: bool,
+    (keep, normalised): (bool, bool),
 ) -> PyResult<Traced<'py>> {
     let layout = cell.layout();
     let h = output(py, &lie.shape(hidden), trace.h)?;
     let c = layout.memory.then(|| output(py, &lie.shape(hidden), trace.c)).transpose()?;
-    let wanted = kept && layout.sums > 1;
+    let wanted = keep && layout.sums > 1;
     let kept = wanted.then(|| output(py, &lie.shape(layout.sums * hidden), trace.kept)).transpose()?;
     let last = output(py, &[lie.sequences.batch(), layout.states() * hidden], trace.last)?;
-    Ok((h, c, kept, last))
+    let [hat, scales] = trace.normed;
+    let normed = if keep && normalised {
+        let hat = output(py, &lie.shape(layout.sums * hidden), hat)?;
+        Some((hat, output(py, &lie.shape(layout.sums), scales)?))
+    } else {
+        None
+    };
+    Ok((h, c, kept, last, normed))
 }
 
 /// The states of x.
 #[pyfunction]
-#[pyo3(signature = (cell, x, U, W, b, state, counts, batch, keep))]
+#[pyo3(signature = (cell, x, U, W, b, state, counts, batch, keep, extras=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 fn recurrent_forward<'py>(
     py: Python<'py>,
@@ -160,6 +242,7 @@ fn recurrent_forward<'py>(
     counts: Option<&Bound<'py, PyAny>>,
     batch: usize,
     keep: bool,
+    extras: Option<GivenExtras<'py>>,
 ) -> PyResult<Traced<'py>> {
     let cell = self::cell(cell)?;
     let (op, _) = names(cell);
@@ -174,17 +257,19 @@ fn recurrent_forward<'py>(
         let lie = Lie::of(op, ("x", without_last(x.shape())), counts)?;
         lie.check(op, "x", x.shape(), ("I", inputs))?;
         lie.check_state(op, "state", state.as_ref().map(|s| s.shape()), cell.layout().states() * hidden)?;
-        let layer = Recurrent { cell, hidden, w: slice(&w)? };
+        let extras = OpenExtras::<R>::open(op, extras)?;
+        let extras = extras.extras(op, (cell, hidden), lie.sequences.batch())?;
+        let layer = Recurrent { cell, hidden, w: slice(&w)?, extras };
         let given = Input::Vectors { x: slice(&x)?, u: slice(&u)?, b: slice(&b)?, inputs };
         let first = optional_slice(state.as_ref())?;
         let trace = py.detach(|| recurrence::forward(op, layer, &lie.sequences, given, first, keep))?;
-        traced(py, (cell, hidden), &lie, trace, keep)
+        traced(py, (cell, hidden), &lie, trace, (keep, extras.norm.is_some()))
     })
 }
 
 /// The states of token ids, whose b + U E[id] are rows of a table.
 #[pyfunction]
-#[pyo3(signature = (cell, ids, table, W, state, counts, batch, keep))]
+#[pyo3(signature = (cell, ids, table, W, state, counts, batch, keep, extras=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 fn recurrent_forward_tokens<'py>(
     py: Python<'py>,
@@ -196,6 +281,7 @@ fn recurrent_forward_tokens<'py>(
     counts: Option<&Bound<'py, PyAny>>,
     batch: usize,
     keep: bool,
+    extras: Option<GivenExtras<'py>>,
 ) -> PyResult<Traced<'py>> {
     let cell = self::cell(cell)?;
     let (op, _) = names(cell);
@@ -207,17 +293,22 @@ fn recurrent_forward_tokens<'py>(
         check_shape(op, "table", table.shape(), &[("V", None), ("sums", Some(width))])?;
         let lie = Lie::of(op, ("ids", places.shape()), counts_of(op, counts, batch)?)?;
         lie.check_state(op, "state", state.as_ref().map(|s| s.shape()), cell.layout().states() * hidden)?;
-        let layer = Recurrent { cell, hidden, w: slice(&w)? };
+        let extras = OpenExtras::<R>::open(op, extras)?;
+        let extras = extras.extras(op, (cell, hidden), lie.sequences.batch())?;
+        let layer = Recurrent { cell, hidden, w: slice(&w)?, extras };
         let given = Input::Tokens { ids: slice(&places)?, table: slice(&table)?, width };
         let first = optional_slice(state.as_ref())?;
         let trace = py.detach(|| recurrence::forward(op, layer, &lie.sequences, given, first, keep))?;
-        traced(py, (cell, hidden), &lie, trace, keep)
+        traced(py, (cell, hidden), &lie, trace, (keep, extras.norm.is_some()))
     })
 }
 
-/// Back through time: da, and the gradient of the states before the first step.
+/// da, the gradient of the states before the first step, and those of γ and β or None.
+type GoneBack<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>);
+
+/// Back through time.
 #[pyfunction]
-#[pyo3(signature = (cell, W, h, c, kept, state, dh, dlast, counts, batch))]
+#[pyo3(signature = (cell, W, h, c, kept, state, dh, dlast, counts, batch, extras=None, normed=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 fn recurrent_backward<'py>(
     py: Python<'py>,
@@ -231,7 +322,9 @@ fn recurrent_backward<'py>(
     dlast: Option<&Bound<'py, PyAny>>,
     counts: Option<&Bound<'py, PyAny>>,
     batch: usize,
-) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    extras: Option<GivenExtras<'py>>,
+    normed: Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+) -> PyResult<GoneBack<'py>> {
     let cell = self::cell(cell)?;
     let (_, op) = names(cell);
     by_kind!(op, "W", W, R => {
@@ -256,25 +349,44 @@ fn recurrent_backward<'py>(
         for (argument, array) in [("state", &state), ("dstate", &dlast)] {
             lie.check_state(op, argument, array.as_ref().map(|s| s.shape()), layout.states() * hidden)?;
         }
-        let layer = Recurrent { cell, hidden, w: slice(&w)? };
+        let extras = OpenExtras::<R>::open(op, extras)?;
+        let extras = extras.extras(op, (cell, hidden), lie.sequences.batch())?;
+        let normed = normed.map(|(hat, scales)| {
+            Ok::<_, PyErr>([input::<R>(op, "normed", &hat)?, input::<R>(op, "normed", &scales)?])
+        });
+        let normed = normed.transpose()?;
+        let normed = match (&normed, extras.norm) {
+            (None, Some(_)) => return Err(value_error(op, "normed", "two arrays", "None")),
+            (Some([hat, scales]), Some(_)) => {
+                lie.check(op, "normed", hat.shape(), ("sums", layout.sums * hidden))?;
+                lie.check(op, "normed", scales.shape(), ("blocks", layout.sums))?;
+                [slice(hat)?, slice(scales)?]
+            }
+            _ => [&[][..], &[]],
+        };
+        let layer = Recurrent { cell, hidden, w: slice(&w)?, extras };
         let [c, kept] = [&c, &kept].map(|array| optional_slice(array.as_ref()));
         let passed = Passed {
             h: slice(&h)?,
             c: if layout.memory { c?.unwrap_or_default() } else { &[] },
             kept: if layout.sums > 1 { kept?.unwrap_or_default() } else { &[] },
             first: optional_slice(state.as_ref())?,
+            normed,
         };
         let (dy, dlast) = (optional_slice(dh.as_ref())?, optional_slice(dlast.as_ref())?);
-        let (da, dfirst) =
-            py.detach(|| recurrence::backward(op, layer, &lie.sequences, passed, dy, dlast))?;
-        let states = [lie.sequences.batch(), layout.states() * hidden];
-        Ok((output(py, &lie.shape(layout.sums * hidden), da)?, output(py, &states, dfirst)?))
+        let back = py.detach(|| recurrence::backward(op, layer, &lie.sequences, passed, dy, dlast))?;
+        let width = layout.sums * hidden;
+        let da = output(py, &lie.shape(width), back.da)?;
+        let dfirst = output(py, &[lie.sequences.batch(), layout.states() * hidden], back.dfirst)?;
+        let [dgain, dshift] = back.dnorm;
+        let dnorm = extras.norm.map(|_| Ok::<_, PyErr>((output(py, &[width], dgain)?, output(py, &[width], dshift)?)));
+        Ok((da, dfirst, dnorm.transpose()?))
     })
 }
 
 /// dW of da, added up.
 #[pyfunction]
-#[pyo3(signature = (cell, da, state, h, dW, counts, batch))]
+#[pyo3(signature = (cell, da, state, h, dW, counts, batch, mask=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 fn recurrent_gradient<'py>(
     py: Python<'py>,
@@ -285,6 +397,7 @@ fn recurrent_gradient<'py>(
     dW: &Bound<'py, PyAny>,
     counts: Option<&Bound<'py, PyAny>>,
     batch: usize,
+    mask: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<()> {
     let cell = self::cell(cell)?;
     let (_, op) = names(cell);
@@ -296,7 +409,12 @@ fn recurrent_gradient<'py>(
         lie.check(op, "h", h.shape(), ("H", hidden))?;
         lie.check(op, "da", da.shape(), ("sums", layout.sums * hidden))?;
         lie.check_state(op, "state", state.as_ref().map(|s| s.shape()), layout.states() * hidden)?;
-        let (da, states, dw) = (slice(&da)?, (optional_slice(state.as_ref())?, slice(&h)?), dw.as_slice_mut()?);
+        let mask = optional::<R>(op, "mask", mask)?;
+        if let Some(mask) = &mask {
+            check_shape(op, "mask", mask.shape(), &[("B", Some(lie.sequences.batch())), ("H", Some(hidden))])?;
+        }
+        let states = (optional_slice(state.as_ref())?, slice(&h)?, optional_slice(mask.as_ref())?);
+        let (da, dw) = (slice(&da)?, dw.as_slice_mut()?);
         py.detach(|| recurrence::recurrent_gradient(op, (cell, hidden), &lie.sequences, da, states, dw))?;
     });
     Ok(())
@@ -313,17 +431,20 @@ fn recurrent_input_gradients<'py>(
     x: &Bound<'py, PyAny>,
     U: &Bound<'py, PyAny>,
     dU: &Bound<'py, PyAny>,
-    db: &Bound<'py, PyAny>,
+    db: Option<&Bound<'py, PyAny>>,
     need_dx: bool,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let cell = self::cell(cell)?;
     let (_, op) = names(cell);
     by_kind!(op, "U", U, R => {
         let (da, x, u) = (input::<R>(op, "da", da)?, input::<R>(op, "x", x)?, input::<R>(op, "U", U)?);
-        let (mut du, mut db) = (target::<R>(op, "dU", dU)?, target::<R>(op, "db", db)?);
+        let mut du = target::<R>(op, "dU", dU)?;
+        let mut db = db.map(|db| target::<R>(op, "db", db)).transpose()?;
         let layout = cell.layout();
-        let hidden = db.shape().first().copied().unwrap_or(0) / layout.sums;
-        check_shape(op, "db", db.shape(), &[("sums", Some(layout.sums * hidden))])?;
+        let hidden = u.shape().first().copied().unwrap_or(0) / layout.input_blocks();
+        if let Some(db) = &db {
+            check_shape(op, "db", db.shape(), &[("sums", Some(layout.sums * hidden))])?;
+        }
         check_shape(op, "U", u.shape(), &[("rows", Some(layout.input_blocks() * hidden)), ("I", None)])?;
         let inputs = u.shape()[1];
         check_shape(op, "dU", du.shape(), &[("rows", Some(u.shape()[0])), ("I", Some(inputs))])?;
@@ -334,7 +455,8 @@ fn recurrent_input_gradients<'py>(
         check_shape(op, "x", x.shape(), &with(inputs))?;
         check_shape(op, "da", da.shape(), &with(layout.sums * hidden))?;
         let (da, from) = (slice(&da)?, (slice(&x)?, slice(&u)?, inputs));
-        let into = (du.as_slice_mut()?, db.as_slice_mut()?);
+        let db = db.as_mut().map(|db| db.as_slice_mut()).transpose()?;
+        let into = (du.as_slice_mut()?, db);
         let dx = py.detach(|| recurrence::input_gradients(op, (cell, hidden), da, from, into, need_dx))?;
         dx.map(|dx| output(py, x.shape(), dx)).transpose()
     })

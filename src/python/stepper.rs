@@ -8,7 +8,7 @@ use super::error::value_error;
 use super::recurrence::cell;
 use crate::error::check_shape;
 use crate::layers::cell::Cell;
-use crate::layers::recurrence::Recurrent;
+use crate::layers::recurrence::{Extras, Recurrent};
 use crate::layers::stepper::{Stepper, Weights};
 
 /// Embedding, recurrence and output layer with their weights packed once, stepping `batch` sequences side by side.
@@ -64,7 +64,7 @@ fn build<R: Number>(
     for OpenLayer { cell, u, w, b } in &layers {
         let (hidden, inputs) = cell.sizes(OP, (u.shape(), w.shape(), b.shape()))?;
         check_shape(OP, "U", u.shape(), &[("rows", None), ("I", Some(width))])?;
-        let recurrent = Recurrent { cell: *cell, hidden, w: slice(w)? };
+        let recurrent = Recurrent { cell: *cell, hidden, w: slice(w)?, extras: Extras::NONE };
         weights.push(Weights { recurrent, u: slice(u)?, inputs, b: slice(b)? });
         width = hidden;
     }

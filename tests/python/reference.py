@@ -69,21 +69,33 @@ def sigmoid(a: Array) -> Array:
     return 1 / (1 + np.exp(-a))
 
 
-def cell_step(cell: str, p: dict[str, Array], x: Array, state: Array) -> Array:
-    """The state (S,) after one step of one sequence: h, and for an LSTM then c."""
+def layer_norm(a: Array, p: dict[str, Array], block: int) -> Array:
+    """γ ⊙ (a − mean) / √(variance + 10⁻⁵), where there is a γ; block by block."""
+    if "gain" not in p:
+        return a
+    H = p["W"].shape[1]
+    gain = p["gain"][block * H :][: a.size].reshape(-1, H)
+    rows = a.reshape(-1, H)
+    deviation = np.sqrt(rows.var(axis=1, keepdims=True) + 1e-5)
+    return (gain * (rows - rows.mean(axis=1, keepdims=True)) / deviation).ravel()
+
+
+def cell_step(cell: str, p: dict[str, Array], x: Array, state: Array, mask: Any = 1.0) -> Array:
+    """The state (S,) after one step of one sequence: h, and for an LSTM then c. `mask` is for h before W."""
     H = p["W"].shape[1]
     h = state[:H]
-    u, w = p["U"] @ x, p["W"] @ h
+    u, w = p["U"] @ x, p["W"] @ (h * mask)
     if cell == "lstm":
-        i, f, g, o = np.split(p["b"] + u + w, 4)
+        i, f, g, o = np.split(p["b"] + layer_norm(u + w, p, 0), 4)
         c = sigmoid(f) * state[H:] + sigmoid(i) * np.tanh(g)
         return np.concatenate([sigmoid(o) * np.tanh(c), c])
     if cell == "gru":
-        (u_r, u_z, u_n), (w_r, w_z, w_n), (b_r, b_z, b_n) = (np.split(a, 3) for a in (u, w, p["b"]))
-        r, z = sigmoid(b_r + u_r + w_r), sigmoid(b_z + u_z + w_z)
-        n = np.tanh(b_n + u_n + r * (p["b_h"] + w_n))
-        return (1 - z) * n + z * h
-    return F[cell][0](p["b"] + u + w)
+        b_r, b_z, b_n = np.split(p["b"], 3)
+        r, z = np.split(np.concatenate([b_r, b_z]) + layer_norm((u + w)[: 2 * H], p, 0), 2)
+        from_h, from_x = layer_norm(w[2 * H :], p, 2), layer_norm(u[2 * H :], p, 3)
+        n = np.tanh(b_n + from_x + sigmoid(r) * (p["b_h"] + from_h))
+        return (1 - sigmoid(z)) * n + sigmoid(z) * h
+    return F[cell][0](p["b"] + layer_norm(u + w, p, 0))
 
 
 def walk(
@@ -95,14 +107,44 @@ def walk(
     resets: Array,
     initial: Array,
     reverse: bool,
+    masks: Any = None,
 ) -> tuple[Array, Array]:
-    """(h (T, B, H), the last states (B, S)), sequence by sequence and step by step."""
+    """(h (T, B, H), the last states (B, S)), sequence by sequence and step by step.
+
+    `masks` gives, for a sequence, the step where it began and the number of the step since: the mask of h before W, and
+    which of the state is renewed.
+    """
     (T, B, _), H = x.shape, p["W"].shape[1]
     h, last = np.zeros((T, B, H)), np.zeros_like(first)
     for b in range(B):
-        state, steps = first[b], range(lengths[b])
+        state, steps, began, count = first[b], range(lengths[b]), 0, 0
         for t in reversed(steps) if reverse else steps:
-            state = cell_step(cell, p, x[t, b], initial if resets[t, b] else state)
+            if resets[t, b]:
+                state, began, count = initial, t, 0
+            mask, renewed = (1.0, 1.0) if masks is None else masks(b, began, count)
+            after = cell_step(cell, p, x[t, b], state, mask)
+            state = renewed * after + (1 - renewed) * state
             h[t, b] = state[:H]
+            count += 1
         last[b] = state
     return h, last
+
+
+def philox(counter: list[int], seed: int, rounds: int = 7) -> list[int]:
+    """Four words of 32 bits (Salmon, Moraes, Dror and Shaw 2011)."""
+    x, key = list(counter), [seed & 0xFFFFFFFF, seed >> 32]
+    for _ in range(rounds):
+        p, q = 0xD2511F53 * x[0], 0xCD9E8D57 * x[2]
+        x = [q >> 32 ^ x[1] ^ key[0], q & 0xFFFFFFFF, p >> 32 ^ x[3] ^ key[1], p & 0xFFFFFFFF]
+        key = [(key[0] + 0x9E3779B9) & 0xFFFFFFFF, (key[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return x
+
+
+def kept(rate: float, seed: int, key: int, step: int, n: int) -> Array:
+    """1 where something is kept, 0 where it is dropped: unit 64 k + 16 w + i is word w of counter 16 k + i."""
+    key &= (1 << 64) - 1
+    words = []
+    for block in range(-(-n // 64)):
+        columns = [philox([16 * block + i, step, key & 0xFFFFFFFF, key >> 32], seed) for i in range(16)]
+        words += [column[w] for w in range(4) for column in columns]
+    return (np.array(words[:n]) >= round(rate * 2**32)).astype(float)

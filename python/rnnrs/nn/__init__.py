@@ -6,6 +6,7 @@ from .gru import GRU
 from .layer import Composite, Layer, join
 from .linear import Linear
 from .lstm import LSTM
+from .noise import Dropout
 from .parameters import Parameters
 from .recurrent import Recurrent
 from .rnn import ACTIVATIONS, RNN
@@ -19,6 +20,7 @@ __all__ = [
     "RNN",
     "Bidirectional",
     "Composite",
+    "Dropout",
     "Embedding",
     "Layer",
     "Linear",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
-from .. import _rnnrs
-from .recurrent import Recurrent
+from .recurrent import Recurrent, RecurrentOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class GRU(Recurrent):
@@ -27,12 +29,7 @@ class GRU(Recurrent):
     Args:
         input_size: I.
         hidden_size: H.
-        recurrent: how each of W's three blocks begins, see `RNN`.
-        recurrent_scale: times that.
-        learn_state: whether the state before the first step is a parameter, "state" (H,), zero at first, where none is
-            given.
-        seed: of the first weights.
-        dtype: float32 or float64.
+        options: those of `Recurrent`.
 
     Raises:
         ValueError, TypeError: for sizes that are no positive whole numbers, an unknown initialiser.
@@ -41,28 +38,15 @@ class GRU(Recurrent):
 
     blocks: ClassVar[tuple[int, int, int]] = (3, 3, 1)
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        *,
-        recurrent: str = "uniform",
-        recurrent_scale: float = 1.0,
-        learn_state: bool = False,
-        seed: int = 0,
-        dtype: DTypeLike = np.float32,
-    ) -> None:
-        super().__init__(
-            input_size,
-            hidden_size,
-            recurrent=recurrent,
-            recurrent_scale=recurrent_scale,
-            learn_state=learn_state,
-            seed=seed,
-            dtype=dtype,
-            more={"b_h": (hidden_size,)},
-        )
-        self.initialise("b_h", "uniform", self.hidden_size**-0.5, seed)
+    sums: ClassVar[int] = 4
+
+    def __init__(self, input_size: int, hidden_size: int, **options: Unpack[RecurrentOptions]) -> None:
+        super().__init__(input_size, hidden_size, **options)
+        self.initialise("b_h", "uniform", self.hidden_size**-0.5, options.get("seed", 0))
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        shapes = super()._shapes()
+        return {name: shapes.pop(name) for name in ("U", "W", "b")} | {"b_h": (self.hidden_size,)} | shapes
 
     @property
     def cell(self) -> str:
@@ -86,7 +70,7 @@ class GRU(Recurrent):
     def _table(self, E: NDArray[np.floating]) -> NDArray[np.floating]:
         H, p = self.hidden_size, self.parameters
         table = np.empty((len(E), 4 * H), self.dtype)
-        sums = _rnnrs.linear_forward(E, p["U"], p["b"])
+        sums = super()._table(E)
         table[:, : 2 * H], table[:, 3 * H :] = sums[:, : 2 * H], sums[:, 2 * H :]
-        table[:, 2 * H : 3 * H] = p["b_h"]
+        table[:, 2 * H : 3 * H] = 0 if self.layer_norm else p["b_h"]
         return table

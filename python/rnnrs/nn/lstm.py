@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from .recurrent import Recurrent
+from .recurrent import Recurrent, RecurrentOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class LSTM(Recurrent):
@@ -28,12 +30,7 @@ class LSTM(Recurrent):
         hidden_size: H.
         forget_bias: where the forget gate's bias begins: at 1 the cell remembers at first (Jozefowicz, Zaremba and
             Sutskever 2015). None: like the others.
-        recurrent: how each of W's four blocks begins, see `RNN`.
-        recurrent_scale: times that.
-        learn_state: whether the state before the first step is a parameter, "state" (2H,), zero at first, where none is
-            given.
-        seed: of the first weights.
-        dtype: float32 or float64.
+        options: those of `Recurrent`.
 
     Raises:
         ValueError, TypeError: for sizes that are no positive whole numbers, an unknown initialiser, a forget bias that
@@ -42,6 +39,7 @@ class LSTM(Recurrent):
     """
 
     blocks: ClassVar[tuple[int, int, int]] = (4, 4, 2)
+    sums: ClassVar[int] = 4
 
     def __init__(
         self,
@@ -49,23 +47,11 @@ class LSTM(Recurrent):
         hidden_size: int,
         *,
         forget_bias: float | None = 1.0,
-        recurrent: str = "uniform",
-        recurrent_scale: float = 1.0,
-        learn_state: bool = False,
-        seed: int = 0,
-        dtype: DTypeLike = np.float32,
+        **options: Unpack[RecurrentOptions],
     ) -> None:
         if forget_bias is not None and not np.isfinite(forget_bias):
             raise ValueError(f"LSTM: forget_bias: expected a finite number or None, got {forget_bias}")
-        super().__init__(
-            input_size,
-            hidden_size,
-            recurrent=recurrent,
-            recurrent_scale=recurrent_scale,
-            learn_state=learn_state,
-            seed=seed,
-            dtype=dtype,
-        )
+        super().__init__(input_size, hidden_size, **options)
         if forget_bias is not None:
             self.parameters["b"][self.hidden_size : 2 * self.hidden_size] = forget_bias
 

@@ -38,15 +38,17 @@ class Order:
         place = np.empty_like(longest)
         place[longest] = np.arange(len(longest))
         self.stream = stream[longest]
-        self.goes_on = first[longest] == 0
+        self.goes_on = first[longest] == 0  # from the state before the batch
         self.last = place[ends[last]]
-        first, length = first[longest], length[longest]
+        self.first, length = first[longest], length[longest]
         steps = int(length[0]) if len(length) else 0
         self.counts = np.searchsorted(-length, -np.arange(steps), side="left").astype(np.int64)
         t = np.repeat(np.arange(steps), self.counts)
         s = np.arange(len(t)) - np.repeat(np.cumsum(self.counts) - self.counts, self.counts)
         at = length[s] - 1 - t if reverse else t
-        self.rows = (first[s] + at) * B + self.stream[s]
+        #: The time step of every row of the engine.
+        self.steps = self.first[s] + at
+        self.rows = self.steps * B + self.stream[s]
 
     def pack(self, x: Array) -> Array:
         """The rows (N, …) of an array (T, B, …)."""
@@ -54,6 +56,10 @@ class Order:
         if x.ndim == 3 and x.dtype in (np.float32, np.float64):
             return _rnnrs.embedding_forward(self.rows, flat)
         return flat[self.rows]
+
+    def keys(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A key for each sequence, of those of the streams (B,): another one after every reset."""
+        return np.asarray(keys[self.stream] + self.first * np.int64(0x1E3779B97F4A7C15))
 
     def unpack(self, x: Array) -> Array:
         """The array (T, B, …) of rows (N, …): zero where there is only padding."""

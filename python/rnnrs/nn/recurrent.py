@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -11,6 +11,7 @@ from .. import _rnnrs
 from ..errors import ShapeError
 from .embedding import Embedding, EmbeddingCache
 from .layer import Layer, derive_seed
+from .noise import INPUT, RECURRENT, WEIGHTS, ZONEOUT, check_rate, keys_of, place_seed, rows_of
 from .order import Order, order_of
 from .parameters import check_size
 
@@ -33,6 +34,8 @@ class RecurrentCache(NamedTuple):
         state: the state after the last step (B, S).
         order: see there.
         given: whether the caller gave a state.
+        drawn: the masks.
+        normed: of a layer normalisation, x̂ (T, B, sums·H) and the scales (T, B, sums).
     """
 
     x: Array | None
@@ -44,12 +47,69 @@ class RecurrentCache(NamedTuple):
     state: Array
     order: Order | None
     given: bool
+    drawn: Drawn
+    normed: tuple[Array, Array] | None
+
+
+class Drawn(NamedTuple):
+    """What noise made of a layer for one pass.
+
+    Attributes:
+        rows: the key and step of every row of x, and the seed, of dropout of the input; None without.
+        weights: the seed of the weights that were dropped; None without.
+        W: what is left of W.
+        extras: for the engine: a mask of h_{t−1}, zoneout, normalisation.
+    """
+
+    rows: tuple[Array, Array, int] | None
+    weights: int | None
+    W: Array
+    extras: tuple[Any, Any, Any]
+
+
+class RecurrentOptions(TypedDict, total=False):
+    """The options of every recurrent layer, see `Recurrent`."""
+
+    recurrent: str
+    recurrent_scale: float
+    learn_state: bool
+    input_dropout: float
+    recurrent_dropout: float
+    zoneout: float | tuple[float, float]
+    weight_drop: float
+    layer_norm: bool
+    seed: int
+    dtype: DTypeLike
 
 
 class Recurrent(Layer):
     """A recurrent layer: a cell, unfolded over sequences.
 
     A state is one array (B, S): h for RNN and GRU (S = H); h, then c, for LSTM (S = 2H).
+
+    Args:
+        input_size: I.
+        hidden_size: H.
+        recurrent: how W (each of its blocks) begins: "uniform" (±1/√H), "xavier", "orthogonal", "identity", "normal"
+            (standard deviation 1/√H).
+        recurrent_scale: times that.
+        learn_state: whether the state before the first step is a parameter, "state" (S,), zero at first, where none is
+            given.
+        input_dropout: with which probability a number of x is dropped, another one at every step (Zaremba, Sutskever
+            and Vinyals 2014).
+        recurrent_dropout: with which probability a unit of h_{t−1} is dropped before W, the same at every step of a
+            sequence (Gal and Ghahramani 2016).
+        zoneout: with which probability a unit keeps its state for a step (Krueger et al. 2017); for an LSTM one rate or
+            one for h and one for c. Without noise it keeps that share of it.
+        weight_drop: with which probability a number of W is dropped, the same for the whole batch (Merity, Keskar and
+            Socher 2018).
+        layer_norm: whether every block of sums U x_t + W h_{t−1} is normalised: divided by its deviation after its mean
+            was taken away, then times "gain" (a parameter, 1 at first) and plus the bias (Ba, Kiros and Hinton 2016).
+            Where a GRU needs U x and W h apart, they are normalised apart.
+        seed: of the first weights.
+        dtype: float32 or float64.
+
+    Dropout of any kind needs the `noise` that `forward` is given, and has no effect without.
 
     Attributes:
         input_size, hidden_size, state_size: I, H, S.
@@ -58,32 +118,63 @@ class Recurrent(Layer):
     #: Blocks of H numbers in U's rows (and b's), in W's rows, and in a state.
     blocks: ClassVar[tuple[int, int, int]] = (1, 1, 1)
 
+    #: Blocks of H numbers in a row of the engine's sums.
+    sums: ClassVar[int] = 1
+
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
         *,
-        recurrent: str,
-        recurrent_scale: float,
-        learn_state: bool,
-        seed: int,
-        dtype: DTypeLike,
-        more: dict[str, tuple[int, ...]] | None = None,
+        recurrent: str = "uniform",
+        recurrent_scale: float = 1.0,
+        learn_state: bool = False,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: float | tuple[float, float] = 0.0,
+        weight_drop: float = 0.0,
+        layer_norm: bool = False,
+        seed: int = 0,
+        dtype: DTypeLike = np.float32,
     ) -> None:
-        name, (u, w, s) = type(self).__name__, self.blocks
-        I = self.input_size = check_size(name, "input_size", input_size)
+        name = type(self).__name__
+        self.input_size = check_size(name, "input_size", input_size)
         H = self.hidden_size = check_size(name, "hidden_size", hidden_size)
-        self.state_size = s * H
-        self.learn_state = learn_state
-        shapes: dict[str, tuple[int, ...]] = {"U": (u * H, I), "W": (w * H, H), "b": (u * H,)} | (more or {})
-        if learn_state:
-            shapes["state"] = (self.state_size,)
-        super().__init__(shapes, dtype)
+        self.state_size = self.blocks[2] * H
+        self.learn_state, self.layer_norm = learn_state, layer_norm
+        self.input_dropout = check_rate(name, "input_dropout", input_dropout)
+        self.recurrent_dropout = check_rate(name, "recurrent_dropout", recurrent_dropout)
+        self.weight_drop = check_rate(name, "weight_drop", weight_drop)
+        self.zoneout = self._zoneout_rates(zoneout)
+        super().__init__(self._shapes(), dtype)
         bound = H**-0.5
         self.initialise("U", "uniform", bound, seed)
         scale = recurrent_scale * (bound if recurrent in ("uniform", "normal") else 1.0)
         self._initialise_recurrent(recurrent, scale, seed)
         self.initialise("b", "uniform", bound, seed)
+        if layer_norm:
+            self.parameters["gain"][...] = 1.0
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the parameters."""
+        (u, w, _), I, H = self.blocks, self.input_size, self.hidden_size
+        shapes: dict[str, tuple[int, ...]] = {"U": (u * H, I), "W": (w * H, H), "b": (u * H,)}
+        if self.learn_state:
+            shapes["state"] = (self.state_size,)
+        if self.layer_norm:
+            shapes["gain"] = (self.sums * H,)
+        return shapes
+
+    def _zoneout_rates(self, rates: float | tuple[float, float]) -> tuple[float, float]:
+        """One rate for h, one for c."""
+        name = type(self).__name__
+        if not isinstance(rates, (tuple, list)):
+            rate = check_rate(name, "zoneout", rates)
+            return rate, rate
+        if len(rates) != 2 or self.blocks[2] == 1:
+            expected = "one rate" if self.blocks[2] == 1 else "one rate or two"
+            raise ValueError(f"{name}: zoneout: expected {expected}, got {rates}")
+        return check_rate(name, "zoneout", rates[0]), check_rate(name, "zoneout", rates[1])
 
     def _initialise_recurrent(self, scheme: str, scale: float, seed: int) -> None:
         """Draws each gate's block of W on its own: an orthogonal matrix is square."""
@@ -123,6 +214,8 @@ class Recurrent(Layer):
         resets: ArrayLike | None = None,
         reverse: bool = False,
         gradient: bool = True,
+        noise: int | None = None,
+        keys: ArrayLike | None = None,
     ) -> tuple[Array, RecurrentCache]:
         """All states h of a batch of sequences, from the first step to the last.
 
@@ -135,6 +228,9 @@ class Recurrent(Layer):
                 that of the step before (nor `state`, at the first step).
             reverse: whether to read each sequence from its last step to its first. h stays at its step's place.
             gradient: whether there will be a way back; without, less is kept.
+            noise: from which the masks of dropout are drawn, from 0 to 2⁶⁴ − 1; None: nothing is dropped.
+            keys: whole numbers (B,) by which sequences get masks of their own wherever they stand; by default their
+                places in the batch.
 
         Returns:
             (h (T, B, H), cache); `cache.state` (B, S) is the state after each sequence's last step.
@@ -145,14 +241,12 @@ class Recurrent(Layer):
             MemoryError: if h does not fit.
         """
         x = np.asarray(x)
-        [(_, U, W, b)] = self.engine_weights()
-        if x.ndim != 3 and (lengths is not None or resets is not None or reverse):
+        if x.ndim != 3 and (lengths is not None or resets is not None or reverse or noise is not None):
             raise ShapeError(f"{type(self).__name__}: x: expected (T, B, I={self.input_size}), got {x.shape}")
         order = order_of(type(self).__name__, x.shape, lengths, resets, reverse)
+        drawn = self._draw(noise, keys, x.shape, order, gradient)
         rows = x if order is None else order.pack(np.asarray(x, self.dtype))
-        first = self._first(state, x.shape, order)
-        traced = _rnnrs.recurrent_forward(self.cell, rows, U, W, b, first, *_counts(order), gradient)
-        return self._traced(rows, None, first, traced, order, state is not None)
+        return self._walk(rows, None, state, (x.shape, order), drawn, gradient)
 
     def forward_tokens(
         self,
@@ -164,6 +258,8 @@ class Recurrent(Layer):
         resets: ArrayLike | None = None,
         reverse: bool = False,
         gradient: bool = True,
+        noise: int | None = None,
+        keys: ArrayLike | None = None,
     ) -> tuple[Array, RecurrentCache]:
         """`forward` of x = E[ids], with the same bits, for less where the vocabulary is smaller than the batch.
 
@@ -173,7 +269,7 @@ class Recurrent(Layer):
         Args:
             embedding: whose table E (V, I) is read.
             ids: (T, B). What stands in the padding does not matter.
-            state, lengths, resets, reverse, gradient: as in `forward`.
+            state, lengths, resets, reverse, gradient, noise, keys: as in `forward`.
 
         Returns:
             (h (T, B, H), cache).
@@ -183,24 +279,85 @@ class Recurrent(Layer):
             ShapeError, DTypeError, ValueError: for arrays that do not fit.
         """
         ids = np.asarray(ids)
-        if ids.ndim != 2 and (lengths is not None or resets is not None or reverse):
+        if ids.ndim != 2 and (lengths is not None or resets is not None or reverse or noise is not None):
             raise ShapeError(f"{type(self).__name__}: ids: expected (T, B), got {ids.shape}")
         order = order_of(type(self).__name__, ids.shape, lengths, resets, reverse)
+        drawn = self._draw(noise, keys, ids.shape, order, gradient)
         rows = ids if order is None else order.pack(ids)
-        first = self._first(state, ids.shape, order)
-        given = state is not None
-        [(_, U, W, b)] = self.engine_weights()
-        if ids.ndim != 2 or embedding.vocabulary_size >= rows.size:
-            x, _ = embedding.forward(rows)
-            traced = _rnnrs.recurrent_forward(self.cell, x, U, W, b, first, *_counts(order), gradient)
-            return self._traced(x, rows, first, traced, order, given)
-        table = self._table(embedding.parameters["E"])
-        traced = _rnnrs.recurrent_forward_tokens(self.cell, rows, table, W, first, *_counts(order), gradient)
-        return self._traced(None, rows, first, traced, order, given)
+        if drawn.rows is None and ids.ndim == 2 and embedding.vocabulary_size < rows.size:
+            table = self._table(embedding.parameters["E"])
+            first = self._first(state, ids.shape, order)
+            engine = (first, *_counts(order), gradient, drawn.extras)
+            traced = _rnnrs.recurrent_forward_tokens(self.cell, rows, table, drawn.W, *engine)
+            return self._traced(None, rows, first, traced, order, state is not None, drawn)
+        x, _ = embedding.forward(rows)
+        return self._walk(x, rows, state, (ids.shape, order), drawn, gradient)
+
+    def _walk(
+        self,
+        x: Array,
+        ids: Array | None,
+        state: ArrayLike | None,
+        shape_and_order: tuple[tuple[int, ...], Order | None],
+        drawn: Drawn,
+        gradient: bool,
+    ) -> tuple[Array, RecurrentCache]:
+        """The way forward of the engine's rows."""
+        shape, order = shape_and_order
+        first = self._first(state, shape, order)
+        x = self._times_mask(x, drawn)
+        b = np.zeros(self.sums * self.hidden_size, self.dtype) if self.layer_norm else self._bias()
+        engine = (first, *_counts(order), gradient, drawn.extras)
+        traced = _rnnrs.recurrent_forward(self.cell, x, self.parameters["U"], drawn.W, b, *engine)
+        return self._traced(x, ids, first, traced, order, state is not None, drawn)
+
+    def _draw(
+        self,
+        noise: int | None,
+        keys: ArrayLike | None,
+        shape: tuple[int, ...],
+        order: Order | None,
+        gradient: bool,
+    ) -> Drawn:
+        """The masks of a pass."""
+        W, (zone_h, zone_c) = self.parameters["W"], self.zoneout
+        norm = (self.parameters["gain"], self._bias()) if self.layer_norm else None
+        if noise is None:
+            if gradient and (zone_h or zone_c):
+                raise ValueError(
+                    f"{type(self).__name__}: noise: expected a number for a way back through zoneout, got None"
+                )
+            on_average = (zone_h, zone_c, None) if zone_h or zone_c else None
+            return Drawn(None, None, W, (None, on_average, norm))
+        T, B = shape[:2]
+        streams = keys_of(type(self).__name__, keys, B)
+        sequences = streams if order is None else order.keys(streams)
+        rows = weights = mask = zoneout = None
+        if self.input_dropout:
+            own = rows_of(T, streams) if order is None else (streams[order.rows % B], order.steps)
+            rows = (*own, place_seed(noise, INPUT))
+        if self.weight_drop:
+            weights = place_seed(noise, WEIGHTS)
+            W = _rnnrs.apply_dropout(W, np.arange(len(W)), None, self.weight_drop, weights)
+        if self.recurrent_dropout:
+            seed = place_seed(noise, RECURRENT)
+            mask = _rnnrs.dropout_masks(sequences, self.hidden_size, self.recurrent_dropout, seed, W)
+        if zone_h or zone_c:
+            zoneout = (zone_h, zone_c, (place_seed(noise, ZONEOUT), sequences))
+        return Drawn(rows, weights, W, (mask, zoneout, norm))
+
+    def _times_mask(self, x: Array, drawn: Drawn) -> Array:
+        """Dropout of the input, or of its gradient: rows (T, B, I), or the engine's (N, I)."""
+        if drawn.rows is None:
+            return x
+        flat = np.asarray(x, self.dtype).reshape(-1, x.shape[-1])
+        keys, steps, seed = drawn.rows
+        return _rnnrs.apply_dropout(flat, keys, steps, self.input_dropout, seed).reshape(x.shape)
 
     def _table(self, E: Array) -> Array:
-        """b + U E (V, sums·H): what the engine's sums begin with, for every token."""
-        return _rnnrs.linear_forward(E, self.parameters["U"], self.parameters["b"])
+        """b + U E (V, sums·H): what the engine's sums begin with, for every token; b = 0 where that comes later."""
+        b = self.parameters["b"]
+        return _rnnrs.linear_forward(E, self.parameters["U"], np.zeros_like(b) if self.layer_norm else b)
 
     def _first(self, state: ArrayLike | None, shape: tuple[int, ...], order: Order | None) -> Array | None:
         """The state before the first step, for every sequence of the engine; None for zero."""
@@ -223,10 +380,11 @@ class Recurrent(Layer):
         traced: Any,
         order: Order | None,
         given: bool,
+        drawn: Drawn,
     ) -> tuple[Array, RecurrentCache]:
-        h, c, kept, last = traced
+        h, c, kept, last, normed = traced
         state = last if order is None else order.end(last)
-        cache = RecurrentCache(x, ids, first, h, c, kept, state, order, given)
+        cache = RecurrentCache(x, ids, first, h, c, kept, state, order, given, drawn, normed)
         return (h if order is None else order.unpack(h)), cache
 
     def backward(
@@ -259,8 +417,8 @@ class Recurrent(Layer):
             raise ValueError(
                 f"{type(self).__name__}.backward: cache: expected that of forward, got that of forward_tokens"
             )
-        da, dfirst = self._through_time(cache, dh, dstate)
-        dx = self._add_gradients(cache, da, need_dx)
+        da, dfirst, dnorm = self._through_time(cache, dh, dstate)
+        dx = self._add_gradients(cache, da, dnorm, need_dx)
         if dx is not None and cache.order is not None:
             dx = cache.order.unpack(dx)
         return dx, self._initial_gradient(cache, dfirst)
@@ -291,9 +449,9 @@ class Recurrent(Layer):
             raise ValueError(
                 f"{type(self).__name__}.backward_tokens: cache: expected that of forward_tokens, got that of forward"
             )
-        da, dfirst = self._through_time(cache, dh, dstate)
+        da, dfirst, dnorm = self._through_time(cache, dh, dstate)
         if cache.x is not None:
-            dx = self._add_gradients(cache, da, True)
+            dx = self._add_gradients(cache, da, dnorm, True)
             assert dx is not None  # wanted
             embedding.backward(EmbeddingCache(cache.ids), dx)
             return self._initial_gradient(cache, dfirst)
@@ -301,15 +459,15 @@ class Recurrent(Layer):
         dP = np.zeros((len(E), da.shape[-1]), self.dtype)
         _rnnrs.embedding_backward(cache.ids, da, dP)
         self._add_recurrent_gradient(cache, da)
-        dE = self._add_input_gradients(E, dP, True)
+        dE = self._add_input_gradients(E, dP, dnorm, True)
         assert dE is not None  # wanted
         embedding.gradients.touch("E", np.unique(cache.ids))[...] += dE
         return self._initial_gradient(cache, dfirst)
 
     def _through_time(
         self, cache: RecurrentCache, dh: ArrayLike | None, dstate: ArrayLike | None
-    ) -> tuple[Array, Array]:
-        """BPTT in the engine's rows."""
+    ) -> tuple[Array, Array, tuple[Array, Array] | None]:
+        """BPTT in the engine's rows; with the gradients of a normalisation's gain and shift."""
         name, order = type(self).__name__, cache.order
         if cache.kept is None and self.blocks[1] > 1:
             raise ValueError(
@@ -324,24 +482,49 @@ class Recurrent(Layer):
                 raise ShapeError(f"{name}: dstate: expected {cache.state.shape}, got {dlast.shape}")
             dh = None if dh is None else order.pack(np.asarray(dh, self.dtype))
             dlast = order.end_gradient(dlast)
-        W, dh = self.parameters["W"], None if dh is None else np.asarray(dh)
-        states = (cache.h, cache.c, cache.kept, cache.first)
-        return _rnnrs.recurrent_backward(self.cell, W, *states, dh, dlast, *_counts(order))
+        dh = None if dh is None else np.asarray(dh)
+        counts, batch = _counts(order)
+        return _rnnrs.recurrent_backward(
+            self.cell,
+            cache.drawn.W,
+            cache.h,
+            cache.c,
+            cache.kept,
+            cache.first,
+            dh,
+            dlast,
+            counts,
+            batch,
+            cache.drawn.extras,
+            cache.normed,
+        )
 
-    def _add_gradients(self, cache: RecurrentCache, da: Array, need_dx: bool) -> Array | None:
+    def _add_gradients(
+        self, cache: RecurrentCache, da: Array, dnorm: tuple[Array, Array] | None, need_dx: bool
+    ) -> Array | None:
         """Adds dU, dW and db; gives dx of the engine's rows."""
         assert cache.x is not None
         self._add_recurrent_gradient(cache, da)
-        return self._add_input_gradients(cache.x, da, need_dx)
+        dx = self._add_input_gradients(cache.x, da, dnorm, need_dx)
+        return None if dx is None else self._times_mask(dx, cache.drawn)
 
     def _add_recurrent_gradient(self, cache: RecurrentCache, da: Array) -> None:
-        into = self.gradients["W"]
-        _rnnrs.recurrent_gradient(self.cell, da, cache.first, cache.h, into, *_counts(cache.order))
+        dW, seed = self.gradients["W"], cache.drawn.weights
+        into = dW if seed is None else np.zeros_like(dW)
+        counts, mask = _counts(cache.order), cache.drawn.extras[0]
+        _rnnrs.recurrent_gradient(self.cell, da, cache.first, cache.h, into, *counts, mask)
+        if seed is not None:
+            dW += _rnnrs.apply_dropout(into, np.arange(len(into)), None, self.weight_drop, seed)
 
-    def _add_input_gradients(self, x: Array, da: Array, need_dx: bool) -> Array | None:
-        db = self._bias_gradient()
-        U, dU = self.parameters["U"], self.gradients["U"]
-        dx = _rnnrs.recurrent_input_gradients(self.cell, da, x, U, dU, db, need_dx)
+    def _add_input_gradients(
+        self, x: Array, da: Array, dnorm: tuple[Array, Array] | None, need_dx: bool
+    ) -> Array | None:
+        db, U, dU = self._bias_gradient(), self.parameters["U"], self.gradients["U"]
+        if dnorm is not None:  # the bias came after the normalisation
+            self.gradients["gain"][...] += dnorm[0]
+            db += dnorm[1]
+        into = db if dnorm is None else None
+        dx = _rnnrs.recurrent_input_gradients(self.cell, da, x, U, dU, into, need_dx)
         self._add_bias(db)
         return dx
 
@@ -368,7 +551,7 @@ class Recurrent(Layer):
         Raises:
             ShapeError: if dh has not the shape of h.
         """
-        da, dfirst = self._through_time(cache, dh, dstate)
+        da, dfirst, _ = self._through_time(cache, dh, dstate)
         if cache.order is None:
             return da, dfirst
         return cache.order.unpack(da), cache.order.begin_gradient(dfirst)[0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import DTypeLike
+from typing import TYPE_CHECKING
 
-from .recurrent import Recurrent
+from .recurrent import Recurrent, RecurrentOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: The nonlinearities f: tanh a, max(0, a), 1 / (1 + e^−a), a, and a clamped to 0..1.
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity", "saturated_linear")
@@ -23,13 +25,7 @@ class RNN(Recurrent):
         input_size: I.
         hidden_size: H.
         activation: f, one of `ACTIVATIONS`.
-        recurrent: how W begins: "uniform" (±1/√H), "xavier", "orthogonal", "identity" (with "relu" the IRNN of Le,
-            Jaitly and Hinton 2015), "normal" (standard deviation 1/√H).
-        recurrent_scale: times that.
-        learn_state: whether the state before the first step is a parameter, "state" (H,), zero at first, where none is
-            given.
-        seed: of the first weights.
-        dtype: float32 or float64.
+        options: those of `Recurrent`; `recurrent="identity"` with "relu" is the IRNN of Le, Jaitly and Hinton (2015).
 
     Raises:
         ValueError, TypeError: for sizes that are no positive whole numbers, an unknown activation or initialiser.
@@ -42,24 +38,12 @@ class RNN(Recurrent):
         hidden_size: int,
         *,
         activation: str = "tanh",
-        recurrent: str = "uniform",
-        recurrent_scale: float = 1.0,
-        learn_state: bool = False,
-        seed: int = 0,
-        dtype: DTypeLike = np.float32,
+        **options: Unpack[RecurrentOptions],
     ) -> None:
         if activation not in ACTIVATIONS:
             raise ValueError(f"RNN: activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}")
         self.activation = activation
-        super().__init__(
-            input_size,
-            hidden_size,
-            recurrent=recurrent,
-            recurrent_scale=recurrent_scale,
-            learn_state=learn_state,
-            seed=seed,
-            dtype=dtype,
-        )
+        super().__init__(input_size, hidden_size, **options)
 
     @property
     def cell(self) -> str:

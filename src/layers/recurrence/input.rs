@@ -40,7 +40,7 @@ pub(super) enum Source<'a, R: Real> {
 }
 
 /// b + U x, with U packed.
-pub(super) struct Projection<R: Real> {
+pub(in crate::layers) struct Projection<R: Real> {
     /// Rows of U whose products stand side by side, and their place in a row of sums.
     runs: Vec<(Packed<R>, usize)>,
     b: Vec<R>,
@@ -48,7 +48,7 @@ pub(super) struct Projection<R: Real> {
 
 impl<R: Real> Projection<R> {
     /// Of some of the H units: then a row of sums is (sums, units).
-    pub(super) fn of(
+    pub(in crate::layers) fn of(
         op: &'static str,
         (layout, hidden): (Layout, usize),
         units: &Range<usize>,
@@ -68,7 +68,7 @@ impl<R: Real> Projection<R> {
     }
 
     /// The sums of some rows of x.
-    pub(super) fn fill(&self, x: Rows<'_, R>, sums: &mut [R]) {
+    pub(in crate::layers) fn fill(&self, x: Rows<'_, R>, sums: &mut [R]) {
         let (b, stride) = (&self.b[..], self.b.len());
         let taken: usize = self.runs.iter().map(|(u, _)| u.columns()).sum();
         if taken < stride {

@@ -8,12 +8,11 @@
 use std::ops::Range;
 use std::sync::atomic::AtomicU64;
 
+use super::input::{self, Input, Source};
+use super::{AHEAD, Passed, Recurrent, Sequences, Trace};
 use crate::error::Result;
 use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{Layout, State, StateMut};
-use crate::layers::input::{self, Input, Source};
-use crate::layers::recurrence::{AHEAD, Passed, Recurrent, Trace};
-use crate::layers::sequences::Sequences;
 use crate::parallel::{self, Stop, Team};
 
 /// Multiply-adds of a step from which it is shared: fewer take no longer than the waiting.
@@ -168,7 +167,7 @@ fn units_of<R: Real>(
     }
 }
 
-/// [`super::recurrence::forward`] of sequences of equal length.
+/// [`super::forward()`] of sequences of equal length.
 pub(super) fn forward<R: Real>(
     op: &'static str,
     layer: Recurrent<'_, R>,
@@ -277,7 +276,7 @@ impl<R: Real> Part<R> for Units<'_, R> {
     }
 }
 
-/// [`super::recurrence::backward`] of sequences of equal length.
+/// [`super::backward()`] of sequences of equal length.
 pub(super) fn backward<R: Real>(
     op: &'static str,
     layer: Recurrent<'_, R>,

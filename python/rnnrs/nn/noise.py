@@ -1,0 +1,124 @@
+"""What is random in training: dropout in its several places, drawn by a counter-based generator.
+
+`noise` is a whole number, another one at every step of training; without it nothing is dropped. A mask is a function of
+the noise, the place in the network, the sequence's key, its step, and the unit: so it depends neither on the number of
+threads nor on what else is in the batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _rnnrs
+from ..errors import DTypeError, ShapeError
+from .layer import derive_seed
+
+Array = NDArray[Any]
+
+#: The places in the network that draw masks of their own.
+INPUT, RECURRENT, ZONEOUT, WEIGHTS, BETWEEN, ROWS = range(6)
+
+
+def check_rate(op: str, argument: str, rate: float) -> float:
+    """A probability with which something is dropped.
+
+    Raises:
+        ValueError: if it is below 0, or 1 and more.
+        TypeError: if it is no number.
+    """
+    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.floating, np.integer)):
+        raise TypeError(f"{op}: {argument}: expected a number, got {rate!r}")
+    if not 0 <= rate < 1:
+        raise ValueError(f"{op}: {argument}: expected a number from 0 to below 1, got {rate}")
+    return float(rate)
+
+
+def keys_of(op: str, keys: ArrayLike | None, B: int) -> NDArray[np.int64]:
+    """The keys of B sequences: by default their places in the batch.
+
+    Raises:
+        DTypeError: if they are no whole numbers.
+        ShapeError: if they are not (B,).
+    """
+    if keys is None:
+        return np.arange(B)
+    array = np.asarray(keys)
+    if array.dtype.kind not in "iu":
+        raise DTypeError(f"{op}: keys: expected whole numbers, got {array.dtype}")
+    if array.shape != (B,):
+        raise ShapeError(f"{op}: keys: expected (B={B},), got {array.shape}")
+    return array.astype(np.int64)
+
+
+def place_seed(noise: int, place: int) -> int:
+    """The seed of the masks at a place.
+
+    Raises:
+        ValueError: if the noise is no number from 0 to 2⁶⁴ − 1.
+    """
+    return derive_seed(noise, place)
+
+
+class DropoutCache(NamedTuple):
+    """What the way back needs: the shape of x, and what draws the masks again; None without noise."""
+
+    masks: tuple[NDArray[np.int64], NDArray[np.int64] | None, int] | None
+
+
+class Dropout:
+    """Numbers become 0 with probability `rate`, the others x / (1 − rate): in training only (Srivastava et al. 2014).
+
+    Args:
+        rate: from 0 to below 1.
+        per_sequence: one mask for all steps of a sequence (Gal and Ghahramani 2016), not one a step.
+
+    Raises:
+        ValueError, TypeError: for a rate out of its range.
+    """
+
+    def __init__(self, rate: float, *, per_sequence: bool = False) -> None:
+        self.rate = check_rate("Dropout", "rate", rate)
+        self.per_sequence = per_sequence
+
+    def forward(
+        self, x: ArrayLike, noise: int | None = None, keys: ArrayLike | None = None
+    ) -> tuple[Array, DropoutCache]:
+        """x ⊙ mask.
+
+        Args:
+            x: (T, B, I), float32 or float64.
+            noise: see the module; None: x as it is.
+            keys: whole numbers (B,), one for each sequence; by default its place in the batch.
+
+        Raises:
+            ShapeError, DTypeError: for arrays that do not fit.
+        """
+        x = np.asarray(x)
+        if noise is None or not self.rate:
+            return x, DropoutCache(None)
+        if x.ndim != 3:
+            raise ShapeError(f"Dropout: x: expected (T, B, I), got {x.shape}")
+        rows, steps = rows_of(x.shape[0], keys_of("Dropout", keys, x.shape[1]))
+        masks = (rows, None if self.per_sequence else steps, place_seed(noise, BETWEEN))
+        return self._times_mask(x, masks), DropoutCache(masks)
+
+    def backward(self, cache: DropoutCache, dy: ArrayLike) -> Array:
+        """dx = dy ⊙ mask.
+
+        Raises:
+            ShapeError, DTypeError: if dy has not the shape of x.
+        """
+        return np.asarray(dy) if cache.masks is None else self._times_mask(np.asarray(dy), cache.masks)
+
+    def _times_mask(self, x: Array, masks: tuple[Any, Any, int]) -> Array:
+        keys, steps, seed = masks
+        flat = x.reshape(x.shape[0] * x.shape[1], x.shape[2])
+        return _rnnrs.apply_dropout(flat, keys, steps, self.rate, seed).reshape(x.shape)
+
+
+def rows_of(T: int, keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The sequence's key and the step of each of the T·B rows of a batch."""
+    return np.tile(keys, T), np.repeat(np.arange(T), len(keys))

@@ -1,0 +1,210 @@
+//! The recurrence driver: whole sequences forward, and back through time, for every cell.
+//!
+//! Forward, for t = 1..T:   a_t = b + U x_t + W h_{t-1},   (h_t, c_t) = step(a_t, h_{t-1}, c_{t-1}).
+//! BPTT, for t = T..1:      dh_t = dy_t + Wᵀ da_{t+1},     da_t, dc_{t-1} = derivative(dh_t, dc_t);
+//! then, over all steps at once: dU = Σ da_t x_tᵀ, dW = Σ da_t h_{t-1}ᵀ, db = Σ da_t, dx_t = Uᵀ da_t.
+//!
+//! Each thread takes some of the batch's sequences and walks through all of time with them: sequences do not
+//! wait for each other, so there is no barrier per step. W is packed once per call. The input projection runs
+//! some steps ahead of the recurrence, so that U and W take turns in the cache. Everything is O(T).
+
+mod backward;
+mod extras;
+mod forward;
+mod input;
+mod lockstep;
+mod sequences;
+
+use std::ops::Range;
+
+pub use backward::{Back, backward};
+pub use extras::{Extras, Zoneout};
+pub use forward::forward;
+pub use input::Input;
+pub(super) use input::Projection;
+pub use sequences::Sequences;
+
+use crate::error::Result;
+use crate::kernels::{Packed, Real, Start};
+use crate::layers::cell::{Cell, Layout, State};
+use crate::layers::linear::{self, Columns};
+use crate::parallel;
+
+/// Most steps whose input projection is done in one go, and how many numbers of theirs stay in a core's cache.
+const AHEAD: usize = 32;
+const AHEAD_NUMBERS: usize = 1 << 17;
+
+/// What the way through time needs of a recurrent layer's parameters.
+#[derive(Clone, Copy)]
+pub struct Recurrent<'a, R> {
+    /// The cell.
+    pub cell: Cell,
+    /// H
+    pub hidden: usize,
+    /// W (recurrent·H, H), row-major
+    pub w: &'a [R],
+    /// What is done besides.
+    pub extras: Extras<'a, R>,
+}
+
+/// The states of all steps, and what the way back needs beside them.
+pub struct Trace<R> {
+    /// h (rows, H)
+    pub h: Vec<R>,
+    /// c (rows, H), for cells that have one
+    pub c: Vec<R>,
+    /// What each step kept (rows, sums·H), for cells with more than one block of sums; empty if it was not asked for
+    pub kept: Vec<R>,
+    /// The state after each sequence's last step (B, states·H): h, then c
+    pub last: Vec<R>,
+    /// Of a normalisation: x̂ (rows, sums·H) and the scales (rows, sums); empty without one, or if not asked for
+    pub normed: [Vec<R>; 2],
+}
+
+/// The same, borrowed, with the state before the first step (B, states·H), where one was given.
+#[derive(Clone, Copy)]
+pub struct Passed<'a, R> {
+    /// h (rows, H)
+    pub h: &'a [R],
+    /// c (rows, H), or empty
+    pub c: &'a [R],
+    /// kept (rows, sums·H), or empty
+    pub kept: &'a [R],
+    /// The state before the first step (B, states·H); zero by default
+    pub first: Option<&'a [R]>,
+    /// x̂ and the scales of a normalisation, or empty
+    pub normed: [&'a [R]; 2],
+}
+
+impl<R: Real> Recurrent<'_, R> {
+    fn layout(&self) -> Layout {
+        self.cell.layout()
+    }
+
+    /// Numbers in a row of sums.
+    fn width(&self) -> usize {
+        self.layout().sums * self.hidden
+    }
+
+    /// Rows worth a thread.
+    fn least_rows(&self) -> usize {
+        linear::least_rows(2 * self.hidden * self.hidden * self.layout().recurrent)
+    }
+
+    /// Wᵀ packed for a_t's product with h_{t−1}.
+    fn pack(&self, op: &'static str) -> Result<Packed<R>> {
+        Packed::transposed(op, self.w, self.layout().recurrent * self.hidden, self.hidden)
+    }
+}
+
+/// The states of some sequences before their first step, h and c apart.
+struct First<R> {
+    h: Vec<R>,
+    c: Vec<R>,
+    given: bool,
+}
+
+impl<R: Real> First<R> {
+    fn of(layout: Layout, hidden: usize, states: Option<&[R]>, sequences: &Range<usize>) -> Self {
+        let count = sequences.len() * hidden;
+        let c = if layout.memory { count } else { 0 };
+        let mut first = First { h: vec![R::zero(); count], c: vec![R::zero(); c], given: states.is_some() };
+        if let Some(states) = states {
+            let width = layout.states() * hidden;
+            for (i, state) in
+                states.chunks_exact(width).skip(sequences.start).take(sequences.len()).enumerate()
+            {
+                first.h[i * hidden..][..hidden].copy_from_slice(&state[..hidden]);
+                if layout.memory {
+                    first.c[i * hidden..][..hidden].copy_from_slice(&state[hidden..]);
+                }
+            }
+        }
+        first
+    }
+
+    fn state(&self) -> State<'_, R> {
+        State { h: &self.h, c: &self.c }
+    }
+}
+
+/// Adds dW (recurrent·H, H) = Σ da_t h_{t−1}ᵀ of da (rows, sums·H), as one product over all rows; `mask` as in [`Extras`].
+///
+/// # Errors
+/// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
+pub fn recurrent_gradient<R: Real>(
+    op: &'static str,
+    (cell, hidden): (Cell, usize),
+    sequences: &Sequences,
+    da: &[R],
+    (first, h, mask): (Option<&[R]>, &[R], Option<&[R]>),
+    dw: &mut [R],
+) -> Result<()> {
+    let layout = cell.layout();
+    let (width, states, begun) = (layout.sums * hidden, layout.states() * hidden, sequences.count(0));
+    if sequences.rows() == 0 {
+        return Ok(());
+    }
+    let columns = |data| Columns { data, width, range: 0..layout.recurrent * hidden };
+    let (da_first, da_rest) = da.split_at(begun * width);
+    if let Some(first) = first {
+        let mut h0: Vec<R> =
+            first.chunks_exact(states).take(begun).flat_map(|s| &s[..hidden]).copied().collect();
+        masked(&mut h0, mask);
+        linear::accumulate_weights(op, &columns(da_first), (&h0, hidden), dw)?;
+    }
+    if sequences.is_even() && mask.is_none() {
+        let before = &h[..h.len() - begun * hidden];
+        return linear::accumulate_weights(op, &columns(da_rest), (before, hidden), dw);
+    }
+    // The states before the steps, without those that no step follows.
+    let mut before = parallel::scratch(op, &[sequences.rows() - begun, hidden])?;
+    let mut rest = &mut before[..];
+    for t in 1..sequences.steps() {
+        let (rows, after) = std::mem::take(&mut rest).split_at_mut(sequences.count(t) * hidden);
+        rows.copy_from_slice(&h[sequences.start(t - 1) * hidden..][..rows.len()]);
+        masked(rows, mask);
+        rest = after;
+    }
+    linear::accumulate_weights(op, &columns(da_rest), (&before, hidden), dw)
+}
+
+fn masked<R: Real>(h: &mut [R], mask: Option<&[R]>) {
+    if let Some(mask) = mask {
+        h.iter_mut().zip(mask).for_each(|(h, &m)| *h *= m);
+    }
+}
+
+/// Adds dU = Σ da_t x_tᵀ, of da (rows, sums·H) and x (rows, I), and db (sums·H) = Σ da_t where it is wanted; gives dx (rows, I) where it is
+/// wanted.
+///
+/// # Errors
+/// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
+pub fn input_gradients<R: Real>(
+    op: &'static str,
+    (cell, hidden): (Cell, usize),
+    da: &[R],
+    (x, u, inputs): (&[R], &[R], usize),
+    (du, db): (&mut [R], Option<&mut [R]>),
+    need_dx: bool,
+) -> Result<Option<Vec<R>>> {
+    let layout = cell.layout();
+    let width = layout.sums * hidden;
+    let rows = da.len() / width.max(1);
+    if let Some(db) = db {
+        linear::accumulate_bias(da, width, db)?;
+    }
+    let mut dx = if need_dx { Some(parallel::scratch(op, &[rows, inputs])?) } else { None };
+    let mut row = 0;
+    for &(first, blocks) in layout.inputs {
+        let da = Columns { data: da, width, range: first * hidden..(first + blocks) * hidden };
+        let rows_of_u = row * hidden * inputs..(row + blocks) * hidden * inputs;
+        linear::accumulate_weights(op, &da, (x, inputs), &mut du[rows_of_u.clone()])?;
+        if let Some(dx) = &mut dx {
+            let u = Packed::of(op, &u[rows_of_u], blocks * hidden, inputs)?;
+            linear::product(&da, rows, &u, if row == 0 { Start::Zero } else { Start::Accumulate }, dx)?;
+        }
+        row += blocks;
+    }
+    Ok(dx)
+}
