@@ -7,7 +7,7 @@ training and holds the applications:
 - `rnnrs.losses`, `rnnrs.optim`: losses; optimisers, clipping and learning-rate schedules
 - `rnnrs.unfold`, `rnnrs.gradient_check`: BPTT laid open, and checked
 - `rnnrs.Trainer`: the training loop, with callbacks and checkpoints
-- `rnnrs.text`, `rnnrs.data`: vocabularies; batches
+- `rnnrs.text`, `rnnrs.data`: vocabularies; batches, sequences from files
 - `rnnrs.models`: `RecurrentNetwork`, `LanguageModel`
 
 Letters in all shapes: T time steps, B sequences in a minibatch, I input size, H hidden size, O output size.

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+ARGUMENTS = {"why_share_weights.py": ["--quick", "--seeds", "2"]}  # of examples that take minutes without
 FENCE = re.compile(r"^```(\S*) ?(\S*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -68,4 +69,5 @@ def test_links_to_files_lead_somewhere(page):
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_examples_run(example, tmp_path):
-    assert run([sys.executable, str(example)], tmp_path).strip(), "an example prints what it found"
+    command = [sys.executable, str(example), *ARGUMENTS.get(example.name, [])]
+    assert run(command, tmp_path).strip(), "an example prints what it found"

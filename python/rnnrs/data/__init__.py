@@ -1,6 +1,20 @@
-"""Batches: what a `Trainer` goes through, epoch after epoch."""
+"""Batches: what a `Trainer` goes through, epoch after epoch; sequences and series from files."""
 
 from .batch import Batch, Data
 from .batches import ArrayBatches, SentenceBatches, StreamBatches
+from .sequences import LabelledSequences
+from .tables import Series, read_csv_sequences, read_csv_series
+from .ts import read_ts
 
-__all__ = ["ArrayBatches", "Batch", "Data", "SentenceBatches", "StreamBatches"]
+__all__ = [
+    "ArrayBatches",
+    "Batch",
+    "Data",
+    "LabelledSequences",
+    "SentenceBatches",
+    "Series",
+    "StreamBatches",
+    "read_csv_sequences",
+    "read_csv_series",
+    "read_ts",
+]

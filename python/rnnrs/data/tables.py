@@ -1,0 +1,265 @@
+"""Sequences and series from CSV files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import operator
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..errors import FormatError
+from .sequences import LabelledSequences, Numbers, check_missing, number_classes, pad, read_bytes
+
+Array = NDArray[Any]
+
+#: What a missing value looks like, in lower case.
+MISSING = ("", "?", "nan", "na")
+
+
+class Series(NamedTuple):
+    """One series, step after step.
+
+    Attributes:
+        x: (T, I), a column for each quantity.
+        columns: (I), their names; none without a header.
+    """
+
+    x: Array
+    columns: tuple[str, ...]
+
+
+class _Table:
+    """The cells of a CSV file.
+
+    Attributes:
+        names: of the columns; none without a header.
+        rows: (line, cells), the header left out.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], delimiter: str, header: bool) -> None:
+        self.path = path
+        self.names: tuple[str, ...] = ()
+        self.rows: list[tuple[int, list[str]]] = list(self._read(delimiter))
+        if header and self.rows:
+            line, cells = self.rows.pop(0)
+            if all(_is_number(cell) for cell in cells):
+                raise FormatError(
+                    f"{path}: line {line}: expected the columns' names, got numbers (header=False takes them for data)"
+                )
+            self.names = tuple(cell.strip() for cell in cells)
+        if not self.rows:
+            raise FormatError(f"{path}: expected at least one row of data, got none")
+        self.width = len(self.names or self.rows[0][1])
+        for line, cells in self.rows:
+            if len(cells) != self.width:
+                raise FormatError(f"{path}: line {line}: expected {self.width} columns, got {len(cells)}")
+
+    def _read(self, delimiter: str) -> list[tuple[int, list[str]]]:
+        data = read_bytes(self.path)
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data[: error.start].count(b"\n") + 1
+            raise FormatError(
+                f"{self.path}: line {line}: expected UTF-8 text, got byte 0x{data[error.start]:02x}"
+            ) from None
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        try:
+            return [(reader.line_num, row) for row in reader if row]
+        except csv.Error as error:
+            raise FormatError(f"{self.path}: line {reader.line_num}: {error}") from None
+
+    def column(self, op: str, argument: str, which: str | int) -> int:
+        """A column's place, from its name or its place (from 0, or from −1 backwards).
+
+        Raises:
+            ValueError: if there is no such column, or several.
+            TypeError: for what is neither a name nor a whole number.
+        """
+        if isinstance(which, str):
+            if self.names.count(which) == 1:
+                return self.names.index(which)
+            names = ", ".join(map(repr, self.names)) or "no header"
+            raise ValueError(f"{op}: {argument}: expected one of the columns ({names}), got {which!r}")
+        which = operator.index(which)
+        if not -self.width <= which < self.width:
+            raise ValueError(
+                f"{op}: {argument}: expected a column from {-self.width} to {self.width - 1}, got {which}"
+            )
+        return which % self.width
+
+    def columns(self, op: str, which: Sequence[str | int]) -> list[int]:
+        """The places of several columns.
+
+        Raises:
+            ValueError: if there is one that does not exist, or none at all.
+        """
+        if isinstance(which, str) or not len(which):
+            raise ValueError(f"{op}: columns: expected a list of at least one column, got {which!r}")
+        return [self.column(op, "columns", name) for name in which]
+
+    def where(self, line: int, column: int) -> str:
+        """A place, for errors."""
+        name = f" ({self.names[column]!r})" if self.names else ""
+        return f"{self.path}: line {line}, column {column + 1}{name}"
+
+    def numbers(self, row: int, columns: Sequence[int], numbers: Numbers) -> Array:
+        """Some cells of a row as numbers."""
+        line, cells = self.rows[row]
+        return numbers([cells[column] for column in columns], lambda i: self.where(line, columns[i]))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def read_csv_series(
+    path: str | os.PathLike[str],
+    columns: Sequence[str | int] | None = None,
+    *,
+    header: bool = True,
+    delimiter: str = ",",
+    missing: float | None = None,
+    dtype: DTypeLike = np.float32,
+) -> Series:
+    """A series to forecast: a row for each step, a column for each quantity.
+
+    Args:
+        path: the file, packed by gzip or not.
+        columns: which ones, by name or place; all by default.
+        header: whether the first row names the columns.
+        delimiter: what stands between cells.
+        missing: what stands for a missing value (an empty cell, "?", "NA", "NaN"); by default there must be none.
+        dtype: of x, float32 or float64.
+
+    Returns:
+        x (T, I) and the columns' names.
+
+    Raises:
+        OSError: if the file cannot be read.
+        FormatError: if a cell is no number, or rows have different lengths; names line and column.
+        ValueError, TypeError: for arguments that make no sense.
+    """
+    op = "read_csv_series"
+    kind = check_missing(op, missing, dtype)
+    table, numbers = _Table(path, delimiter, header), Numbers(kind, missing, MISSING)
+    places = table.columns(op, range(table.width) if columns is None else columns)
+    x = np.array([table.numbers(row, places, numbers) for row in range(len(table.rows))], kind)
+    return Series(x, tuple(table.names[place] for place in places) if table.names else ())
+
+
+def read_csv_sequences(
+    path: str | os.PathLike[str],
+    label: str | int | None = -1,
+    *,
+    by: str | int | None = None,
+    columns: Sequence[str | int] | None = None,
+    classes: Sequence[str] | None = None,
+    header: bool = True,
+    delimiter: str = ",",
+    missing: float | None = None,
+    dtype: DTypeLike = np.float32,
+) -> LabelledSequences:
+    """Sequences to classify, in one of two forms.
+
+    *A row for each sequence* (without `by`): its label, and the values of its steps in the other columns; empty cells
+    at the row's end make it shorter. I = 1. *A row for each step* (with `by`): consecutive rows of the same `by` are a
+    sequence, and each has its label; the other columns are the I quantities.
+
+    Args:
+        path: the file, packed by gzip or not.
+        label: the label's column, by name or place; the last by default; None: there are no labels.
+        by: the column that tells sequences apart.
+        columns: those of the values; all the others by default.
+        classes: the labels there are, in their order (give a test file those of the training file); by default those
+            that occur, sorted as text.
+        header, delimiter, missing, dtype: as in `read_csv_series`.
+
+    Returns:
+        x (T, B, I), lengths (B,), labels (B,) and the classes.
+
+    Raises:
+        OSError: if the file cannot be read.
+        FormatError: for a cell that is no number, rows of different lengths, a sequence without steps, one in several
+            parts or with several labels, a label outside `classes`; names line and column.
+        ValueError, TypeError: for arguments that make no sense.
+    """
+    op = "read_csv_sequences"
+    kind = check_missing(op, missing, dtype)
+    table, numbers = _Table(path, delimiter, header), Numbers(kind, missing, MISSING)
+    label_place = None if label is None else table.column(op, "label", label)
+    by_place = None if by is None else table.column(op, "by", by)
+    others = [place for place in range(table.width) if place not in (label_place, by_place)]
+    places = table.columns(op, others if columns is None else columns)
+    if by_place is None:
+        groups = [[row] for row in range(len(table.rows))]
+        sequences = [_row(table, row, places, numbers) for row in range(len(table.rows))]
+    else:
+        groups = _groups(table, by_place, label_place)
+        sequences = [np.array([table.numbers(row, places, numbers) for row in group]) for group in groups]
+    x, lengths = pad(sequences, kind)
+    return LabelledSequences(
+        x, lengths, *_labels(table, [group[0] for group in groups], label_place, classes)
+    )
+
+
+def _row(table: _Table, row: int, places: list[int], numbers: Numbers) -> Array:
+    """A row as a sequence (T, 1); empty cells at its end are none of its steps."""
+    line, cells = table.rows[row]
+    steps = len(places)
+    while steps and not cells[places[steps - 1]].strip():
+        steps -= 1
+    if not steps:
+        raise FormatError(f"{table.where(line, places[0])}: expected at least one value, got an empty row")
+    return table.numbers(row, places[:steps], numbers)[:, None]
+
+
+def _groups(table: _Table, by: int, label: int | None) -> list[list[int]]:
+    """Consecutive rows with the same cell in column `by`, and the same label.
+
+    Raises:
+        FormatError: if a sequence goes on after another one has begun, or changes its label.
+    """
+    groups: list[list[int]] = []
+    begun: set[str] = set()
+    for row, (line, cells) in enumerate(table.rows):
+        name = cells[by].strip()
+        before = table.rows[groups[-1][0]][1] if groups else None
+        if before is None or name != before[by].strip():
+            if name in begun:
+                raise FormatError(
+                    f"{table.where(line, by)}: expected the rows of a sequence one after another, got more of {name!r}"
+                )
+            begun.add(name)
+            groups.append([row])
+            continue
+        if label is not None and cells[label].strip() != before[label].strip():
+            raise FormatError(
+                f"{table.where(line, label)}: expected one label for sequence {name!r}, "
+                f"{before[label].strip()!r}, got {cells[label].strip()!r}"
+            )
+        groups[-1].append(row)
+    return groups
+
+
+def _labels(
+    table: _Table, rows: list[int], place: int | None, classes: Sequence[str] | None
+) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    """The labels in these rows, by place in the list of classes, and that list."""
+    if place is None:
+        return None, ()
+    labels = [table.rows[row][1][place].strip() for row in rows]
+    if "" in labels:
+        line = table.rows[rows[labels.index("")]][0]
+        raise FormatError(f"{table.where(line, place)}: expected a label, got an empty cell")
+    names = tuple(sorted(set(labels)) if classes is None else classes)
+    return number_classes(labels, names, lambda i: table.where(table.rows[rows[i]][0], place)), names
