@@ -21,6 +21,7 @@ def draw(rng: np.random.Generator) -> nn.Stack | nn.Bidirectional:
 
     def cell(I: int, H: int) -> nn.Recurrent:
         kind = CELLS[str(rng.choice(list(CELLS)))]
+        options["recurrent_dropout"], options["input_dropout"] = rng.choice([0.0, 0.3], 2)
         return kind(I, H, learn_state=bool(rng.random() < 0.3), seed=int(rng.integers(1000)), **options)
 
     def part(I: int) -> nn.Recurrent | nn.Bidirectional:
@@ -36,7 +37,9 @@ def draw(rng: np.random.Generator) -> nn.Stack | nn.Bidirectional:
         layers.append(part(width))
         width = layers[-1].hidden_size
     residual = any(layer.input_size == layer.hidden_size for layer in layers[1:]) and rng.random() < 0.7
-    return nn.Stack(*layers, residual=residual)
+    return nn.Stack(
+        *layers, residual=residual, dropout=0.3 if len(layers) > 1 and rng.random() < 0.5 else 0.0
+    )
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -51,10 +54,12 @@ def test_gradients_are_those_of_finite_differences(seed):
     lengths = rng.integers(0, T + 1, B) if rng.random() < 0.5 else None
     R, Q = rng.standard_normal((T, B, net.hidden_size)), rng.standard_normal((B, net.state_size))
 
+    options = {"lengths": lengths, "noise": int(rng.integers(1000)) if rng.random() < 0.7 else None}
+
     def forward() -> tuple[Array, Any]:
         if tokens:
-            return net.forward_tokens(embedding, x, state, lengths=lengths)
-        return net.forward(x, state, lengths=lengths)
+            return net.forward_tokens(embedding, x, state, **options)
+        return net.forward(x, state, **options)
 
     def loss() -> float:
         h, cache = forward()
@@ -157,6 +162,8 @@ def test_layers_that_do_not_fit_are_refused():
         nn.Stack(square, square)
     with pytest.raises(ValueError, match="residual"):
         nn.Stack(nn.RNN(3, 3), nn.RNN(3, 4), residual=True)
+    with pytest.raises(ValueError, match="dropout: expected 0 with one layer"):
+        nn.Stack(one, dropout=0.1)
     with pytest.raises(ValueError, match="merge"):
         nn.Bidirectional(one, nn.RNN(3, 4), merge="max")
     with pytest.raises(ValueError, match="of its own"):
@@ -175,3 +182,13 @@ def test_layers_that_do_not_fit_are_refused():
         _, cache = net.forward(x)
         with pytest.raises(rnnrs.ShapeError, match="dh: expected"):
             net.backward(cache, np.zeros((2, 1, 3)))
+
+
+def test_every_layer_and_direction_has_masks_of_its_own():
+    x = np.ones((1, 1, 500))
+    both = nn.Bidirectional(*(nn.RNN(500, 500, activation="identity", input_dropout=0.5) for _ in range(2)))
+    for part in (both.ahead, both.back):
+        part.parameters["U"][...], part.parameters["b"][...] = np.eye(500), 0
+    h, _ = both.forward(x, noise=1)
+    ahead, back = h[0, 0, :500] == 0, h[0, 0, 500:] == 0
+    assert 0.4 < np.mean(ahead == back) < 0.6

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ShapeError
 from .embedding import Embedding
 from .layer import Composite
+from .noise import part_noise
 from .recurrent import Recurrent, RecurrentCache
 
 Array = NDArray[Any]
@@ -74,6 +75,8 @@ class Bidirectional(Composite):
         *,
         lengths: ArrayLike | None = None,
         gradient: bool = True,
+        noise: int | None = None,
+        keys: ArrayLike | None = None,
     ) -> tuple[Array, BidirectionalCache]:
         """h (T, B, H) of x (T, B, I).
 
@@ -81,7 +84,7 @@ class Bidirectional(Composite):
             x: (T, B, I).
             state: (B, S): before the first step of the one direction, then before that of the other; zero by default.
             lengths: (B,), see `Recurrent.forward`.
-            gradient: whether there will be a way back.
+            gradient, noise, keys: see `Recurrent.forward`; each direction has masks of its own.
 
         Returns:
             (h (T, B, H), cache); `cache.state` (B, S): after each direction's last step.
@@ -90,8 +93,9 @@ class Bidirectional(Composite):
             As `Recurrent.forward`.
         """
         first, second = self._split(state)
-        h, ahead = self.ahead.forward(x, first, lengths=lengths, gradient=gradient)
-        h_back, back = self.back.forward(x, second, lengths=lengths, reverse=True, gradient=gradient)
+        options: dict[str, Any] = {"lengths": lengths, "gradient": gradient, "keys": keys}
+        h, ahead = self.ahead.forward(x, first, noise=part_noise(noise, 0), **options)
+        h_back, back = self.back.forward(x, second, noise=part_noise(noise, 1), reverse=True, **options)
         return self._merged(h, h_back, ahead, back)
 
     def forward_tokens(
@@ -102,12 +106,15 @@ class Bidirectional(Composite):
         *,
         lengths: ArrayLike | None = None,
         gradient: bool = True,
+        noise: int | None = None,
+        keys: ArrayLike | None = None,
     ) -> tuple[Array, BidirectionalCache]:
         """`forward` of x = E[ids], see `Recurrent.forward_tokens`."""
         first, second = self._split(state)
-        h, ahead = self.ahead.forward_tokens(embedding, ids, first, lengths=lengths, gradient=gradient)
+        options: dict[str, Any] = {"lengths": lengths, "gradient": gradient, "keys": keys}
+        h, ahead = self.ahead.forward_tokens(embedding, ids, first, noise=part_noise(noise, 0), **options)
         h_back, back = self.back.forward_tokens(
-            embedding, ids, second, lengths=lengths, reverse=True, gradient=gradient
+            embedding, ids, second, noise=part_noise(noise, 1), reverse=True, **options
         )
         return self._merged(h, h_back, ahead, back)
 

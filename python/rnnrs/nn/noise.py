@@ -21,6 +21,9 @@ Array = NDArray[Any]
 #: The places in the network that draw masks of their own.
 INPUT, RECURRENT, ZONEOUT, WEIGHTS, BETWEEN, ROWS = range(6)
 
+#: From here on, the layers of a stack and the directions of a pair.
+PARTS = 16
+
 
 def check_rate(op: str, argument: str, rate: float) -> float:
     """A probability with which something is dropped.
@@ -60,6 +63,11 @@ def place_seed(noise: int, place: int) -> int:
         ValueError: if the noise is no number from 0 to 2⁶⁴ − 1.
     """
     return derive_seed(noise, place)
+
+
+def part_noise(noise: int | None, part: int) -> int | None:
+    """The noise of one of several layers."""
+    return None if noise is None else derive_seed(noise, PARTS + part)
 
 
 class DropoutCache(NamedTuple):

@@ -12,6 +12,7 @@ from ..errors import ShapeError
 from .bidirectional import Bidirectional
 from .embedding import Embedding
 from .layer import Composite
+from .noise import Dropout, DropoutCache, check_rate, part_noise
 from .recurrent import Recurrent
 
 Array = NDArray[Any]
@@ -22,6 +23,7 @@ class StackCache(NamedTuple):
 
     layers: tuple[Any, ...]  #: of the kind that each layer has
     state: Array
+    dropout: tuple[DropoutCache, ...]  #: between the layers
 
 
 class Stack(Composite):
@@ -35,16 +37,20 @@ class Stack(Composite):
         layers: from the input up; each takes what the one below it gives.
         residual: whether every layer but the lowest, if its h is as wide as its input, adds that input to it (He et al.
             2016).
+        dropout: with which probability a number that one layer hands to the next is dropped, another one at every step
+            (Zaremba, Sutskever and Vinyals 2014).
 
     Attributes:
         input_size, hidden_size, state_size: I of the lowest layer, H of the highest, S of all.
 
     Raises:
-        ValueError: without layers, for sizes that do not fit, a layer that occurs twice, or residual links where there
-            would be none.
+        ValueError: without layers, for sizes that do not fit, a layer that occurs twice, or residual links or dropout
+            where there would be none.
     """
 
-    def __init__(self, *layers: Recurrent | Bidirectional, residual: bool = False) -> None:
+    def __init__(
+        self, *layers: Recurrent | Bidirectional, residual: bool = False, dropout: float = 0.0
+    ) -> None:
         if not layers:
             raise ValueError("Stack: layers: expected at least one, got none")
         if len({id(layer) for layer in layers}) < len(layers):
@@ -59,6 +65,11 @@ class Stack(Composite):
             raise ValueError(
                 "Stack: residual: expected a layer above the lowest as wide as its input, got none"
             )
+        self.between = Dropout(check_rate("Stack", "dropout", dropout))
+        if dropout and len(layers) == 1:
+            raise ValueError(
+                f"Stack: dropout: expected 0 with one layer, which has nothing above it, got {dropout}"
+            )
         self.layers, self.residual = layers, residual
         self.input_size, self.hidden_size = layers[0].input_size, layers[-1].hidden_size
         self.state_size = sum(layer.state_size for layer in layers)
@@ -72,13 +83,16 @@ class Stack(Composite):
         lengths: ArrayLike | None = None,
         resets: ArrayLike | None = None,
         gradient: bool = True,
+        noise: int | None = None,
+        keys: ArrayLike | None = None,
     ) -> tuple[Array, StackCache]:
         """h (T, B, H) of the highest layer, of x (T, B, I).
 
         Args:
             x: (T, B, I).
             state: before the first step (B, S), the layers' side by side; zero by default.
-            lengths, resets, gradient: see `Recurrent.forward`. There are no resets for layers that read backwards, too.
+            lengths, resets, gradient, noise, keys: see `Recurrent.forward`. There are no resets for layers that read
+                backwards, too. Each layer has masks of its own.
 
         Returns:
             (h (T, B, H), cache); `cache.state` (B, S) is the state after the last step.
@@ -87,8 +101,9 @@ class Stack(Composite):
             As `Recurrent.forward`.
         """
         first, *others = self._split(state)
-        h, cache = self.layers[0].forward(x, first, **_options(lengths, resets, gradient))
-        return self._up(h, cache, others, _options(lengths, resets, gradient))
+        options = _options(lengths, resets, gradient, keys)
+        h, cache = self.layers[0].forward(x, first, noise=part_noise(noise, 0), **options)
+        return self._up(h, cache, others, noise, options)
 
     def forward_tokens(
         self,
@@ -99,12 +114,14 @@ class Stack(Composite):
         lengths: ArrayLike | None = None,
         resets: ArrayLike | None = None,
         gradient: bool = True,
+        noise: int | None = None,
+        keys: ArrayLike | None = None,
     ) -> tuple[Array, StackCache]:
         """`forward` of x = E[ids], see `Recurrent.forward_tokens`."""
         first, *others = self._split(state)
-        options = _options(lengths, resets, gradient)
-        h, cache = self.layers[0].forward_tokens(embedding, ids, first, **options)
-        return self._up(h, cache, others, options)
+        options = _options(lengths, resets, gradient, keys)
+        h, cache = self.layers[0].forward_tokens(embedding, ids, first, noise=part_noise(noise, 0), **options)
+        return self._up(h, cache, others, noise, options)
 
     def backward(
         self,
@@ -141,15 +158,19 @@ class Stack(Composite):
         return [weights for layer in layers for weights in layer.engine_weights()]
 
     def _up(
-        self, h: Array, cache: Any, states: list[Array | None], options: dict[str, Any]
+        self, h: Array, cache: Any, states: list[Array | None], noise: int | None, options: dict[str, Any]
     ) -> tuple[Array, StackCache]:
         """From the lowest layer's h to the highest one's."""
-        caches = [cache]
-        for layer, state in zip(self.layers[1:], states, strict=True):
-            above, cache = layer.forward(h, state, **options)
+        caches, drops = [cache], []
+        for i, (layer, state) in enumerate(zip(self.layers[1:], states, strict=True), start=1):
+            own = part_noise(noise, i)
+            below, drop = self.between.forward(h, own, options["keys"])
+            above, cache = layer.forward(below, state, noise=own, **options)
             h = above + h if self._adds(layer) else above
             caches.append(cache)
-        return h, StackCache(tuple(caches), np.concatenate([cache.state for cache in caches], axis=1))
+            drops.append(drop)
+        state = np.concatenate([cache.state for cache in caches], axis=1)
+        return h, StackCache(tuple(caches), state, tuple(drops))
 
     def _down(
         self, cache: StackCache, dh: ArrayLike | None, dstate: ArrayLike | None
@@ -158,10 +179,11 @@ class Stack(Composite):
         d = None if dh is None else np.asarray(dh)
         own, *dstates = self._split(dstate)
         firsts: list[Array] = []
-        above = list(zip(self.layers, cache.layers, [own, *dstates], strict=True))[1:]
-        for layer, layer_cache, layer_dstate in reversed(above):
+        above = list(zip(self.layers[1:], cache.layers[1:], cache.dropout, dstates, strict=True))
+        for layer, layer_cache, drop, layer_dstate in reversed(above):
             dx, first = layer.backward(layer_cache, d, layer_dstate)
             assert dx is not None  # wanted by default
+            dx = self.between.backward(drop, dx)
             d = dx + d if d is not None and self._adds(layer) else dx
             firsts.insert(0, first)
         return d, own, firsts
@@ -180,7 +202,9 @@ class Stack(Composite):
         return list(np.split(whole, ends, axis=1))
 
 
-def _options(lengths: ArrayLike | None, resets: ArrayLike | None, gradient: bool) -> dict[str, Any]:
+def _options(
+    lengths: ArrayLike | None, resets: ArrayLike | None, gradient: bool, keys: ArrayLike | None
+) -> dict[str, Any]:
     """The options of a layer's forward; resets only where there are some, since not every layer has them."""
-    options: dict[str, Any] = {"lengths": lengths, "gradient": gradient}
+    options: dict[str, Any] = {"lengths": lengths, "gradient": gradient, "keys": keys}
     return options if resets is None else options | {"resets": resets}
