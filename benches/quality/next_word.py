@@ -82,7 +82,7 @@ class Bigram:
 
 def score_network(model: LanguageModel, sentences: list[Ids], end_id: int) -> Scored:
     """A batch of sentences at a time."""
-    for inputs, targets in SentenceBatches(sentences, 32, end_id).epoch(0):
+    for inputs, targets, *_ in SentenceBatches(sentences, 32, end_id).epoch(0):
         h, _ = model.rnn.forward(model.embedding.forward(inputs)[0])
         log_p = log_softmax(model.output.forward(h)[0])
         kept = targets != -1

@@ -4,6 +4,7 @@ from .batch import Batch, Data
 from .batches import ArrayBatches, SentenceBatches, StreamBatches
 from .sequences import LabelledSequences
 from .tables import Series, read_csv_sequences, read_csv_series
+from .truncated import TruncatedBPTT
 from .ts import read_ts
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "SentenceBatches",
     "Series",
     "StreamBatches",
+    "TruncatedBPTT",
     "read_csv_sequences",
     "read_csv_series",
     "read_ts",

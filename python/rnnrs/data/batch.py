@@ -22,10 +22,41 @@ class Batch(NamedTuple):
     Attributes:
         inputs: token ids (T, B), or x (T, B, I).
         targets: ids (T, B), −1 where nothing is to be scored, or what else the loss takes.
+        lengths: the steps of each sequence (B,), or None for T.
+        resets: (T, B), True where a new sequence begins from the initial state; None for nowhere.
+        keys: whole numbers (B,), by which dropout knows the sequences; None for their places.
+        carry: after how many steps the state is the one to go on from; None for the last.
+        warm: the first so many steps are gone through without a way back.
     """
 
     inputs: Any
     targets: Any
+    lengths: Any = None
+    resets: Any = None
+    keys: Any = None
+    carry: int | None = None
+    warm: int = 0
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What a recurrent layer's forward is told of the batch: of lengths, resets and keys those that there are."""
+        given = {"lengths": self.lengths, "resets": self.resets, "keys": self.keys}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def cut(self, begin: int, end: int | None) -> Batch:
+        """The steps from `begin` to `end`, all of them with a way back.
+
+        Raises:
+            ValueError: for a batch with lengths, whose steps are not counted from its beginning.
+        """
+        if self.lengths is not None:
+            raise ValueError(
+                "Batch: lengths: expected None for a batch with steps without a way back, got an array"
+            )
+        part = slice(begin, end)
+        resets = None if self.resets is None else self.resets[part]
+        carry = None if self.carry is None else self.carry - begin
+        return Batch(self.inputs[part], self.targets[part], resets=resets, keys=self.keys, carry=carry)
 
     @property
     def positions(self) -> int:

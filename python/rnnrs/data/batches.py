@@ -37,7 +37,8 @@ class ListData:
 
     def fingerprint(self) -> str:
         """See `Data.fingerprint`."""
-        return digest("list", *(np.asarray(array) for batch in self._batches for array in batch))
+        arrays = (array for batch in self._batches for array in batch if array is not None)
+        return digest("list", *(np.asarray(array) for array in arrays))
 
 
 class StreamBatches:
@@ -89,6 +90,11 @@ class StreamBatches:
             return Batch(inputs[part], targets[part])
 
         return Batches(len(self), window)
+
+    @property
+    def columns(self) -> tuple[Array, Array]:
+        """All that the readers read, and the token after each: (N, B) both."""
+        return self._columns[:-1], self._columns[1:]
 
     def fingerprint(self) -> str:
         """See `Data.fingerprint`."""

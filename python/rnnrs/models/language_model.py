@@ -140,7 +140,7 @@ class LanguageModel:
             IndexError: for an id that is not of the vocabulary.
             ShapeError: if the shapes do not belong together.
         """
-        inputs, targets = batch
+        inputs, targets = batch.inputs, batch.targets
         cross_entropy = SoftmaxCrossEntropy()
         h, cache = self.rnn.forward_tokens(self.embedding, inputs, state, gradient=gradient)
         L, _, dh = cross_entropy.through(self.output, h, targets, gradient=gradient)

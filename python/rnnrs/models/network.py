@@ -9,10 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..data import Batch
 from ..losses import Loss
-from ..nn import Embedding, Linear, Recurrent, join
+from ..nn import Bidirectional, Embedding, Linear, Recurrent, Stack, join
 from ..nn.embedding import EmbeddingCache
 from ..nn.linear import LinearCache
-from ..nn.recurrent import RecurrentCache
 
 Array = NDArray[Any]
 
@@ -21,7 +20,7 @@ class NetworkCache(NamedTuple):
     """What `RecurrentNetwork.backward` needs of the forward pass: its layers' caches."""
 
     embedding: EmbeddingCache | None
-    rnn: RecurrentCache
+    rnn: Any
     output: LinearCache
 
 
@@ -31,7 +30,7 @@ class RecurrentNetwork:
     Goodfellow, Bengio and Courville, *Deep Learning*, equations 10.8–10.11. With an embedding, inputs are token ids.
 
     Args:
-        rnn: the recurrence.
+        rnn: the recurrence: a layer, a stack of them, or both directions.
         output: the output layer, of H inputs.
         loss: a class of `rnnrs.losses`, or any function (o, y) -> (L, do).
         embedding: token ids → x, of I numbers each; None where the inputs are x (T, B, I) themselves.
@@ -44,7 +43,12 @@ class RecurrentNetwork:
     """
 
     def __init__(
-        self, rnn: Recurrent, output: Linear, loss: Loss, *, embedding: Embedding | None = None
+        self,
+        rnn: Recurrent | Stack | Bidirectional,
+        output: Linear,
+        loss: Loss,
+        *,
+        embedding: Embedding | None = None,
     ) -> None:
         if output.input_size != rnn.hidden_size:
             raise ValueError(
@@ -58,14 +62,25 @@ class RecurrentNetwork:
         first = {} if embedding is None else {"embedding": embedding}
         self.parameters, self.gradients = join(**first, rnn=rnn, output=output)
 
-    def forward(self, inputs: ArrayLike, state: ArrayLike | None = None) -> tuple[Array, NetworkCache]:
+    @property
+    def stochastic(self) -> bool:
+        """Whether `loss` takes noise: whether there is dropout."""
+        return self.rnn.stochastic
+
+    def forward(
+        self, inputs: ArrayLike, state: ArrayLike | None = None, **options: Any
+    ) -> tuple[Array, NetworkCache]:
         """o (T, B, O) of x (T, B, I), or of ids (T, B) with an embedding, from a state (B, S) or zero.
+
+        Args:
+            inputs, state: see there.
+            options: of the recurrent layer's forward: `lengths`, `resets`, `noise`, ….
 
         Raises:
             ShapeError, DTypeError, IndexError: for inputs that do not fit.
         """
         x, cache_e = (np.asarray(inputs), None) if self.embedding is None else self.embedding.forward(inputs)
-        h, cache_r = self.rnn.forward(x, state)
+        h, cache_r = self.rnn.forward(x, state, **options)
         o, cache_o = self.output.forward(h)
         return o, NetworkCache(cache_e, cache_r, cache_o)
 
@@ -87,19 +102,31 @@ class RecurrentNetwork:
         self.embedding.backward(cache.embedding, dx)
         return None, dstate
 
-    def loss(self, batch: Batch, state: Array | None = None, *, gradient: bool = True) -> tuple[float, Array]:
-        """L of a batch, and the last state (B, S); adds to the gradients where they are wanted.
+    def loss(
+        self, batch: Batch, state: Array | None = None, *, gradient: bool = True, noise: int | None = None
+    ) -> tuple[float, Array | None]:
+        """L of a batch, and the state (B, S) to go on from; adds to the gradients where they are wanted.
 
         Args:
-            batch: (inputs, targets); targets as the loss takes them.
-            state: (B, S), carried over from the batch before; zero by default.
+            batch: inputs, targets as the loss takes them, and what else there is.
+            state: (B, S), carried over from the batch before; by default the initial one.
             gradient: whether to go back through time.
+            noise: from which dropout is drawn; None for none.
 
         Raises:
             ShapeError, DTypeError, IndexError: for a batch that does not fit.
         """
-        o, cache = self.forward(batch.inputs, state)
+        batch = Batch(*batch)
+        if batch.warm:
+            before = batch.cut(0, batch.warm)
+            _, cache = self.forward(before.inputs, state, gradient=False, noise=noise, **before.options)
+            batch, state = batch.cut(batch.warm, None), cache.rnn.state
+        o, cache = self.forward(batch.inputs, state, gradient=gradient, noise=noise, **batch.options)
         L, do = self.loss_function(o, batch.targets)
         if gradient:
             self.backward(cache, do)
-        return float(L), cache.rnn.state
+        if batch.carry is None or batch.carry == len(batch.inputs):
+            return float(L), cache.rnn.state
+        if batch.carry > 0:
+            return float(L), self.rnn.state_after(cache.rnn, batch.carry)
+        return float(L), state

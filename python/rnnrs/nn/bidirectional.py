@@ -147,6 +147,21 @@ class Bidirectional(Composite):
         second = self.back.backward_tokens(embedding, cache.back, dh_back, d_back)
         return np.concatenate([first, second], axis=1)
 
+    @property
+    def stochastic(self) -> bool:
+        """Whether noise has an effect."""
+        return self.ahead.stochastic or self.back.stochastic
+
+    def state_after(self, cache: BidirectionalCache, steps: int) -> Array:
+        """There is none: what reads backwards has not come by there.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            "Bidirectional: expected layers that read forwards to carry a state from within, got both"
+        )
+
     def _split(self, state: ArrayLike | None) -> tuple[Array | None, Array | None]:
         if state is None:
             return None, None

@@ -538,6 +538,17 @@ class Recurrent(Layer):
             self.gradients["state"][...] += others if cache.given else others + dstate.sum(axis=0)
         return dstate
 
+    @property
+    def stochastic(self) -> bool:
+        """Whether noise has an effect: whether there is dropout of any kind."""
+        return bool(self.input_dropout or self.recurrent_dropout or self.weight_drop or any(self.zoneout))
+
+    def state_after(self, cache: RecurrentCache, steps: int) -> Array:
+        """The state (B, S) after so many steps, from 1 to T, of a forward pass."""
+        parts = [cache.h] if cache.c is None else [cache.h, cache.c]
+        whole = parts if cache.order is None else [cache.order.unpack(part) for part in parts]
+        return np.concatenate([part[steps - 1] for part in whole], axis=1)
+
     def bptt(
         self, cache: RecurrentCache, dh: ArrayLike | None, dstate: ArrayLike | None = None
     ) -> tuple[Array, Array]:

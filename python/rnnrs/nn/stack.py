@@ -144,6 +144,16 @@ class Stack(Composite):
         first = self.layers[0].backward_tokens(embedding, cache.layers[0], d, own)
         return np.concatenate([first, *others], axis=1)
 
+    @property
+    def stochastic(self) -> bool:
+        """Whether noise has an effect."""
+        return bool(self.between.rate) or any(layer.stochastic for layer in self.layers)
+
+    def state_after(self, cache: StackCache, steps: int) -> Array:
+        """The state (B, S) after so many steps, from 1 to T, of a forward pass."""
+        layers = zip(self.layers, cache.layers, strict=True)
+        return np.concatenate([layer.state_after(own, steps) for layer, own in layers], axis=1)
+
     def engine_weights(self) -> list[tuple[str, Array, Array, Array]]:
         """The layers' weights as the engine's stepper takes them.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .. import _rnnrs
 from ..errors import ShapeError
+from .rnn import RNN
 
 if TYPE_CHECKING:
     from ..data import Batch
@@ -64,6 +65,8 @@ def unfold(network: RecurrentNetwork, batch: Batch, h0: Array | None = None) -> 
         MemoryError: if all that does not fit.
     """
     rnn, output = network.rnn, network.output
+    if not isinstance(rnn, RNN):
+        raise TypeError(f"unfold: network: expected one with an RNN, got {type(rnn).__name__}")
     o, cache = network.forward(batch.inputs, h0)
     x, h = np.asarray(cache.rnn.x, rnn.dtype), cache.rnn.h
     if len(h) == 0:

@@ -15,6 +15,8 @@ from ..data.batches import ListData
 from ..errors import NonFiniteError
 from ..files import check_writable
 from ..nn import Parameters
+from ..nn.layer import derive_seed
+from ..nn.parameters import check_size
 from ..optim import Optimizer, Schedule, clip_factor, clip_norm, clip_value
 from . import checkpoint as checkpoints
 from .callbacks import Callback
@@ -25,7 +27,8 @@ from .interrupts import Interrupts
 class Model(Protocol):
     """What can be trained.
 
-    A model may also have `checkpoint_contents() -> modelfile.ModelFile`: then its checkpoints are its own files.
+    A model may also have `checkpoint_contents() -> modelfile.ModelFile`: then its checkpoints are its own files; and
+    `stochastic`, which is true if its `loss` is to be given `noise`, a whole number, another one at every step.
     """
 
     @property
@@ -58,6 +61,7 @@ class Trainer:
         callbacks: what watches.
         checkpoint: a file to write checkpoints to: at the end of every epoch and of the run, at Ctrl-C.
         checkpoint_every: and after so many steps.
+        seed: of the dropout, for models that have some.
 
     Attributes:
         step: steps taken, over all `fit`s.
@@ -81,12 +85,14 @@ class Trainer:
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
+        seed: int = 0,
     ) -> None:
         _above_zero(clip_norm=clip_norm, clip_value=clip_value, checkpoint_every=checkpoint_every)
         self.model, self.optimizer = model, optimizer
         self.clip_norm, self.clip_value, self.schedule = clip_norm, clip_value, schedule
         self.callbacks = list(callbacks)
         self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
+        self.seed = check_size("Trainer", "seed", seed, least=0)
         self.step = self.epoch = self.position = 0
         self.state: Any = None
         self.seconds = 0.0
@@ -136,7 +142,7 @@ class Trainer:
                         with interrupts.allowed():  # forward and backward touch nothing but the gradients
                             batch = batches[self.position]
                             self.model.gradients.fill(0.0)
-                            L, state = self.model.loss(batch, self.state)
+                            L, state = self.model.loss(batch, self.state, **self._noise())
                         record = self._update(L, batch)
                         self.state = state if data.carries_state else None
                         self.position += 1
@@ -235,6 +241,12 @@ class Trainer:
         self._epoch_length = len(data)
         self.progress_at_start = self.progress
         return data, held_out
+
+    def _noise(self) -> dict[str, Any]:
+        """What a model with dropout is given at this step."""
+        return (
+            {"noise": derive_seed(self.seed, self.step)} if getattr(self.model, "stochastic", False) else {}
+        )
 
     def _update(self, L: float, batch: Any) -> StepRecord:
         """Clips and steps; the parameters change here and nowhere else."""

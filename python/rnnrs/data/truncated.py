@@ -1,0 +1,144 @@
+"""Truncated back-propagation through time: long sequences in windows that may overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DTypeError, ShapeError
+from ..nn.parameters import check_size
+from .batch import IGNORE, Batch, Batches, digest
+
+Array = NDArray[Any]
+
+
+class TruncatedBPTT:
+    """Long sequences side by side, read `stride` steps at a time, each time going back `window` steps.
+
+    An update scores the newest `stride` steps (the newest `window` ones, if those are fewer) and its gradient goes back
+    through `window` steps, over what was scored before, too: BPTT(k₂; k₁) of Williams and Peng (1990), with k₁ the
+    stride and k₂ the window. With a window longer than the stride every loss is felt window − stride steps back
+    at least, where windows that touch cut the gradient right after the first step of each. The state before a window is
+    what it was when the readers came by. In return, window / stride times as many steps are computed.
+
+    Args:
+        inputs: token ids (N, B), or x (N, B, I), time-major.
+        targets: (N, B), ids or what else the loss takes, of as many steps.
+        window: k₂, steps that a gradient goes back.
+        stride: k₁, steps from one update to the next; the window by default.
+        resets: (N, B), True where a new sequence begins from the initial state; nowhere by default.
+        carry: whether a window begins with the state that the readers had there; else with the initial one.
+
+    Attributes:
+        carries_state: as `carry`.
+
+    Raises:
+        ValueError: without a step, for a size that is not positive.
+        ShapeError, DTypeError: for targets or resets that do not fit the inputs; for overlapping windows targets must
+            be ids, of which some can be left out.
+    """
+
+    def __init__(
+        self,
+        inputs: ArrayLike,
+        targets: ArrayLike,
+        *,
+        window: int,
+        stride: int | None = None,
+        resets: ArrayLike | None = None,
+        carry: bool = True,
+    ) -> None:
+        name = "TruncatedBPTT"
+        self.window = check_size(name, "window", window)
+        self.stride = self.window if stride is None else check_size(name, "stride", stride)
+        self.inputs, self.targets = np.asarray(inputs), np.asarray(targets)
+        self.resets = None if resets is None else np.asarray(resets)
+        self.carries_state = carry
+        if self.inputs.ndim < 2 or not self.inputs.size:
+            raise ValueError(
+                f"{name}: inputs: expected (N, B, …) of at least one step, got {self.inputs.shape}"
+            )
+        if self.targets.shape[:2] != self.inputs.shape[:2]:
+            raise ShapeError(
+                f"{name}: targets: expected (N, B, …) with {self.inputs.shape[:2]}, got {self.targets.shape}"
+            )
+        if self.window > self.stride and (self.targets.dtype.kind not in "iu" or self.targets.ndim != 2):
+            raise DTypeError(
+                f"{name}: targets: expected ids (N, B) for overlapping windows, got {self.targets.dtype}"
+            )
+        if self.resets is not None and (
+            self.resets.dtype != np.bool_ or self.resets.shape != self.inputs.shape[:2]
+        ):
+            raise ShapeError(
+                f"{name}: resets: expected booleans {self.inputs.shape[:2]}, "
+                f"got {self.resets.dtype} {self.resets.shape}"
+            )
+
+    @classmethod
+    def of_text(
+        cls,
+        ids: ArrayLike,
+        batch_size: int,
+        *,
+        window: int,
+        stride: int | None = None,
+        reset_after: int | None = None,
+    ) -> TruncatedBPTT:
+        """One long text, read by B readers side by side, as `StreamBatches` has it.
+
+        Args:
+            ids: the text's token ids (N,).
+            batch_size: B.
+            window, stride: as above.
+            reset_after: a token after which a new document begins, from the initial state.
+
+        Raises:
+            ValueError: if there are fewer than B + 1 tokens, or a size is not positive.
+            DTypeError, ShapeError, IndexError: for ids that are none.
+        """
+        from .batches import StreamBatches
+
+        inputs, targets = StreamBatches(ids, batch_size, 1).columns
+        resets = None
+        if reset_after is not None:
+            resets = np.zeros(inputs.shape, bool)
+            resets[1:] = inputs[:-1] == reset_after
+        return cls(inputs, targets, window=window, stride=stride, resets=resets)
+
+    def __len__(self) -> int:
+        return -(-len(self.inputs) // self.stride)
+
+    def epoch(self, number: int) -> Sequence[Batch]:
+        """The windows, from first to last, the same in every epoch."""
+        return Batches(len(self), self._window)
+
+    def fingerprint(self) -> str:
+        """See `Data.fingerprint`."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        sizes = (self.window, self.stride, self.carries_state)
+        resets = () if self.resets is None else (self.resets,)
+        return digest("truncated", *sizes, self.inputs, self.targets, *resets)
+
+    def _window(self, index: int) -> Batch:
+        end = min((index + 1) * self.stride, len(self.inputs))
+        begin, new = self._begin(index), index * self.stride
+        part = slice(begin, end)
+        targets = self.targets[part]
+        if begin < new:  # what was scored before is not scored again
+            targets = np.concatenate([np.full_like(targets[: new - begin], IGNORE), targets[new - begin :]])
+        resets = None if self.resets is None else self.resets[part]
+        carry = self._begin(index + 1) - begin if index + 1 < len(self) else None
+        warm = max(end - self.window - begin, 0)
+        return Batch(self.inputs[part], targets, resets=resets, carry=carry, warm=warm)
+
+    def _begin(self, index: int) -> int:
+        """The first step of a window: where the last one ended; if they overlap, as far back as the gradient goes."""
+        end = min((index + 1) * self.stride, len(self.inputs))
+        return max(end - self.window, 0) if self.window > self.stride else index * self.stride
