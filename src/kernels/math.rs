@@ -133,7 +133,7 @@ pub(super) unsafe fn tanh<S: Simd>(x: S) -> S {
         let n = z.round();
         let f = z.sub(n);
         let y = polynomial(c.power_series, f).mul_add(f, one).mul(n.power_of_two());
-        let far = y.div(one.add(y)).mul_add(S::constant(-2.0), one);
+        let far = y.mul(one.add(y).reciprocal()).mul_add(S::constant(-2.0), one);
         magnitude.less(S::constant(0.55), near_zero, far).copy_sign(x)
     }
 }
@@ -143,7 +143,9 @@ pub(super) unsafe fn tanh<S: Simd>(x: S) -> S {
 pub(super) unsafe fn sigmoid<S: Simd>(x: S) -> S {
     // SAFETY: the caller's instruction set covers S.
     unsafe {
-        let one = S::constant(1.0);
-        one.div(one.add(exp(S::constant(0.0).sub(x))))
+        let zero = S::constant(0.0);
+        let y = exp(zero.sub(x.abs()));
+        let r = S::constant(1.0).add(y).reciprocal();
+        x.less(zero, y.mul(r), r)
     }
 }

@@ -40,6 +40,12 @@ pub(super) trait Simd: Copy {
     unsafe fn sub(self, y: Self) -> Self;
     unsafe fn mul(self, y: Self) -> Self;
     unsafe fn div(self, y: Self) -> Self;
+    /// 1 / self for numbers from 1 to 2, within a unit in the last place.
+    #[inline(always)]
+    unsafe fn reciprocal(self) -> Self {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { Self::constant(1.0).div(self) }
+    }
     #[cfg_attr(not(test), allow(dead_code, reason = "for the optimisers' kernels"))]
     /// `self · y + z`, rounded once where the machine has such an instruction.
     unsafe fn mul_add(self, y: Self, z: Self) -> Self;
