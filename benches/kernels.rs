@@ -42,7 +42,7 @@ fn outer<R: Real>(c: &mut Criterion) {
         group.throughput(Throughput::Elements((rows * size * size) as u64));
         group.bench_function(BenchmarkId::from_parameter(format!("{rows} rows of {size}")), |bench| {
             bench.iter(|| {
-                accumulate_transposed("bench", (black_box(&a), size), (0, size), (&b, size), &mut out)
+                accumulate_transposed("bench", (black_box(&a), size), &[(0, size)], (&b, size), &mut out)
                     .expect("it fits");
             });
         });

@@ -347,7 +347,7 @@ fn columns<R: Real, const N: usize>(
 }
 
 /// C (m, n) += Aᵀ·B for row-major A (k, ·) and B (k, n): a sum over k rows of outer products. Takes the columns
-/// `first..first + m` of A, on the calling thread.
+/// `first..first + m` of A for each (first, m), one after the other, on the calling thread.
 ///
 /// # Errors
 /// [`Error::Memory`] if the work space does not fit.
@@ -357,7 +357,7 @@ fn columns<R: Real, const N: usize>(
 pub fn accumulate_transposed<R: Real>(
     op: &'static str,
     a: (&[R], usize),
-    columns: (usize, usize),
+    columns: &[(usize, usize)],
     b: (&[R], usize),
     c: &mut [R],
 ) -> Result<()> {
@@ -368,11 +368,11 @@ pub(super) fn accumulate_with<R: Real>(
     kernels: &'static Kernels<R>,
     op: &'static str,
     (a, a_columns): (&[R], usize),
-    columns: (usize, usize),
+    columns: &[(usize, usize)],
     (b, n): (&[R], usize),
     c: &mut [R],
 ) -> Result<()> {
-    if columns.1 == 0 || n == 0 || b.is_empty() {
+    if c.is_empty() || n == 0 || b.is_empty() {
         return Ok(());
     }
     let k = b.len() / n;
@@ -384,7 +384,12 @@ pub(super) fn accumulate_with<R: Real>(
         packed.depth = b.len() / n;
         let used = packed.depth * n.next_multiple_of(kernels.lanes);
         pack(kernels, b, (packed.depth, n), (n, 1), &mut packed.panels.as_mut_slice()[..used]);
-        packed.accumulate(&mut tiles, (&a[i * room * a_columns..], a_columns), columns, c)?;
+        let mut rest = &mut *c;
+        for &(first, m) in columns {
+            let (part, after) = rest.split_at_mut(m * n);
+            packed.accumulate(&mut tiles, (&a[i * room * a_columns..], a_columns), (first, m), part)?;
+            rest = after;
+        }
     }
     Ok(())
 }

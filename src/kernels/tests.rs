@@ -94,7 +94,7 @@ fn product_is_right<R: Real>(m: usize, k: usize, n: usize, tolerance: f64) {
         // Aᵀ·B with the same numbers: A read as (k, m).
         let a_columns: Vec<R> = (0..k * m).map(|at| a[(at % m) * k + at / m]).collect();
         let mut c = before.clone();
-        accumulate_with(kernels, "test", (&a_columns, m), (0, m), (&b, n), &mut c).unwrap();
+        accumulate_with(kernels, "test", (&a_columns, m), &[(0, m)], (&b, n), &mut c).unwrap();
         if k > 0 {
             assert_close(&c, &exact(&|i, j| before[i * n + j].wide()), tolerance, kernels.isa.name());
         }

@@ -31,18 +31,36 @@ pub(crate) struct Columns<'a, R> {
     pub(crate) data: &'a [R],
     /// Numbers in its rows.
     pub(crate) width: usize,
-    /// Which columns.
-    pub(crate) range: Range<usize>,
+    /// Which columns: runs, side by side.
+    pub(crate) runs: Vec<Range<usize>>,
 }
 
 impl<'a, R> Columns<'a, R> {
     /// All of them.
     pub(crate) fn all(data: &'a [R], width: usize) -> Self {
-        Columns { data, width, range: 0..width }
+        Columns { data, width, runs: vec![Range { start: 0, end: width }] }
+    }
+
+    /// How many they are.
+    fn count(&self) -> usize {
+        self.runs.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    /// Where some of them stand: (first, number) of each run.
+    fn places(&self, range: &Range<usize>) -> Vec<(usize, usize)> {
+        let (mut places, mut begin) = (Vec::with_capacity(self.runs.len()), 0);
+        for run in &self.runs {
+            let (from, to) = (range.start.max(begin), range.end.min(begin + run.len()));
+            if from < to {
+                places.push((run.start + from - begin, to - from));
+            }
+            begin += run.len();
+        }
+        places
     }
 }
 
-/// y (n, columns) = x (n, depth) · B + start, the rows divided over the threads.
+/// y (n, columns) = x (n, depth) · B + start, the rows divided over the threads; x is one run of columns.
 ///
 /// # Errors
 /// [`crate::Error::Interrupted`].
@@ -53,13 +71,13 @@ pub(crate) fn product<R: Real>(
     start: Start<'_, R>,
     y: &mut [R],
 ) -> Result<()> {
-    let (depth, columns, width) = (b.depth(), b.columns(), x.width);
+    let (depth, columns, width, column) = (b.depth(), b.columns(), x.width, x.runs[0].start);
     let ranges = parallel::ranges(n, least_rows(2 * depth * columns))?;
     let parts: Vec<_> = parallel::split_rows(y, &ranges, columns).into_iter().zip(&ranges).collect();
     parallel::for_each(parts, |(y, range), stop| {
         for first in (0..range.len()).step_by(BLOCK) {
             let count = (range.len() - first).min(BLOCK);
-            let from = (range.start + first) * width + x.range.start;
+            let from = (range.start + first) * width + column;
             let x = Rows { data: &x.data[from..], stride: width, count };
             b.multiply(x, start, RowsMut { data: &mut y[first * columns..], stride: columns });
             if stop.requested() {
@@ -80,7 +98,7 @@ pub(crate) fn accumulate_weights<R: Real>(
     (x, inputs): (&[R], usize),
     dv: &mut [R],
 ) -> Result<()> {
-    let (rows, outputs) = (x.len() / inputs.max(1), dout.range.len());
+    let (rows, outputs) = (x.len() / inputs.max(1), dout.count());
     let threads = parallel::ranges(outputs, least_rows(2 * rows * inputs).max(8))?.len();
     if rows < LONG || outputs * inputs > SMALL {
         let ranges = parallel::even_ranges(outputs, threads);
@@ -123,8 +141,7 @@ fn outer_products<R: Real>(
     for done in (0..rows).step_by(64 * BLOCK) {
         let end = (done + 64 * BLOCK).min(rows);
         let (part, x) = (&dout.data[done * dout.width..end * dout.width], &x[done * inputs..end * inputs]);
-        let columns = (dout.range.start + range.start, range.len());
-        accumulate_transposed(op, (part, dout.width), columns, (x, inputs), dv)?;
+        accumulate_transposed(op, (part, dout.width), &dout.places(range), (x, inputs), dv)?;
         if stop.requested() {
             break;
         }

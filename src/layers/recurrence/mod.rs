@@ -145,7 +145,8 @@ pub fn recurrent_gradient<R: Real>(
     if sequences.rows() == 0 {
         return Ok(());
     }
-    let columns = |data| Columns { data, width, range: 0..layout.recurrent * hidden };
+    let columns =
+        |data| Columns { data, width, runs: std::iter::once(0..layout.recurrent * hidden).collect() };
     let (da_first, da_rest) = da.split_at(begun * width);
     if let Some(first) = first {
         let mut h0: Vec<R> =
@@ -195,16 +196,17 @@ pub fn input_gradients<R: Real>(
         linear::accumulate_bias(da, width, db)?;
     }
     let mut dx = if need_dx { Some(parallel::scratch(op, &[rows, inputs])?) } else { None };
-    let mut row = 0;
-    for &(first, blocks) in layout.inputs {
-        let da = Columns { data: da, width, range: first * hidden..(first + blocks) * hidden };
-        let rows_of_u = row * hidden * inputs..(row + blocks) * hidden * inputs;
-        linear::accumulate_weights(op, &da, (x, inputs), &mut du[rows_of_u.clone()])?;
-        if let Some(dx) = &mut dx {
-            let u = Packed::of(op, &u[rows_of_u], blocks * hidden, inputs)?;
-            linear::product(&da, rows, &u, if row == 0 { Start::Zero } else { Start::Accumulate }, dx)?;
+    let runs: Vec<_> = layout.inputs.iter().map(|&(first, n)| first * hidden..(first + n) * hidden).collect();
+    let columns = Columns { data: da, width, runs: runs.clone() };
+    linear::accumulate_weights(op, &columns, (x, inputs), du)?;
+    if let Some(dx) = &mut dx {
+        let (mut u, mut start) = (u, Start::Zero);
+        for run in runs {
+            let (rows_of_u, rest) = u.split_at(run.len() * inputs);
+            let packed = Packed::of(op, rows_of_u, run.len(), inputs)?;
+            linear::product(&Columns { data: da, width, runs: vec![run] }, rows, &packed, start, dx)?;
+            (u, start) = (rest, Start::Accumulate);
         }
-        row += blocks;
     }
     Ok(dx)
 }

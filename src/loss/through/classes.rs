@@ -302,7 +302,7 @@ impl<R: Real> Plan<'_, R> {
                     dh.fill(R::zero());
                 }
                 let v = &self.layer.v[classes.start * hidden..classes.end * hidden];
-                accumulate_transposed(OP, (scores, count), (0, count), (v, hidden), dh)?;
+                accumulate_transposed(OP, (scores, count), &[(0, count)], (v, hidden), dh)?;
                 if stop.requested() {
                     break;
                 }
