@@ -1,8 +1,8 @@
 //! Layer normalisation of rows, and its derivative (Ba, Kiros and Hinton 2016).
 
-use super::Real;
 use super::cell::Task;
 use super::simd::Simd;
+use super::{Kernels, Real};
 
 /// What is added to a variance, so that a row of equal numbers can be divided by its root.
 const EPSILON: f64 = 1e-5;
@@ -139,9 +139,19 @@ impl<R: Real> Task<R> for Differentiate<'_, R> {
 /// # Panics
 /// If the lengths do not belong together.
 pub fn normalise<R: Real>(norm: Norm<'_, R>, x: &mut [R], hat: &mut [R], scales: &mut [R]) {
+    normalise_on(R::kernels(), norm, x, hat, scales);
+}
+
+fn normalise_on<R: Real>(
+    kernels: &'static Kernels<R>,
+    norm: Norm<'_, R>,
+    x: &mut [R],
+    hat: &mut [R],
+    scales: &mut [R],
+) {
     check(norm, x.len(), hat.len(), scales.len());
     // SAFETY: the kernels are the processor's; the lengths belong together.
-    unsafe { R::run(R::kernels().isa, Normalise { norm, x, hat, scales }) }
+    unsafe { R::run(kernels.isa, Normalise { norm, x, hat, scales }) }
 }
 
 /// The way back: d ← what x feels of d, and `dgain` += d ⊙ x̂, `dshift` += d, row by row.
@@ -150,18 +160,102 @@ pub fn normalise<R: Real>(norm: Norm<'_, R>, x: &mut [R], hat: &mut [R], scales:
 /// If the lengths do not belong together.
 pub fn differentiate_norm<R: Real>(
     norm: Norm<'_, R>,
+    kept: (&[R], &[R]),
+    d: &mut [R],
+    sums: (&mut [R], &mut [R]),
+) {
+    differentiate_on(R::kernels(), norm, kept, d, sums);
+}
+
+fn differentiate_on<R: Real>(
+    kernels: &'static Kernels<R>,
+    norm: Norm<'_, R>,
     (hat, scales): (&[R], &[R]),
     d: &mut [R],
     (dgain, dshift): (&mut [R], &mut [R]),
 ) {
     check(norm, d.len(), hat.len(), scales.len());
     assert!(dgain.len() >= d.len() && dshift.len() >= d.len(), "sizes do not fit");
-    // SAFETY: as in `normalise`.
-    unsafe { R::run(R::kernels().isa, Differentiate { norm, hat, scales, d, dgain, dshift }) }
+    // SAFETY: as in `normalise_on`.
+    unsafe { R::run(kernels.isa, Differentiate { norm, hat, scales, d, dgain, dshift }) }
 }
 
 fn check<R>(norm: Norm<'_, R>, x: usize, hat: usize, scales: usize) {
     let (n, row) = (norm.width, norm.gain.len());
     assert!(n > 0 && row > 0 && row.is_multiple_of(n) && norm.shift.len() == row, "sizes do not fit");
     assert!(x.is_multiple_of(row) && hat >= x && scales * n >= x, "sizes do not fit");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::supported;
+
+    fn numbers<R: Real>(n: usize, factor: f64) -> Vec<R> {
+        (0..n).map(|i| R::of((i as f64 * factor).sin() + 0.3 * (i % 3) as f64)).collect()
+    }
+
+    fn wide<R: Real>(x: &[R]) -> Vec<f64> {
+        x.iter().map(|x| x.wide()).collect()
+    }
+
+    /// Rows of two blocks of n numbers, against the formulas in f64.
+    fn rows_are_right<R: Real>(n: usize, tolerance: f64) {
+        let (rows, width) = (3, 2 * n);
+        let (gain, shift) = (numbers::<R>(width, 0.7), numbers::<R>(width, 1.3));
+        let (x, d) = (numbers::<R>(rows * width, 0.9), numbers::<R>(rows * width, 1.7));
+        let norm = Norm { gain: &gain, shift: &shift, width: n };
+        for isa in supported() {
+            let kernels = R::kernels_of(isa);
+            let (mut y, mut hat, mut scales) = (x.clone(), d.clone(), vec![R::zero(); 2 * rows]);
+            normalise_on(kernels, norm, &mut y, &mut hat, &mut scales);
+            let (mut dx, ones) = (d.clone(), || vec![R::one(); rows * width]);
+            let (mut dgain, mut dshift) = (ones(), ones());
+            differentiate_on(kernels, norm, (&hat, &scales), &mut dx, (&mut dgain, &mut dshift));
+            let close = |got: R, exact: f64, what: &str| {
+                let error = (got.wide() - exact).abs();
+                assert!(
+                    error <= tolerance * exact.abs().max(1.0),
+                    "{isa:?}, n = {n}, {what}: {got}, not {exact}"
+                );
+            };
+            for block in 0..2 * rows {
+                let at = block * n..(block + 1) * n;
+                let (x, d) = (wide(&x[at.clone()]), wide(&d[at.clone()]));
+                let of = |all: &[R], j: usize| all[at.start % width + j].wide();
+                let mean = x.iter().sum::<f64>() / n as f64;
+                let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+                let scale = 1.0 / (variance + EPSILON).sqrt();
+                let exact: Vec<f64> = x.iter().map(|x| (x - mean) * scale).collect();
+                let felt: Vec<f64> = (0..n).map(|j| d[j] * of(&gain, j)).collect();
+                let felt_mean = felt.iter().sum::<f64>() / n as f64;
+                let along = felt.iter().zip(&exact).map(|(f, e)| f * e).sum::<f64>() / n as f64;
+                for j in 0..n {
+                    let i = at.start + j;
+                    close(hat[i], exact[j], "x̂");
+                    close(y[i], of(&gain, j) * exact[j] + of(&shift, j), "y");
+                    close(dx[i], scale * (felt[j] - felt_mean - exact[j] * along), "dx");
+                    close(dgain[i], 1.0 + d[j] * exact[j], "dγ");
+                    close(dshift[i], 1.0 + d[j], "dβ");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_of_every_width() {
+        for n in [2, 3, 7, 8, 16, 17, 50] {
+            rows_are_right::<f32>(n, 2e-5);
+            rows_are_right::<f64>(n, 1e-13);
+        }
+    }
+
+    #[test]
+    fn a_block_of_equal_numbers_becomes_the_shift() {
+        let norm = Norm { gain: &[2.0f32; 5], shift: &[0.5; 5], width: 5 };
+        let (mut x, mut hat, mut scales) = ([7.0f32; 5], [0.0; 5], [0.0]);
+        normalise(norm, &mut x, &mut hat, &mut scales);
+        assert_eq!((x, hat), ([0.5; 5], [0.0; 5]));
+        assert!(scales[0].is_finite());
+    }
 }
