@@ -346,6 +346,37 @@ class TestNoise:
         with pytest.raises(ValueError, match="zoneout, got None"):
             net.forward(x)
 
+    def test_rows_of_an_embedding_are_dropped_wherever_they_stand(self):
+        rng = np.random.default_rng(4)
+        embedding = nn.Embedding(40, 3, row_dropout=0.4, dtype="float64")
+        ids, dx = rng.integers(0, 40, (9, 5)), rng.standard_normal((9, 5, 3))
+        seed = nn.layer.derive_seed(8, noise.ROWS)
+        rows = np.array([reference.kept(0.4, seed, token, 0, 1)[0] for token in range(40)]) / 0.6
+        assert 0 < (rows == 0).sum() < 40
+        x, cache = embedding.forward(ids, 8)
+        np.testing.assert_allclose(x, (embedding.parameters["E"] * rows[:, None])[ids], rtol=1e-15)
+        embedding.backward(cache, dx)
+        expected = np.zeros((40, 3))
+        np.add.at(expected, ids, dx * rows[ids][..., None])
+        np.testing.assert_allclose(embedding.gradients["E"], expected, rtol=1e-13)
+        with pytest.raises(rnnrs.ShapeError, match=r"dx: expected \(9, 5, 3\)"):
+            embedding.backward(cache, dx[:, 0])
+        with pytest.raises(ValueError, match="row_dropout"):
+            nn.Embedding(4, 3, row_dropout=1.0)
+        # Through a layer that reads tokens, in fewer and in more positions than there are tokens.
+        for count in (3, 9):
+            layer_e, rnn = nn.Embedding(8, 3, row_dropout=0.4, dtype="float64"), nn.GRU(3, 4, dtype="float64")
+            tokens, dh = ids[:count] % 8, rng.standard_normal((count, 5, 4))
+            x, cache = layer_e.forward(tokens, 8)
+            h, through = rnn.forward(x, noise=8)
+            dx, _ = rnn.backward(through, dh)
+            layer_e.backward(cache, dx)
+            expected = layer_e.gradients["E"].copy()
+            layer_e.zero_gradients()
+            got, through = rnn.forward_tokens(layer_e, tokens, noise=8)
+            rnn.backward_tokens(layer_e, through, dh)
+            assert np.array_equal(got, h) and np.array_equal(layer_e.gradients["E"], expected)
+
     def test_wrong_rates_and_keys_are_refused(self):
         for name in ("input_dropout", "recurrent_dropout", "zoneout", "weight_drop"):
             for wrong in (-0.1, 1.0, float("nan")):

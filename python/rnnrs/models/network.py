@@ -65,7 +65,7 @@ class RecurrentNetwork:
     @property
     def stochastic(self) -> bool:
         """Whether `loss` takes noise: whether there is dropout."""
-        return self.rnn.stochastic
+        return self.rnn.stochastic or (self.embedding is not None and self.embedding.stochastic)
 
     def forward(
         self, inputs: ArrayLike, state: ArrayLike | None = None, **options: Any
@@ -79,7 +79,9 @@ class RecurrentNetwork:
         Raises:
             ShapeError, DTypeError, IndexError: for inputs that do not fit.
         """
-        x, cache_e = (np.asarray(inputs), None) if self.embedding is None else self.embedding.forward(inputs)
+        x, cache_e = np.asarray(inputs), None
+        if self.embedding is not None:
+            x, cache_e = self.embedding.forward(inputs, options.get("noise"))
         h, cache_r = self.rnn.forward(x, state, **options)
         o, cache_o = self.output.forward(h)
         return o, NetworkCache(cache_e, cache_r, cache_o)

@@ -25,8 +25,8 @@ class RecurrentCache(NamedTuple):
     engine (N, ·) instead of (T, B, ·).
 
     Attributes:
-        x: (T, B, I), or None where only `ids` were there.
-        ids: (T, B), or None.
+        x: (T, B, I), or None where only tokens were there.
+        tokens: the embedding's cache, its ids (T, B); None where x was given.
         first: the state before the first step (B, S), or None for zero.
         h: (T, B, H).
         c: the LSTM's c (T, B, H); None in other cells.
@@ -39,7 +39,7 @@ class RecurrentCache(NamedTuple):
     """
 
     x: Array | None
-    ids: Array | None
+    tokens: EmbeddingCache | None
     first: Array | None
     h: Array
     c: Array | None
@@ -284,19 +284,20 @@ class Recurrent(Layer):
         order = order_of(type(self).__name__, ids.shape, lengths, resets, reverse)
         drawn = self._draw(noise, keys, ids.shape, order, gradient)
         rows = ids if order is None else order.pack(ids)
-        if drawn.rows is None and ids.ndim == 2 and embedding.vocabulary_size < rows.size:
+        dropped = noise is not None and embedding.row_dropout
+        if drawn.rows is None and not dropped and ids.ndim == 2 and embedding.vocabulary_size < rows.size:
             table = self._table(embedding.parameters["E"])
             first = self._first(state, ids.shape, order)
             engine = (first, *_counts(order), gradient, drawn.extras)
             traced = _rnnrs.recurrent_forward_tokens(self.cell, rows, table, drawn.W, *engine)
-            return self._traced(None, rows, first, traced, order, state is not None, drawn)
-        x, _ = embedding.forward(rows)
-        return self._walk(x, rows, state, (ids.shape, order), drawn, gradient)
+            return self._traced(None, EmbeddingCache(rows), first, traced, order, state is not None, drawn)
+        x, tokens = embedding.forward(rows, noise)
+        return self._walk(x, tokens, state, (ids.shape, order), drawn, gradient)
 
     def _walk(
         self,
         x: Array,
-        ids: Array | None,
+        tokens: EmbeddingCache | None,
         state: ArrayLike | None,
         shape_and_order: tuple[tuple[int, ...], Order | None],
         drawn: Drawn,
@@ -309,7 +310,7 @@ class Recurrent(Layer):
         b = np.zeros(self.sums * self.hidden_size, self.dtype) if self.layer_norm else self._bias()
         engine = (first, *_counts(order), gradient, drawn.extras)
         traced = _rnnrs.recurrent_forward(self.cell, x, self.parameters["U"], drawn.W, b, *engine)
-        return self._traced(x, ids, first, traced, order, state is not None, drawn)
+        return self._traced(x, tokens, first, traced, order, state is not None, drawn)
 
     def _draw(
         self,
@@ -375,7 +376,7 @@ class Recurrent(Layer):
     def _traced(
         self,
         x: Array | None,
-        ids: Array | None,
+        tokens: EmbeddingCache | None,
         first: Array | None,
         traced: Any,
         order: Order | None,
@@ -384,7 +385,7 @@ class Recurrent(Layer):
     ) -> tuple[Array, RecurrentCache]:
         h, c, kept, last, normed = traced
         state = last if order is None else order.end(last)
-        cache = RecurrentCache(x, ids, first, h, c, kept, state, order, given, drawn, normed)
+        cache = RecurrentCache(x, tokens, first, h, c, kept, state, order, given, drawn, normed)
         return (h if order is None else order.unpack(h)), cache
 
     def backward(
@@ -445,7 +446,7 @@ class Recurrent(Layer):
         Raises:
             ShapeError: if dh has not the shape of h.
         """
-        if cache.ids is None:
+        if cache.tokens is None:
             raise ValueError(
                 f"{type(self).__name__}.backward_tokens: cache: expected that of forward_tokens, got that of forward"
             )
@@ -453,15 +454,15 @@ class Recurrent(Layer):
         if cache.x is not None:
             dx = self._add_gradients(cache, da, dnorm, True)
             assert dx is not None  # wanted
-            embedding.backward(EmbeddingCache(cache.ids), dx)
+            embedding.backward(cache.tokens, dx)
             return self._initial_gradient(cache, dfirst)
         E = embedding.parameters["E"]
         dP = np.zeros((len(E), da.shape[-1]), self.dtype)
-        _rnnrs.embedding_backward(cache.ids, da, dP)
+        _rnnrs.embedding_backward(np.asarray(cache.tokens.ids), da, dP)
         self._add_recurrent_gradient(cache, da)
         dE = self._add_input_gradients(E, dP, dnorm, True)
         assert dE is not None  # wanted
-        embedding.gradients.touch("E", np.unique(cache.ids))[...] += dE
+        embedding.gradients.touch("E", np.unique(cache.tokens.ids))[...] += dE
         return self._initial_gradient(cache, dfirst)
 
     def _through_time(
