@@ -308,3 +308,24 @@ def test_the_demo(tmp_path):
     assert run(*demo)[0] == 0
     assert model.read_bytes() == first
     assert (folder / "shakespeare-2.rnn").exists()
+
+
+def test_a_tied_model_is_trained_and_gone_on_with(folder, text):
+    path = folder / "tied.rnn"
+    train = ["lm", "train", text, "-o", path, "--hidden", "12", "--batch", "8", "--quiet"]
+    train += ["--checkpoint", folder / "tied.checkpoint"]
+    code, _, error = run(*train, "--tied", "--epochs", "1")
+    assert (code, error) == (0, "")
+    model = LanguageModel.load(path)
+    assert "output.V" not in model.parameters and model.embedding.embedding_size == 12
+    code, _, error = run(*train, "--epochs", "2", "--resume")
+    assert (code, error) == (0, "")
+    fails(
+        1,
+        "expected an embedding_size equal to hidden_size, got 8 and 12",
+        *train,
+        "--tied",
+        "--embedding",
+        8,
+        "--force",
+    )

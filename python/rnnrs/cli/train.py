@@ -53,6 +53,12 @@ def add(verbs: Any) -> None:
         choices=("tanh", "relu", "sigmoid", "identity", "saturated_linear"),
         help="of the hidden units (tanh)",
     )
+    model.add_argument(
+        "--tied",
+        action="store_true",
+        default=None,
+        help="the embedding is the output layer's matrix, too (then I is H)",
+    )
     model.add_argument("--vocabulary", type=whole(3), metavar="V", help="the most tokens; words, subwords")
     model.add_argument("--min-count", type=whole(1), metavar="N", help="leave out words that are rarer (2)")
     model.add_argument("--lowercase", action="store_true", help="make words lower case")
@@ -182,9 +188,12 @@ def _new(arguments: argparse.Namespace, text: str) -> tuple[LanguageModel, FitSe
         "embedding_size": arguments.embedding,
         "hidden_size": arguments.hidden,
         "activation": arguments.activation,
+        "tied": arguments.tied,
         "seed": arguments.seed,
     }
     sizes = {name: value for name, value in sizes.items() if value is not None}
+    if arguments.tied and arguments.embedding is None:
+        sizes["embedding_size"] = sizes.setdefault("hidden_size", 256)
     vocabulary = _vocabulary_options(arguments, level)
     model = LanguageModel.from_text(text, level=level, vocabulary=vocabulary, **sizes)
     return model, FitSettings(**_given(arguments))
@@ -217,6 +226,7 @@ def _resumed(arguments: argparse.Namespace, checkpoint: str) -> tuple[LanguageMo
         CommandError: if an option contradicts the checkpoint.
     """
     from ..models import LanguageModel
+    from ..nn import TiedLinear
 
     model = LanguageModel.load(checkpoint)
     if model.settings is None:
@@ -227,6 +237,7 @@ def _resumed(arguments: argparse.Namespace, checkpoint: str) -> tuple[LanguageMo
         "embedding_size": model.embedding.embedding_size,
         "hidden_size": model.rnn.hidden_size,
         "activation": model.rnn.activation,
+        "tied": isinstance(model.output, TiedLinear),
     }
     given = _given(arguments)
     more = {"epochs": given.pop("epochs", None), "time_limit": given.pop("time_limit", None)}
@@ -235,6 +246,7 @@ def _resumed(arguments: argparse.Namespace, checkpoint: str) -> tuple[LanguageMo
         "embedding_size": arguments.embedding,
         "hidden_size": arguments.hidden,
         "activation": arguments.activation,
+        "tied": arguments.tied,
     }
     for name, value in now.items():
         if value is not None and value != before[name]:

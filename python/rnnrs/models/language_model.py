@@ -13,7 +13,7 @@ from .. import modelfile
 from .._rnnrs import Stepper
 from ..losses import SoftmaxCrossEntropy
 from ..modelfile import ModelFile
-from ..nn import RNN, Embedding, Linear, join
+from ..nn import RNN, Embedding, Linear, TiedLinear, join
 from ..text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
 from . import generation, language_model_file, scoring, suggestion
 from .fitting import FitSettings, fit_language_model
@@ -46,12 +46,14 @@ class LanguageModel:
         hidden_size: H.
         activation: f, one of `rnnrs.nn.ACTIVATIONS`.
         recurrent_initialiser: how W begins, see `rnnrs.nn.RNN`.
+        tied: whether V is E, one array for both (`rnnrs.nn.TiedLinear`; Press and Wolf 2017); needs I = H.
         seed: of the first weights.
         dtype: float32 or float64.
 
     Attributes:
         vocabulary: as given.
-        parameters: embedding.E (V, I), rnn.U (H, I), rnn.W (H, H), rnn.b (H), output.V (V, H), output.c (V).
+        parameters: embedding.E (V, I), rnn.U (H, I), rnn.W (H, H), rnn.b (H), output.V (V, H), output.c (V); a
+            tied model has no output.V of its own.
         gradients: ∂L/∂ each of them, of the same layout.
         by_sentence: whether every line is a sequence of its own, from h_0 = 0 (`fit` decides), or a text is
             one stream.
@@ -59,7 +61,7 @@ class LanguageModel:
 
     Raises:
         ValueError, TypeError: for sizes that are no positive whole numbers, an unknown activation or
-            initialiser.
+            initialiser; for a tied model whose embedding and state differ in size.
         MemoryError: if the weights do not fit.
     """
 
@@ -71,10 +73,16 @@ class LanguageModel:
         hidden_size: int = 256,
         activation: str = "tanh",
         recurrent_initialiser: str = "orthogonal",
+        tied: bool = False,
         seed: int = 0,
         dtype: DTypeLike = "float32",
     ) -> None:
         self.vocabulary = vocabulary
+        if tied and embedding_size != hidden_size:
+            raise ValueError(
+                "LanguageModel: tied: expected an embedding_size equal to hidden_size, "
+                f"got {embedding_size} and {hidden_size}"
+            )
         self.embedding = Embedding(len(vocabulary), embedding_size, seed=seed, dtype=dtype)
         self.rnn = RNN(
             embedding_size,
@@ -84,7 +92,12 @@ class LanguageModel:
             seed=seed + 1,
             dtype=dtype,
         )
-        self.output = Linear(hidden_size, len(vocabulary), seed=seed + 2, dtype=dtype)
+        self.output: Linear
+        if tied:
+            self.output = TiedLinear(self.embedding)
+            self.embedding.initialise("E", "normal", hidden_size**-0.5, seed)  # as small as a V
+        else:
+            self.output = Linear(hidden_size, len(vocabulary), seed=seed + 2, dtype=dtype)
         self.parameters, self.gradients = join(embedding=self.embedding, rnn=self.rnn, output=self.output)
         self.by_sentence = False
         self.settings: FitSettings | None = None
@@ -93,6 +106,7 @@ class LanguageModel:
             "hidden_size": hidden_size,
             "activation": activation,
             "recurrent_initialiser": recurrent_initialiser,
+            "tied": tied,
             "seed": seed,
             "dtype": str(self.parameters.dtype),
         }
@@ -323,10 +337,9 @@ class LanguageModel:
         `read(ids)` and `step(id)` give the scores o (V,) of the next token. Weights trained afterwards are
         not seen.
         """
-        p = self.parameters
-        names = ("embedding.E", "rnn.U", "rnn.W", "rnn.b", "output.V", "output.c")
-        E, U, W, b, V, c = (p[name] for name in names)
-        return Stepper(E, U, W, b, V, c, self.rnn.activation)
+        recurrent, output = self.rnn.parameters, self.output.parameters
+        U, W, b = (recurrent[name] for name in ("U", "W", "b"))
+        return Stepper(self.embedding.parameters["E"], U, W, b, output["V"], output["c"], self.rnn.activation)
 
     def context(self, text: str) -> NDArray[np.int64]:
         """The ids that stand for a text before its next token: an end of sentence, then the text's tokens.

@@ -57,6 +57,8 @@ def build(cls: type[LanguageModel], file: modelfile.ModelFile, path: str | os.Pa
         "output.V": (V, H),
         "output.c": (V,),
     }
+    if sizes.get("tied", False):  # files of older versions do not say
+        del shapes["output.V"]
     modelfile.check_tensors(path, file.tensors, shapes, sizes["dtype"])
     model = cls(vocabulary, **sizes)
     model.settings = None if settings is None else FitSettings.from_config(settings)

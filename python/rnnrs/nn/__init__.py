@@ -5,5 +5,6 @@ from .layer import Layer, join
 from .linear import Linear
 from .parameters import Parameters
 from .rnn import ACTIVATIONS, RNN
+from .tied import TiedLinear
 
-__all__ = ["ACTIVATIONS", "RNN", "Embedding", "Layer", "Linear", "Parameters", "join"]
+__all__ = ["ACTIVATIONS", "RNN", "Embedding", "Layer", "Linear", "Parameters", "TiedLinear", "join"]
