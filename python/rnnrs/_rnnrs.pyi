@@ -71,6 +71,21 @@ def linear_softmax_cross_entropy(
     dV: _Array | None = None,
     dc: _Array | None = None,
 ) -> tuple[float, _Array, _Array | None]: ...
+def linear_sampled_loss(
+    h: _Array,
+    V: _Array,
+    c: _Array,
+    y: _Array,
+    weights: _Array | None,
+    ignore: int | None,
+    mean: bool,
+    rule: str,
+    classes: _Ids,
+    counts: _Ids,
+    log_expected: _Array,
+    dV: _Array | None = None,
+    dc: _Array | None = None,
+) -> tuple[float, _Array, _Array | None]: ...
 def sgd(
     parameters: _Array,
     gradients: _Array,

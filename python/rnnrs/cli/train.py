@@ -77,6 +77,12 @@ def add(verbs: Any) -> None:
         "--clip", type=real(0, above=True), metavar="NORM", help="bound of the gradient's norm (1)"
     )
     training.add_argument(
+        "--loss",
+        choices=("full", "sampled", "nce"),
+        help="what is brought down: over all tokens, or over a sample of them (full)",
+    )
+    training.add_argument("--samples", type=whole(1), metavar="K", help="tokens that a sample has (1024)")
+    training.add_argument(
         "--by-sentence",
         action=argparse.BooleanOptionalAction,
         help="take each line for a sentence by itself (where lines look like it, but not for characters)",
@@ -174,6 +180,8 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
         "clip_norm": arguments.clip,
         "by_sentence": arguments.by_sentence,
         "seed": arguments.seed,
+        "loss": arguments.loss,
+        "samples": arguments.samples,
     }
     return {name: value for name, value in settings.items() if value is not None}
 

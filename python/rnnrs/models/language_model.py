@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import modelfile
 from .._rnnrs import Stepper
-from ..losses import SoftmaxCrossEntropy
+from ..losses import Criterion, SoftmaxCrossEntropy
 from ..modelfile import ModelFile
 from ..nn import RNN, Embedding, Linear, TiedLinear, join
 from ..text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
@@ -57,6 +57,8 @@ class LanguageModel:
         gradients: ∂L/∂ each of them, of the same layout.
         by_sentence: whether every line is a sequence of its own, from h_0 = 0 (`fit` decides), or a text is
             one stream.
+        cross_entropy: what the model is judged by, −ln P of the targets over the whole vocabulary.
+        training_loss: what `loss` gives along with gradients: the same, but for a `fit` with a sampled loss.
         settings: what `fit` was last told, kept in the model's file; None before.
 
     Raises:
@@ -99,6 +101,8 @@ class LanguageModel:
         else:
             self.output = Linear(hidden_size, len(vocabulary), seed=seed + 2, dtype=dtype)
         self.parameters, self.gradients = join(embedding=self.embedding, rnn=self.rnn, output=self.output)
+        self.cross_entropy: Criterion = SoftmaxCrossEntropy()
+        self.training_loss: Criterion = self.cross_entropy
         self.by_sentence = False
         self.settings: FitSettings | None = None
         self._sizes = {
@@ -141,6 +145,8 @@ class LanguageModel:
     ) -> tuple[float, Array]:
         """The mean loss of a batch in nats a token and, added to `gradients`, its gradient by BPTT.
 
+        With gradients it is `training_loss`, without them always `cross_entropy`.
+
         Args:
             batch: inputs (T, B), token ids; targets (T, B), the token after each, or −1 where none is to be
                 scored.
@@ -155,9 +161,9 @@ class LanguageModel:
             ShapeError: if the shapes do not belong together.
         """
         inputs, targets = batch
-        cross_entropy = SoftmaxCrossEntropy()
+        criterion = self.training_loss if gradient else self.cross_entropy
         h, cache = self.rnn.forward_tokens(self.embedding, inputs, state)
-        L, _, dh = cross_entropy.through(self.output, h, targets, gradient=gradient)
+        L, _, dh = criterion.through(self.output, h, targets, gradient=gradient)
         if dh is not None:
             self.rnn.backward_tokens(self.embedding, cache, dh)
         return L, h[-1]
@@ -177,6 +183,8 @@ class LanguageModel:
         optimizer: str = "adam",
         by_sentence: bool | None = None,
         seed: int = 0,
+        loss: str = "full",
+        samples: int = 1024,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
@@ -202,7 +210,12 @@ class LanguageModel:
                 connection are; False: the text is one stream, cut into `batch_size` parallel ones whose state
                 is carried over. By default True for models of words or subwords on texts whose lines look
                 like sentences (`fitting.lines_are_sentences`).
-            seed: of the order of the sentences.
+            seed: of the order of the sentences, and of the samples.
+            loss: what is brought down: "full", the cross-entropy over the vocabulary; or, for a large one, an
+                estimate over a sample of its words: "sampled" (`losses.SampledSoftmax`) or "nce" (`losses.NCE`), both
+                with the words' frequencies in the text, to the power of ¾, as the proposal. The validation loss is
+                the cross-entropy in any case.
+            samples: words that these draw at each step, with replacement.
             callbacks: see `rnnrs.train`.
             checkpoint: a file that training can be resumed from; written at every epoch's end and at Ctrl-C.
             checkpoint_every: and after so many steps.
@@ -211,7 +224,7 @@ class LanguageModel:
             progress: whether to show a bar.
 
         Returns:
-            The history of the losses.
+            The history of the losses; `history.loss_name` says what was brought down.
 
         Raises:
             ValueError: for a text of fewer than two tokens, settings that make no sense, a foreign
@@ -230,6 +243,8 @@ class LanguageModel:
             optimizer=optimizer,
             by_sentence=by_sentence,
             seed=seed,
+            loss=loss,
+            samples=samples,
         )
         return fit_language_model(
             self,

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Batch, SentenceBatches
-from ..losses import SoftmaxCrossEntropy
 
 if TYPE_CHECKING:
     from .language_model import LanguageModel
@@ -136,7 +135,7 @@ def probabilities(o: Array) -> Array:
 def _token_losses(model: LanguageModel, batch: Batch, state: Array | None) -> tuple[Array, Array]:
     """−ln P of every target (T, B), 0 where none is scored, and the last state (B, H)."""
     h, _ = model.rnn.forward_tokens(model.embedding, batch.inputs, state)
-    _, losses, _ = SoftmaxCrossEntropy().through(model.output, h, batch.targets, gradient=False)
+    _, losses, _ = model.cross_entropy.through(model.output, h, batch.targets, gradient=False)
     return losses, h[-1]
 
 
