@@ -59,6 +59,13 @@ def add(verbs: Any) -> None:
         default=None,
         help="the embedding is the output layer's matrix, too (then I is H)",
     )
+    model.add_argument(
+        "--cutoffs",
+        type=whole(1),
+        nargs="+",
+        metavar="C",
+        help="an adaptive softmax: the most frequent C tokens, then clusters up to each further C and to V",
+    )
     model.add_argument("--vocabulary", type=whole(3), metavar="V", help="the most tokens; words, subwords")
     model.add_argument("--min-count", type=whole(1), metavar="N", help="leave out words that are rarer (2)")
     model.add_argument("--lowercase", action="store_true", help="make words lower case")
@@ -197,6 +204,7 @@ def _new(arguments: argparse.Namespace, text: str) -> tuple[LanguageModel, FitSe
         "hidden_size": arguments.hidden,
         "activation": arguments.activation,
         "tied": arguments.tied,
+        "cutoffs": arguments.cutoffs,
         "seed": arguments.seed,
     }
     sizes = {name: value for name, value in sizes.items() if value is not None}
@@ -234,7 +242,7 @@ def _resumed(arguments: argparse.Namespace, checkpoint: str) -> tuple[LanguageMo
         CommandError: if an option contradicts the checkpoint.
     """
     from ..models import LanguageModel
-    from ..nn import TiedLinear
+    from ..nn import AdaptiveSoftmax, TiedLinear
 
     model = LanguageModel.load(checkpoint)
     if model.settings is None:
@@ -246,6 +254,7 @@ def _resumed(arguments: argparse.Namespace, checkpoint: str) -> tuple[LanguageMo
         "hidden_size": model.rnn.hidden_size,
         "activation": model.rnn.activation,
         "tied": isinstance(model.output, TiedLinear),
+        "cutoffs": model.output.bounds[:-1] if isinstance(model.output, AdaptiveSoftmax) else None,
     }
     given = _given(arguments)
     more = {"epochs": given.pop("epochs", None), "time_limit": given.pop("time_limit", None)}
@@ -255,6 +264,7 @@ def _resumed(arguments: argparse.Namespace, checkpoint: str) -> tuple[LanguageMo
         "hidden_size": arguments.hidden,
         "activation": arguments.activation,
         "tied": arguments.tied,
+        "cutoffs": arguments.cutoffs,
     }
     for name, value in now.items():
         if value is not None and value != before[name]:

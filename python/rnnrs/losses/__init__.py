@@ -8,12 +8,14 @@ For large vocabularies there are losses that exist only `through` an output laye
 with.
 """
 
+from .adaptive import AdaptiveCrossEntropy
 from .dense import Criterion, Evaluation, Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from .proposal import Proposal
 from .sampled import NCE, SampledSoftmax
 
 __all__ = [
     "NCE",
+    "AdaptiveCrossEntropy",
     "Criterion",
     "Evaluation",
     "Loss",

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..data import Data, SentenceBatches, StreamBatches
+from ..nn import Linear
 from ..optim import SGD, Adagrad, Adam, Optimizer, RMSProp
 from .objective import OBJECTIVES, Sampling, sampled_criterion
 
@@ -139,6 +140,8 @@ def fit_language_model(
     watching = [*([ProgressBar(perplexity=True)] if progress else []), *callbacks]
     criterion = None
     if settings.loss != "full":
+        if not isinstance(model.output, Linear):
+            raise ValueError(f"fit: loss: expected 'full' for an adaptive softmax, got {settings.loss!r}")
         criterion = sampled_criterion(
             settings.loss, settings.samples, data, len(model.vocabulary), settings.seed
         )

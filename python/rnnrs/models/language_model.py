@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import modelfile
 from .._rnnrs import Stepper
-from ..losses import Criterion, SoftmaxCrossEntropy
+from ..losses import AdaptiveCrossEntropy, Criterion, SoftmaxCrossEntropy
 from ..modelfile import ModelFile
-from ..nn import RNN, Embedding, Linear, TiedLinear, join
+from ..nn import RNN, AdaptiveSoftmax, Embedding, Linear, TiedLinear, join
 from ..text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
 from . import generation, language_model_file, scoring, suggestion
+from .adaptive_stepper import AdaptiveStepper, AnyStepper
 from .fitting import FitSettings, fit_language_model
 
 if TYPE_CHECKING:
@@ -47,13 +48,15 @@ class LanguageModel:
         activation: f, one of `rnnrs.nn.ACTIVATIONS`.
         recurrent_initialiser: how W begins, see `rnnrs.nn.RNN`.
         tied: whether V is E, one array for both (`rnnrs.nn.TiedLinear`; Press and Wolf 2017); needs I = H.
+        cutoffs: of an adaptive softmax (`rnnrs.nn.AdaptiveSoftmax`), which takes the place of the full one; for
+            vocabularies whose tokens are in the order of falling frequency, as words are.
         seed: of the first weights.
         dtype: float32 or float64.
 
     Attributes:
         vocabulary: as given.
         parameters: embedding.E (V, I), rnn.U (H, I), rnn.W (H, H), rnn.b (H), output.V (V, H), output.c (V); a
-            tied model has no output.V of its own.
+            tied model has no output.V of its own, one with cutoffs the parameters of `AdaptiveSoftmax` instead.
         gradients: ∂L/∂ each of them, of the same layout.
         by_sentence: whether every line is a sequence of its own, from h_0 = 0 (`fit` decides), or a text is
             one stream.
@@ -63,7 +66,7 @@ class LanguageModel:
 
     Raises:
         ValueError, TypeError: for sizes that are no positive whole numbers, an unknown activation or
-            initialiser; for a tied model whose embedding and state differ in size.
+            initialiser; for a tied model whose embedding and state differ in size, or that has cutoffs.
         MemoryError: if the weights do not fit.
     """
 
@@ -76,6 +79,7 @@ class LanguageModel:
         activation: str = "tanh",
         recurrent_initialiser: str = "orthogonal",
         tied: bool = False,
+        cutoffs: Sequence[int] | None = None,
         seed: int = 0,
         dtype: DTypeLike = "float32",
     ) -> None:
@@ -94,14 +98,21 @@ class LanguageModel:
             seed=seed + 1,
             dtype=dtype,
         )
-        self.output: Linear
-        if tied:
+        self.output: Linear | AdaptiveSoftmax
+        self.cross_entropy: Criterion = SoftmaxCrossEntropy()
+        if cutoffs is not None:
+            if tied:
+                raise ValueError("LanguageModel: cutoffs: expected none for a tied model, got some")
+            self.output = AdaptiveSoftmax(
+                hidden_size, len(vocabulary), cutoffs=cutoffs, seed=seed + 2, dtype=dtype
+            )
+            self.cross_entropy = AdaptiveCrossEntropy()
+        elif tied:
             self.output = TiedLinear(self.embedding)
             self.embedding.initialise("E", "normal", hidden_size**-0.5, seed)  # as small as a V
         else:
             self.output = Linear(hidden_size, len(vocabulary), seed=seed + 2, dtype=dtype)
         self.parameters, self.gradients = join(embedding=self.embedding, rnn=self.rnn, output=self.output)
-        self.cross_entropy: Criterion = SoftmaxCrossEntropy()
         self.training_loss: Criterion = self.cross_entropy
         self.by_sentence = False
         self.settings: FitSettings | None = None
@@ -111,6 +122,7 @@ class LanguageModel:
             "activation": activation,
             "recurrent_initialiser": recurrent_initialiser,
             "tied": tied,
+            "cutoffs": None if cutoffs is None else [int(cutoff) for cutoff in cutoffs],
             "seed": seed,
             "dtype": str(self.parameters.dtype),
         }
@@ -287,7 +299,7 @@ class LanguageModel:
         return scoring.probabilities(self.stepper().read(self.context(text)))
 
     def suggest(
-        self, text: str = "", k: int = 3, *, stepper: Stepper | None = None
+        self, text: str = "", k: int = 3, *, stepper: AnyStepper | None = None
     ) -> list[suggestion.Suggestion]:
         """The k words that a phone's keyboard would offer, likeliest first; see `rnnrs.models.suggestion`.
 
@@ -346,15 +358,21 @@ class LanguageModel:
         settings = generation.Sampling(length, temperature, top_k, top_p, seed)
         return generation.stream(self, prompt, settings, stop)
 
-    def stepper(self) -> Stepper:
+    def stepper(self) -> AnyStepper:
         """The network with its weights packed once, for one token at a time; h is zero.
 
         `read(ids)` and `step(id)` give the scores o (V,) of the next token. Weights trained afterwards are
         not seen.
         """
-        recurrent, output = self.rnn.parameters, self.output.parameters
+        E, recurrent = self.embedding.parameters["E"], self.rnn.parameters
         U, W, b = (recurrent[name] for name in ("U", "W", "b"))
-        return Stepper(self.embedding.parameters["E"], U, W, b, output["V"], output["c"], self.rnn.activation)
+
+        def packed(V: Array, c: Array) -> Stepper:
+            return Stepper(E, U, W, b, V, c, self.rnn.activation)
+
+        if isinstance(self.output, AdaptiveSoftmax):
+            return AdaptiveStepper(self.output, packed)
+        return packed(self.output.parameters["V"], self.output.parameters["c"])
 
     def context(self, text: str) -> NDArray[np.int64]:
         """The ids that stand for a text before its next token: an end of sentence, then the text's tokens.
