@@ -135,3 +135,13 @@ def test_sizes_must_agree():
         LanguageModel(vocabulary, embedding_size=5, hidden_size=7, tied=True)
     with pytest.raises(ValueError, match="from 1, got 0"):
         LanguageModel(vocabulary, embedding_size=0, hidden_size=0, tied=True)
+
+
+def test_inputs_begin_as_strong_as_in_an_untied_model():
+    tied, plain = (
+        LanguageModel.from_text(TEXT, level="word", embedding_size=64, hidden_size=64, tied=tied)
+        for tied in (True, False)
+    )
+    drive = [m.parameters["embedding.E"] @ m.parameters["rnn.U"].T for m in (tied, plain)]
+    assert drive[0].std() == pytest.approx(drive[1].std(), rel=0.01)
+    assert tied.parameters["embedding.E"].std() == pytest.approx(1 / 8, rel=0.1)

@@ -17,6 +17,7 @@ from ..nn import RNN, AdaptiveSoftmax, Embedding, Linear, TiedLinear, join
 from ..text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
 from . import generation, language_model_file, scoring, suggestion
 from .adaptive_stepper import AdaptiveStepper, AnyStepper
+from .cache import Cache
 from .fitting import FitSettings, fit_language_model
 
 if TYPE_CHECKING:
@@ -109,7 +110,9 @@ class LanguageModel:
             self.cross_entropy = AdaptiveCrossEntropy()
         elif tied:
             self.output = TiedLinear(self.embedding)
-            self.embedding.initialise("E", "normal", hidden_size**-0.5, seed)  # as small as a V
+            # E begins as small as a V, and U larger for it: inputs too weak to drive W leave the state to itself.
+            self.embedding.initialise("E", "normal", hidden_size**-0.5, seed)
+            self.rnn.parameters["U"][...] *= hidden_size**0.5
         else:
             self.output = Linear(hidden_size, len(vocabulary), seed=seed + 2, dtype=dtype)
         self.parameters, self.gradients = join(embedding=self.embedding, rnn=self.rnn, output=self.output)
@@ -270,13 +273,18 @@ class LanguageModel:
             progress=progress,
         )
 
-    def evaluate(self, text: str) -> scoring.TextEvaluation:
+    def evaluate(self, text: str, *, cache: Cache | Sequence[Cache] | None = None) -> scoring.TextEvaluation:
         """How well the model predicts a text; see `scoring.TextEvaluation`. Memory does not grow with T·V.
 
+        Args:
+            text: to predict.
+            cache: one of `rnnrs.models`' caches, or several: P is then interpolated with what these make of the
+                text before each token.
+
         Raises:
-            ValueError: for an empty text.
+            ValueError: for an empty text, or caches whose weights add up to 1 or more.
         """
-        return scoring.evaluate(self, text)
+        return scoring.evaluate(self, text, cache)
 
     def perplexity(self, text: str) -> float:
         """exp of the mean loss in nats a token: among how many equally likely tokens the model is left to
@@ -291,12 +299,12 @@ class LanguageModel:
         """ln P of a sentence, and of every token in it, its end included; see `scoring.SentenceScore`."""
         return scoring.log_prob(self, sentence)
 
-    def next_distribution(self, text: str = "") -> Array:
+    def next_distribution(self, text: str = "", *, cache: Cache | Sequence[Cache] | None = None) -> Array:
         """P(token | text) for every token of the vocabulary: (V,), float64, sums to 1.
 
-        The text's last word counts as finished; for completions see `suggest`.
+        The text's last word counts as finished; for completions see `suggest`. A cache remembers all of the text.
         """
-        return scoring.probabilities(self.stepper().read(self.context(text)))
+        return scoring.next_distribution(self, text, cache)
 
     def suggest(
         self, text: str = "", k: int = 3, *, stepper: AnyStepper | None = None
