@@ -4,7 +4,7 @@ use rnnrs::kernels::Activation;
 use rnnrs::layers::linear::Linear;
 use rnnrs::layers::recurrence::{self, Sizes, WeightGradients, Weights};
 use rnnrs::layers::rnn::Rnn;
-use rnnrs::loss::{self, LinearGradients, Reduction, Targets, Weighting};
+use rnnrs::loss::{self, LinearGradients, Reduction, Rule, Sample, Targets, Weighting};
 use rnnrs::{init, optim, parallel};
 
 fn numbers(n: usize, seed: u64) -> Vec<f32> {
@@ -32,6 +32,17 @@ fn step(sizes: Sizes, classes: usize) -> Vec<Vec<f32>> {
     let into = LinearGradients { h: &mut dh, v: &mut dv, c: &mut dc };
     let loss = loss::linear_softmax_cross_entropy(layer, &h, targets, Some(into)).unwrap();
 
+    let (drawn, log_expected): (Vec<i64>, _) =
+        ((0..classes as i64).step_by(2).collect(), vec![-1.0; classes]);
+    let sample = Sample { classes: &drawn, counts: &vec![2; drawn.len()], log_expected: &log_expected };
+    let mut sampled = Vec::new();
+    for rule in [Rule::Softmax, Rule::Nce] {
+        let (mut dh, mut dv, mut dc) = (vec![0.0; h.len()], vec![0.0; v.len()], vec![0.0; classes]);
+        let into = LinearGradients { h: &mut dh, v: &mut dv, c: &mut dc };
+        let loss = loss::linear_sampled_loss(layer, &h, targets, (rule, sample), Some(into)).unwrap();
+        sampled.extend([dh, dv, dc, loss.positions].concat());
+    }
+
     let (da, dh0) = recurrence::backward(&CELL, sizes, &w, &h, &dh).unwrap();
     let (mut du, mut dw, mut db) = (vec![0.0; u.len()], vec![0.0; w.len()], vec![0.0; b.len()]);
     let into = WeightGradients { u: &mut du, w: &mut dw, b: &mut db };
@@ -51,7 +62,18 @@ fn step(sizes: Sizes, classes: usize) -> Vec<Vec<f32>> {
         decoupled: true,
     };
     adam.step(&mut parameters, &gradients, (&mut m, &mut s), 0.5).unwrap();
-    vec![h, dh, da, dh0, dx, gradients, parameters, loss.positions, vec![loss.total as f32, norm as f32]]
+    vec![
+        h,
+        dh,
+        sampled,
+        da,
+        dh0,
+        dx,
+        gradients,
+        parameters,
+        loss.positions,
+        vec![loss.total as f32, norm as f32],
+    ]
 }
 
 #[test]
