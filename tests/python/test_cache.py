@@ -146,6 +146,22 @@ def test_evaluation_is_that_of_every_distribution(model, cache):
     assert result.nats == pytest.approx(nats, rel=1e-4)
 
 
+@pytest.mark.parametrize("cache", [None, CACHES[1]])
+def test_the_perplexity_of_known_words_is_apart(model, cache):
+    text = "They want the zebra.\nYaks want the town.\n"
+    result = model.evaluate(text, cache=cache)
+    assert result.unknown == 2 and 0 < result.unknown_nats < result.nats
+    known = (result.nats - result.unknown_nats) / (result.tokens - 2)
+    assert result.known_perplexity == pytest.approx(math.exp(known))
+    if cache is None and model.by_sentence:
+        scores = [model.log_prob(line) for line in text.splitlines()]
+        unknown = sum(s.log_probs[s.tokens.index("<unk>")] for s in scores)
+        assert result.unknown_nats == pytest.approx(-unknown, rel=1e-5)
+    plain = model.evaluate(NEWS)
+    assert plain.known_perplexity == plain.perplexity
+    assert math.isnan(model.evaluate("zebra").known_perplexity) or model.by_sentence
+
+
 @pytest.mark.parametrize("cache", CACHES[1:4])  # those that look at more than the words' frequencies
 def test_a_text_that_repeats_itself_becomes_more_likely(model, cache):
     assert model.evaluate(NEWS, cache=cache).perplexity < model.evaluate(NEWS).perplexity

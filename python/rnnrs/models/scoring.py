@@ -31,12 +31,14 @@ class TextEvaluation:
         tokens: how many tokens were predicted, ends of sentences included.
         characters: of the text, line ends included.
         unknown: how many of the tokens are not in the vocabulary; they were scored as the unknown token.
+        unknown_nats: −ln P of these.
     """
 
     nats: float
     tokens: int
     characters: int
     unknown: int
+    unknown_nats: float = 0.0
 
     @property
     def nats_per_token(self) -> float:
@@ -46,7 +48,16 @@ class TextEvaluation:
     @property
     def perplexity(self) -> float:
         """exp of the nats per token."""
-        return math.exp(self.nats_per_token) if self.nats_per_token < 700 else math.inf
+        return _exp(self.nats_per_token)
+
+    @property
+    def known_perplexity(self) -> float:
+        """The same over the tokens of the vocabulary alone: an unknown one is easily predicted, but says nothing.
+
+        NaN if there are none.
+        """
+        known = self.tokens - self.unknown
+        return _exp((self.nats - self.unknown_nats) / known) if known else math.nan
 
     @property
     def nats_per_character(self) -> float:
@@ -101,19 +112,21 @@ def evaluate(model: LanguageModel, text: str, cache: Cache | Sequence[Cache] | N
         batches, characters = _windows(model, text), len(text)
     if characters == 0:
         raise ValueError("evaluate: text: expected at least one token, got none")
-    nats, tokens, unknown, state = 0.0, 0, 0, None
+    nats, tokens, unknown, unknown_nats, state = 0.0, 0, 0, 0.0, None
     for batch in batches:
         losses, h = _token_losses(model, batch, state)
         state = None if model.by_sentence else h[-1]
         if mixture is not None:
-            losses = -mixture.read(h[:, 0], batch.targets[:, 0], -losses[:, 0].astype(np.float64))
+            losses = -mixture.read(h[:, 0], batch.targets[:, 0], -losses[:, 0].astype(np.float64))[:, None]
         nats += float(losses.sum(dtype=np.float64))
         tokens += batch.positions
         if model.vocabulary.unknown_id is not None:
-            unknown += int(np.count_nonzero(batch.targets == model.vocabulary.unknown_id))
+            there = batch.targets == model.vocabulary.unknown_id
+            unknown += int(np.count_nonzero(there))
+            unknown_nats += float(losses[there].sum(dtype=np.float64))
     if tokens == 0:
         raise ValueError("evaluate: text: expected at least one token, got none")
-    return TextEvaluation(nats, tokens, characters, unknown)
+    return TextEvaluation(nats, tokens, characters, unknown, unknown_nats)
 
 
 def log_prob(model: LanguageModel, sentence: str) -> SentenceScore:
@@ -144,6 +157,10 @@ def next_distribution(model: LanguageModel, text: str, cache: Cache | Sequence[C
     h, _ = model.rnn.forward_tokens(model.embedding, ids[:, None], None)
     mixture.read(h[:-1, 0], ids[1:], np.zeros(len(ids) - 1))
     return mixture.distribution(h[-1, 0], p)
+
+
+def _exp(nats: float) -> float:
+    return math.exp(nats) if nats < 700 else math.inf
 
 
 def probabilities(o: Array) -> Array:
