@@ -16,8 +16,8 @@
 //! ```
 //! use rnnrs::kernels::Activation;
 //! use rnnrs::layers::cell::Cell;
-//! //! use rnnrs::layers::recurrence::{self, Back, Extras, Input, Passed, Recurrent, Sequences};
-//! //!
+//! use rnnrs::layers::recurrence::{self, Back, Extras, Input, Passed, Recurrent, Sequences};
+//!
 //! // One unit that remembers half of what it was, and adds what comes: three steps of one sequence.
 //! let layer = Recurrent { cell: Cell::Rnn(Activation::Identity), hidden: 1, w: &[0.5], extras: Extras::NONE };
 //! let sequences = Sequences::even(3, 1);

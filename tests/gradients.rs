@@ -5,7 +5,7 @@ use rnnrs::layers::cell::Cell;
 use rnnrs::layers::embedding;
 use rnnrs::layers::linear::{self, Linear};
 use rnnrs::layers::recurrence::{self, Back, Extras, Input, Passed, Recurrent, Sequences, Trace};
-use rnnrs::loss::{self, LinearGradients, Reduction, Targets, Weighting};
+use rnnrs::loss::{self, LinearGradients, Reduction, Rule, Sample, Targets, Weighting};
 
 /// A fixed pseudo-random sequence in −scale..scale.
 fn numbers(n: usize, salt: u64, scale: f64) -> Vec<f64> {
@@ -207,4 +207,32 @@ fn the_fused_output_layer_is_the_layer_and_the_loss() {
     assert!(dv.iter().zip(&dv_fused).all(|(x, y)| (x - y).abs() < 1e-14), "{dv:?} {dv_fused:?}");
     let without = loss::linear_softmax_cross_entropy(layer, &h, targets, None).unwrap();
     assert_eq!(without.positions, fused.positions);
+}
+
+#[test]
+fn losses_over_a_sample() {
+    let (rows, hidden, classes) = (6, 3, 9);
+    let ids = [1i64, -1, 4, 0, 2, 2];
+    let w = [0.5, 1.0, 0.0, 2.0, 1.0, 0.3];
+    let weighting = Weighting { weights: Some(&w), reduction: Reduction::Mean };
+    let targets = Targets { ids: &ids, ignore: Some(-1), smoothing: 0.0, weighting };
+    let log_expected = numbers(classes, 7, 1.0);
+    let theta = numbers(rows * hidden + classes * hidden + classes, 4, 1.0);
+    for (drawn, counts) in [(&[2i64, 5, 8][..], &[1i64, 3, 1][..]), (&[2], &[4])] {
+        let sample = Sample { classes: drawn, counts, log_expected: &log_expected };
+        for rule in [Rule::Softmax, Rule::Nce] {
+            let run = |theta: &[f64], into: Option<LinearGradients<'_, f64>>| {
+                let (h, rest) = theta.split_at(rows * hidden);
+                let (v, c) = rest.split_at(classes * hidden);
+                let layer = Linear { v, c, inputs: hidden, outputs: classes };
+                loss::linear_sampled_loss(layer, h, targets, (rule, sample), into).unwrap().total
+            };
+            let mut gradient = vec![0.0; theta.len()];
+            let (h, rest) = gradient.split_at_mut(rows * hidden);
+            let (v, c) = rest.split_at_mut(classes * hidden);
+            run(&theta, Some(LinearGradients { h, v, c }));
+            let error = worst(&theta, &gradient, |theta| run(theta, None));
+            assert!(error <= 1e-6, "{rule:?}: {error}");
+        }
+    }
 }

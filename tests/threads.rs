@@ -4,7 +4,7 @@ use rnnrs::kernels::Activation;
 use rnnrs::layers::cell::Cell;
 use rnnrs::layers::linear::Linear;
 use rnnrs::layers::recurrence::{self, Back, Extras, Input, Passed, Recurrent, Sequences, Trace};
-use rnnrs::loss::{self, LinearGradients, Reduction, Targets, Weighting};
+use rnnrs::loss::{self, LinearGradients, Reduction, Rule, Sample, Targets, Weighting};
 use rnnrs::{init, optim, parallel};
 
 fn numbers(n: usize, seed: u64) -> Vec<f32> {
@@ -59,6 +59,17 @@ fn step(sizes: &Sizes, classes: usize) -> Vec<Vec<f32>> {
     let into = LinearGradients { h: &mut dh, v: &mut dv, c: &mut dc };
     let loss = loss::linear_softmax_cross_entropy(layer, &h, targets, Some(into)).unwrap();
 
+    let (drawn, log_expected): (Vec<i64>, _) =
+        ((0..classes as i64).step_by(2).collect(), vec![-1.0; classes]);
+    let sample = Sample { classes: &drawn, counts: &vec![2; drawn.len()], log_expected: &log_expected };
+    let mut sampled = Vec::new();
+    for rule in [Rule::Softmax, Rule::Nce] {
+        let (mut dh, mut dv, mut dc) = (vec![0.0; h.len()], vec![0.0; v.len()], vec![0.0; classes]);
+        let into = LinearGradients { h: &mut dh, v: &mut dv, c: &mut dc };
+        let loss = loss::linear_sampled_loss(layer, &h, targets, (rule, sample), Some(into)).unwrap();
+        sampled.extend([dh, dv, dc, loss.positions].concat());
+    }
+
     let layer = Recurrent { cell: *cell, hidden, w: &w, extras: Extras::NONE };
     let passed = Passed { h: &h, c: &trace.c, kept: &trace.kept, first: Some(&first), normed: [&[]; 2] };
     let Back { da, dfirst, .. } =
@@ -90,7 +101,18 @@ fn step(sizes: &Sizes, classes: usize) -> Vec<Vec<f32>> {
         decoupled: true,
     };
     adam.step(&mut parameters, &gradients, (&mut m, &mut s), 0.5).unwrap();
-    vec![h, dh, da, dfirst, dx, gradients, parameters, loss.positions, vec![loss.total as f32, norm as f32]]
+    vec![
+        h,
+        dh,
+        sampled,
+        da,
+        dfirst,
+        dx,
+        gradients,
+        parameters,
+        loss.positions,
+        vec![loss.total as f32, norm as f32],
+    ]
 }
 
 #[test]

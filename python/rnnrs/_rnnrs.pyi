@@ -4,6 +4,7 @@ Arrays are float32 or float64 (the parameters decide, other arrays of real numbe
 Arguments named d… in `*_backward` and `*_gradients` that are parameters' gradients are added to in place.
 """
 
+from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
@@ -113,6 +114,21 @@ def linear_softmax_cross_entropy(
     dV: _Array | None = None,
     dc: _Array | None = None,
 ) -> tuple[float, _Array, _Array | None]: ...
+def linear_sampled_loss(
+    h: _Array,
+    V: _Array,
+    c: _Array,
+    y: _Array,
+    weights: _Array | None,
+    ignore: int | None,
+    mean: bool,
+    rule: str,
+    classes: _Ids,
+    counts: _Ids,
+    log_expected: _Array,
+    dV: _Array | None = None,
+    dc: _Array | None = None,
+) -> tuple[float, _Array, _Array | None]: ...
 def sgd(
     parameters: _Array,
     gradients: _Array,
@@ -174,7 +190,7 @@ class Stepper:
     def __new__(
         cls,
         E: _Array,
-        layers: list[tuple[str, _Array, _Array, _Array]],
+        layers: Sequence[tuple[str, _Array, _Array, _Array, _Extras | None]],
         V: _Array,
         c: _Array,
         batch: int = 1,

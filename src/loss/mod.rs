@@ -3,6 +3,7 @@
 //! A position is one step of one sequence: a row of o. Every loss gives the losses of the positions, unreduced;
 //! L is their weighted sum, or that sum over the sum of the weights.
 
+mod sampled;
 mod through;
 
 use crate::error::{Error, Result, check_shape};
@@ -11,6 +12,7 @@ use crate::layers::embedding::check_ids;
 use crate::layers::linear;
 use crate::parallel;
 
+pub use sampled::{Rule, Sample, linear_sampled_loss};
 pub use through::{LinearGradients, linear_softmax_cross_entropy};
 
 /// How the losses of the positions become one number.

@@ -6,9 +6,11 @@ use pyo3::prelude::*;
 use super::array::{
     Number, by_kind, ids, input, optional, optional_slice, output, rows_and_columns, slice, target,
 };
+use super::error::value_error;
 use super::layers::{check_last, linear_layer};
 use crate::error::{Result, check_shape};
-use crate::loss::{self, LinearGradients, Loss, Reduction, Targets, Weighting};
+use crate::layers::linear::Linear;
+use crate::loss::{self, LinearGradients, Loss, Reduction, Rule, Sample, Targets, Weighting};
 
 type Triple<'py> = (f64, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
 
@@ -17,6 +19,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(sigmoid_cross_entropy, module)?)?;
     module.add_function(wrap_pyfunction!(squared_error, module)?)?;
     module.add_function(wrap_pyfunction!(linear_softmax_cross_entropy, module)?)?;
+    module.add_function(wrap_pyfunction!(linear_sampled_loss, module)?)?;
     Ok(())
 }
 
@@ -168,34 +171,90 @@ fn linear_softmax_cross_entropy<'py>(
 ) -> PyResult<Triple<'py>> {
     const OP: &str = "SoftmaxCrossEntropy.through";
     by_kind!(OP, "V", V, R => {
-        let (h, v, c) = (input::<R>(OP, "h", h)?, input::<R>(OP, "V", V)?, input::<R>(OP, "c", c)?);
-        let (y, weights) = (ids(OP, "y", y)?, optional::<R>(OP, "weights", weights)?);
-        let layer = linear_layer(OP, &v, &c)?;
-        check_last(OP, "h", h.shape(), "H", layer.inputs)?;
-        let places = &h.shape()[..h.ndim() - 1];
-        check_positions(OP, "y", y.shape(), places)?;
-        weights.iter().try_for_each(|w| check_positions(OP, "weights", w.shape(), places))?;
-        let mut into = match (dV, dc) {
-            (Some(dv), Some(dc)) => Some((target::<R>(OP, "dV", dv)?, target::<R>(OP, "dc", dc)?)),
-            _ => None,
-        };
-        if let Some((dv, dc)) = &into {
-            check_shape(OP, "dV", dv.shape(), &[("O", Some(layer.outputs)), ("H", Some(layer.inputs))])?;
-            check_shape(OP, "dc", dc.shape(), &[("O", Some(layer.outputs))])?;
-        }
-        let weighting = Weighting { weights: optional_slice(weights.as_ref())?, reduction: reduction(mean) };
-        let targets = Targets { ids: slice(&y)?, ignore, smoothing: label_smoothing, weighting };
-        let numbers = slice(&h)?;
-        let mut dh = match into {
-            Some(_) => Some(crate::parallel::scratch::<R>(OP, &[numbers.len()])?),
-            None => None,
-        };
-        let gradients = match (&mut into, &mut dh) {
-            (Some((dv, dc)), Some(dh)) => Some(LinearGradients { h: dh, v: dv.as_slice_mut()?, c: dc.as_slice_mut()? }),
-            _ => None,
-        };
-        let loss = py.detach(|| loss::linear_softmax_cross_entropy(layer, numbers, targets, gradients))?;
-        let dh = dh.map(|dh| output(py, h.shape(), dh)).transpose()?;
-        Ok((loss.total, output(py, places, loss.positions)?, dh))
+        through::<R>(py, OP, [h, V, c, y], weights, [dV, dc], |layer, h, (ids, weights), gradients| {
+            let weighting = Weighting { weights, reduction: reduction(mean) };
+            let targets = Targets { ids, ignore, smoothing: label_smoothing, weighting };
+            loss::linear_softmax_cross_entropy(layer, h, targets, gradients)
+        })
     })
+}
+
+/// The same on the right classes and a sample only: `rule` is "softmax" or "nce", `classes` (n) each once and rising,
+/// `counts` (n) how often each was drawn, `log_expected` (O) what is taken off the scores.
+#[pyfunction]
+#[pyo3(signature = (h, V, c, y, weights, ignore, mean, rule, classes, counts, log_expected, dV=None, dc=None))]
+#[allow(non_snake_case, clippy::too_many_arguments)]
+fn linear_sampled_loss<'py>(
+    py: Python<'py>,
+    h: &Bound<'py, PyAny>,
+    V: &Bound<'py, PyAny>,
+    c: &Bound<'py, PyAny>,
+    y: &Bound<'py, PyAny>,
+    weights: Option<&Bound<'py, PyAny>>,
+    ignore: Option<i64>,
+    mean: bool,
+    rule: &str,
+    classes: &Bound<'py, PyAny>,
+    counts: &Bound<'py, PyAny>,
+    log_expected: &Bound<'py, PyAny>,
+    dV: Option<&Bound<'py, PyAny>>,
+    dc: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Triple<'py>> {
+    let (op, rule) = match rule {
+        "softmax" => ("SampledSoftmax.through", Rule::Softmax),
+        "nce" => ("NCE.through", Rule::Nce),
+        _ => return Err(value_error("linear_sampled_loss", "rule", "\"softmax\" or \"nce\"", rule)),
+    };
+    let (classes, counts) = (ids(op, "classes", classes)?, ids(op, "counts", counts)?);
+    let log_expected = input::<f64>(op, "log_expected", log_expected)?;
+    let sample =
+        Sample { classes: slice(&classes)?, counts: slice(&counts)?, log_expected: slice(&log_expected)? };
+    by_kind!(op, "V", V, R => {
+        through::<R>(py, op, [h, V, c, y], weights, [dV, dc], |layer, h, (ids, weights), gradients| {
+            let weighting = Weighting { weights, reduction: reduction(mean) };
+            let targets = Targets { ids, ignore, smoothing: 0.0, weighting };
+            loss::linear_sampled_loss(layer, h, targets, (rule, sample), gradients)
+        })
+    })
+}
+
+/// Runs a loss that is fused with the output layer: opens h, V, c and y, the weights, and dV and dc.
+fn through<'py, R: Number>(
+    py: Python<'py>,
+    op: &'static str,
+    [h, v, c, y]: [&Bound<'py, PyAny>; 4],
+    weights: Option<&Bound<'py, PyAny>>,
+    [dv, dc]: [Option<&Bound<'py, PyAny>>; 2],
+    f: impl FnOnce(Linear<'_, R>, &[R], (&[i64], Option<&[R]>), Option<LinearGradients<'_, R>>) -> Result<Loss<R>>
+    + Send,
+) -> PyResult<Triple<'py>> {
+    let (h, v, c) = (input::<R>(op, "h", h)?, input::<R>(op, "V", v)?, input::<R>(op, "c", c)?);
+    let (y, weights) = (ids(op, "y", y)?, optional::<R>(op, "weights", weights)?);
+    let layer = linear_layer(op, &v, &c)?;
+    check_last(op, "h", h.shape(), "H", layer.inputs)?;
+    let places = &h.shape()[..h.ndim() - 1];
+    check_positions(op, "y", y.shape(), places)?;
+    weights.iter().try_for_each(|w| check_positions(op, "weights", w.shape(), places))?;
+    let mut into = match (dv, dc) {
+        (Some(dv), Some(dc)) => Some((target::<R>(op, "dV", dv)?, target::<R>(op, "dc", dc)?)),
+        _ => None,
+    };
+    if let Some((dv, dc)) = &into {
+        check_shape(op, "dV", dv.shape(), &[("O", Some(layer.outputs)), ("H", Some(layer.inputs))])?;
+        check_shape(op, "dc", dc.shape(), &[("O", Some(layer.outputs))])?;
+    }
+    let (numbers, given) = (slice(&h)?, (slice(&y)?, optional_slice(weights.as_ref())?));
+    let mut dh = match into {
+        Some(_) => Some(crate::parallel::scratch::<R>(op, &[numbers.len()])?),
+        None => None,
+    };
+    let gradients = match (&mut into, &mut dh) {
+        (Some((dv, dc)), Some(dh)) => {
+            Some(LinearGradients { h: dh, v: dv.as_slice_mut()?, c: dc.as_slice_mut()? })
+        }
+        _ => None,
+    };
+    let loss = py.detach(|| f(layer, numbers, given, gradients))?;
+    let dh = dh.map(|dh| output(py, h.shape(), dh)).transpose()?;
+    Ok((loss.total, output(py, places, loss.positions)?, dh))
 }

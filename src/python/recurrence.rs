@@ -125,7 +125,7 @@ fn without_last(shape: &[usize]) -> &[usize] {
 
 /// What is done besides, as Python gives it: a mask (B, H); zoneout's rates of h and c, with a seed and keys (B,) where
 /// masks are drawn; γ and β (sums·H,).
-type GivenExtras<'py> = (
+pub(super) type GivenExtras<'py> = (
     Option<Bound<'py, PyAny>>,
     Option<(f64, f64, Option<(u64, Bound<'py, PyAny>)>)>,
     Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
@@ -135,14 +135,14 @@ type GivenExtras<'py> = (
 type Drawn = (u64, Vec<u64>);
 
 /// The same, opened.
-struct OpenExtras<'py, R: Number> {
+pub(super) struct OpenExtras<'py, R: Number> {
     mask: Option<PyReadonlyArrayDyn<'py, R>>,
     zoneout: Option<([f64; 2], Option<Drawn>)>,
     norm: Option<[PyReadonlyArrayDyn<'py, R>; 2]>,
 }
 
 impl<'py, R: Number> OpenExtras<'py, R> {
-    fn open(op: &'static str, given: Option<GivenExtras<'py>>) -> PyResult<Self> {
+    pub(super) fn open(op: &'static str, given: Option<GivenExtras<'py>>) -> PyResult<Self> {
         let (mask, zoneout, norm) = given.unwrap_or_default();
         let mask = optional::<R>(op, "mask", mask.as_ref())?;
         let zoneout = zoneout.map(|(h, c, drawn)| {
@@ -157,7 +157,7 @@ impl<'py, R: Number> OpenExtras<'py, R> {
     }
 
     /// Checked against the sizes.
-    fn extras(
+    pub(super) fn extras(
         &self,
         op: &'static str,
         (cell, hidden): (Cell, usize),

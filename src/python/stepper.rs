@@ -5,10 +5,10 @@ use pyo3::prelude::*;
 
 use super::array::{Kind, Number, ids, input, kind, output, slice};
 use super::error::value_error;
-use super::recurrence::cell;
+use super::recurrence::{GivenExtras, OpenExtras, cell};
 use crate::error::check_shape;
 use crate::layers::cell::Cell;
-use crate::layers::recurrence::{Extras, Recurrent};
+use crate::layers::recurrence::Recurrent;
 use crate::layers::stepper::{Stepper, Weights};
 
 /// Embedding, recurrence and output layer with their weights packed once, stepping `batch` sequences side by side.
@@ -34,8 +34,9 @@ macro_rules! inner {
 
 const OP: &str = "Stepper";
 
-/// A recurrent layer as Python gives it: cell, U, W, b.
-type GivenLayer<'py> = (String, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>);
+/// A recurrent layer as Python gives it: cell, U, W, b, and what is done besides.
+type GivenLayer<'py> =
+    (String, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Option<GivenExtras<'py>>);
 
 /// Its arrays.
 struct OpenLayer<'py, R: Number> {
@@ -43,12 +44,13 @@ struct OpenLayer<'py, R: Number> {
     u: PyReadonlyArrayDyn<'py, R>,
     w: PyReadonlyArrayDyn<'py, R>,
     b: PyReadonlyArrayDyn<'py, R>,
+    extras: OpenExtras<'py, R>,
 }
 
-fn open<'py, R: Number>((name, u, w, b): &GivenLayer<'py>) -> PyResult<OpenLayer<'py, R>> {
+fn open<'py, R: Number>((name, u, w, b, extras): &GivenLayer<'py>) -> PyResult<OpenLayer<'py, R>> {
     let cell = cell(name)?;
     let (u, w, b) = (input::<R>(OP, "U", u)?, input::<R>(OP, "W", w)?, input::<R>(OP, "b", b)?);
-    Ok(OpenLayer { cell, u, w, b })
+    Ok(OpenLayer { cell, u, w, b, extras: OpenExtras::open(OP, extras.clone())? })
 }
 
 fn build<R: Number>(
@@ -61,10 +63,11 @@ fn build<R: Number>(
     check_shape(OP, "E", e.shape(), &[("V", None), ("I", None)])?;
     let layers = layers.iter().map(open::<R>).collect::<PyResult<Vec<_>>>()?;
     let (mut weights, mut width) = (Vec::with_capacity(layers.len()), e.shape()[1]);
-    for OpenLayer { cell, u, w, b } in &layers {
+    for OpenLayer { cell, u, w, b, extras } in &layers {
         let (hidden, inputs) = cell.sizes(OP, (u.shape(), w.shape(), b.shape()))?;
         check_shape(OP, "U", u.shape(), &[("rows", None), ("I", Some(width))])?;
-        let recurrent = Recurrent { cell: *cell, hidden, w: slice(w)?, extras: Extras::NONE };
+        let extras = extras.extras(OP, (*cell, hidden), batch)?;
+        let recurrent = Recurrent { cell: *cell, hidden, w: slice(w)?, extras };
         weights.push(Weights { recurrent, u: slice(u)?, inputs, b: slice(b)? });
         width = hidden;
     }

@@ -308,3 +308,39 @@ def test_the_demo(tmp_path):
     assert run(*demo)[0] == 0
     assert model.read_bytes() == first
     assert (folder / "shakespeare-2.rnn").exists()
+
+
+def test_a_tied_model_is_trained_and_gone_on_with(folder, text):
+    path = folder / "tied.rnn"
+    train = ["lm", "train", text, "-o", path, "--hidden", "12", "--batch", "8", "--quiet"]
+    train += ["--checkpoint", folder / "tied.checkpoint"]
+    code, _, error = run(*train, "--tied", "--epochs", "1")
+    assert (code, error) == (0, "")
+    model = LanguageModel.load(path)
+    assert "output.V" not in model.parameters and model.embedding.embedding_size == 12
+    code, _, error = run(*train, "--epochs", "2", "--resume")
+    assert (code, error) == (0, "")
+    fails(
+        1,
+        "expected an embedding_size equal to hidden_size, got 8 and 12",
+        *train,
+        "--tied",
+        "--embedding",
+        8,
+        "--force",
+    )
+
+
+def test_an_adaptive_softmax_and_a_sampled_loss(folder, text):
+    train = ["lm", "train", text, "--level", "word", "--epochs", "1", *SMALL]
+    path = folder / "adaptive.rnn"
+    code, _, error = run(*train, "-o", path, "--cutoffs", 5, 9)
+    assert code == 0, error
+    assert LanguageModel.load(path).output.bounds[:2] == [5, 9]
+    code, out, _ = run("lm", "suggest", path, "I want ")
+    assert code == 0 and out.strip()
+    code, _, error = run(*train, "-o", folder / "nce.rnn", "--loss", "nce", "--samples", 7)
+    assert code == 0 and "NCE loss" in error and "(perplexity " in error
+    settings = LanguageModel.load(folder / "nce.rnn").settings
+    assert (settings.loss, settings.samples) == ("nce", 7)
+    fails(1, "cutoffs: expected rising numbers", *train, "-o", folder / "x.rnn", "--cutoffs", 9, 5, "--quiet")

@@ -343,6 +343,13 @@ class TestNoise:
         expected, last = reference.walk(cell, dict(net.parameters), x, zeros, *given)
         np.testing.assert_allclose(h, expected, atol=1e-12)
         np.testing.assert_allclose(cache.state, last, atol=1e-12)
+        E, V = rng.standard_normal((12, 3)), np.eye(5)
+        stepper = rnnrs._rnnrs.Stepper(E, net.engine_weights(), V, np.zeros(5), batch=2)
+        tokens = rng.integers(0, 12, (6, 2))
+        h, cache = net.forward(E[tokens], gradient=False)
+        for t in range(6):
+            np.testing.assert_allclose(stepper.step(tokens[t]), h[t], atol=1e-12)
+        np.testing.assert_allclose(stepper.state, cache.state, atol=1e-12)
         with pytest.raises(ValueError, match="zoneout, got None"):
             net.forward(x)
 

@@ -57,7 +57,7 @@ def describe(path: str) -> dict[str, Any]:
     config = dict(file.config)
     if isinstance(vocabulary := config.pop("vocabulary", None), dict):
         options = {k: v for k, v in vocabulary.items() if k not in ("tokens", "tokenizer")}
-        config["vocabulary"] = {"size": len(file.tensors["output.c"]), **options}
+        config["vocabulary"] = {"size": len(file.tensors["embedding.E"]), **options}
     return {
         "file": path,
         "kind": file.kind,

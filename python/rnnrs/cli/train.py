@@ -53,6 +53,19 @@ def add(verbs: Any) -> None:
         choices=("tanh", "relu", "sigmoid", "identity", "saturated_linear"),
         help="of the hidden units (tanh)",
     )
+    model.add_argument(
+        "--tied",
+        action="store_true",
+        default=None,
+        help="the embedding is the output layer's matrix, too (then I is H)",
+    )
+    model.add_argument(
+        "--cutoffs",
+        type=whole(1),
+        nargs="+",
+        metavar="C",
+        help="an adaptive softmax: the most frequent C tokens, then clusters up to each further C and to V",
+    )
     model.add_argument("--vocabulary", type=whole(3), metavar="V", help="the most tokens; words, subwords")
     model.add_argument("--min-count", type=whole(1), metavar="N", help="leave out words that are rarer (2)")
     model.add_argument("--lowercase", action="store_true", help="make words lower case")
@@ -70,6 +83,12 @@ def add(verbs: Any) -> None:
     training.add_argument(
         "--clip", type=real(0, above=True), metavar="NORM", help="bound of the gradient's norm (1)"
     )
+    training.add_argument(
+        "--loss",
+        choices=("full", "sampled", "nce"),
+        help="what is brought down: over all tokens, or over a sample of them (full)",
+    )
+    training.add_argument("--samples", type=whole(1), metavar="K", help="tokens that a sample has (1024)")
     training.add_argument(
         "--by-sentence",
         action=argparse.BooleanOptionalAction,
@@ -168,6 +187,8 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
         "clip_norm": arguments.clip,
         "by_sentence": arguments.by_sentence,
         "seed": arguments.seed,
+        "loss": arguments.loss,
+        "samples": arguments.samples,
     }
     return {name: value for name, value in settings.items() if value is not None}
 
@@ -182,9 +203,13 @@ def _new(arguments: argparse.Namespace, text: str) -> tuple[LanguageModel, FitSe
         "embedding_size": arguments.embedding,
         "hidden_size": arguments.hidden,
         "activation": arguments.activation,
+        "tied": arguments.tied,
+        "cutoffs": arguments.cutoffs,
         "seed": arguments.seed,
     }
     sizes = {name: value for name, value in sizes.items() if value is not None}
+    if arguments.tied and arguments.embedding is None:
+        sizes["embedding_size"] = sizes.setdefault("hidden_size", 256)
     vocabulary = _vocabulary_options(arguments, level)
     model = LanguageModel.from_text(text, level=level, vocabulary=vocabulary, **sizes)
     return model, FitSettings(**_given(arguments))
@@ -217,6 +242,7 @@ def _resumed(arguments: argparse.Namespace, checkpoint: str) -> tuple[LanguageMo
         CommandError: if an option contradicts the checkpoint.
     """
     from ..models import LanguageModel
+    from ..nn import AdaptiveSoftmax, TiedLinear
 
     model = LanguageModel.load(checkpoint)
     if model.settings is None:
@@ -227,6 +253,8 @@ def _resumed(arguments: argparse.Namespace, checkpoint: str) -> tuple[LanguageMo
         "embedding_size": model.embedding.embedding_size,
         "hidden_size": model.rnn.hidden_size,
         "activation": model.rnn.activation,
+        "tied": isinstance(model.output, TiedLinear),
+        "cutoffs": model.output.bounds[:-1] if isinstance(model.output, AdaptiveSoftmax) else None,
     }
     given = _given(arguments)
     more = {"epochs": given.pop("epochs", None), "time_limit": given.pop("time_limit", None)}
@@ -235,6 +263,8 @@ def _resumed(arguments: argparse.Namespace, checkpoint: str) -> tuple[LanguageMo
         "embedding_size": arguments.embedding,
         "hidden_size": arguments.hidden,
         "activation": arguments.activation,
+        "tied": arguments.tied,
+        "cutoffs": arguments.cutoffs,
     }
     for name, value in now.items():
         if value is not None and value != before[name]:

@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..data import Data, SentenceBatches, StreamBatches
+from ..nn import Linear
 from ..optim import SGD, Adagrad, Adam, Optimizer, RMSProp
+from .objective import OBJECTIVES, Sampling, sampled_criterion
 
 if TYPE_CHECKING:
     from ..text import Vocabulary
@@ -46,14 +48,17 @@ class FitSettings:
     optimizer: str = "adam"
     by_sentence: bool | None = None
     seed: int = 0
+    loss: str = "full"
+    samples: int = 1024
 
     def __post_init__(self) -> None:
-        positive = ("epochs", "time_limit", "batch_size", "steps", "learning_rate", "clip_norm")
+        positive = ("epochs", "time_limit", "batch_size", "steps", "learning_rate", "clip_norm", "samples")
         for name in positive:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"fit: {name}: expected a finite number above 0, got {value}")
-        for name, known in (("schedule", _SCHEDULES), ("optimizer", tuple(_OPTIMIZERS))):
+        choices = (("schedule", _SCHEDULES), ("optimizer", tuple(_OPTIMIZERS)), ("loss", OBJECTIVES))
+        for name, known in choices:
             if getattr(self, name) not in known:
                 raise ValueError(
                     f"fit: {name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}"
@@ -132,11 +137,20 @@ def fit_language_model(
     model.by_sentence, model.settings = bool(settings.by_sentence), settings
     data = make_batches(model.vocabulary, text, settings)
     held_out = make_batches(model.vocabulary, validation, settings) if validation else None
+    watching = [*([ProgressBar(perplexity=True)] if progress else []), *callbacks]
+    criterion = None
+    if settings.loss != "full":
+        if not isinstance(model.output, Linear):
+            raise ValueError(f"fit: loss: expected 'full' for an adaptive softmax, got {settings.loss!r}")
+        criterion = sampled_criterion(
+            settings.loss, settings.samples, data, len(model.vocabulary), settings.seed
+        )
+        watching.append(Sampling(criterion))
     trainer = Trainer(
         model,
         _OPTIMIZERS[settings.optimizer](settings.learning_rate),
         clip_norm=settings.clip_norm,
-        callbacks=[*([ProgressBar()] if progress else []), *callbacks],
+        callbacks=watching,
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
     )
@@ -144,4 +158,12 @@ def fit_language_model(
         trainer.schedule = lambda step: cosine(trainer.progress)
     if resume is not None:
         trainer.resume(resume)
-    return trainer.fit(data, epochs=settings.epochs, time_limit=settings.time_limit, validation=held_out)
+    bounds: dict[str, Any] = {"epochs": settings.epochs, "time_limit": settings.time_limit}
+    if criterion is None:
+        return trainer.fit(data, validation=held_out, **bounds)
+    trainer.history.loss_name = criterion.name
+    model.training_loss = criterion
+    try:
+        return trainer.fit(data, validation=held_out, **bounds)
+    finally:
+        model.training_loss = model.cross_entropy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +11,13 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import modelfile
 from .._rnnrs import Stepper
-from ..losses import SoftmaxCrossEntropy
+from ..losses import AdaptiveCrossEntropy, Criterion, SoftmaxCrossEntropy
 from ..modelfile import ModelFile
-from ..nn import RNN, Embedding, Linear, join
+from ..nn import RNN, AdaptiveSoftmax, Embedding, Linear, TiedLinear, join
 from ..text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
 from . import generation, language_model_file, scoring, suggestion
+from .adaptive_stepper import AdaptiveStepper, AnyStepper
+from .cache import Cache
 from .fitting import FitSettings, fit_language_model
 
 if TYPE_CHECKING:
@@ -46,20 +48,26 @@ class LanguageModel:
         hidden_size: H.
         activation: f, one of `rnnrs.nn.ACTIVATIONS`.
         recurrent_initialiser: how W begins, see `rnnrs.nn.RNN`.
+        tied: whether V is E, one array for both (`rnnrs.nn.TiedLinear`; Press and Wolf 2017); needs I = H.
+        cutoffs: of an adaptive softmax (`rnnrs.nn.AdaptiveSoftmax`), which takes the place of the full one; for
+            vocabularies whose tokens are in the order of falling frequency, as words are.
         seed: of the first weights.
         dtype: float32 or float64.
 
     Attributes:
         vocabulary: as given.
-        parameters: embedding.E (V, I), rnn.U (H, I), rnn.W (H, H), rnn.b (H), output.V (V, H), output.c (V).
+        parameters: embedding.E (V, I), rnn.U (H, I), rnn.W (H, H), rnn.b (H), output.V (V, H), output.c (V); a
+            tied model has no output.V of its own, one with cutoffs the parameters of `AdaptiveSoftmax` instead.
         gradients: ∂L/∂ each of them, of the same layout.
         by_sentence: whether every line is a sequence of its own, from h_0 = 0 (`fit` decides), or a text is
             one stream.
+        cross_entropy: what the model is judged by, −ln P of the targets over the whole vocabulary.
+        training_loss: what `loss` gives along with gradients: the same, but for a `fit` with a sampled loss.
         settings: what `fit` was last told, kept in the model's file; None before.
 
     Raises:
         ValueError, TypeError: for sizes that are no positive whole numbers, an unknown activation or
-            initialiser.
+            initialiser; for a tied model whose embedding and state differ in size, or that has cutoffs.
         MemoryError: if the weights do not fit.
     """
 
@@ -71,10 +79,17 @@ class LanguageModel:
         hidden_size: int = 256,
         activation: str = "tanh",
         recurrent_initialiser: str = "orthogonal",
+        tied: bool = False,
+        cutoffs: Sequence[int] | None = None,
         seed: int = 0,
         dtype: DTypeLike = "float32",
     ) -> None:
         self.vocabulary = vocabulary
+        if tied and embedding_size != hidden_size:
+            raise ValueError(
+                "LanguageModel: tied: expected an embedding_size equal to hidden_size, "
+                f"got {embedding_size} and {hidden_size}"
+            )
         self.embedding = Embedding(len(vocabulary), embedding_size, seed=seed, dtype=dtype)
         self.rnn = RNN(
             embedding_size,
@@ -84,8 +99,24 @@ class LanguageModel:
             seed=seed + 1,
             dtype=dtype,
         )
-        self.output = Linear(hidden_size, len(vocabulary), seed=seed + 2, dtype=dtype)
+        self.output: Linear | AdaptiveSoftmax
+        self.cross_entropy: Criterion = SoftmaxCrossEntropy()
+        if cutoffs is not None:
+            if tied:
+                raise ValueError("LanguageModel: cutoffs: expected none for a tied model, got some")
+            self.output = AdaptiveSoftmax(
+                hidden_size, len(vocabulary), cutoffs=cutoffs, seed=seed + 2, dtype=dtype
+            )
+            self.cross_entropy = AdaptiveCrossEntropy()
+        elif tied:
+            self.output = TiedLinear(self.embedding)
+            # E begins as small as a V, and U larger for it: inputs too weak to drive W leave the state to itself.
+            self.embedding.initialise("E", "normal", hidden_size**-0.5, seed)
+            self.rnn.parameters["U"][...] *= hidden_size**0.5
+        else:
+            self.output = Linear(hidden_size, len(vocabulary), seed=seed + 2, dtype=dtype)
         self.parameters, self.gradients = join(embedding=self.embedding, rnn=self.rnn, output=self.output)
+        self.training_loss: Criterion = self.cross_entropy
         self.by_sentence = False
         self.settings: FitSettings | None = None
         self._sizes = {
@@ -93,6 +124,8 @@ class LanguageModel:
             "hidden_size": hidden_size,
             "activation": activation,
             "recurrent_initialiser": recurrent_initialiser,
+            "tied": tied,
+            "cutoffs": None if cutoffs is None else [int(cutoff) for cutoff in cutoffs],
             "seed": seed,
             "dtype": str(self.parameters.dtype),
         }
@@ -127,6 +160,8 @@ class LanguageModel:
     ) -> tuple[float, Array]:
         """The mean loss of a batch in nats a token and, added to `gradients`, its gradient by BPTT.
 
+        With gradients it is `training_loss`, without them always `cross_entropy`.
+
         Args:
             batch: inputs (T, B), token ids; targets (T, B), the token after each, or −1 where none is to be
                 scored.
@@ -140,10 +175,9 @@ class LanguageModel:
             IndexError: for an id that is not of the vocabulary.
             ShapeError: if the shapes do not belong together.
         """
-        inputs, targets = batch.inputs, batch.targets
-        cross_entropy = SoftmaxCrossEntropy()
-        h, cache = self.rnn.forward_tokens(self.embedding, inputs, state, gradient=gradient)
-        L, _, dh = cross_entropy.through(self.output, h, targets, gradient=gradient)
+        criterion = self.training_loss if gradient else self.cross_entropy
+        h, cache = self.rnn.forward_tokens(self.embedding, batch.inputs, state, gradient=gradient)
+        L, _, dh = criterion.through(self.output, h, batch.targets, gradient=gradient)
         if dh is not None:
             self.rnn.backward_tokens(self.embedding, cache, dh)
         return L, cache.state
@@ -163,6 +197,8 @@ class LanguageModel:
         optimizer: str = "adam",
         by_sentence: bool | None = None,
         seed: int = 0,
+        loss: str = "full",
+        samples: int = 1024,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
@@ -188,7 +224,12 @@ class LanguageModel:
                 connection are; False: the text is one stream, cut into `batch_size` parallel ones whose state
                 is carried over. By default True for models of words or subwords on texts whose lines look
                 like sentences (`fitting.lines_are_sentences`).
-            seed: of the order of the sentences.
+            seed: of the order of the sentences, and of the samples.
+            loss: what is brought down: "full", the cross-entropy over the vocabulary; or, for a large one, an
+                estimate over a sample of its words: "sampled" (`losses.SampledSoftmax`) or "nce" (`losses.NCE`), both
+                with the words' frequencies in the text, to the power of ¾, as the proposal. The validation loss is
+                the cross-entropy in any case.
+            samples: words that these draw at each step, with replacement.
             callbacks: see `rnnrs.train`.
             checkpoint: a file that training can be resumed from; written at every epoch's end and at Ctrl-C.
             checkpoint_every: and after so many steps.
@@ -197,7 +238,7 @@ class LanguageModel:
             progress: whether to show a bar.
 
         Returns:
-            The history of the losses.
+            The history of the losses; `history.loss_name` says what was brought down.
 
         Raises:
             ValueError: for a text of fewer than two tokens, settings that make no sense, a foreign
@@ -216,6 +257,8 @@ class LanguageModel:
             optimizer=optimizer,
             by_sentence=by_sentence,
             seed=seed,
+            loss=loss,
+            samples=samples,
         )
         return fit_language_model(
             self,
@@ -229,13 +272,18 @@ class LanguageModel:
             progress=progress,
         )
 
-    def evaluate(self, text: str) -> scoring.TextEvaluation:
+    def evaluate(self, text: str, *, cache: Cache | Sequence[Cache] | None = None) -> scoring.TextEvaluation:
         """How well the model predicts a text; see `scoring.TextEvaluation`. Memory does not grow with T·V.
 
+        Args:
+            text: to predict.
+            cache: one of `rnnrs.models`' caches, or several: P is then interpolated with what these make of the
+                text before each token.
+
         Raises:
-            ValueError: for an empty text.
+            ValueError: for an empty text, or caches whose weights add up to 1 or more.
         """
-        return scoring.evaluate(self, text)
+        return scoring.evaluate(self, text, cache)
 
     def perplexity(self, text: str) -> float:
         """exp of the mean loss in nats a token: among how many equally likely tokens the model is left to
@@ -250,15 +298,15 @@ class LanguageModel:
         """ln P of a sentence, and of every token in it, its end included; see `scoring.SentenceScore`."""
         return scoring.log_prob(self, sentence)
 
-    def next_distribution(self, text: str = "") -> Array:
+    def next_distribution(self, text: str = "", *, cache: Cache | Sequence[Cache] | None = None) -> Array:
         """P(token | text) for every token of the vocabulary: (V,), float64, sums to 1.
 
-        The text's last word counts as finished; for completions see `suggest`.
+        The text's last word counts as finished; for completions see `suggest`. A cache remembers all of the text.
         """
-        return scoring.probabilities(self.stepper().read(self.context(text)))
+        return scoring.next_distribution(self, text, cache)
 
     def suggest(
-        self, text: str = "", k: int = 3, *, stepper: Stepper | None = None
+        self, text: str = "", k: int = 3, *, stepper: AnyStepper | None = None
     ) -> list[suggestion.Suggestion]:
         """The k words that a phone's keyboard would offer, likeliest first; see `rnnrs.models.suggestion`.
 
@@ -317,14 +365,20 @@ class LanguageModel:
         settings = generation.Sampling(length, temperature, top_k, top_p, seed)
         return generation.stream(self, prompt, settings, stop)
 
-    def stepper(self) -> Stepper:
+    def stepper(self) -> AnyStepper:
         """The network with its weights packed once, for one token at a time; h is zero.
 
         `read(ids)` and `step(id)` give the scores o (V,) of the next token. Weights trained afterwards are
         not seen.
         """
-        p = self.parameters
-        return Stepper(p["embedding.E"], self.rnn.engine_weights(), p["output.V"], p["output.c"])
+        E, layers = self.embedding.parameters["E"], self.rnn.engine_weights()
+
+        def packed(V: Array, c: Array) -> Stepper:
+            return Stepper(E, layers, V, c)
+
+        if isinstance(self.output, AdaptiveSoftmax):
+            return AdaptiveStepper(self.output, packed)
+        return packed(self.output.parameters["V"], self.output.parameters["c"])
 
     def context(self, text: str) -> NDArray[np.int64]:
         """The ids that stand for a text before its next token: an end of sentence, then the text's tokens.

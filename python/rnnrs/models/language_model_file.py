@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import modelfile
 from ..errors import FormatError
+from ..nn.adaptive import adaptive_shapes
 from ..text import vocabulary_from_config
 from .fitting import FitSettings
 
@@ -57,6 +58,12 @@ def build(cls: type[LanguageModel], file: modelfile.ModelFile, path: str | os.Pa
         "output.V": (V, H),
         "output.c": (V,),
     }
+    if sizes.get("tied", False):  # files of older versions do not say
+        del shapes["output.V"]
+    if sizes.get("cutoffs") is not None:
+        del shapes["output.V"], shapes["output.c"]
+        adaptive = adaptive_shapes(H, V, sizes["cutoffs"])
+        shapes |= {f"output.{name}": shape for name, shape in adaptive.items()}
     modelfile.check_tensors(path, file.tensors, shapes, sizes["dtype"])
     model = cls(vocabulary, **sizes)
     model.settings = None if settings is None else FitSettings.from_config(settings)

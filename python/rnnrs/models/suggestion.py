@@ -22,8 +22,8 @@ from ..text import WordVocabulary
 from .scoring import probabilities
 
 if TYPE_CHECKING:
-    from .._rnnrs import Stepper
     from ..text import Vocabulary
+    from .adaptive_stepper import AnyStepper
     from .language_model import LanguageModel
 
 Array = NDArray[Any]
@@ -47,7 +47,7 @@ class Suggestion(NamedTuple):
     probability: float
 
 
-def suggest(model: LanguageModel, text: str, k: int, stepper: Stepper | None = None) -> list[Suggestion]:
+def suggest(model: LanguageModel, text: str, k: int, stepper: AnyStepper | None = None) -> list[Suggestion]:
     """The k likeliest words, likeliest first; see `LanguageModel.suggest`.
 
     Raises:
@@ -72,7 +72,7 @@ def suggest(model: LanguageModel, text: str, k: int, stepper: Stepper | None = N
 
 
 def _whole_words(
-    model: LanguageModel, vocabulary: WordVocabulary, stepper: Stepper, text: tuple[str, str], k: int
+    model: LanguageModel, vocabulary: WordVocabulary, stepper: AnyStepper, text: tuple[str, str], k: int
 ) -> list[Suggestion]:
     """The likeliest words of the vocabulary that begin with what has been typed; the case may differ.
 
@@ -138,7 +138,7 @@ def _in_word(character: str) -> bool:
 
 
 def _spelled_words(
-    vocabulary: Vocabulary, stepper: Stepper, start: Beam, to_spell: tuple[str, bool], k: int
+    vocabulary: Vocabulary, stepper: AnyStepper, start: Beam, to_spell: tuple[str, bool], k: int
 ) -> list[Suggestion]:
     """Beam search for the k likeliest words, each until a token follows that ends it.
 
@@ -191,6 +191,6 @@ def _continuations(
     ]
 
 
-def _advance(stepper: Stepper, log_p: float, word: str, token: int, before: Beam) -> Beam:
+def _advance(stepper: AnyStepper, log_p: float, word: str, token: int, before: Beam) -> Beam:
     stepper.state = before.state
     return Beam(log_p, word, stepper.step(token), stepper.state)

@@ -1,5 +1,6 @@
 """Layers: pairs `forward(x, …) -> (y, cache)`, `backward(cache, dy) -> dx`, over one flat vector of parameters."""
 
+from .adaptive import AdaptiveSoftmax
 from .bidirectional import MERGES, Bidirectional
 from .embedding import Embedding
 from .gru import GRU
@@ -11,6 +12,7 @@ from .parameters import Parameters
 from .recurrent import Recurrent
 from .rnn import ACTIVATIONS, RNN
 from .stack import Stack
+from .tied import TiedLinear
 
 __all__ = [
     "ACTIVATIONS",
@@ -18,6 +20,7 @@ __all__ = [
     "LSTM",
     "MERGES",
     "RNN",
+    "AdaptiveSoftmax",
     "Bidirectional",
     "Composite",
     "Dropout",
@@ -27,5 +30,6 @@ __all__ = [
     "Parameters",
     "Recurrent",
     "Stack",
+    "TiedLinear",
     "join",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import _rnnrs
+from .embedding import LARGE
 from .layer import Layer
 from .parameters import check_size
 
@@ -50,6 +51,8 @@ class Linear(Layer):
         self.output_size = check_size("Linear", "output_size", output_size)
         super().__init__({"V": (self.output_size, self.input_size), "c": (self.output_size,)}, dtype)
         self.initialise("V", "uniform", scale / self.input_size**0.5, seed)
+        if self.parameters.size >= LARGE:
+            self.gradients.track_rows("V")  # a sampled loss goes through some of them only
 
     def forward(self, x: ArrayLike) -> tuple[Array, LinearCache]:
         """o (…, O) of x (…, I).

@@ -67,6 +67,10 @@ class Drawn(NamedTuple):
     extras: tuple[Any, Any, Any]
 
 
+#: Cell, U, W, bias, and what is done besides.
+EngineLayer = tuple[str, Array, Array, Array, tuple[Any, Any, Any]]
+
+
 class RecurrentOptions(TypedDict, total=False):
     """The options of every recurrent layer, see `Recurrent`."""
 
@@ -189,10 +193,14 @@ class Recurrent(Layer):
         """The engine's name of the cell."""
         raise NotImplementedError
 
-    def engine_weights(self) -> list[tuple[str, Array, Array, Array]]:
-        """Cell, U, W and bias of each layer, as the engine's stepper takes them."""
-        p = self.parameters
-        return [(self.cell, p["U"], p["W"], self._bias())]
+    def engine_weights(self) -> list[EngineLayer]:
+        """Cell, U, W, bias, and what is done besides, of each layer, as the engine's stepper takes them."""
+        drawn = self._draw(None, None, (0, 0), None, False)
+        return [(self.cell, self.parameters["U"], self.parameters["W"], self._sums_bias(), drawn.extras)]
+
+    def _sums_bias(self) -> Array:
+        """What the engine adds to U x: the bias, unless it comes after a normalisation."""
+        return np.zeros(self.sums * self.hidden_size, self.dtype) if self.layer_norm else self._bias()
 
     def _bias(self) -> Array:
         """The bias of the engine's sums."""
@@ -307,9 +315,9 @@ class Recurrent(Layer):
         shape, order = shape_and_order
         first = self._first(state, shape, order)
         x = self._times_mask(x, drawn)
-        b = np.zeros(self.sums * self.hidden_size, self.dtype) if self.layer_norm else self._bias()
         engine = (first, *_counts(order), gradient, drawn.extras)
-        traced = _rnnrs.recurrent_forward(self.cell, x, self.parameters["U"], drawn.W, b, *engine)
+        U, b = self.parameters["U"], self._sums_bias()
+        traced = _rnnrs.recurrent_forward(self.cell, x, U, drawn.W, b, *engine)
         return self._traced(x, tokens, first, traced, order, state is not None, drawn)
 
     def _draw(

@@ -13,7 +13,7 @@ from .bidirectional import Bidirectional
 from .embedding import Embedding
 from .layer import Composite
 from .noise import Dropout, DropoutCache, check_rate, part_noise
-from .recurrent import Recurrent
+from .recurrent import EngineLayer, Recurrent
 
 Array = NDArray[Any]
 
@@ -154,7 +154,7 @@ class Stack(Composite):
         layers = zip(self.layers, cache.layers, strict=True)
         return np.concatenate([layer.state_after(own, steps) for layer, own in layers], axis=1)
 
-    def engine_weights(self) -> list[tuple[str, Array, Array, Array]]:
+    def engine_weights(self) -> list[EngineLayer]:
         """The layers' weights as the engine's stepper takes them.
 
         Raises:

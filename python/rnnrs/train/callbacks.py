@@ -104,7 +104,8 @@ class BestCheckpoint(Callback):
 class CSVLog(Callback):
     """Writes a line per step: step, epoch, loss, learning_rate, gradient_norm, positions, seconds, validation_loss.
 
-    When a run is resumed, the lines up to its step stay and those after it go.
+    The loss stands under the history's `loss_name`. When a run is resumed, the lines up to its step stay and those
+    after it go.
 
     Args:
         path: the file.
@@ -116,7 +117,8 @@ class CSVLog(Callback):
 
     def on_start(self, trainer: Trainer) -> None:
         check_writable(self.path)
-        header = [*StepRecord._fields, "validation_loss"]
+        named = trainer.history.loss_name
+        header = [*(named if name == "loss" else name for name in StepRecord._fields), "validation_loss"]
         kept = [header]
         if trainer.step and self.path.exists():
             with self.path.open(newline="", encoding="utf-8") as file:

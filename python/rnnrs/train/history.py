@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any, NamedTuple
 
@@ -47,6 +48,7 @@ class History:
 
     Attributes:
         window: steps in a point.
+        loss_name: what was brought down: "loss", or the name of an estimate that is not what `validation` holds.
         validation: (step, loss) of every validation.
     """
 
@@ -54,6 +56,7 @@ class History:
 
     def __init__(self) -> None:
         self.window = 1
+        self.loss_name = "loss"
         self.validation: list[tuple[int, float]] = []
         self._points: list[tuple[float, ...]] = []
         self._open: list[tuple[float, ...]] = []
@@ -84,6 +87,11 @@ class History:
         return np.array([point[place] for point in points], np.float64)
 
     @property
+    def perplexities(self) -> list[tuple[int, float]]:
+        """(step, exp of the loss) of every validation: perplexities where the losses are nats a token."""
+        return [(step, math.exp(loss) if loss < 700 else math.inf) for step, loss in self.validation]
+
+    @property
     def steps(self) -> Floats:
         """The last step of each point."""
         return self._column("step")
@@ -109,13 +117,14 @@ class History:
         return self._column("seconds")
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes the points: step, loss, learning_rate, gradient_norm, seconds, validation_loss.
+        """Writes the points: step, loss (under `loss_name`), learning_rate, gradient_norm, seconds, validation_loss.
 
         Raises:
             OSError: if it cannot be written.
         """
         validation = dict(self.validation)
-        lines = [",".join((*self._COLUMNS, "validation_loss"))]
+        names = (self.loss_name if name == "loss" else name for name in self._COLUMNS)
+        lines = [",".join((*names, "validation_loss"))]
         previous = 0.0
         for row in zip(*(self._column(name) for name in self._COLUMNS), strict=True):
             here = [loss for step, loss in validation.items() if previous < step <= row[0]]
@@ -143,12 +152,13 @@ class History:
         figure_module = require("matplotlib.figure", "plot")
         figure = figure_module.Figure(figsize=(7.0, 4.2), layout="constrained")
         axes = figure.add_subplot()
-        axes.plot(self.steps, self.losses, color="#9db4c0", linewidth=0.8, label="training")
+        training = "training" if self.loss_name == "loss" else f"training ({self.loss_name})"
+        axes.plot(self.steps, self.losses, color="#9db4c0", linewidth=0.8, label=training)
         if len(self) >= 50:
             width = len(self) // 25
             smooth = np.convolve(self.losses, np.ones(width) / width, mode="valid")
             middle = self.steps[(width - 1) // 2 :][: len(smooth)]
-            axes.plot(middle, smooth, color="#253237", linewidth=1.5, label="training, smoothed")
+            axes.plot(middle, smooth, color="#253237", linewidth=1.5, label=f"{training}, smoothed")
         if self.validation:
             steps, losses = zip(*self.validation, strict=True)
             axes.plot(steps, losses, "o-", color="#c1121f", markersize=3, label="held out")
@@ -169,6 +179,7 @@ class History:
         """The history as JSON's types, exactly."""
         return {
             "window": self.window,
+            "loss_name": self.loss_name,
             "points": [list(point) for point in self._points],
             "open": [list(point) for point in self._open],
             "validation": [list(pair) for pair in self.validation],
@@ -184,10 +195,11 @@ class History:
         history = cls()
         try:
             history.window = int(config["window"])
+            history.loss_name = str(config.get("loss_name", "loss"))
             history._points = [tuple(map(float, point)) for point in config["points"]]
             history._open = [tuple(map(float, point)) for point in config["open"]]
             history.validation = [(int(step), float(loss)) for step, loss in config["validation"]]
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise FormatError(f"history: damaged: {error}") from error
         widths = {len(point) for point in history._points + history._open}
         if history.window < 1 or not widths <= {len(cls._COLUMNS)}:

@@ -23,11 +23,13 @@ class ProgressBar(Callback):
     Args:
         file: where to write; standard error by default.
         every: seconds between two plain lines.
+        perplexity: whether the held-out loss is shown as a perplexity, too: where it is in nats a token.
     """
 
-    def __init__(self, file: TextIO | None = None, *, every: float = 5.0) -> None:
+    def __init__(self, file: TextIO | None = None, *, every: float = 5.0, perplexity: bool = False) -> None:
         self._file = file
         self._every = every
+        self._perplexity = perplexity
         self._bar: Any = None
         self._smooth = 0.0
         self._validation = ""
@@ -66,6 +68,8 @@ class ProgressBar(Callback):
 
     def on_validation(self, trainer: Trainer, loss: float) -> None:
         self._validation = f" · held out {loss:.3f}"
+        if self._perplexity:
+            self._validation += f" (perplexity {trainer.history.perplexities[-1][1]:.4g})"
         self._show(trainer, time.monotonic())
 
     def on_end(self, trainer: Trainer) -> None:
@@ -78,7 +82,7 @@ class ProgressBar(Callback):
     def _show(self, trainer: Trainer, now: float) -> None:
         rate = self._positions / max(now - self._begin, 1e-9)
         left = _time_left(trainer, self._before, now - self._begin)
-        text = f"loss {self._smooth:.3f}{self._validation} · {_short(rate)} tokens/s · {left}"
+        text = f"{trainer.history.loss_name} {self._smooth:.3f}{self._validation} · {_short(rate)} tokens/s · {left}"
         self._shown = now
         if self._bar is None:
             print(f"step {trainer.step} · {text}", file=self._out, flush=True)

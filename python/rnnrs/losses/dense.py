@@ -1,9 +1,4 @@
-"""Losses: L = Σ_t L_t over the T·B positions of a batch, and do = ∂L/∂o.
-
-A loss is anything that can be called as `loss(o, y) -> (L, do)`: these classes, or a function of your own in NumPy.
-A *position* is one step of one sequence. `reduction="mean"` divides the sum over positions by the sum of their weights
-(their number, without weights); within a position, the terms of several outputs are always added up.
-"""
+"""Losses over all outputs, in Rust: softmax cross-entropy, sigmoid cross-entropy, squared error."""
 
 from __future__ import annotations
 
@@ -14,9 +9,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _rnnrs
-from .errors import ShapeError
-from .nn.linear import Linear
+from .. import _rnnrs
+from ..errors import ShapeError
+from ..nn.linear import Linear
 
 Array = NDArray[Any]
 
@@ -38,6 +33,21 @@ class Evaluation(NamedTuple):
     positions: Array
     #: ∂L/∂o (…, O) — or ∂L/∂h (…, H) from `through` —, or None where it was not asked for.
     gradient: Array | None
+
+
+class Criterion(Protocol):
+    """A loss that is fused with an output layer: o (…, O) never exists as a whole."""
+
+    def through(
+        self,
+        output: Any,
+        h: Array,
+        y: ArrayLike,
+        weights: ArrayLike | None = None,
+        gradient: bool = True,
+    ) -> Evaluation:
+        """L of the states h (…, H) and the ids y (…), with dh; adds to the layer's gradients where they are wanted."""
+        ...
 
 
 class _Reduced(ABC):
