@@ -26,6 +26,29 @@ examples:
 """
 
 
+#: The options that are probabilities of dropout.
+_RATES = {
+    "dropout": "of what goes into a layer",
+    "row-dropout": "of whole tokens",
+    "recurrent-dropout": "of the state before W, the same for a sequence",
+    "zoneout": "that a unit keeps its state",
+    "weight-drop": "of the weights W",
+}
+
+#: What the model calls its sizes, and the command its options.
+_SIZES = {
+    "embedding_size": "embedding",
+    "hidden_size": "hidden",
+    "cell": "cell",
+    "layers": "layers",
+    "activation": "activation",
+    **{option.replace("-", "_"): option.replace("-", "_") for option in _RATES},
+    "layer_norm": "layer_norm",
+    "tied": "tied",
+    "cutoffs": "cutoffs",
+}
+
+
 def add(verbs: Any) -> None:
     """Adds the verb to the parser. Options without a default here are the checkpoint's on --resume."""
     verb = verbs.add_parser(
@@ -48,10 +71,19 @@ def add(verbs: Any) -> None:
     model.add_argument("--level", choices=("char", "word", "subword"), help="what a token is (char)")
     model.add_argument("--embedding", type=whole(1), metavar="I", help="size of the embedding (64)")
     model.add_argument("--hidden", type=whole(1), metavar="H", help="size of the hidden state (256)")
+    model.add_argument("--cell", choices=("rnn", "lstm", "gru"), help="of the recurrence (rnn)")
+    model.add_argument(
+        "--layers", type=whole(1), metavar="N", help="recurrent layers on top of each other (1)"
+    )
     model.add_argument(
         "--activation",
         choices=("tanh", "relu", "sigmoid", "identity", "saturated_linear"),
         help="of the hidden units (tanh)",
+    )
+    for option, what in _RATES.items():
+        model.add_argument(f"--{option}", type=real(0), metavar="P", help=f"{what} (0)")
+    model.add_argument(
+        "--layer-norm", action="store_true", default=None, help="normalise the sums within the recurrence"
     )
     model.add_argument(
         "--tied",
@@ -199,20 +231,20 @@ def _new(arguments: argparse.Namespace, text: str) -> tuple[LanguageModel, FitSe
     from ..models.fitting import FitSettings
 
     level = arguments.level or "char"
-    sizes = {
-        "embedding_size": arguments.embedding,
-        "hidden_size": arguments.hidden,
-        "activation": arguments.activation,
-        "tied": arguments.tied,
-        "cutoffs": arguments.cutoffs,
-        "seed": arguments.seed,
-    }
-    sizes = {name: value for name, value in sizes.items() if value is not None}
+    sizes = _sizes(arguments)
+    if arguments.seed is not None:
+        sizes["seed"] = arguments.seed
     if arguments.tied and arguments.embedding is None:
         sizes["embedding_size"] = sizes.setdefault("hidden_size", 256)
     vocabulary = _vocabulary_options(arguments, level)
     model = LanguageModel.from_text(text, level=level, vocabulary=vocabulary, **sizes)
     return model, FitSettings(**_given(arguments))
+
+
+def _sizes(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says of the model."""
+    given = {name: getattr(arguments, option) for name, option in _SIZES.items()}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _vocabulary_options(arguments: argparse.Namespace, level: str) -> dict[str, Any]:
@@ -242,30 +274,14 @@ def _resumed(arguments: argparse.Namespace, checkpoint: str) -> tuple[LanguageMo
         CommandError: if an option contradicts the checkpoint.
     """
     from ..models import LanguageModel
-    from ..nn import AdaptiveSoftmax, TiedLinear
 
     model = LanguageModel.load(checkpoint)
     if model.settings is None:
         raise CommandError(f"{checkpoint}: no checkpoint: the model has not been trained")
-    before = {
-        **model.settings.to_config(),
-        "level": model.vocabulary.level,
-        "embedding_size": model.embedding.embedding_size,
-        "hidden_size": model.rnn.hidden_size,
-        "activation": model.rnn.activation,
-        "tied": isinstance(model.output, TiedLinear),
-        "cutoffs": model.output.bounds[:-1] if isinstance(model.output, AdaptiveSoftmax) else None,
-    }
+    before = {**model.settings.to_config(), **model.sizes, "level": model.vocabulary.level}
     given = _given(arguments)
     more = {"epochs": given.pop("epochs", None), "time_limit": given.pop("time_limit", None)}
-    now = given | {
-        "level": arguments.level,
-        "embedding_size": arguments.embedding,
-        "hidden_size": arguments.hidden,
-        "activation": arguments.activation,
-        "tied": arguments.tied,
-        "cutoffs": arguments.cutoffs,
-    }
+    now = given | _sizes(arguments) | {"level": arguments.level}
     for name, value in now.items():
         if value is not None and value != before[name]:
             raise CommandError(

@@ -173,7 +173,8 @@ class SentenceBatches:
         inside = step < lengths
         place = np.where(inside, self._starts[members] + step, 0)  # 0: an end
         targets = np.where(inside, self._stream[place + 1], IGNORE)
-        return Batch(self._stream[place], targets)
+        uneven = None if inside.all() else lengths
+        return Batch(self._stream[place], targets, lengths=uneven, keys=members)
 
     def fingerprint(self) -> str:
         """See `Data.fingerprint`."""

@@ -153,6 +153,7 @@ def fit_language_model(
         callbacks=watching,
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
+        seed=settings.seed,
     )
     if settings.schedule == "cosine":
         trainer.schedule = lambda step: cosine(trainer.progress)

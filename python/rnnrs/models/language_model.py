@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import modelfile
 from .._rnnrs import Stepper
+from ..data import Batch
 from ..losses import AdaptiveCrossEntropy, Criterion, SoftmaxCrossEntropy
 from ..modelfile import ModelFile
-from ..nn import RNN, AdaptiveSoftmax, Embedding, Linear, TiedLinear, join
+from ..nn import AdaptiveSoftmax, Dropout, Embedding, Linear, TiedLinear, join
+from ..nn.build import build_recurrent
 from ..text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
 from . import generation, language_model_file, scoring, suggestion
 from .adaptive_stepper import AdaptiveStepper, AnyStepper
@@ -21,7 +23,6 @@ from .cache import Cache
 from .fitting import FitSettings, fit_language_model
 
 if TYPE_CHECKING:
-    from ..data import Batch
     from ..train import Callback, History
 
 Array = NDArray[Any]
@@ -38,6 +39,8 @@ class LanguageModel:
 
     x_t = E[w_{t−1}]; a_t = b + W h_{t−1} + U x_t; h_t = f(a_t); o_t = c + V h_t; ŷ_t = softmax(o_t)
 
+    with f's place taken by an LSTM's or GRU's step where the cell is one, and as many layers as are wanted.
+
     (Goodfellow, Bengio and Courville, *Deep Learning*, equations 10.8 to 10.11; Mikolov et al. 2010.) A text
     begins with h_0 = 0 and, as its first input, the token that ends a sentence: so the beginning of a
     sentence is scored too.
@@ -46,8 +49,14 @@ class LanguageModel:
         vocabulary: what text is made of, see `rnnrs.text`; V tokens.
         embedding_size: I.
         hidden_size: H.
-        activation: f, one of `rnnrs.nn.ACTIVATIONS`.
-        recurrent_initialiser: how W begins, see `rnnrs.nn.RNN`.
+        cell: "rnn", "lstm" or "gru".
+        layers: recurrent layers on top of each other, each of H.
+        activation: f of an "rnn", one of `rnnrs.nn.ACTIVATIONS`.
+        recurrent_initialiser: how W begins, see `rnnrs.nn.Recurrent`.
+        dropout: with which probability, in training, a number is dropped on its way into a recurrent layer or
+            the output layer (Zaremba, Sutskever and Vinyals 2014).
+        row_dropout: with which a token's embedding is, wherever it stands (`rnnrs.nn.Embedding`).
+        recurrent_dropout, zoneout, weight_drop, layer_norm: of the recurrent layers, see `rnnrs.nn.Recurrent`.
         tied: whether V is E, one array for both (`rnnrs.nn.TiedLinear`; Press and Wolf 2017); needs I = H.
         cutoffs: of an adaptive softmax (`rnnrs.nn.AdaptiveSoftmax`), which takes the place of the full one; for
             vocabularies whose tokens are in the order of falling frequency, as words are.
@@ -56,8 +65,9 @@ class LanguageModel:
 
     Attributes:
         vocabulary: as given.
-        parameters: embedding.E (V, I), rnn.U (H, I), rnn.W (H, H), rnn.b (H), output.V (V, H), output.c (V); a
-            tied model has no output.V of its own, one with cutoffs the parameters of `AdaptiveSoftmax` instead.
+        parameters: embedding.E (V, I), rnn.U (H, I), rnn.W (H, H), rnn.b (H), output.V (V, H), output.c (V).
+            With several layers rnn.0.U, …; a gated cell's as its class says; a tied model has no output.V of its
+            own, one with cutoffs the parameters of `AdaptiveSoftmax` instead.
         gradients: ∂L/∂ each of them, of the same layout.
         by_sentence: whether every line is a sequence of its own, from h_0 = 0 (`fit` decides), or a text is
             one stream.
@@ -77,8 +87,16 @@ class LanguageModel:
         *,
         embedding_size: int = 64,
         hidden_size: int = 256,
+        cell: str = "rnn",
+        layers: int = 1,
         activation: str = "tanh",
         recurrent_initialiser: str = "orthogonal",
+        dropout: float = 0.0,
+        row_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
+        weight_drop: float = 0.0,
+        layer_norm: bool = False,
         tied: bool = False,
         cutoffs: Sequence[int] | None = None,
         seed: int = 0,
@@ -90,15 +108,26 @@ class LanguageModel:
                 "LanguageModel: tied: expected an embedding_size equal to hidden_size, "
                 f"got {embedding_size} and {hidden_size}"
             )
-        self.embedding = Embedding(len(vocabulary), embedding_size, seed=seed, dtype=dtype)
-        self.rnn = RNN(
+        self.embedding = Embedding(
+            len(vocabulary), embedding_size, row_dropout=row_dropout, seed=seed, dtype=dtype
+        )
+        self.rnn = build_recurrent(
+            "LanguageModel",
+            cell,
             embedding_size,
             hidden_size,
+            layers=layers,
+            dropout=dropout,
             activation=activation,
             recurrent=recurrent_initialiser,
+            recurrent_dropout=recurrent_dropout,
+            zoneout=zoneout,
+            weight_drop=weight_drop,
+            layer_norm=layer_norm,
             seed=seed + 1,
             dtype=dtype,
         )
+        self.output_dropout = Dropout(dropout)
         self.output: Linear | AdaptiveSoftmax
         self.cross_entropy: Criterion = SoftmaxCrossEntropy()
         if cutoffs is not None:
@@ -112,18 +141,27 @@ class LanguageModel:
             self.output = TiedLinear(self.embedding)
             # E begins as small as a V, and U larger for it: inputs too weak to drive W leave the state to itself.
             self.embedding.initialise("E", "normal", hidden_size**-0.5, seed)
-            self.rnn.parameters["U"][...] *= hidden_size**0.5
+            self.rnn.parameters["U" if layers == 1 else "0.U"][...] *= hidden_size**0.5
         else:
             self.output = Linear(hidden_size, len(vocabulary), seed=seed + 2, dtype=dtype)
         self.parameters, self.gradients = join(embedding=self.embedding, rnn=self.rnn, output=self.output)
         self.training_loss: Criterion = self.cross_entropy
         self.by_sentence = False
         self.settings: FitSettings | None = None
-        self._sizes = {
+        #: What the model was made with, besides the vocabulary.
+        self.sizes: dict[str, Any] = {
             "embedding_size": embedding_size,
             "hidden_size": hidden_size,
+            "cell": cell,
+            "layers": layers,
             "activation": activation,
             "recurrent_initialiser": recurrent_initialiser,
+            "dropout": dropout,
+            "row_dropout": row_dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "zoneout": zoneout,
+            "weight_drop": weight_drop,
+            "layer_norm": layer_norm,
             "tied": tied,
             "cutoffs": None if cutoffs is None else [int(cutoff) for cutoff in cutoffs],
             "seed": seed,
@@ -155,9 +193,19 @@ class LanguageModel:
             raise ValueError(f"LanguageModel: level: expected one of {', '.join(_BUILD)}, got {level!r}")
         return cls(_BUILD[level](text, **(vocabulary or {})), **sizes)
 
+    @property
+    def stochastic(self) -> bool:
+        """Whether `loss` takes noise: whether there is dropout of any kind."""
+        return bool(self.output_dropout.rate) or self.embedding.stochastic or self.rnn.stochastic
+
     def loss(
-        self, batch: Batch, state: ArrayLike | None = None, *, gradient: bool = True
-    ) -> tuple[float, Array]:
+        self,
+        batch: Batch,
+        state: ArrayLike | None = None,
+        *,
+        gradient: bool = True,
+        noise: int | None = None,
+    ) -> tuple[float, Any]:
         """The mean loss of a batch in nats a token and, added to `gradients`, its gradient by BPTT.
 
         With gradients it is `training_loss`, without them always `cross_entropy`.
@@ -165,22 +213,34 @@ class LanguageModel:
         Args:
             batch: inputs (T, B), token ids; targets (T, B), the token after each, or −1 where none is to be
                 scored.
-            state: h_0 (B, H); zero by default. No gradient goes back beyond it (truncated BPTT).
+            state: (B, S); zero by default. No gradient goes back beyond it (truncated BPTT).
             gradient: whether the way back is wanted.
+            noise: from which dropout is drawn, see `rnnrs.nn.noise`; None for none.
 
         Returns:
-            (L, h_T (B, H)): the state to go on with in the next batch of the same stream.
+            (L, (B, S)): the state to go on with in the next batch of the same stream.
 
         Raises:
             IndexError: for an id that is not of the vocabulary.
             ShapeError: if the shapes do not belong together.
         """
+        cache: Any
+        batch = Batch(*batch)
+        if batch.warm:
+            before = batch.cut(0, batch.warm)
+            options: dict[str, Any] = before.options | {"noise": noise, "gradient": False}
+            _, cache = self.rnn.forward_tokens(self.embedding, before.inputs, state, **options)
+            batch, state = batch.cut(batch.warm, None), cache.state
         criterion = self.training_loss if gradient else self.cross_entropy
-        h, cache = self.rnn.forward_tokens(self.embedding, batch.inputs, state, gradient=gradient)
-        L, _, dh = criterion.through(self.output, h, batch.targets, gradient=gradient)
-        if dh is not None:
-            self.rnn.backward_tokens(self.embedding, cache, dh)
-        return L, cache.state
+        options = batch.options | {"noise": noise, "gradient": gradient}
+        h, cache = self.rnn.forward_tokens(self.embedding, batch.inputs, state, **options)
+        y, dropped = self.output_dropout.forward(h, noise, batch.keys)
+        L, _, dy = criterion.through(self.output, y, batch.targets, gradient=gradient)
+        if dy is not None:
+            self.rnn.backward_tokens(self.embedding, cache, self.output_dropout.backward(dropped, dy))
+        if batch.carry is None or batch.carry == len(batch.inputs):
+            return L, cache.state
+        return L, state if batch.carry == 0 else self.rnn.state_after(cache, batch.carry)
 
     def fit(
         self,
@@ -393,7 +453,7 @@ class LanguageModel:
 
     def checkpoint_contents(self) -> ModelFile:
         """The model as a file holds it: kind, configuration with vocabulary, and parameters."""
-        return language_model_file.contents(self, self._sizes)
+        return language_model_file.contents(self, self.sizes)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the model to one file, which replaces an older one only once it is complete.

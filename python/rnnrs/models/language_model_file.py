@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import modelfile
 from ..errors import FormatError
 from ..nn.adaptive import adaptive_shapes
+from ..nn.build import recurrent_shapes
 from ..text import vocabulary_from_config
 from .fitting import FitSettings
 
@@ -52,13 +53,14 @@ def build(cls: type[LanguageModel], file: modelfile.ModelFile, path: str | os.Pa
     V, I, H = len(vocabulary), sizes["embedding_size"], sizes["hidden_size"]
     shapes: dict[str, tuple[int, ...]] = {
         "embedding.E": (V, I),
-        "rnn.U": (H, I),
-        "rnn.W": (H, H),
-        "rnn.b": (H,),
         "output.V": (V, H),
         "output.c": (V,),
     }
-    if sizes.get("tied", False):  # files of older versions do not say
+    # Files of older versions do not say what is beyond one plain layer.
+    cell, layers = sizes.get("cell", "rnn"), sizes.get("layers", 1)
+    recurrent = recurrent_shapes(cell, I, H, layers=layers, layer_norm=sizes.get("layer_norm", False))
+    shapes |= {f"rnn.{name}": shape for name, shape in recurrent.items()}
+    if sizes.get("tied", False):
         del shapes["output.V"]
     if sizes.get("cutoffs") is not None:
         del shapes["output.V"], shapes["output.c"]

@@ -44,9 +44,15 @@ class GRU(Recurrent):
         super().__init__(input_size, hidden_size, **options)
         self.initialise("b_h", "uniform", self.hidden_size**-0.5, options.get("seed", 0))
 
-    def _shapes(self) -> dict[str, tuple[int, ...]]:
-        shapes = super()._shapes()
-        return {name: shapes.pop(name) for name in ("U", "W", "b")} | {"b_h": (self.hidden_size,)} | shapes
+    @classmethod
+    def parameter_shapes(
+        cls, input_size: int, hidden_size: int, *, learn_state: bool = False, layer_norm: bool = False
+    ) -> dict[str, tuple[int, ...]]:
+        """The shapes of the parameters that a layer of these sizes has."""
+        shapes = super().parameter_shapes(
+            input_size, hidden_size, learn_state=learn_state, layer_norm=layer_norm
+        )
+        return {name: shapes.pop(name) for name in ("U", "W", "b")} | {"b_h": (hidden_size,)} | shapes
 
     @property
     def cell(self) -> str:

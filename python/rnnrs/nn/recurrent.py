@@ -150,7 +150,9 @@ class Recurrent(Layer):
         self.recurrent_dropout = check_rate(name, "recurrent_dropout", recurrent_dropout)
         self.weight_drop = check_rate(name, "weight_drop", weight_drop)
         self.zoneout = self._zoneout_rates(zoneout)
-        super().__init__(self._shapes(), dtype)
+        sizes = (self.input_size, self.hidden_size)
+        shapes = self.parameter_shapes(*sizes, learn_state=learn_state, layer_norm=layer_norm)
+        super().__init__(shapes, dtype)
         bound = H**-0.5
         self.initialise("U", "uniform", bound, seed)
         scale = recurrent_scale * (bound if recurrent in ("uniform", "normal") else 1.0)
@@ -159,14 +161,17 @@ class Recurrent(Layer):
         if layer_norm:
             self.parameters["gain"][...] = 1.0
 
-    def _shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of the parameters."""
-        (u, w, _), I, H = self.blocks, self.input_size, self.hidden_size
+    @classmethod
+    def parameter_shapes(
+        cls, input_size: int, hidden_size: int, *, learn_state: bool = False, layer_norm: bool = False
+    ) -> dict[str, tuple[int, ...]]:
+        """The shapes of the parameters that a layer of these sizes has."""
+        (u, w, s), I, H = cls.blocks, input_size, hidden_size
         shapes: dict[str, tuple[int, ...]] = {"U": (u * H, I), "W": (w * H, H), "b": (u * H,)}
-        if self.learn_state:
-            shapes["state"] = (self.state_size,)
-        if self.layer_norm:
-            shapes["gain"] = (self.sums * H,)
+        if learn_state:
+            shapes["state"] = (s * H,)
+        if layer_norm:
+            shapes["gain"] = (cls.sums * H,)
         return shapes
 
     def _zoneout_rates(self, rates: float | tuple[float, float]) -> tuple[float, float]:
