@@ -97,6 +97,13 @@ def test_the_jacobians_carry_the_gradient_back(cell):
     for b in range(B):
         P = np.linalg.multi_dot([linear.step(t)[b] for t in reversed(range(T))])
         np.testing.assert_allclose(P.T @ dlast[b], dfirst[b], atol=1e-12)
+    u = nn.unfolded.unfold_layer(layer, cache, None, dlast)
+    norms = inspection.gradient_norms(u, "state")
+    np.testing.assert_allclose(norms[-1], np.linalg.norm(dlast, axis=1))
+    J = linear.step(T - 1)
+    np.testing.assert_allclose(
+        norms[-2], np.linalg.norm(np.einsum("bij,bi->bj", J, dlast), axis=1), atol=1e-12
+    )
 
 
 def test_norms_stay_finite_where_the_product_would_not():
@@ -232,7 +239,7 @@ def test_the_monitor_writes_down_what_the_functions_say_and_changes_nothing(cell
     u = rnnrs.unfold(model, probe)
     for place, layer in enumerate(u.layers):
         prefix = f"{place}." if layers > 1 else ""
-        curve = inspection.gradient_norms(layer).mean(axis=1)
+        curve = inspection.gradient_norms(layer, "state").mean(axis=1)
         np.testing.assert_allclose(monitor.through_time[str(place)][0], curve)
         assert monitor[prefix + "gradient.first"][0] == curve[0]
         norms = jacobian_norms(layer.layer, layer)

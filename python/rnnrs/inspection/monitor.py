@@ -37,7 +37,8 @@ class GradientMonitor(Callback):
     Columns, each with a number for every record; in a stack they begin with the layer, "0.", "1.", …:
 
     - `step`; `loss`, of the probe
-    - `gradient.first`, `gradient.last`: ‖∂L/∂h_t‖₂ at the first and the last step, the mean over the sequences
+    - `gradient.first`, `gradient.last`: ‖∂L/∂s_t‖₂ at the first and the last step, the mean over the sequences; the
+      state s is h, in an LSTM (h, c)
     - `gradient.U`, `gradient.W`, `gradient.b`: the norms of the probe's gradients
     - `saturated.h` or, of a gated cell, `saturated.f`, …: see `saturation`
     - `log_jacobian`: ln ‖∂s_T/∂s_1‖₂, the mean over the sequences: how many powers of e a small change of the first
@@ -52,7 +53,7 @@ class GradientMonitor(Callback):
         threshold: from where a unit counts as saturated, see `saturated_share`.
 
     Attributes:
-        through_time: by layer ("0", …), for every record ‖∂L/∂h_t‖₂ for t = 1..T, the mean over the sequences.
+        through_time: by layer ("0", …), for every record ‖∂L/∂s_t‖₂ for t = 1..T, the mean over the sequences.
 
     Raises:
         ValueError: for a setting out of its range.
@@ -110,7 +111,7 @@ class GradientMonitor(Callback):
         unfolded = unfold(trainer.model, self.probe)  # type: ignore[arg-type]
         numbers = {"step": float(trainer.step), "loss": unfolded.loss}
         for place, layer in enumerate(unfolded.layers):
-            curve = gradient_norms(layer).mean(axis=1).tolist()
+            curve = gradient_norms(layer, "state").mean(axis=1).tolist()
             self.through_time.setdefault(str(place), []).append(curve)
             prefix = f"{place}." if len(unfolded.layers) > 1 else ""
             numbers.update({prefix + name: value for name, value in self._of_layer(layer, curve).items()})
@@ -143,7 +144,7 @@ class GradientMonitor(Callback):
                 table[name] = [values[i] for i in keep]  # type: ignore[misc]
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes a line for every record: the columns, then ‖∂L/∂h_t‖₂ as `through_time.LAYER.T`.
+        """Writes a line for every record: the columns, then ‖∂L/∂s_t‖₂ as `through_time.LAYER.T`.
 
         Raises:
             OSError: if it cannot be written.

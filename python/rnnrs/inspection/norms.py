@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import DTypeError, ShapeError
 from ..nn import RNN, Recurrent
 from ..nn.recurrent import RecurrentCache
-from ..nn.unfolded import UnfoldedGRU, UnfoldedLayer
+from ..nn.unfolded import UnfoldedGRU, UnfoldedLayer, UnfoldedLSTM
 
 Array = NDArray[Any]
 
@@ -28,11 +28,16 @@ def gradient_norms(unfolded: UnfoldedLayer, of: str = "h") -> Array:
 
     Args:
         unfolded: a layer of `rnnrs.unfold(…).layers`.
-        of: a quantity whose gradient is meant: "h"; "a"; "c", "i", … of the cell.
+        of: a quantity whose gradient is meant: "h"; "state": in an LSTM (h_t, c_t), each with the other held fixed, in
+            other cells h; "a"; "c", "i", … of the cell.
 
     Raises:
         ValueError: if the cell has no gradient of that name.
     """
+    if of == "state":
+        h = gradient_norms(unfolded)
+        memory = gradient_norms(unfolded, "c_through_time") if isinstance(unfolded, UnfoldedLSTM) else 0.0
+        return np.asarray(np.hypot(h, memory))
     d = getattr(unfolded, f"d{of}", None)
     if not isinstance(d, np.ndarray) or d.ndim != 3:
         raise ValueError(f"gradient_norms: of: expected a quantity of {type(unfolded).__name__}, got {of!r}")

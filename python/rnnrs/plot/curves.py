@@ -25,7 +25,7 @@ def gradients_through_time(
     curves: Mapping[str, ArrayLike],
     path: str | os.PathLike[str] | None = None,
     *,
-    of: str = "‖∂L/∂h_t‖₂",
+    of: str = r"$\|\partial L/\partial h_t\|_2$",
     title: str = "",
 ) -> Any:
     """Draws norms over the steps, on a logarithmic scale: a line for each network.
@@ -34,7 +34,7 @@ def gradients_through_time(
         curves: by the network's name, `inspection.gradient_norms(…)` (T, B), whose geometric mean over the sequences is
             drawn with a band from the smallest to the largest; or (T,).
         path: where to save the picture; nowhere by default.
-        of: what the numbers are, for the axis.
+        of: what the numbers are, for the axis; $…$ is set as a formula.
         title: above the picture.
 
     Returns:
@@ -46,7 +46,7 @@ def gradients_through_time(
         OSError: if the picture cannot be written.
     """
     logs = {name: _log(name, values) for name, values in _some("gradients_through_time", curves).items()}
-    figure = new_figure(7.0, 4.0)
+    figure = new_figure(8.0, 4.0)
     axes = figure.add_subplot()
     for place, (name, values) in enumerate(logs.items()):
         _draw(axes, np.arange(1, len(values) + 1), values, name, place)
@@ -78,14 +78,14 @@ def jacobians(
         ValueError: without norms.
         OSError: if the picture cannot be written.
     """
-    figure = new_figure(7.0, 4.0)
+    figure = new_figure(8.0, 4.0)
     axes = figure.add_subplot()
     for place, (name, one) in enumerate(_some("jacobians", norms).items()):
         logs = (one.log_frobenius if frobenius else one.log_spectral)[::-1]
         _draw(axes, np.arange(len(logs)), logs, name, place)
     axes.axhline(1.0, color="#888888", linewidth=0.8)
     kind = "Frobenius" if frobenius else "spectral"
-    tidy(axes, "steps in between, t − s", f"‖∂s_t/∂s_s‖, {kind} norm", title)
+    tidy(axes, "steps in between, t − s", r"$\|\partial s_t/\partial s_s\|$, " + f"{kind} norm", title)
     return _finish(figure, axes, path)
 
 
@@ -123,5 +123,5 @@ def _draw(axes: Any, x: Array, logs: Array, name: str, place: int) -> None:
 def _finish(figure: Any, axes: Any, path: str | os.PathLike[str] | None) -> Any:
     axes.set_yscale("log")
     axes.margins(x=0.01)
-    axes.legend(frameon=False, fontsize=9)
+    figure.legend(loc="outside right center", frameon=False, fontsize=9, handlelength=3.2)
     return finish(figure, path)

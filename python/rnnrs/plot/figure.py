@@ -8,13 +8,14 @@ from typing import Any
 
 from ..errors import require
 from ..files import write_atomically
+from ..inspection.colour import BLUE, ORANGE
 
 #: Okabe and Ito's colours, which most colour-blind people tell apart, and line styles, for those who print in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
 STYLES = ("-", "--", "-.", ":", "-", "--", "-.")
 
-#: A scale for numbers around 0 (blue, white, red), and one for sizes; both go for colour-blind people.
-AROUND_ZERO, SIZES = "RdBu_r", "cividis"
+#: A scale for sizes that goes for colour-blind people.
+SIZES = "cividis"
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -24,6 +25,16 @@ def new_figure(width: float, height: float) -> Any:
         MissingExtraError: if matplotlib is missing.
     """
     return require("matplotlib.figure", "plot").Figure(figsize=(width, height), layout="constrained")
+
+
+def around_zero() -> Any:
+    """The scale for numbers around 0, that of `inspection.to_html`: blue, white, orange; black can be read on all.
+
+    Raises:
+        MissingExtraError: if matplotlib is missing.
+    """
+    ends = [tuple(channel / 255 for channel in colour) for colour in (BLUE, (255, 255, 255), ORANGE)]
+    return require("matplotlib.colors", "plot").LinearSegmentedColormap.from_list("around zero", ends)
 
 
 def finish(figure: Any, path: str | os.PathLike[str] | None, dpi: int = 120) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .figure import AROUND_ZERO, finish, new_figure
+from .figure import around_zero, finish, new_figure
 
 if TYPE_CHECKING:
     from ..inspection import TextStates
@@ -94,11 +94,9 @@ def coloured_text(
     figure = new_figure(1.2 + 0.125 * width, 0.8 + 0.24 * rows)
     axes = figure.add_subplot()
     limit = _limit(seen, values)
-    image = axes.imshow(grid.reshape(rows, width), cmap=AROUND_ZERO, aspect="auto", **limit)
+    image = axes.imshow(grid.reshape(rows, width), cmap=around_zero(), aspect="auto", **limit)
     for place, token in enumerate(seen.tokens):
-        middle, half = (limit["vmax"] + limit["vmin"]) / 2, (limit["vmax"] - limit["vmin"]) / 2
-        colour = "white" if abs(values[place] - middle) > 0.75 * half else "black"
-        axes.text(place % width, place // width, _sign(token), color=colour, **_FONT)
+        axes.text(place % width, place // width, _sign(token), **_FONT)
     axes.set_xticks([])
     axes.set_yticks([])
     _finish_text(figure, [axes], image, f"{seen.of} of unit {unit}", title)
@@ -127,7 +125,7 @@ def _limit(seen: TextStates, values: Any) -> dict[str, float]:
 
 
 def _row(axes: Any, values: Any, tokens: list[str], width: int, limit: dict[str, float]) -> Any:
-    image = axes.imshow(values, cmap=AROUND_ZERO, aspect="auto", interpolation="nearest", **limit)
+    image = axes.imshow(values, cmap=around_zero(), aspect="auto", interpolation="nearest", **limit)
     axes.set_xlim(-0.5, width - 0.5)
     axes.set_xticks(range(len(tokens)), [_sign(token) for token in tokens], family="monospace", fontsize=8)
     axes.tick_params(length=0)

@@ -45,7 +45,7 @@ def monitor(
         figure.suptitle(title, fontsize=11)
     _heat_map(figure, panels[0, 0], seen, layer)
     steps = seen["step"]
-    names = {"gradient.first": "∂L/∂h at the first step", "gradient.last": "at the last step"}
+    names = {"gradient.first": "∂L/∂s at the first step", "gradient.last": "∂L/∂s at the last step"}
     names |= {f"gradient.{name}": f"∂L/∂{name}" for name in "UWb"}
     _lines(panels[0, 1], steps, {names[name]: columns[name] for name in names}, log=True)
     tidy(panels[0, 1], "training step", "norm", "Gradients of the probe")
@@ -67,7 +67,7 @@ def _lines(axes: Any, x: Any, curves: dict[str, Any], log: bool = False) -> None
         axes.plot(x, shown, label=name, **style(place))
     if log:
         axes.set_yscale("log")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(framealpha=0.8, edgecolor="none", fontsize=8, handlelength=3.2)
 
 
 def _growth(axes: Any, steps: Any, columns: dict[str, Any], T: int) -> None:
@@ -77,7 +77,10 @@ def _growth(axes: Any, steps: Any, columns: dict[str, Any], T: int) -> None:
     else:
         with np.errstate(over="ignore"):
             per_step = np.exp(columns["log_jacobian"] / max(T - 1, 1))
-        curves = {"ρ(mean Jacobian)": columns["radius"], "‖∂s_T/∂s_1‖, per step": per_step}
+        curves = {
+            "ρ(mean Jacobian)": columns["radius"],
+            r"$\|\partial s_T/\partial s_1\|$ per step": per_step,
+        }
         if "radius.W" in columns:
             curves["ρ(W)"] = columns["radius.W"]
         axes.axhline(1.0, color="#888888", linewidth=0.8)
@@ -86,7 +89,7 @@ def _growth(axes: Any, steps: Any, columns: dict[str, Any], T: int) -> None:
 
 
 def _heat_map(figure: Any, axes: Any, seen: GradientMonitor, layer: int) -> None:
-    """log₁₀ ‖∂L/∂h_t‖₂: the training along x, the time in the sequence along y."""
+    """log₁₀ ‖∂L/∂s_t‖₂: the training along x, the time in the sequence along y."""
     curves = np.array(seen.through_time[str(layer)]).T
     with np.errstate(divide="ignore"):
         logs = np.log10(curves)
@@ -94,6 +97,6 @@ def _heat_map(figure: Any, axes: Any, seen: GradientMonitor, layer: int) -> None
     steps, T = seen["step"], len(curves)
     edges = np.append(steps, steps[-1] + (steps[-1] - steps[-2] if len(steps) > 1 else 1.0))
     image = axes.pcolormesh(edges, np.arange(T + 1) + 0.5, logs, cmap=SIZES, rasterized=True)
-    figure.colorbar(image, ax=axes, label="log₁₀ ‖∂L/∂h_t‖₂")
+    figure.colorbar(image, ax=axes, label=r"$\log_{10}\,\|\partial L/\partial s_t\|_2$")
     tidy(axes, "training step", "step t of the sequence", "How strongly the loss is felt at step t")
     axes.grid(False)
