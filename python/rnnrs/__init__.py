@@ -9,6 +9,7 @@ training and holds the applications:
 - `rnnrs.Trainer`: the training loop, with callbacks and checkpoints
 - `rnnrs.text`, `rnnrs.data`: vocabularies; batches, sequences from files
 - `rnnrs.models`: `RecurrentNetwork`, `LanguageModel`
+- `rnnrs.inspection`, `rnnrs.plot`: gradients and Jacobians through time, saturation, what single units follow; pictures
 
 Letters in all shapes: T time steps, B sequences in a minibatch, I input size, H hidden size, O output size.
 """
@@ -22,7 +23,7 @@ from ._rnnrs import __version__, get_num_threads, instruction_set, set_num_threa
 from .errors import DTypeError, FormatError, MissingExtraError, NonFiniteError, ShapeError
 
 if TYPE_CHECKING:
-    from . import data, losses, models, nn, optim, text, train
+    from . import data, inspection, losses, models, nn, optim, plot, text, train
     from .gradcheck import GradientCheck, gradient_check
     from .nn.unfold import Unfolded, unfold
     from .train import Trainer
@@ -40,11 +41,13 @@ __all__ = [
     "data",
     "get_num_threads",
     "gradient_check",
+    "inspection",
     "instruction_set",
     "losses",
     "models",
     "nn",
     "optim",
+    "plot",
     "set_num_threads",
     "text",
     "train",
@@ -59,7 +62,7 @@ _LATER = {
     "gradient_check": "gradcheck",
     "unfold": "nn.unfold",
 }
-_MODULES = ("data", "losses", "models", "nn", "optim", "text", "train")
+_MODULES = ("data", "inspection", "losses", "models", "nn", "optim", "plot", "text", "train")
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,8 @@ pub(super) struct Product<R> {
     pub(super) depth: usize,
     /// Columns of B and C.
     pub(super) columns: usize,
+    /// Whether the panels come from the last to the first.
+    pub(super) backwards: bool,
     /// A's first number, and the distances between its rows and between its columns.
     pub(super) a: *const R,
     pub(super) a_row: usize,
@@ -45,7 +47,9 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
     let mut done = 0;
     loop {
         let depth = (p.depth - done).min(DEPTH_BLOCK);
-        for column in (0..p.columns).step_by(width) {
+        let panels = p.columns.div_ceil(width);
+        for panel in 0..panels {
+            let column = if p.backwards { panels - 1 - panel } else { panel } * width;
             let columns = (p.columns - column).min(width);
             let vectors = columns.div_ceil(S::LANES);
             for row in (0..p.rows).step_by(S::ROWS) {

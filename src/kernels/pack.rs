@@ -105,7 +105,26 @@ impl<R: Real> Packed<R> {
     /// # Errors
     /// As [`Packed::new`].
     pub fn transposed(op: &'static str, b: &[R], columns: usize, depth: usize) -> Result<Self> {
-        Self::new(op, b, (depth, 1), (columns, depth))
+        Self::transposed_rows(op, b, 0..columns, depth)
+    }
+
+    /// The same of some rows of the matrix, in the order given.
+    ///
+    /// # Errors
+    /// As [`Packed::new`].
+    ///
+    /// # Panics
+    /// If the matrix has no such row.
+    pub fn transposed_rows(
+        op: &'static str,
+        b: &[R],
+        rows: impl Iterator<Item = usize>,
+        depth: usize,
+    ) -> Result<Self> {
+        let starts: Vec<usize> = rows.map(|row| row * depth).collect();
+        let mut packed = Self::scratch(R::kernels(), op, depth, starts.len())?;
+        pack_transposed(packed.kernels, b, depth, &starts, packed.panels.as_mut_slice());
+        Ok(packed)
     }
 
     pub(super) fn with(
@@ -115,14 +134,26 @@ impl<R: Real> Packed<R> {
         (depth, row): (usize, usize),
         (columns, column): (usize, usize),
     ) -> Result<Self> {
+        let mut packed = Self::scratch(kernels, op, depth, columns)?;
+        if column == 1 {
+            pack(kernels, b, (depth, row), columns, packed.panels.as_mut_slice());
+        } else {
+            assert_eq!(row, 1, "one of the strides is 1");
+            let starts: Vec<usize> = (0..columns).map(|j| j * column).collect();
+            pack_transposed(kernels, b, depth, &starts, packed.panels.as_mut_slice());
+        }
+        Ok(packed)
+    }
+
+    /// Panels of whatever numbers.
+    fn scratch(kernels: &'static Kernels<R>, op: &'static str, depth: usize, columns: usize) -> Result<Self> {
         let padded = columns.next_multiple_of(kernels.lanes);
         let len = depth.checked_mul(padded).ok_or_else(|| Error::Memory {
             op,
             wanted: "more than can be addressed".into(),
             available: u64::MAX,
         })?;
-        let mut panels = AlignedVec::scratch(op, len)?;
-        pack(kernels, b, (depth, row), (columns, column), panels.as_mut_slice());
+        let panels = AlignedVec::scratch(op, len)?;
         Ok(Packed { kernels, depth, columns, panels })
     }
 
@@ -146,6 +177,15 @@ impl<R: Real> Packed<R> {
     /// # Panics
     /// If a slice is shorter than its rows say.
     pub fn multiply(&self, a: Rows<'_, R>, start: Start<'_, R>, c: RowsMut<'_, R>) {
+        self.multiply_in_turn(a, start, c, false);
+    }
+
+    /// The same, with the same bits; on the way `back` B is read from its end. A B that does not fit in a cache, read to and
+    /// fro, is found there in part every time.
+    ///
+    /// # Panics
+    /// If a slice is shorter than its rows say.
+    pub fn multiply_in_turn(&self, a: Rows<'_, R>, start: Start<'_, R>, c: RowsMut<'_, R>, back: bool) {
         if a.count == 0 || self.columns == 0 {
             return;
         }
@@ -178,6 +218,7 @@ impl<R: Real> Packed<R> {
             rows: a.count,
             depth: self.depth,
             columns: self.columns,
+            backwards: back,
             a: a.data.as_ptr(),
             a_row: a.stride,
             a_column: 1,
@@ -197,39 +238,74 @@ impl<R: Real> Packed<R> {
 /// Lines of a panel that are filled together when B is packed from its transpose.
 const TRANSPOSED: usize = 64;
 
-/// Writes the panels of B.
+/// Rows and columns that are transposed together.
+const SQUARE: usize = 8;
+
+/// Writes the columns of some rows as the beginnings of lines, `stride` numbers apart: square by square, so that neither
+/// reads nor writes are of single numbers.
+fn squares<R: Real>(rows: [&[R]; SQUARE], lines: &mut [R], stride: usize) {
+    let whole = rows[0].len() - rows[0].len() % SQUARE;
+    for k in (0..whole).step_by(SQUARE) {
+        let square: [[R; SQUARE]; SQUARE] = std::array::from_fn(|i| std::array::from_fn(|j| rows[i][k + j]));
+        for j in 0..SQUARE {
+            let line: [R; SQUARE] = std::array::from_fn(|i| square[i][j]);
+            lines[(k + j) * stride..][..SQUARE].copy_from_slice(&line);
+        }
+    }
+    for k in whole..rows[0].len() {
+        let line: [R; SQUARE] = std::array::from_fn(|i| rows[i][k]);
+        lines[k * stride..][..SQUARE].copy_from_slice(&line);
+    }
+}
+
+/// Writes the panels of a B whose rows lie `row` apart.
 fn pack<R: Real>(
     kernels: &Kernels<R>,
     b: &[R],
     (depth, row): (usize, usize),
-    (columns, column): (usize, usize),
+    columns: usize,
     panels: &mut [R],
 ) {
-    let (lanes, wide) = (kernels.lanes, kernels.panel);
     let mut rest = panels;
-    for first in (0..columns).step_by(wide) {
-        let width = (columns - first).min(wide);
-        let padded = width.next_multiple_of(lanes);
+    for first in (0..columns).step_by(kernels.panel) {
+        let width = (columns - first).min(kernels.panel);
+        let padded = width.next_multiple_of(kernels.lanes);
         let (panel, after) = rest.split_at_mut(depth * padded);
         rest = after;
-        if column == 1 {
-            for (k, line) in panel.chunks_exact_mut(padded).enumerate() {
-                let at = k * row + first;
-                line[..width].copy_from_slice(&b[at..at + width]);
-                line[width..].fill(R::zero());
+        for (k, line) in panel.chunks_exact_mut(padded).enumerate() {
+            let at = k * row + first;
+            line[..width].copy_from_slice(&b[at..at + width]);
+            line[width..].fill(R::zero());
+        }
+    }
+}
+
+/// Writes the panels of a B whose columns begin at `starts`.
+fn pack_transposed<R: Real>(kernels: &Kernels<R>, b: &[R], depth: usize, starts: &[usize], panels: &mut [R]) {
+    let mut rest = panels;
+    for starts in starts.chunks(kernels.panel) {
+        let padded = starts.len().next_multiple_of(kernels.lanes);
+        let (panel, after) = rest.split_at_mut(depth * padded);
+        rest = after;
+        if starts.len() < padded {
+            panel.fill(R::zero());
+        }
+        let (whole, last) = starts.as_chunks::<SQUARE>();
+        // A block of lines at a time, so that they are still in the nearest cache when the next columns fill them.
+        for block in (0..depth).step_by(TRANSPOSED) {
+            let until = (block + TRANSPOSED).min(depth);
+            let lines = &mut panel[block * padded..until * padded];
+            for (i, starts) in whole.iter().enumerate() {
+                squares(
+                    starts.map(|start| &b[start + block..start + until]),
+                    &mut lines[i * SQUARE..],
+                    padded,
+                );
             }
-        } else {
-            if width < padded {
-                panel.fill(R::zero());
-            }
-            // A block of lines at a time, so that they are still in the nearest cache when the next column fills them.
-            for block in (0..depth).step_by(TRANSPOSED) {
-                let until = (block + TRANSPOSED).min(depth);
-                for j in 0..width {
-                    let source = &b[(first + j) * column..];
-                    for k in block..until {
-                        panel[k * padded + j] = source[k * row];
-                    }
+            for (j, start) in last.iter().enumerate() {
+                let column = &b[start + block..start + until];
+                for (line, &x) in lines.chunks_exact_mut(padded).zip(column) {
+                    line[whole.len() * SQUARE + j] = x;
                 }
             }
         }
@@ -275,6 +351,7 @@ impl<R: Real> Packed<R> {
                     rows,
                     depth,
                     columns: width,
+                    backwards: false,
                     a: tiles.numbers.as_slice()[i / height * group..].as_ptr(),
                     a_row: 1,
                     a_column: height,
@@ -383,7 +460,7 @@ pub(super) fn accumulate_with<R: Real>(
     for (i, b) in b.chunks(room * n).enumerate() {
         packed.depth = b.len() / n;
         let used = packed.depth * n.next_multiple_of(kernels.lanes);
-        pack(kernels, b, (packed.depth, n), (n, 1), &mut packed.panels.as_mut_slice()[..used]);
+        pack(kernels, b, (packed.depth, n), n, &mut packed.panels.as_mut_slice()[..used]);
         let mut rest = &mut *c;
         for &(first, m) in columns {
             let (part, after) = rest.split_at_mut(m * n);

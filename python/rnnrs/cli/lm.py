@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from . import train
+from . import inspection, train
 from .common import VerbParser, input_lines, print_json, real, whole
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ examples:
 
 def add(commands: Any) -> None:
     """Adds the group to the parser."""
-    group = commands.add_parser("lm", help="language models: train, evaluate, score, suggest, generate")
+    group = commands.add_parser(
+        "lm", help="language models: train, evaluate, score, suggest, generate, inspect"
+    )
     verbs = group.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=VerbParser)
     train.add(verbs)
 
@@ -79,6 +81,7 @@ def add(commands: Any) -> None:
     )
     verb.add_argument("--seed", type=whole(0), help="the same seed writes the same text")
     verb.add_argument("--stop", action="append", metavar="TEXT", help="stop before this; may be repeated")
+    inspection.add(verbs)
 
 
 def _verb(verbs: Any, name: str, summary: str, epilog: str, run: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,107 +11,140 @@ from numpy.typing import NDArray
 
 from .. import _rnnrs
 from ..errors import ShapeError
-from .rnn import RNN
+from .recurrent import Recurrent, RecurrentCache
+from .stack import Stack
+from .unfolded import UnfoldedGRU, UnfoldedLSTM, UnfoldedRNN, unfold_layer
 
 if TYPE_CHECKING:
     from ..data import Batch
-    from ..models.network import RecurrentNetwork
+    from ..models import LanguageModel, RecurrentNetwork
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Unfolded:
     """One pass through time, laid open. First axis: the step t; second: the sequence.
 
-    The pass is the one that the training takes: h, o, da, dh0 are what the engine computed; the rest follows from
-    them by the equation beside it. Every `…_steps` array adds up over its first axis to the gradient.
+    The pass is the one that the training takes. What the recurrence computes stands in `layers`, the lowest first; if
+    there is only one, its quantities are here, too: `u.h`, `u.da`, `u.dW_steps`, an LSTM's `u.f`, …, but for an
+    LSTM's output gate: `u.o` and `u.do` are the network's outputs and their gradient.
     """
 
-    x: Array  #: (T, B, I), the inputs; with an embedding, E[ids]
-    h0: Array  #: (B, H), the state before the first step
-    a: Array  #: (T, B, H), a_t = b + W h_{t−1} + U x_t
-    h: Array  #: (T, B, H), h_t = f(a_t)
+    layers: tuple[UnfoldedRNN | UnfoldedLSTM | UnfoldedGRU, ...]  #: see these
     o: Array  #: (T, B, O), o_t = c + V h_t
-    y_hat: Array  #: (T, B, O), ŷ_t = softmax(o_t)
     losses: Array  #: (T,), L_t, the step's share of L
     loss: float  #: L = Σ_t L_t
     do: Array  #: (T, B, O), ∂L/∂o_t
-    dh_local: Array  #: (T, B, H), Vᵀ do_t: what the step's own loss says of h_t
-    dh_through_time: Array  #: (T, B, H), Wᵀ da_{t+1}: what all later losses say of h_t
-    dh: Array  #: (T, B, H), their sum
-    da: Array  #: (T, B, H), dh_t ⊙ f′(a_t)
-    dh0: Array  #: (B, H), Wᵀ da_1
-    dx: Array  #: (T, B, I), Uᵀ da_t
-    dU_steps: Array  #: (T, H, I), da_t x_tᵀ, added up over the batch
-    dW_steps: Array  #: (T, H, H), da_t h_{t−1}ᵀ
-    db_steps: Array  #: (T, H), da_t
-    dV_steps: Array  #: (T, O, H), do_t h_tᵀ
-    dc_steps: Array  #: (T, O), do_t
+    output_input: Array  #: (T, B, H), what the output layer read: h of the highest layer
+
+    @cached_property
+    def y_hat(self) -> Array:
+        """(T, B, O), ŷ_t = softmax(o_t)"""
+        return np.exp(_rnnrs.log_softmax(self.o))
+
+    @cached_property
+    def dV_steps(self) -> Array:
+        """(T, O, H), do_t h_tᵀ, added up over the batch"""
+        return np.asarray(np.einsum("tbo,tbh->toh", self.do, self.output_input))
+
+    @cached_property
+    def dc_steps(self) -> Array:
+        """(T, O), do_t, added up over the batch"""
+        return np.asarray(self.do.sum(axis=1))
+
+    def __getattr__(self, name: str) -> Any:
+        """The only layer's quantity of that name."""
+        layers = self.__dict__.get("layers", ())
+        if name.startswith("_") or not layers:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if len(layers) > 1:
+            raise AttributeError(
+                f"Unfolded: {name}: there are {len(layers)} layers, so expected layers[i].{name}"
+            )
+        return getattr(layers[0], name)
+
+    def __dir__(self) -> list[str]:
+        only = dir(self.layers[0]) if len(self.layers) == 1 else []
+        return sorted({*super().__dir__(), *only})
 
 
-def unfold(network: RecurrentNetwork, batch: Batch, h0: Array | None = None) -> Unfolded:
+def unfold(network: RecurrentNetwork | LanguageModel, batch: Batch, h0: Array | None = None) -> Unfolded:
     """Unfolds a network over a batch and goes back through time, keeping everything.
 
-    Memory grows with T·(H·I + H² + O·H): meant for looking, not for training. The network's gradients stay as they
-    are.
+    Memory grows with T·B·(I + H + O), and with T·(H·I + H² + O·H) once the gradients' shares (`dW_steps`, …) are asked
+    for: meant for looking, not for training. The network's gradients stay as they are.
 
     Args:
-        network: the network.
+        network: one with an RNN, LSTM, GRU, or a `Stack` of these. A language model's loss is the mean cross-entropy.
         batch: (inputs, targets).
-        h0: (B, H); zero by default.
+        h0: (B, S), the state before the first step; zero (or the learnt one) by default.
 
     Raises:
+        TypeError: for a network of another form, with a layer that reads backwards, for example.
+        ValueError: for layers with layer normalisation or zoneout, whose steps have other equations.
         ShapeError, DTypeError, IndexError: for a batch that does not fit; ShapeError without any step.
         MemoryError: if all that does not fit.
     """
-    rnn, output = network.rnn, network.output
-    if not isinstance(rnn, RNN):
-        raise TypeError(f"unfold: network: expected one with an RNN, got {type(rnn).__name__}")
-    o, cache = network.forward(batch.inputs, h0)
-    x, h = np.asarray(cache.rnn.x, rnn.dtype), cache.rnn.h
-    if len(h) == 0:
+    rnn, output, loss = _parts(network)
+    inputs, targets = batch.inputs, batch.targets
+    x = np.asarray(inputs) if network.embedding is None else network.embedding.forward(inputs)[0]
+    if x.ndim and len(x) == 0:
         raise ShapeError("unfold: batch: expected at least one step, got T=0")
-    start = np.zeros_like(h[0]) if h0 is None else np.asarray(h0, rnn.dtype)
-    L, do = network.loss_function(o, batch.targets)
-
-    h_before = np.concatenate([start[None], h[:-1]])
-    p, q = rnn.parameters, output.parameters
-    dh_local = do @ q["V"]
-    da, dh0 = rnn.bptt(cache.rnn, dh_local)
-    da_after = np.concatenate([da[1:], np.zeros_like(da[:1])])
-    dh_through_time = da_after @ p["W"]
+    h, cache = rnn.forward(x, h0)
+    o, _ = output.forward(h)
+    L, do = loss(o, targets)
     return Unfolded(
-        x=x,
-        h0=start,
-        a=p["b"] + h_before @ p["W"].T + x @ p["U"].T,
-        h=h,
+        layers=_unfold_layers(rnn, cache, do @ output.parameters["V"]),
         o=o,
-        y_hat=np.exp(_rnnrs.log_softmax(o)),
-        losses=_losses_by_step(network, o, batch.targets, float(L)),
+        losses=_losses_by_step(loss, o, targets, float(L)),
         loss=float(L),
         do=do,
-        dh_local=dh_local,
-        dh_through_time=dh_through_time,
-        dh=dh_local + dh_through_time,
-        da=da,
-        dh0=dh0,
-        dx=da @ p["U"],
-        dU_steps=np.einsum("tbh,tbi->thi", da, x),
-        dW_steps=np.einsum("tbh,tbk->thk", da, h_before),
-        db_steps=da.sum(axis=1),
-        dV_steps=np.einsum("tbo,tbh->toh", do, h),
-        dc_steps=do.sum(axis=1),
+        output_input=h,
     )
 
 
-def _losses_by_step(network: RecurrentNetwork, o: Array, targets: Any, total: float) -> Array:
+def _parts(network: Any) -> tuple[Any, Any, Any]:
+    """Recurrence, output layer and loss."""
+    from ..losses import SoftmaxCrossEntropy
+
+    rnn, output = getattr(network, "rnn", None), getattr(network, "output", None)
+    layers = rnn.layers if isinstance(rnn, Stack) else (rnn,)
+    wrong = [type(layer).__name__ for layer in layers if not isinstance(layer, Recurrent)]
+    if wrong or output is None or not hasattr(network, "embedding"):
+        raise TypeError(
+            "unfold: network: expected one with RNN, LSTM, GRU or a Stack of these (`rnn`), `output` and `embedding`, "
+            f"got {type(network).__name__}" + (f" with {wrong[0]}" if rnn is not None and wrong else "")
+        )
+    if any(layer.layer_norm or any(layer.zoneout) for layer in layers if isinstance(layer, Recurrent)):
+        raise ValueError("unfold: network: expected layers without layer_norm and zoneout, got some with them")
+    return rnn, output, getattr(network, "loss_function", None) or SoftmaxCrossEntropy()
+
+
+def _unfold_layers(
+    rnn: Recurrent | Stack, cache: Any, dh: Array
+) -> tuple[UnfoldedRNN | UnfoldedLSTM | UnfoldedGRU, ...]:
+    """Each layer's pass, the lowest first; each is told of its h what the one above it found."""
+    if isinstance(rnn, Recurrent):
+        assert isinstance(cache, RecurrentCache)
+        return (unfold_layer(rnn, cache, dh),)
+    unfolded: list[UnfoldedRNN | UnfoldedLSTM | UnfoldedGRU] = []
+    for place in reversed(range(len(rnn.layers))):
+        layer = rnn.layers[place]
+        assert isinstance(layer, Recurrent)  # `_parts` has looked
+        here = unfold_layer(layer, cache.layers[place], dh)
+        adds = rnn.residual and place > 0 and layer.input_size == layer.hidden_size
+        dh = here.dx + dh if adds else here.dx
+        unfolded.insert(0, here)
+    return tuple(unfolded)
+
+
+def _losses_by_step(loss: Any, o: Array, targets: Any, total: float) -> Array:
     """L_t for every t: the step's share of L = Σ_t L_t.
 
     The library's losses give each position's loss; of a loss of the user's own, step t is asked alone, and the
     shares are scaled to add up to L (a mean over all steps is not the sum of the means over each).
     """
-    loss = network.loss_function
     evaluate = getattr(loss, "evaluate", None)
     if evaluate is not None:
         weighted = (

@@ -58,8 +58,7 @@ impl<R: Real> Projection<R> {
         let block = |block: usize| block * hidden + units.start..block * hidden + units.end;
         let (mut runs, mut row) = (Vec::new(), 0);
         for &(first, blocks) in layout.inputs {
-            let u = rows_of(u, inputs, (row..row + blocks).map(block));
-            let u = Packed::transposed(op, &u, blocks * units.len(), inputs)?;
+            let u = Packed::transposed_rows(op, u, rows_of(row..row + blocks, hidden, units), inputs)?;
             runs.push((u, first * units.len()));
             row += blocks;
         }
@@ -118,18 +117,14 @@ impl<'a, R: Real> Input<'a, R> {
     }
 }
 
-/// Some rows of a matrix, copied where they do not lie together.
-pub(super) fn rows_of<R: Real>(
-    matrix: &[R],
-    width: usize,
-    ranges: impl Iterator<Item = Range<usize>>,
-) -> std::borrow::Cow<'_, [R]> {
-    let ranges: Vec<_> = ranges.collect();
-    let together = ranges.windows(2).all(|two| two[0].end == two[1].start);
-    match (ranges.first(), ranges.last()) {
-        (Some(first), Some(last)) if together => matrix[first.start * width..last.end * width].into(),
-        _ => ranges.iter().flat_map(|r| &matrix[r.start * width..r.end * width]).copied().collect(),
-    }
+/// The rows of some units in blocks of H rows.
+pub(super) fn rows_of(
+    blocks: Range<usize>,
+    hidden: usize,
+    units: &Range<usize>,
+) -> impl Iterator<Item = usize> {
+    let units = units.clone();
+    blocks.flat_map(move |block| units.clone().map(move |unit| block * hidden + unit))
 }
 
 impl<R: Real> Source<'_, R> {

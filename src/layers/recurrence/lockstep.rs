@@ -90,15 +90,16 @@ impl<R: Real> Way<'_, R> {
         let mut before: Option<Vec<R>> = self.initial.map(<[R]>::to_vec);
         let mut sums = vec![R::zero(); batch * stride];
         let mut result = vec![R::zero(); batch * blocks * units.len()];
-        let multiply = |before: &[R], sums: &mut [R]| {
+        let multiply = |i: usize, before: &[R], sums: &mut [R]| {
             let before = Rows { data: before, stride: width, count: batch };
-            matrix.multiply(before, Start::Accumulate, RowsMut { data: sums, stride });
+            let sums = RowsMut { data: sums, stride };
+            matrix.multiply_in_turn(before, Start::Accumulate, sums, i % 2 == 1);
         };
         for i in 0..self.steps {
             let t = if self.back { self.steps - 1 - i } else { i };
             part.begin(t, &mut sums);
             if let Some(before) = &before {
-                multiply(before, &mut sums);
+                multiply(i, before, &mut sums);
             }
             part.finish(t, &mut sums, &mut result);
             exchange.give(i, units, &result);
@@ -110,7 +111,7 @@ impl<R: Real> Way<'_, R> {
         if self.back {
             part.close(&mut sums);
             if let Some(before) = &before {
-                multiply(before, &mut sums);
+                multiply(self.steps, before, &mut sums);
             }
         }
         part.end(&mut sums);
@@ -189,9 +190,8 @@ pub(super) fn forward<R: Real>(
         .zip(columns(&mut trace.last, hidden, &ranges))
         .collect();
     let parts = prepare(places, &ranges, |(((h, c), kept), last), units| {
-        let rows = (0..layout.recurrent).map(|g| g * hidden + units.start..g * hidden + units.end);
-        let w = input::rows_of(layer.w, hidden, rows);
-        let w = Packed::transposed(op, &w, layout.recurrent * units.len(), hidden)?;
+        let rows = input::rows_of(0..layout.recurrent, hidden, units);
+        let w = Packed::transposed_rows(op, layer.w, rows, hidden)?;
         let source = input.source_of(op, layout, hidden, units)?;
         let ahead = parallel::scratch(op, &[AHEAD.min(steps), batch, layout.sums, units.len()])?;
         let c_now = if layout.memory { units_of(first, states, 1, units) } else { Vec::new() };

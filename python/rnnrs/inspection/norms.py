@@ -1,0 +1,170 @@
+"""Numbers that say whether gradients vanish or explode, and whether units still learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DTypeError, ShapeError
+from ..nn import RNN, Recurrent
+from ..nn.recurrent import RecurrentCache
+from ..nn.unfolded import UnfoldedGRU, UnfoldedLayer, UnfoldedLSTM
+
+Array = NDArray[Any]
+
+#: What lies between which bounds: the range of tanh, and that of a gate.
+TANH, GATE = (-1.0, 1.0), (0.0, 1.0)
+#: On which sides a value may be saturated.
+SIDES = ("both", "low", "high")
+
+
+def gradient_norms(unfolded: UnfoldedLayer, of: str = "h") -> Array:
+    """‖∂L/∂h_t‖₂ at every step of every sequence (T, B), float64: how strongly the loss is felt through time.
+
+    With a loss at the last step alone (targets −1 elsewhere), its decay towards the first step is the vanishing
+    gradient.
+
+    Args:
+        unfolded: a layer of `rnnrs.unfold(…).layers`.
+        of: a quantity whose gradient is meant: "h"; "state": in an LSTM (h_t, c_t), each with the other held fixed, in
+            other cells h; "a"; "c", "i", … of the cell.
+
+    Raises:
+        ValueError: if the cell has no gradient of that name.
+    """
+    if of == "state":
+        h = gradient_norms(unfolded)
+        memory = gradient_norms(unfolded, "c_through_time") if isinstance(unfolded, UnfoldedLSTM) else 0.0
+        return np.asarray(np.hypot(h, memory))
+    d = getattr(unfolded, f"d{of}", None)
+    if not isinstance(d, np.ndarray) or d.ndim != 3:
+        raise ValueError(f"gradient_norms: of: expected a quantity of {type(unfolded).__name__}, got {of!r}")
+    return np.asarray(np.linalg.norm(d.astype(np.float64), axis=-1))
+
+
+def share_norms(unfolded: UnfoldedLayer) -> dict[str, Array]:
+    """By parameter, the Frobenius norm of each step's share of its gradient (T,), float64.
+
+    Short shares at early steps: what happened there teaches the network little.
+    """
+    u, h_before = unfolded, unfolded.h_before
+    pairs = {"U": (u.da_input, u.x), "W": (u.da_recurrent, h_before)}
+    norms = {name: _product_norms(da, read) for name, (da, read) in pairs.items()}
+    sums = {"b": u.da_input} | ({"b_h": u.da_h} if isinstance(u, UnfoldedGRU) else {})
+    norms |= {name: np.linalg.norm(da.sum(axis=1, dtype=np.float64), axis=-1) for name, da in sums.items()}
+    return norms
+
+
+def _product_norms(da: Array, read: Array) -> Array:
+    """‖Σ over the batch of da_t readᵀ‖ for every t; step by step, since the shares as a whole are large."""
+    return np.array([np.linalg.norm(d.astype(np.float64).T @ r) for d, r in zip(da, read, strict=True)])
+
+
+def spectral_radius(W: ArrayLike) -> float:
+    """ρ(W): the largest absolute value of an eigenvalue.
+
+    With an f of slope 1, what the state holds fades where ρ < 1 and grows where ρ > 1; with slopes below 1, look at
+    the mean Jacobian instead (`linearise(…).mean()`).
+
+    Args:
+        W: a square matrix.
+
+    Raises:
+        ShapeError: for anything else.
+        DTypeError: for what holds no real numbers.
+        ValueError: if a number is not finite.
+    """
+    matrix = _numbers("spectral_radius", "W", W)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
+        raise ShapeError(f"spectral_radius: W: expected a square matrix (H, H), got {matrix.shape}")
+    if not np.isfinite(matrix).all():
+        raise ValueError("spectral_radius: W: expected finite numbers, got NaN or an infinite one")
+    return float(np.abs(np.linalg.eigvals(matrix)).max())
+
+
+def saturated_share(
+    values: ArrayLike,
+    threshold: float = 0.95,
+    *,
+    bounds: tuple[float, float] = TANH,
+    side: str = "both",
+    axis: int | tuple[int, ...] | None = None,
+) -> Any:
+    """The share of values near the ends of their range, where the slope, and so the gradient, is close to 0.
+
+    A value is saturated if its distance from the range's middle is at least `threshold` of the half-width: |h| ≥ 0.95;
+    of a gate, with bounds (0, 1), above 0.975 or below 0.025 (there its slope is below 1/10 of its highest, as tanh's
+    is at 0.95). Karpathy, Johnson and Fei-Fei (2015) look at gates above 0.9 and below 0.1: a threshold of 0.8.
+
+    Args:
+        values: of tanh, or gates, of any shape.
+        threshold: above 0, at most 1.
+        bounds: of the range: `TANH` or `GATE`.
+        side: "both", or only "low" or "high".
+        axis: over which to take the share; over all by default, which gives one number.
+
+    Raises:
+        ValueError: for a threshold or bounds that make no sense, another side, or no values.
+        DTypeError: for what holds no real numbers.
+    """
+    low, high = bounds
+    if not 0.0 < threshold <= 1.0 or not low < high:
+        raise ValueError(
+            "saturated_share: expected 0 < threshold ≤ 1 and bounds (low, high) with low < high, "
+            f"got {threshold} and {bounds}"
+        )
+    if side not in SIDES:
+        raise ValueError(f"saturated_share: side: expected one of {', '.join(SIDES)}, got {side!r}")
+    v = _numbers("saturated_share", "values", values)
+    if not v.size:
+        raise ValueError("saturated_share: values: expected at least one, got none")
+    v = (2.0 * v - (low + high)) / (high - low)
+    near = {"both": np.abs(v), "low": -v, "high": v}[side] >= threshold
+    share = near.mean(axis=axis)
+    return float(share) if axis is None else np.asarray(share)
+
+
+def saturation(
+    layer: Recurrent, seen: RecurrentCache | UnfoldedLayer, threshold: float = 0.95
+) -> dict[str, float]:
+    """By name, the saturated share of what a cell computes in a pass.
+
+    RNN: h; LSTM: i, f, g, o and tanh_c; GRU: r, z and n. A relu counts as saturated at 0, where its slope is 0; the
+    identity never.
+
+    Args:
+        layer: an RNN, LSTM or GRU.
+        seen: the cache of its forward pass, or the unfolded layer.
+        threshold: see `saturated_share`.
+
+    Raises:
+        ValueError: if the pass kept no gates.
+    """
+    cache = seen.cache if isinstance(seen, UnfoldedLayer) else seen
+    if isinstance(layer, RNN):
+        if layer.activation in ("relu", "identity"):
+            return {"h": float((cache.h == 0).mean()) if layer.activation == "relu" else 0.0}
+        bounds = TANH if layer.activation == "tanh" else GATE
+        return {"h": saturated_share(cache.h, threshold, bounds=bounds)}
+    if cache.kept is None:
+        raise ValueError(
+            "saturation: cache: expected one of forward(…, gradient=True), got one without gates"
+        )
+    names = ("i", "f", "g", "o") if cache.c is not None else ("r", "z", "", "n")
+    shares = {
+        name: saturated_share(part, threshold, bounds=TANH if name in "gn" else GATE)
+        for name, part in zip(names, np.split(cache.kept, 4, axis=-1), strict=True)
+        if name
+    }
+    if cache.c is not None:
+        shares["tanh_c"] = saturated_share(np.tanh(cache.c), threshold)
+    return shares
+
+
+def _numbers(op: str, argument: str, values: ArrayLike) -> Array:
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(f"{op}: {argument}: expected real numbers, got {array.dtype}")
+    return array.astype(np.float64)

@@ -1,0 +1,234 @@
+"""What single units of a language model do while it reads: which of them follows a property of the text?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import ShapeError
+from ..nn import GRU, LSTM, Recurrent, Stack
+from ..nn.recurrent import RecurrentCache
+from ..nn.stack import StackCache
+from .signals import SIGNALS, Signal
+
+if TYPE_CHECKING:
+    from ..models import LanguageModel
+
+Array = NDArray[Any]
+
+#: Tokens that are read at a time: bounds the memory, the state is carried over.
+WINDOW = 1024
+
+#: What of a cell can be looked at: the name, and the block of what the engine keeps of each step.
+_GATES = {LSTM: {"i": 0, "f": 1, "g": 2, "o": 3}, GRU: {"r": 0, "z": 1, "n": 3}}
+
+
+class Following(NamedTuple):
+    """A unit, and how it goes along with a property of the text.
+
+    Attributes:
+        unit: from 0.
+        correlation: Pearson's, −1..1: below 0, the unit goes down when the property goes up.
+    """
+
+    unit: int
+    correlation: float
+
+
+@dataclass(frozen=True, eq=False)
+class TextStates:
+    """The values of a layer's units while a model reads a text.
+
+    Attributes:
+        tokens: the N tokens of the text, as the text has them.
+        values: (N, H), float32 or float64: after each token has been read.
+        of: which quantity of the cell they are.
+    """
+
+    tokens: list[str]
+    values: Array
+    of: str
+
+    def __getitem__(self, part: slice) -> TextStates:
+        """A part of the text.
+
+        Raises:
+            TypeError: for anything but a slice.
+        """
+        if not isinstance(part, slice):
+            raise TypeError(f"TextStates: expected a slice, got {type(part).__name__}")
+        return TextStates(self.tokens[part], self.values[part], self.of)
+
+    def unit(self, unit: int) -> Array:
+        """(N,), the values of one unit.
+
+        Raises:
+            IndexError: if there is no such unit.
+        """
+        H = self.values.shape[1]
+        if not 0 <= unit < H:
+            raise IndexError(f"unit: expected 0 to {H - 1}, got {unit}")
+        return np.asarray(self.values[:, unit])
+
+    def correlations(self, signal: Signal | str | ArrayLike) -> Array:
+        """Pearson's correlation of every unit with a property of the text (H,), float64; 0 for one that stands still.
+
+        Args:
+            signal: a name of `SIGNALS`, a function of the tokens, or a number for every token (N,).
+
+        Raises:
+            ValueError: for an unknown name, or a property that is the same everywhere in the text, or not finite.
+            ShapeError: if it has not one number for every token.
+        """
+        y = self._signal(signal)
+        y = y - y.mean()
+        h = self.values.astype(np.float64)
+        h -= h.mean(axis=0)
+        size = np.linalg.norm(h, axis=0) * np.linalg.norm(y)
+        return np.asarray(np.divide(y @ h, size, out=np.zeros(h.shape[1]), where=size > 0))
+
+    def following(self, signal: Signal | str | ArrayLike, k: int = 5) -> list[Following]:
+        """The k units whose correlation with a property is strongest, in either direction, the strongest first.
+
+        Raises:
+            ValueError: if k is below 1; and as `correlations`, ShapeError too.
+        """
+        if k < 1:
+            raise ValueError(f"following: k: expected a whole number from 1, got {k}")
+        r = self.correlations(signal)
+        return [Following(int(unit), float(r[unit])) for unit in np.argsort(-np.abs(r), kind="stable")[:k]]
+
+    def _signal(self, signal: Signal | str | ArrayLike) -> Array:
+        if isinstance(signal, str):
+            if signal not in SIGNALS:
+                raise ValueError(f"signal: expected one of {', '.join(SIGNALS)}, got {signal!r}")
+            signal = SIGNALS[signal]
+        y = np.asarray(signal(self.tokens) if callable(signal) else signal, np.float64)
+        if y.shape != (len(self.tokens),):
+            raise ShapeError(
+                f"signal: expected a number for each of {len(self.tokens)} tokens, got {y.shape}"
+            )
+        if not np.isfinite(y).all():
+            raise ValueError("signal: expected finite numbers, got NaN or an infinite one")
+        if not len(y) or (y == y[0]).all():
+            raise ValueError(
+                "signal: expected one that changes within the text, got the same value everywhere"
+            )
+        return y
+
+
+def text_states(model: LanguageModel, text: str, *, layer: int = -1, of: str | None = None) -> TextStates:
+    """Lets a language model read a text, and keeps what the units of a layer did.
+
+    The text is read as in `LanguageModel.evaluate`: after an end of sentence, from the state zero; where every line is
+    a sequence of its own, every line anew.
+
+    Args:
+        model: of characters, words or subwords.
+        text: the text.
+        layer: in a stack, which layer; the highest by default.
+        of: "h"; of an LSTM also "c", "tanh_c" (the default: what the cell remembers) or a gate "i", "f", "g", "o"; of a
+            GRU "r", "z", "n".
+
+    Raises:
+        ValueError: for a text without tokens, or a quantity that the cell has not.
+        IndexError: for a layer that is not there.
+        TypeError: for a model whose recurrence is none of `rnnrs.nn`'s that read forwards.
+    """
+    cell = _layer(model, layer)
+    of = of or ("tanh_c" if isinstance(cell, LSTM) else "h")
+    known = ["h", *(["c", "tanh_c"] if isinstance(cell, LSTM) else []), *_gates(cell)]
+    if of not in known:
+        raise ValueError(f"text_states: of: expected one of {', '.join(known)}, got {of!r}")
+    tokens, ids, resets = _read(model, text)
+    state, parts = None, []
+    for window in _windows(len(ids)):
+        begins = None if resets is None else resets[window, None]
+        _, cache = model.rnn.forward_tokens(model.embedding, ids[window, None], state, resets=begins)
+        state = cache.state
+        caches = cache.layers if isinstance(cache, StackCache) else (cache,)
+        parts.append(_quantity(cell, caches[layer], of))
+    return TextStates(tokens, np.concatenate(parts)[1:], of)  # without what stands before the text
+
+
+def units_following(
+    model: LanguageModel,
+    text: str,
+    signal: Signal | str | ArrayLike,
+    *,
+    k: int = 5,
+    layer: int = -1,
+    of: str | None = None,
+) -> list[Following]:
+    """Which units of a model go along with a property of the text: which one counts quotes?
+
+    The best of H units is chosen, and so a little too good: judge it on another text (`text_states(…).correlations`).
+    After Karpathy, Johnson and Fei-Fei (2015).
+
+    Args:
+        model: of characters, words or subwords.
+        text: to read.
+        signal: a name of `SIGNALS`, a function of the tokens that gives a number for each, or these numbers.
+        k: how many units.
+        layer, of: see `text_states`.
+
+    Raises:
+        ValueError, ShapeError, IndexError, TypeError: see `text_states` and `TextStates.following`.
+    """
+    return text_states(model, text, layer=layer, of=of).following(signal, k)
+
+
+def _layer(model: LanguageModel, place: int) -> Recurrent:
+    rnn: Any = model.rnn
+    layers = rnn.layers if isinstance(rnn, Stack) else (rnn,)
+    if not -len(layers) <= place < len(layers):
+        raise IndexError(f"text_states: layer: expected {-len(layers)} to {len(layers) - 1}, got {place}")
+    layer = layers[place]
+    if not isinstance(layer, Recurrent):
+        raise TypeError(f"text_states: model: expected an RNN, LSTM or GRU, got {type(layer).__name__}")
+    return layer
+
+
+def _gates(layer: Recurrent) -> dict[str, int]:
+    return next((gates for kind, gates in _GATES.items() if isinstance(layer, kind)), {})
+
+
+def _read(model: LanguageModel, text: str) -> tuple[list[str], Array, Array | None]:
+    """The tokens (N), the ids that are read (N + 1, an end of sentence first), and where a line begins anew."""
+    vocabulary = model.vocabulary
+    if not model.by_sentence:
+        ids = vocabulary.encode(text)
+        tokens = list(text) if vocabulary.level == "char" else [vocabulary.tokens[i] for i in ids]
+        before: list[Any] = [[vocabulary.end_id], ids]
+    else:
+        lines = [vocabulary.encode(line) for line in text.split("\n") if line.strip()]
+        before = [part for line in lines for part in ([vocabulary.end_id], line)]
+        ids = np.concatenate([*before, []]).astype(np.int64)[1:]
+        tokens = ["\n" if i == vocabulary.end_id else vocabulary.tokens[i] for i in ids]
+    if not tokens:
+        raise ValueError("text_states: text: expected at least one token, got none")
+    whole = np.concatenate(before).astype(np.int64)
+    return tokens, whole, whole == vocabulary.end_id if model.by_sentence else None
+
+
+def _windows(length: int) -> Iterator[slice]:
+    for start in range(0, length, WINDOW):
+        yield slice(start, start + WINDOW)
+
+
+def _quantity(layer: Recurrent, cache: RecurrentCache, of: str) -> Array:
+    """One quantity of every step (T, H) of the only sequence."""
+    if of in ("c", "tanh_c"):
+        assert cache.c is not None  # an LSTM's
+        rows = np.tanh(cache.c) if of == "tanh_c" else cache.c
+    elif of == "h":
+        rows = cache.h
+    else:
+        assert cache.kept is not None  # there is a way back
+        rows = np.split(cache.kept, 4, axis=-1)[_gates(layer)[of]]
+    whole = rows if cache.order is None else cache.order.unpack(rows)
+    return np.asarray(whole[:, 0])

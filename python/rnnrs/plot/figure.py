@@ -1,0 +1,71 @@
+"""What all pictures share: matplotlib, which is only there with the extra "plot", colours, and how they are saved."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any
+
+from ..errors import require
+from ..files import write_atomically
+from ..inspection.colour import BLUE, ORANGE
+
+#: Okabe and Ito's colours, which most colour-blind people tell apart, and line styles, for those who print in grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+STYLES = ("-", "--", "-.", ":", "-", "--", "-.")
+
+#: A scale for sizes that goes for colour-blind people.
+SIZES = "cividis"
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty matplotlib figure, in inches. No window opens, and no state of pyplot's changes.
+
+    Raises:
+        MissingExtraError: if matplotlib is missing.
+    """
+    return require("matplotlib.figure", "plot").Figure(figsize=(width, height), layout="constrained")
+
+
+def around_zero() -> Any:
+    """The scale for numbers around 0, that of `inspection.to_html`: blue, white, orange; black can be read on all.
+
+    Raises:
+        MissingExtraError: if matplotlib is missing.
+    """
+    ends = [tuple(channel / 255 for channel in colour) for colour in (BLUE, (255, 255, 255), ORANGE)]
+    return require("matplotlib.colors", "plot").LinearSegmentedColormap.from_list("around zero", ends)
+
+
+def finish(figure: Any, path: str | os.PathLike[str] | None, dpi: int = 120) -> Any:
+    """Saves a figure where a path is given (.png, .svg, .pdf, …), and gives it back.
+
+    Raises:
+        ValueError: for a kind of file that matplotlib cannot write.
+        OSError: if the picture cannot be written.
+    """
+    if path is not None:
+        buffer = io.BytesIO()
+        suffix = os.path.splitext(os.fspath(path))[1].lstrip(".") or "png"
+        figure.savefig(buffer, format=suffix, dpi=dpi)
+        write_atomically(path, buffer.getvalue())
+    return figure
+
+
+def style(place: int) -> dict[str, Any]:
+    """Colour and line style of the curve at a place."""
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "linestyle": STYLES[place % len(STYLES)],
+        "linewidth": 1.6,
+    }
+
+
+def tidy(axes: Any, x: str, y: str, title: str = "") -> None:
+    """Labels, a faint grid, no box."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    if title:
+        axes.set_title(title, fontsize=10, loc="left")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,457 @@
+"""Norms, Jacobians and saturation against finite differences and plain NumPy; the monitor; units that follow a text."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from reference import cell_step
+
+import rnnrs
+from rnnrs import inspection, losses, nn, optim
+from rnnrs.data import Batch
+from rnnrs.inspection import GradientMonitor, jacobian_norms, linearise, spectral_radius
+from rnnrs.models import LanguageModel, RecurrentNetwork
+
+Array = NDArray[Any]
+T, B, I, H = 6, 3, 4, 5
+F64: dict[str, Any] = {"dtype": "float64"}
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+def layer_and_cache(cell: str, gain: float = 2.0, **options: Any) -> tuple[Any, Any, Array, Array]:
+    rng = np.random.default_rng(0)
+    layer = CELLS[cell](I, H, recurrent_scale=gain, **F64, **options)
+    x, first = rng.standard_normal((T, B, I)), rng.standard_normal((B, layer.state_size))
+    return layer, layer.forward(x, first)[1], x, first
+
+
+def states(layer: Any, cell: str, x: Array, first: Array) -> list[Array]:
+    """The state (S,) after each step of one sequence, by NumPy; the first before all of them."""
+    all_states = [first]
+    for x_t in x:
+        all_states.append(cell_step(cell, dict(layer.parameters), x_t, all_states[-1]))
+    return all_states
+
+
+def numeric_jacobian(layer: Any, cell: str, x: Array, state: Array) -> Array:
+    """∂s_T/∂s_0 (S, S) of one sequence by central differences."""
+    e = 1e-6 * np.eye(len(state))
+    columns = [
+        (states(layer, cell, x, state + d)[-1] - states(layer, cell, x, state - d)[-1]) / 2e-6 for d in e
+    ]
+    return np.array(columns).T
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [("lstm", "lstm"), ("gru", "gru"), *(("rnn", f) for f in nn.ACTIVATIONS)],
+)
+def test_jacobians_are_those_of_finite_differences(kind, cell):
+    layer, cache, x, first = layer_and_cache(kind, **({"activation": cell} if kind == "rnn" else {}))
+    linear = linearise(layer, cache)
+    norms = jacobian_norms(layer, cache, 4)
+    assert norms.t == 4 and norms.spectral.shape == (5, B)
+    for b in range(B):
+        run = states(layer, cell, x[:, b], first[b])
+        for t in range(T):
+            exact = numeric_jacobian(layer, cell, x[t : t + 1, b], run[t])
+            np.testing.assert_allclose(linear.step(t)[b], exact, atol=1e-8)
+        for s in range(5):
+            J = numeric_jacobian(layer, cell, x[s + 1 : 5, b], run[s + 1])
+            assert norms.spectral[s, b] == pytest.approx(np.linalg.norm(J, 2), rel=1e-6, abs=1e-9)
+            assert norms.frobenius[s, b] == pytest.approx(np.linalg.norm(J), rel=1e-6, abs=1e-9)
+            if kind == "lstm":
+                for of, part in (("h", slice(0, H)), ("c", slice(H, None))):
+                    got = jacobian_norms(layer, cache, 4, of=of).spectral[s, b]
+                    assert got == pytest.approx(np.linalg.norm(J[part, part], 2), rel=1e-6, abs=1e-9)
+    mean = np.mean([linear.step(t) for t in range(T)], axis=(0, 1))
+    np.testing.assert_allclose(linear.mean(), mean, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_small_push_arrives_as_the_jacobians_say(cell):
+    """The singular vector that grows most, pushed into the engine's own state, grows by the spectral norm."""
+    layer, cache, x, first = layer_and_cache(cell)
+    linear = linearise(layer, cache)
+    P = np.linalg.multi_dot([linear.step(t)[0] for t in reversed(range(T))])
+    _, size, directions = np.linalg.svd(P)
+    pushed = first.copy()
+    pushed[0] += 1e-6 * directions[0]
+    moved = layer.forward(x, pushed)[1].state[0] - cache.state[0]
+    assert np.linalg.norm(moved) / 1e-6 == pytest.approx(size[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_jacobians_carry_the_gradient_back(cell):
+    """∂L/∂s_0 = (∂s_T/∂s_0)ᵀ ∂L/∂s_T: the engine's BPTT and the Jacobians are one thing."""
+    layer, cache, _, _ = layer_and_cache(cell)
+    linear = linearise(layer, cache)
+    dlast = np.random.default_rng(1).standard_normal(cache.state.shape)
+    _, dfirst = layer.bptt(cache, None, dlast)
+    for b in range(B):
+        P = np.linalg.multi_dot([linear.step(t)[b] for t in reversed(range(T))])
+        np.testing.assert_allclose(P.T @ dlast[b], dfirst[b], atol=1e-12)
+    u = nn.unfolded.unfold_layer(layer, cache, None, dlast)
+    norms = inspection.gradient_norms(u, "state")
+    np.testing.assert_allclose(norms[-1], np.linalg.norm(dlast, axis=1))
+    J = linear.step(T - 1)
+    np.testing.assert_allclose(
+        norms[-2], np.linalg.norm(np.einsum("bij,bi->bj", J, dlast), axis=1), atol=1e-12
+    )
+
+
+def test_norms_stay_finite_where_the_product_would_not():
+    x = np.zeros((2000, 1, 1))
+    for scale, expected in ((0.25, 0.25), (4.0, 4.0)):
+        layer = nn.RNN(
+            1, 3, activation="identity", recurrent="identity", recurrent_scale=scale, dtype="float64"
+        )
+        layer.parameters["b"][...] = 0
+        norms = jacobian_norms(layer, layer.forward(x)[1])
+        np.testing.assert_allclose(norms.log_spectral[:, 0], np.log(expected) * np.arange(1999, -1, -1))
+        np.testing.assert_allclose(norms.log_frobenius - norms.log_spectral, np.log(3) / 2)
+        assert norms.spectral[0, 0] == (0 if scale < 1 else np.inf)
+    dead = nn.RNN(1, 3, activation="relu", dtype="float64")
+    dead.parameters["b"][...] = -1
+    norms = jacobian_norms(dead, dead.forward(x[:5])[1])
+    assert (
+        (norms.log_spectral[:4] == -np.inf).all()
+        and norms.spectral[4, 0] == 1
+        and (norms.spectral[:4] == 0).all()
+    )
+
+
+def test_arguments_of_jacobians_that_make_no_sense_are_refused():
+    layer, cache, x, _ = layer_and_cache("gru")
+    for t in (T, -T - 1):
+        with pytest.raises(IndexError, match=f"t: expected -{T} to {T - 1}, got {t}"):
+            jacobian_norms(layer, cache, t)
+    assert jacobian_norms(layer, cache, -2).t == T - 2
+    with pytest.raises(ValueError, match="of: expected one of state, h for GRU, got 'c'"):
+        jacobian_norms(layer, cache, of="c")
+    with pytest.raises(ValueError, match="with lengths"):
+        linearise(layer, layer.forward(x, reverse=True)[1])
+    with pytest.raises(ValueError, match="without gates"):
+        linearise(layer, layer.forward(x, gradient=False)[1])
+    with pytest.raises(TypeError, match="got Linear"):
+        linearise(nn.Linear(2, 2), cache)
+    with pytest.raises(rnnrs.ShapeError, match="T=0"):
+        linearise(layer, layer.forward(x[:0])[1])
+
+
+def network(cell: str = "rnn", layers: int = 1, seed: int = 0) -> RecurrentNetwork:
+    cells = [CELLS[cell](I if i == 0 else H, H, seed=seed + i) for i in range(layers)]
+    rnn = cells[0] if layers == 1 else nn.Stack(*cells)
+    return RecurrentNetwork(rnn, nn.Linear(H, 3, seed=seed), losses.SoftmaxCrossEntropy())
+
+
+def batches(n: int = 4) -> list[Batch]:
+    rng = np.random.default_rng(7)
+    return [Batch(rng.standard_normal((T, B, I)), rng.integers(0, 3, (T, B))) for _ in range(n)]
+
+
+def test_norms_of_gradients_and_of_their_shares():
+    u = rnnrs.unfold(network("lstm"), batches()[0]).layers[0]
+    np.testing.assert_allclose(inspection.gradient_norms(u), np.sqrt((u.dh.astype(float) ** 2).sum(-1)))
+    np.testing.assert_allclose(inspection.gradient_norms(u, "c"), np.sqrt((u.dc.astype(float) ** 2).sum(-1)))
+    for of in ("nothing", "U_steps.x", ""):
+        with pytest.raises(ValueError, match="expected a quantity of UnfoldedLSTM"):
+            inspection.gradient_norms(u, of)
+    for cell in CELLS:
+        u = rnnrs.unfold(network(cell), batches()[0]).layers[0]
+        norms = inspection.share_norms(u)
+        assert set(norms) == {"U", "W", "b"} | ({"b_h"} if cell == "gru" else set())
+        for name, values in norms.items():
+            steps = getattr(u, f"d{name}_steps").astype(float).reshape(T, -1)
+            np.testing.assert_allclose(values, np.linalg.norm(steps, axis=1), rtol=1e-5, atol=1e-9)
+
+
+def test_the_spectral_radius():
+    turn = np.array([[0.0, -2.0], [2.0, 0.0]])  # eigenvalues ±2i
+    assert spectral_radius(turn) == pytest.approx(2.0)
+    assert spectral_radius([[0.5, 100.0], [0.0, -0.7]]) == pytest.approx(0.7)
+    orthogonal = nn.RNN(2, 16, recurrent="orthogonal", recurrent_scale=1.25).parameters["W"]
+    assert spectral_radius(orthogonal) == pytest.approx(1.25, rel=1e-5)
+    for wrong in (np.zeros((2, 3)), np.zeros(4), np.zeros((0, 0))):
+        with pytest.raises(rnnrs.ShapeError, match="square"):
+            spectral_radius(wrong)
+    with pytest.raises(ValueError, match="finite"):
+        spectral_radius([[np.nan]])
+    with pytest.raises(rnnrs.DTypeError, match="real numbers"):
+        spectral_radius([["a"]])
+
+
+def test_the_share_of_saturated_values():
+    h = np.array([[-1.0, -0.96, 0.0, 0.5], [0.94, 0.95, 1.0, -0.2]])
+    assert inspection.saturated_share(h) == 0.5
+    assert inspection.saturated_share(h, side="low") == 0.25 == inspection.saturated_share(h, side="high")
+    assert inspection.saturated_share(h, axis=1).tolist() == [0.5, 0.5]
+    gates = np.array([0.0, 0.05, 0.11, 0.5, 0.95])
+    assert inspection.saturated_share(gates, 0.8, bounds=inspection.GATE) == pytest.approx(3 / 5)
+    for wrong in ({"threshold": 0.0}, {"threshold": 1.1}, {"bounds": (1, 0)}, {"side": "left"}):
+        with pytest.raises(ValueError, match=r"threshold|side"):
+            inspection.saturated_share(h, **wrong)
+    with pytest.raises(ValueError, match="at least one"):
+        inspection.saturated_share([])
+
+
+def test_saturation_of_every_cell():
+    for cell, names in (("rnn", "h"), ("lstm", "i f g o tanh_c"), ("gru", "r z n")):
+        layer, cache, x, _ = layer_and_cache(cell)
+        shares = inspection.saturation(layer, cache, 0.5)
+        assert set(shares) == set(names.split())
+        for name, share in shares.items():
+            u = nn.unfolded.unfold_layer(layer, cache, None)
+            low = -1 if name in ("h", "g", "n", "tanh_c") else 0
+            v = (2 * getattr(u, name) - (1 + low)) / (1 - low)
+            assert share == pytest.approx((np.abs(v) >= 0.5).mean()), name
+        assert inspection.saturation(layer, u, 0.5) == shares
+        if cell != "rnn":
+            with pytest.raises(ValueError, match="without gates"):
+                inspection.saturation(layer, layer.forward(x, gradient=False)[1])
+    for f, expected in (("identity", 0.0), ("relu", None), ("saturated_linear", None), ("sigmoid", None)):
+        layer, cache, _, _ = layer_and_cache("rnn", activation=f)
+        expected = {
+            "relu": (cache.h == 0).mean(),
+            "identity": 0.0,
+        }.get(f, (np.abs(2 * cache.h - 1) >= 0.95).mean())
+        assert inspection.saturation(layer, cache) == {"h": pytest.approx(expected)}
+
+
+@pytest.mark.parametrize(("cell", "layers"), [("rnn", 1), ("lstm", 1), ("gru", 2)])
+def test_the_monitor_writes_down_what_the_functions_say_and_changes_nothing(cell, layers, tmp_path):
+    probe, data = batches()[0], batches()
+    runs = []
+    for callbacks in ([], [GradientMonitor(probe, 3, sequences=2)]):
+        trainer = rnnrs.Trainer(network(cell, layers), optim.Adam(1e-2), callbacks=callbacks)
+        trainer.fit(data, epochs=2)
+        runs.append(trainer)
+    np.testing.assert_array_equal(runs[0].model.parameters.flat, runs[1].model.parameters.flat)
+    monitor = runs[1].callbacks[0]
+    assert monitor["step"].tolist() == [0, 3, 6] and len(monitor) == 3
+    model = network(cell, layers)
+    u = rnnrs.unfold(model, probe)
+    for place, layer in enumerate(u.layers):
+        prefix = f"{place}." if layers > 1 else ""
+        curve = inspection.gradient_norms(layer, "state").mean(axis=1)
+        np.testing.assert_allclose(monitor.through_time[str(place)][0], curve)
+        assert monitor[prefix + "gradient.first"][0] == curve[0]
+        norms = jacobian_norms(layer.layer, layer)
+        assert monitor[prefix + "log_jacobian"][0] == pytest.approx(norms.log_spectral[0, :2].mean())
+        radius = spectral_radius(linearise(layer.layer, layer).mean())
+        assert monitor[prefix + "radius"][0] == pytest.approx(radius)
+        assert (prefix + "radius.W" in monitor.columns) == (cell == "rnn")
+        for name, share in inspection.saturation(layer.layer, layer).items():
+            assert monitor[f"{prefix}saturated.{name}"][0] == share
+    model.loss(probe)
+    name, column = ("rnn.W", "gradient.W") if layers == 1 else ("rnn.1.W", "1.gradient.W")
+    assert monitor[column][0] == pytest.approx(np.linalg.norm(model.gradients[name]), rel=1e-5)
+    assert monitor["loss"][-1] != monitor["loss"][0]
+
+    monitor.to_csv(tmp_path / "m.csv")
+    with (tmp_path / "m.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["loss"]) for row in rows] == pytest.approx(monitor["loss"].tolist(), rel=1e-8)
+    assert float(rows[1]["through_time.0.2"]) == pytest.approx(monitor.through_time["0"][1][2], rel=1e-8)
+    monitor.to_json(tmp_path / "m.json")
+    again = GradientMonitor(probe)
+    again.load_state(json.loads((tmp_path / "m.json").read_text()))
+    assert again.state() == monitor.state() and again.every == 3
+
+
+def test_the_monitor_goes_on_after_a_checkpoint_bit_for_bit(tmp_path):
+    probe, data, path = batches()[0], batches(), tmp_path / "run"
+    whole = rnnrs.Trainer(network(), optim.Adam(1e-2), callbacks=[GradientMonitor(probe, 2)])
+    whole.fit(data, max_steps=9)
+    first = rnnrs.Trainer(network(), optim.Adam(1e-2), callbacks=[GradientMonitor(probe, 2)], checkpoint=path)
+    first.fit(data, max_steps=5)
+    second = rnnrs.Trainer(network(seed=9), optim.Adam(1e-2), callbacks=[GradientMonitor(probe, 2)])
+    second.resume(path)
+    second.fit(data, max_steps=9)
+    assert second.callbacks[0].state() == whole.callbacks[0].state()
+    assert whole.callbacks[0]["step"].tolist() == [0, 2, 4, 6, 8]
+
+
+def test_the_monitor_is_bounded_and_keeps_numbers_that_are_not_finite(monkeypatch):
+    monkeypatch.setattr(inspection.monitor, "CAPACITY", 4)
+    dead = RecurrentNetwork(nn.RNN(I, H, activation="relu"), nn.Linear(H, 3), losses.SoftmaxCrossEntropy())
+    dead.parameters["rnn.b"][...] = -100
+    monitor = GradientMonitor(batches()[0], 1)
+    rnnrs.Trainer(dead, optim.SGD(1e-3), callbacks=[monitor]).fit(batches(), max_steps=13)
+    assert monitor.every == 4 and monitor["step"].tolist() == [0, 4, 8, 12]
+    assert len(monitor.through_time["0"]) == 4 and (monitor["log_jacobian"] == -np.inf).all()
+    state = json.loads(json.dumps(monitor.state(), allow_nan=False))
+    other = GradientMonitor(batches()[0])
+    other.load_state(state)
+    assert other.state() == monitor.state() and (other["log_jacobian"] == -np.inf).all()
+    plain = GradientMonitor(batches()[0], jacobians=False)
+    rnnrs.Trainer(network(), optim.SGD(1e-3), callbacks=[plain]).fit(batches(), max_steps=1)
+    assert "log_jacobian" not in plain.columns and len(plain) == 1
+
+
+def test_monitors_that_make_no_sense_are_refused():
+    probe = batches()[0]
+    for wrong in ({"every": 0}, {"sequences": 0}, {"threshold": 0.0}):
+        with pytest.raises(ValueError, match="GradientMonitor: expected every"):
+            GradientMonitor(probe, **wrong)
+    wide = Batch(np.zeros((T, B, I + 1)), np.zeros((T, B), int))
+    with pytest.raises(rnnrs.ShapeError):
+        rnnrs.Trainer(network(), optim.SGD(0.1), callbacks=[GradientMonitor(wide)]).fit(
+            batches(), max_steps=1
+        )
+
+
+QUOTED = 'He said: "I am here (at last)." She: “No!”\n"Why?\n\nWell.\n'
+
+
+def test_signals_of_a_text():
+    quotes = inspection.inside_quotes(QUOTED)
+    shown = "".join(c if q else "." for c, q in zip(QUOTED, quotes, strict=True))
+    assert re.findall(r"[^.]+", shown.replace("\n", "/")) == ['"I am here (at last)', "“No!", '"Why?/']
+    depth = inspection.inside_brackets("a(b[c])d)e(")
+    assert depth.tolist() == [0, 1, 1, 2, 2, 1, 0, 0, 0, 0, 1]
+    assert inspection.position_in_line("ab\nc").tolist() == [1, 2, 0, 1]
+    assert inspection.position_in_word("it's 2").tolist() == [1, 2, 3, 4, 0, 1]
+    assert inspection.capitals("aB1").tolist() == [0, 1, 0]
+    words = ['"', "so", "it", '"', "is", "\n"]
+    assert inspection.inside_quotes(words).tolist() == [1, 1, 1, 0, 0, 0]
+    assert inspection.position_in_line(words).tolist() == [1, 3, 5, 6, 8, 0]
+
+
+def model_with_a_quote_unit(text: str, unit: int = 3) -> LanguageModel:
+    """A network in which one unit's sign turns at each quotation mark, and another holds its opposite at a tenth.
+
+    With a large U of the mark, h ← tanh(2 h − 8 q h…) is not linear; so the unit is wired for opening “ and closing ”.
+    """
+    model = LanguageModel.from_text(text, hidden_size=6, dtype="float64", seed=3)
+    p, v = model.parameters, model.vocabulary
+    p["rnn.W"][unit] = 0
+    p["rnn.W"][unit, unit] = 3.0  # holds what it is at
+    p["rnn.U"][unit], p["rnn.b"][unit] = 0, 0
+    p["rnn.U"][unit, 0] = 8.0
+    p["embedding.E"][:, 0] = 0
+    for token, push in (("“", 1.0), ("”", -1.0), ("\n", -1.0)):
+        p["embedding.E"][v.encode(token)[0], 0] = push
+    return model
+
+
+TEXT = "I said “who is there” and “why” then\nhe said nothing “but so” it is\n" * 30
+
+
+def test_the_unit_that_was_wired_to_count_quotes_is_found():
+    model = model_with_a_quote_unit(TEXT)
+    best, second, *_ = inspection.units_following(model, TEXT, "quotes")
+    assert best.unit == 3 and best.correlation > 0.99 > abs(second.correlation)
+    seen = inspection.text_states(model, TEXT)
+    assert seen.values.shape == (len(TEXT), 6) and "".join(seen.tokens) == TEXT and seen.of == "h"
+    quotes = inspection.inside_quotes(TEXT)
+    expected = [np.corrcoef(seen.values[:, j], quotes)[0, 1] for j in range(6)]
+    np.testing.assert_allclose(seen.correlations(quotes), expected, atol=1e-12)
+    assert (
+        seen.following(lambda tokens: -inspection.inside_quotes(tokens), 1)[0].correlation
+        == -best.correlation
+    )
+    # Longer than a window: the state is carried over, so the values are those of one pass.
+    assert len(TEXT) > inspection.units.WINDOW
+    ids = model.context(TEXT)
+    h, _ = model.rnn.forward_tokens(model.embedding, ids[:, None])
+    np.testing.assert_allclose(seen.values, h[1:, 0], atol=1e-12)
+
+
+def test_where_lines_are_sequences_each_is_read_anew():
+    text = "I see.\nYou see it.\n"
+    model = LanguageModel.from_text(
+        text, level="word", hidden_size=4, vocabulary={"min_count": 1}, dtype="float64"
+    )
+    model.by_sentence = True
+    seen = inspection.text_states(model, text)
+    assert seen.tokens[:4] == ["I", "see", ".", "\n"]
+    second = inspection.text_states(model, "You see it.")
+    np.testing.assert_allclose(seen.values[4:], second.values, atol=1e-12)
+
+
+class Gated(LanguageModel):
+    """A language model on another recurrence."""
+
+    def __init__(self, text: str, rnn: Any) -> None:
+        self.__dict__.update(LanguageModel.from_text(text, hidden_size=8, dtype="float64").__dict__)
+        self.rnn = rnn
+
+
+@pytest.mark.parametrize("by_sentence", [False, True])
+def test_every_quantity_of_gated_cells_and_stacks(by_sentence):
+    lstm, gru = nn.LSTM(64, 8, **F64), nn.GRU(8, 4, **F64)
+    text = TEXT[:70]
+    for rnn, layer, place in (
+        (lstm, lstm, -1),
+        (nn.Stack(lstm, gru), lstm, 0),
+        (nn.Stack(lstm, gru), gru, 1),
+    ):
+        model = Gated(text, rnn)
+        model.by_sentence = by_sentence
+        names = ["h", "c", "tanh_c", "i", "f", "g", "o"] if layer is lstm else ["h", "r", "z", "n"]
+        line = text.split("\n")[0]
+        x, _ = model.embedding.forward(model.context(line)[:, None])
+        lower, low_cache = lstm.forward(x)
+        cache = low_cache if layer is lstm else gru.forward(lower)[1]
+        u = nn.unfolded.unfold_layer(layer, cache, None)
+        for of in names:
+            seen = inspection.text_states(model, text, layer=place, of=of)
+            np.testing.assert_allclose(
+                seen.values[: len(line)], getattr(u, of)[1:, 0], atol=1e-12, err_msg=of
+            )
+        assert inspection.text_states(model, text, layer=place).of == ("tanh_c" if layer is lstm else "h")
+        with pytest.raises(ValueError, match="of: expected one of h, "):
+            inspection.text_states(model, text, layer=place, of="q")
+    with pytest.raises(IndexError, match="layer: expected -2 to 1, got 2"):
+        inspection.text_states(model, text, layer=2)
+
+
+def test_what_makes_no_sense_of_a_text_is_refused():
+    model = model_with_a_quote_unit(TEXT)
+    with pytest.raises(ValueError, match="at least one token"):
+        inspection.text_states(model, "")
+    seen = inspection.text_states(model, TEXT[:40])
+    for signal, message in (
+        ("moods", "expected one of quotes, brackets, .*got 'moods'"),
+        ("brackets", "same value everywhere"),
+        ([np.nan] * 40, "finite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            seen.correlations(signal)
+    with pytest.raises(rnnrs.ShapeError, match=r"each of 40 tokens, got \(3,\)"):
+        seen.correlations([1, 2, 3])
+    with pytest.raises(ValueError, match="k: expected"):
+        seen.following("line", 0)
+    with pytest.raises(IndexError, match="unit: expected 0 to 5, got 6"):
+        seen.unit(6)
+    with pytest.raises(TypeError, match="slice"):
+        seen[3]
+    assert seen[3:5].tokens == seen.tokens[3:5] and seen[3:5].values.shape == (2, 6)
+    assert (inspection.TextStates(["a", "b"], np.ones((2, 1)), "h").correlations([0, 1]) == 0).all()
+
+
+def test_a_text_in_colours():
+    seen = inspection.TextStates(["a", "<", "\n", "b"], np.array([[1.0], [-1.0], [0.0], [0.5]]), "h")
+    page = inspection.to_html(seen, 0)
+    assert 'rgb(230,120,0)" title="1.000">a<' in page and 'rgb(0,114,178)" title="-1.000">&lt;<' in page
+    assert 'rgb(255,255,255)" title="0.000">↵\n<' in page and "blue −1, orange 1" in page
+    shown = inspection.to_ansi(seen, 0)
+    assert re.sub(r"\x1b\[[\d;]*m", "", shown) == "a<\nb"
+    assert "\x1b[48;2;230;120;0m\x1b[30ma\x1b[0m" in shown
+    assert re.search(r"m\n", shown) and "\x1b[0m\n" in shown  # no background runs on to the line's end
+    gate = inspection.TextStates(["so", "it"], np.array([[0.0], [1.0]]), "f")
+    assert re.sub(r"\x1b\[[\d;]*m", "", inspection.to_ansi(gate, 0)) == "so it "
+    assert "48;2;0;114;178" in inspection.to_ansi(gate, 0) and "blue 0, orange 1" in inspection.to_html(
+        gate, 0
+    )
+    large = inspection.TextStates(["a", "b"], np.array([[-4.0], [2.0]]), "c")
+    assert "blue −4, orange 4" in inspection.to_html(large, 0)
+    with pytest.raises(IndexError, match="unit"):
+        inspection.to_ansi(seen, 1)
