@@ -117,7 +117,9 @@ def _parts(network: Any) -> tuple[Any, Any, Any]:
             f"got {type(network).__name__}" + (f" with {wrong[0]}" if rnn is not None and wrong else "")
         )
     if any(layer.layer_norm or any(layer.zoneout) for layer in layers if isinstance(layer, Recurrent)):
-        raise ValueError("unfold: network: expected layers without layer_norm and zoneout, got some with them")
+        raise ValueError(
+            "unfold: network: expected layers without layer_norm and zoneout, got some with them"
+        )
     return rnn, output, getattr(network, "loss_function", None) or SoftmaxCrossEntropy()
 
 
