@@ -8,7 +8,7 @@ training and holds the applications:
 - `rnnrs.unfold`, `rnnrs.gradient_check`: BPTT laid open, and checked
 - `rnnrs.Trainer`: the training loop, with callbacks and checkpoints
 - `rnnrs.text`, `rnnrs.data`: vocabularies; batches
-- `rnnrs.models`: `RecurrentNetwork`, `LanguageModel`
+- `rnnrs.models`: `RecurrentNetwork`, `JordanNetwork`, `LanguageModel`
 
 Letters in all shapes: T time steps, B sequences in a minibatch, I input size, H hidden size, O output size.
 """

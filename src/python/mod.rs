@@ -6,6 +6,7 @@
 mod array;
 mod error;
 mod init;
+mod jordan;
 mod layers;
 mod loss;
 mod optim;
@@ -66,6 +67,7 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(check_memory, module)?)?;
     module.add_function(wrap_pyfunction!(init::initialise, module)?)?;
     layers::register(module)?;
+    jordan::register(module)?;
     loss::register(module)?;
     optim::register(module)?;
     module.add_function(wrap_pyfunction!(sampling::sample, module)?)?;
