@@ -79,7 +79,7 @@ def jordan_gradients(
     parameters: _JordanParameters,
     gradients: _JordanParameters,
     need_dx: bool,
-) -> tuple[_Array | None, _Array]: ...
+) -> tuple[_Array, _Array] | None: ...
 def softmax_cross_entropy(
     o: _Array,
     y: _Array,

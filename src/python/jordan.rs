@@ -215,8 +215,8 @@ fn jordan_through<'py>(
     })
 }
 
-/// dU, dW, db, dV, dc (and dE) of da (T, B, H) and do (T, B, O), added up. Gives (dx (T, B, I) or None where it is not needed,
-/// what L says of z at the first step (B, F)). `fed` is what was fed, as in `jordan_forced`.
+/// dU, dW, db, dV, dc (and dE) of da (T, B, H) and do (T, B, O), added up. Gives (dx (T, B, I), what L says of
+/// z at the first step (B, F)), or None where that is not needed. `fed` is what was fed, as in `jordan_forced`.
 #[pyfunction]
 #[pyo3(signature = (da, r#do, x, h, fed, parameters, gradients, need_dx))]
 #[allow(clippy::too_many_arguments)]
@@ -230,7 +230,7 @@ fn jordan_gradients<'py>(
     parameters: Six<'py>,
     gradients: Six<'py>,
     need_dx: bool,
-) -> PyResult<(Option<Any<'py>>, Any<'py>)> {
+) -> PyResult<Option<(Any<'py>, Any<'py>)>> {
     by_kind!(BACKWARD, "U", &parameters.0, R => {
         let (open, x) = (Open::<R>::new(BACKWARD, &parameters)?, input::<R>(BACKWARD, "x", x)?);
         let sizes = open.sizes(BACKWARD, x.shape())?;
@@ -272,12 +272,14 @@ fn jordan_gradients<'py>(
             v: dv.as_slice_mut()?,
             c: dc.as_slice_mut()?,
         };
-        let (dx, dfirst) = py.detach(|| {
-            let dx = back::gradients(sizes, weights, passed, into, embedding, need_dx)?;
-            back::first_gradient(sizes, weights.w, passed.da).map(|first| (dx, first))
+        let both = py.detach(|| {
+            let Some(dx) = back::gradients(sizes, weights, passed, into, embedding, need_dx)? else {
+                return Ok(None);
+            };
+            back::first_gradient(sizes, weights.w, passed.da).map(|first| Some((dx, first)))
         })?;
-        let dx = dx.map(|dx| output(py, x.shape(), dx)).transpose()?;
-        Ok((dx, output(py, &[sizes.batch, sizes.fed], dfirst)?))
+        let Some((dx, dfirst)) = both else { return Ok(None) };
+        Ok(Some((output(py, x.shape(), dx)?, output(py, &[sizes.batch, sizes.fed], dfirst)?)))
     })
 }
 

@@ -126,8 +126,15 @@ class JordanNetwork:
         )
         return o, JordanNetworkCache(cache_e, cache)
 
-    def backward(self, cache: JordanNetworkCache, do: ArrayLike) -> tuple[Array | None, Array | None]:
+    def backward(
+        self, cache: JordanNetworkCache, do: ArrayLike, need_dx: bool = True
+    ) -> tuple[Array | None, Array | None]:
         """Back from do (T, B, O): adds to all gradients.
+
+        Args:
+            cache: from `forward`.
+            do: ∂L/∂o (T, B, O).
+            need_dx: whether what comes back is wanted.
 
         Returns:
             (dx (T, B, I), or None with an embedding; dprevious, see `JordanRNN.backward`).
@@ -135,10 +142,10 @@ class JordanNetwork:
         Raises:
             ShapeError: if do has not the shape of o.
         """
-        dx, dprevious = self.jordan.backward(cache.jordan, do)
+        dx, dprevious = self.jordan.backward(cache.jordan, do, need_dx or self.embedding is not None)
         if self.embedding is None or cache.embedding is None:
             return dx, dprevious
-        assert dx is not None  # wanted by default
+        assert dx is not None  # asked for
         self.embedding.backward(cache.embedding, dx)
         return None, dprevious
 
@@ -156,7 +163,7 @@ class JordanNetwork:
         o, cache = self.forward(batch.inputs, batch.targets, state)
         L, do = self.loss_function(o, batch.targets)
         if gradient:
-            self.backward(cache, do)
+            self.backward(cache, do, need_dx=False)
         return float(L), cache.jordan.next
 
     def exposure_gap(self, data: Data | Sequence[Batch]) -> ExposureGap:

@@ -235,10 +235,11 @@ class JordanRNN(Layer):
         Args:
             cache: from `forward`.
             do: ∂L/∂o (T, B, O).
-            need_dx: whether dx is wanted.
+            need_dx: whether dx and dprevious are wanted.
 
         Returns:
-            (dx (T, B, I) or None, dprevious (B, O), what L says of the first step's z; None where tokens are fed back).
+            (dx (T, B, I), dprevious (B, O)): the second is what L says of the first step's z, None where tokens are fed
+            back. (None, None) where they are not wanted.
 
         Raises:
             ShapeError: if do has not the shape of o.
@@ -255,10 +256,12 @@ class JordanRNN(Layer):
             da, do = _rnnrs.jordan_through(
                 do, cache.h, cache.z, cache.own, p["W"], p["V"], self.activation, self.feedback
             )
-        dx, dprevious = _rnnrs.jordan_gradients(
+        inputs = _rnnrs.jordan_gradients(
             da, do, cache.x, cache.h, cache.fed, self._arrays(p), self._arrays(g), need_dx
         )
-        return dx, None if self.feeds_tokens else dprevious
+        if inputs is None:
+            return None, None
+        return inputs[0], None if self.feeds_tokens else inputs[1]
 
     def _arrays(self, of: Any) -> tuple[Array, Array, Array, Array, Array, Array | None]:
         return of["U"], of["W"], of["b"], of["V"], of["c"], of.get("E")
