@@ -41,6 +41,7 @@ pub mod layers;
 pub mod loss;
 pub mod optim;
 pub mod parallel;
+pub mod random;
 pub mod sampling;
 
 #[cfg(feature = "python")]

@@ -8,7 +8,7 @@ training and holds the applications:
 - `rnnrs.unfold`, `rnnrs.gradient_check`: BPTT laid open, and checked
 - `rnnrs.Trainer`: the training loop, with callbacks and checkpoints
 - `rnnrs.text`, `rnnrs.data`: vocabularies; batches, sequences from files
-- `rnnrs.models`: `RecurrentNetwork`, `LanguageModel`
+- `rnnrs.models`: `RecurrentNetwork`, `JordanNetwork`, `LanguageModel`
 - `rnnrs.inspection`, `rnnrs.plot`: gradients and Jacobians through time, saturation, what single units follow; pictures
 
 Letters in all shapes: T time steps, B sequences in a minibatch, I input size, H hidden size, O output size.

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 
 _Array = NDArray[Any]
 _Ids = NDArray[np.int64]
+#: U, W, b, V, c, and E or None.
+_JordanParameters = tuple[_Array, _Array, _Array, _Array, _Array, _Array | None]
+#: What is fed back: at the first step, then values or token ids.
+_Fed = tuple[_Array | None, _Array | None, _Array | None]
 
 #: A mask (B, H); zoneout's rates, with seed and keys (B,) where masks are drawn; γ and β of a normalisation.
 _Extras = tuple[
@@ -87,6 +91,38 @@ def recurrent_gradient(
 def recurrent_input_gradients(
     cell: str, da: _Array, x: _Array, U: _Array, dU: _Array, db: _Array | None, need_dx: bool
 ) -> _Array | None: ...
+def jordan_forced(
+    x: _Array, fed: _Fed, parameters: _JordanParameters, activation: str, lengths: _Array | None
+) -> tuple[_Array, _Array]: ...
+def jordan_driven(
+    x: _Array,
+    fed: _Fed,
+    parameters: _JordanParameters,
+    activation: str,
+    settings: tuple[str, float, float, int, int, _Array],
+    lengths: _Array | None,
+) -> tuple[_Array, _Array, _Array, NDArray[np.bool_]]: ...
+def jordan_local(do: _Array, h: _Array, V: _Array, activation: str) -> _Array: ...
+def jordan_through(
+    do: _Array,
+    h: _Array,
+    z: _Array,
+    own: NDArray[np.bool_],
+    W: _Array,
+    V: _Array,
+    activation: str,
+    feedback: str,
+) -> tuple[_Array, _Array]: ...
+def jordan_gradients(
+    da: _Array,
+    do: _Array,
+    x: _Array,
+    h: _Array,
+    fed: _Fed,
+    parameters: _JordanParameters,
+    gradients: _JordanParameters,
+    need_dx: bool,
+) -> tuple[_Array, _Array] | None: ...
 def softmax_cross_entropy(
     o: _Array,
     y: _Array,

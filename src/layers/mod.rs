@@ -4,6 +4,7 @@ pub mod cell;
 pub mod dropout;
 pub mod embedding;
 mod gru;
+pub mod jordan;
 pub mod linear;
 mod lstm;
 pub mod recurrence;

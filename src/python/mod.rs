@@ -7,6 +7,7 @@ mod array;
 mod dropout;
 mod error;
 mod init;
+mod jordan;
 mod layers;
 mod loss;
 mod optim;
@@ -70,6 +71,7 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     layers::register(module)?;
     dropout::register(module)?;
     recurrence::register(module)?;
+    jordan::register(module)?;
     loss::register(module)?;
     optim::register(module)?;
     module.add_function(wrap_pyfunction!(sampling::sample, module)?)?;

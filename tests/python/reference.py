@@ -148,3 +148,58 @@ def kept(rate: float, seed: int, key: int, step: int, n: int) -> Array:
         columns = [philox([16 * block + i, step, key & 0xFFFFFFFF, key >> 32], seed) for i in range(16)]
         words += [column[w] for w in range(4) for column in columns]
     return (np.array(words[:n]) >= round(rate * 2**32)).astype(float)
+
+
+def jordan_draws(seed: int, step: int, key: int, t: int) -> tuple[float, float]:
+    """Two numbers on [0, 1) for what step t of a sequence is fed: NumPy's own Philox at that place."""
+    mask = 2**64 - 1
+    words = np.random.Philox(key=[seed, 0], counter=[(t - 1) & mask, step, key & mask, 0]).random_raw(2)
+    return tuple(float(w >> 11) / 2**53 for w in map(int, words))  # type: ignore[return-value]
+
+
+def jordan_choose(o: Array, temperature: float, u: float) -> int:
+    """The token at u of softmax(o / temperature), in the tokens' order; the likeliest at temperature 0."""
+    if temperature == 0:
+        return int(o.argmax())
+    return int((np.cumsum(softmax(o / temperature)) <= u).sum())
+
+
+def jordan_forward(
+    x: Array, z: list[Array], own: Array, parameters: dict[str, Array], activation: str, make: Any
+) -> tuple[Array, Array, Array]:
+    """(h, o, z (T + 1, B, F)), one step after the other.
+
+    z holds z_0, then what is fed of the targets; where `own` (T + 1, B), it is `make(o_t)` that goes to step t + 1.
+    """
+    p, (f, _) = parameters, F[activation]
+    h_all, o_all, z_all = [], [], [z[0]]
+    for t, x_t in enumerate(x):
+        h = f(p["b"] + x_t @ p["U"].T + z_all[t] @ p["W"].T)
+        o = p["c"] + h @ p["V"].T
+        h_all.append(h)
+        o_all.append(o)
+        z_all.append(np.where(own[t + 1][:, None], make(o), z[t + 1]))
+    return np.array(h_all), np.array(o_all), np.array(z_all)
+
+
+def jordan_bptt(
+    do: Array,
+    h: Array,
+    z: Array,
+    own: Array,
+    parameters: dict[str, Array],
+    activation: str,
+    feedback: str,
+) -> tuple[Array, Array]:
+    """(da, all that L says of o): through the softmax's Jacobian matrix, written out, where ŷ was fed back."""
+    p, (_, derivative) = parameters, F[activation]
+    da, total = np.zeros_like(h), do.copy()
+    for t in reversed(range(len(h))):
+        for b in range(h.shape[1]):
+            if t + 1 < len(h) and own[t + 1, b]:
+                g = p["W"].T @ da[t + 1, b]
+                y_hat = z[t + 1, b]
+                J = np.diag(y_hat) - np.outer(y_hat, y_hat) if feedback == "softmax" else np.eye(len(g))
+                total[t, b] += J.T @ g
+            da[t, b] = (p["V"].T @ total[t, b]) * derivative(h[t, b])
+    return da, total

@@ -1,7 +1,15 @@
 """Models: layers and a loss put together, with forward and backward written out."""
 
 from .cache import ContinuousCache, NgramCache
+from .jordan_network import ExposureGap, JordanNetwork
 from .language_model import LanguageModel
 from .network import RecurrentNetwork
 
-__all__ = ["ContinuousCache", "LanguageModel", "NgramCache", "RecurrentNetwork"]
+__all__ = [
+    "ContinuousCache",
+    "ExposureGap",
+    "JordanNetwork",
+    "LanguageModel",
+    "NgramCache",
+    "RecurrentNetwork",
+]

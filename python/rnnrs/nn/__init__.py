@@ -3,7 +3,9 @@
 from .adaptive import AdaptiveSoftmax
 from .bidirectional import MERGES, Bidirectional
 from .embedding import Embedding
+from .feedback import FEEDBACKS
 from .gru import GRU
+from .jordan import JordanRNN
 from .layer import Composite, Layer, join
 from .linear import Linear
 from .lstm import LSTM
@@ -16,6 +18,7 @@ from .tied import TiedLinear
 
 __all__ = [
     "ACTIVATIONS",
+    "FEEDBACKS",
     "GRU",
     "LSTM",
     "MERGES",
@@ -25,6 +28,7 @@ __all__ = [
     "Composite",
     "Dropout",
     "Embedding",
+    "JordanRNN",
     "Layer",
     "Linear",
     "Parameters",

@@ -3,16 +3,28 @@
 from .callbacks import BestCheckpoint, Callback, CSVLog, EarlyStopping
 from .history import History, StepRecord
 from .progress import ProgressBar
+from .scheduled_sampling import (
+    ConstantForcing,
+    ExponentialForcing,
+    InverseSigmoidForcing,
+    LinearForcing,
+    ScheduledSampling,
+)
 from .trainer import Model, Trainer
 
 __all__ = [
     "BestCheckpoint",
     "CSVLog",
     "Callback",
+    "ConstantForcing",
     "EarlyStopping",
+    "ExponentialForcing",
     "History",
+    "InverseSigmoidForcing",
+    "LinearForcing",
     "Model",
     "ProgressBar",
+    "ScheduledSampling",
     "StepRecord",
     "Trainer",
 ]
