@@ -1,7 +1,7 @@
 //! Recurrent neural networks on a CPU: a whole sequence per call, forward and back through time.
 //!
 //! # The way of the data
-//! ids or arrays → [`layers::embedding`] (or the input projection, [`layers::input`]) → [`layers::recurrence`], the driver,
+//! ids or arrays → [`layers::embedding`] (or the input projection, [`layers::recurrence::Input`]) → [`layers::recurrence`], the driver,
 //! with one of [`layers::cell`] → [`layers::linear`], the output layer → [`loss`] → back through the same modules, which hold
 //! each backward beside its forward → [`optim`]: clipping and the update. [`init`] makes the first weights;
 //! [`layers::stepper`] and [`sampling`] write text one token at a time. Underneath lie [`kernels`] (vector
