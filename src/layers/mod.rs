@@ -7,6 +7,7 @@ mod gru;
 pub mod jordan;
 pub mod linear;
 mod lstm;
+pub mod pooling;
 pub mod recurrence;
 mod rnn;
 pub mod stepper;

@@ -11,6 +11,7 @@ mod jordan;
 mod layers;
 mod loss;
 mod optim;
+mod pooling;
 mod recurrence;
 mod sampling;
 mod stepper;
@@ -74,6 +75,7 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     jordan::register(module)?;
     loss::register(module)?;
     optim::register(module)?;
+    pooling::register(module)?;
     module.add_function(wrap_pyfunction!(sampling::sample, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::top_k, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::log_softmax, module)?)?;

@@ -14,7 +14,7 @@ from .._rnnrs import Stepper
 from ..data import Batch
 from ..losses import AdaptiveCrossEntropy, Criterion, SoftmaxCrossEntropy
 from ..modelfile import ModelFile
-from ..nn import AdaptiveSoftmax, Dropout, Embedding, Linear, TiedLinear, join
+from ..nn import AdaptiveSoftmax, Bidirectional, Dropout, Embedding, Linear, TiedLinear, join
 from ..nn.build import build_recurrent
 from ..text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
 from . import generation, language_model_file, scoring, suggestion
@@ -111,7 +111,7 @@ class LanguageModel:
         self.embedding = Embedding(
             len(vocabulary), embedding_size, row_dropout=row_dropout, seed=seed, dtype=dtype
         )
-        self.rnn = build_recurrent(
+        rnn = build_recurrent(
             "LanguageModel",
             cell,
             embedding_size,
@@ -127,6 +127,8 @@ class LanguageModel:
             seed=seed + 1,
             dtype=dtype,
         )
+        assert not isinstance(rnn, Bidirectional)  # a language model reads forwards
+        self.rnn = rnn
         self.output_dropout = Dropout(dropout)
         self.output: Linear | AdaptiveSoftmax
         self.cross_entropy: Criterion = SoftmaxCrossEntropy()

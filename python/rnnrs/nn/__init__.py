@@ -11,6 +11,7 @@ from .linear import Linear
 from .lstm import LSTM
 from .noise import Dropout
 from .parameters import Parameters
+from .pooling import POOLINGS, AttentionPooling, Pooling
 from .recurrent import Recurrent
 from .rnn import ACTIVATIONS, RNN
 from .stack import Stack
@@ -22,8 +23,10 @@ __all__ = [
     "GRU",
     "LSTM",
     "MERGES",
+    "POOLINGS",
     "RNN",
     "AdaptiveSoftmax",
+    "AttentionPooling",
     "Bidirectional",
     "Composite",
     "Dropout",
@@ -32,6 +35,7 @@ __all__ = [
     "Layer",
     "Linear",
     "Parameters",
+    "Pooling",
     "Recurrent",
     "Stack",
     "TiedLinear",

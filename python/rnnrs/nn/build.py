@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from .bidirectional import Bidirectional
 from .gru import GRU
 from .layer import derive_seed
 from .lstm import LSTM
 from .parameters import check_size
+from .pooling import POOLINGS, AttentionPooling, Pooling
 from .recurrent import Recurrent
 from .rnn import RNN
 from .stack import Stack
 
 #: The cells by name.
 CELLS: dict[str, type[Recurrent]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+
+#: The stream of seeds of the layers that read backwards.
+BACK = 1 << 20
 
 
 def build_recurrent(
@@ -25,9 +30,10 @@ def build_recurrent(
     layers: int = 1,
     dropout: float = 0.0,
     activation: str = "tanh",
+    bidirectional: bool = False,
     seed: int = 0,
     **options: Any,
-) -> Recurrent | Stack:
+) -> Recurrent | Bidirectional | Stack:
     """One recurrent layer, or several on top of each other.
 
     Args:
@@ -37,6 +43,7 @@ def build_recurrent(
         layers: how many.
         dropout: of what goes into each layer.
         activation: of an "rnn".
+        bidirectional: whether every layer reads from both ends, H units from each.
         seed: of the first weights; each layer has a stream of its own.
         options: those of `Recurrent`, for every layer.
 
@@ -50,28 +57,68 @@ def build_recurrent(
     elif activation != "tanh":
         raise ValueError(f"{op}: activation: expected tanh with cell {cell!r}, got {activation!r}")
     count = check_size(op, "layers", layers)
-    built = []
+    check_size(op, "hidden_size", hidden_size)
+    built: list[Recurrent | Bidirectional] = []
     for i in range(count):
-        own = options | {"seed": seed if i == 0 else derive_seed(seed, i)}
-        width = input_size if i == 0 else hidden_size
-        built.append(CELLS[cell](width, hidden_size, input_dropout=dropout if i == 0 else 0.0, **own))
+        own = options | {"input_dropout": dropout if i == 0 else 0.0}
+        first = seed if i == 0 else derive_seed(seed, i)
+        width = input_size if i == 0 else hidden_size * (2 if bidirectional else 1)
+        layer: Recurrent | Bidirectional = CELLS[cell](width, hidden_size, seed=first, **own)
+        if bidirectional:
+            layer = Bidirectional(
+                layer, CELLS[cell](width, hidden_size, seed=derive_seed(first, BACK), **own)
+            )
+        built.append(layer)
     return built[0] if count == 1 else Stack(*built, dropout=dropout)
 
 
+def build_pooling(
+    op: str, kind: str, rnn: Recurrent | Bidirectional | Stack, *, seed: int = 0
+) -> Pooling | AttentionPooling:
+    """What makes one vector of a sequence's states, by the name of its kind.
+
+    Args:
+        op: who asks, for messages.
+        kind: one of `POOLINGS`.
+        rnn: whose states they are.
+        seed: of the first weights, where there are some.
+
+    Raises:
+        ValueError: for an unknown kind, or the last of states in which both directions are added up.
+    """
+    if kind not in POOLINGS:
+        raise ValueError(f"{op}: pooling: expected one of {', '.join(POOLINGS)}, got {kind!r}")
+    if kind == "attention":
+        return AttentionPooling(rnn.hidden_size, seed=seed, dtype=rnn.dtype)
+    top = rnn.layers[-1] if isinstance(rnn, Stack) else rnn
+    if not isinstance(top, Bidirectional):
+        return Pooling(kind)
+    if kind == "last" and top.merge != "concat":
+        raise ValueError(
+            f"{op}: pooling: expected mean, max or attention where both directions are added up, got 'last'"
+        )
+    return Pooling(kind, back_size=top.back.hidden_size)
+
+
 def recurrent_shapes(
-    cell: str, input_size: int, hidden_size: int, *, layers: int = 1, layer_norm: bool = False
+    cell: str,
+    input_size: int,
+    hidden_size: int,
+    *,
+    layers: int = 1,
+    layer_norm: bool = False,
+    bidirectional: bool = False,
 ) -> dict[str, tuple[int, ...]]:
     """The shapes of the parameters of what `build_recurrent` gives.
 
     Raises:
         KeyError: for an unknown cell.
     """
-    if layers == 1:
-        return CELLS[cell].parameter_shapes(input_size, hidden_size, layer_norm=layer_norm)
-    return {
-        f"{i}.{name}": shape
-        for i in range(layers)
-        for name, shape in CELLS[cell]
-        .parameter_shapes(hidden_size if i else input_size, hidden_size, layer_norm=layer_norm)
-        .items()
-    }
+    shapes: dict[str, tuple[int, ...]] = {}
+    for i in range(layers):
+        width = input_size if i == 0 else hidden_size * (2 if bidirectional else 1)
+        own = CELLS[cell].parameter_shapes(width, hidden_size, layer_norm=layer_norm)
+        place = f"{i}." if layers > 1 else ""
+        for direction in ("ahead.", "back.") if bidirectional else ("",):
+            shapes |= {f"{place}{direction}{name}": shape for name, shape in own.items()}
+    return shapes

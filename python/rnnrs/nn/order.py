@@ -111,7 +111,7 @@ def order_of(
     if lengths is None and resets is None and not reverse:
         return None
     T, B = shape[:2]
-    length = np.full(B, T) if lengths is None else _lengths(op, lengths, T, B)
+    length = np.full(B, T) if lengths is None else check_lengths(op, lengths, T, B)
     if resets is None:
         return Order((T, B), np.arange(B), np.zeros(B, np.int64), length, reverse)
     if reverse:
@@ -134,7 +134,14 @@ def _with_resets(shape: tuple[int, int], length: Array, resets: Array) -> Order:
     return order
 
 
-def _lengths(op: str, lengths: ArrayLike, T: int, B: int) -> NDArray[np.int64]:
+def check_lengths(op: str, lengths: ArrayLike, T: int, B: int) -> NDArray[np.int64]:
+    """The steps of each of B sequences of at most T.
+
+    Raises:
+        ShapeError: if they are not (B,).
+        DTypeError: if they are no whole numbers.
+        ValueError: if one is below 0 or above T.
+    """
     array = np.asarray(lengths)
     if array.dtype.kind not in "iu":
         raise DTypeError(f"{op}: lengths: expected whole numbers, got {array.dtype}")

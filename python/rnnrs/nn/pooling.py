@@ -1,0 +1,195 @@
+"""One vector for a whole sequence: its last state, the mean, the largest, or a mean that attends to what matters."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .. import _rnnrs
+from ..errors import DTypeError, ShapeError
+from .layer import Layer
+from .order import check_lengths
+from .parameters import check_size
+
+Array = NDArray[Any]
+
+#: How the states of a sequence can become one vector.
+POOLINGS = ("last", "mean", "max", "attention")
+
+
+class PoolingCache(NamedTuple):
+    """What `Pooling.backward` needs of the forward pass."""
+
+    shape: tuple[int, int, int]
+    lengths: NDArray[np.int64] | None
+    h: Array | None  #: for a mean
+    kept: (
+        Array  #: (T, B) weights for a mean; else (B, H), at which step each unit's last or largest number is
+    )
+
+
+class Pooling:
+    """y (B, H) of the states h (T, B, H): a sequence's last state, the mean of its states, or each unit's largest.
+
+    A sequence ends with its length: what stands after that is neither read nor given a gradient. One without steps has
+    y = 0. There are no parameters.
+
+    Args:
+        kind: "last" (Goodfellow et al., figure 10.5), "mean" or "max".
+        back_size: how many units, the last ones, belong to a layer that reads backwards (`Bidirectional` of "concat"):
+            the last state of that one is at the first step.
+
+    Raises:
+        ValueError: for another kind, or a size that is negative.
+    """
+
+    def __init__(self, kind: str = "last", *, back_size: int = 0) -> None:
+        kinds = POOLINGS[:3]
+        if kind not in kinds:
+            raise ValueError(f"Pooling: kind: expected one of {', '.join(kinds)}, got {kind!r}")
+        self.kind = kind
+        self.back_size = check_size("Pooling", "back_size", back_size, least=0)
+
+    def forward(self, h: ArrayLike, lengths: ArrayLike | None = None) -> tuple[Array, PoolingCache]:
+        """y (B, H).
+
+        Args:
+            h: (T, B, H), float32 or float64.
+            lengths: (B,), steps of each sequence; T by default.
+
+        Raises:
+            ShapeError, DTypeError, ValueError: for arrays that do not fit.
+        """
+        h, length = _states("Pooling", h, lengths)
+        shape = h.shape
+        if self.kind == "mean":
+            y, alpha = _rnnrs.pool_weighted(h, None, length)
+            return y, PoolingCache(shape, length, h, alpha)
+        if self.kind == "max":
+            y, at = _rnnrs.pool_largest(h, length)
+            return y, PoolingCache(shape, length, None, at)
+        if self.back_size > shape[2]:
+            raise ShapeError(
+                f"Pooling: h: expected at least {self.back_size} units, as many as read backwards, got {shape}"
+            )
+        at = self._ends(shape, length)
+        y = (
+            np.take_along_axis(h, np.maximum(at, 0)[None], axis=0)[0]
+            if shape[0]
+            else np.zeros(shape[1:], h.dtype)
+        )
+        y[at < 0] = 0.0
+        return y, PoolingCache(shape, length, None, at)
+
+    def backward(self, cache: PoolingCache, dy: ArrayLike) -> Array:
+        """dh (T, B, H) of dy (B, H).
+
+        Raises:
+            ShapeError, DTypeError: if dy has not the shape of y.
+        """
+        dy = np.asarray(dy)
+        if cache.h is not None:
+            return _rnnrs.pool_weighted_backward(cache.h, cache.kept, dy, cache.lengths, False)[0]
+        return _rnnrs.pool_largest_backward(cache.kept, dy, cache.shape[0], cache.lengths)
+
+    def _ends(self, shape: tuple[int, int, int], length: Array | None) -> Array:
+        """At which step each unit of each sequence is at its end (B, H); −1 for a sequence without steps."""
+        T, B, H = shape
+        last = np.full(B, T) - 1 if length is None else length - 1
+        at = np.repeat(last[:, None], H, axis=1)
+        ahead = H - self.back_size
+        at[:, ahead:] = np.minimum(at[:, ahead:], 0)
+        return at
+
+
+class AttentionPoolingCache(NamedTuple):
+    """What `AttentionPooling.backward` needs of the forward pass."""
+
+    h: Array
+    u: Array
+    alpha: Array  #: (T, B), how much of y each step makes
+    lengths: NDArray[np.int64] | None
+
+
+class AttentionPooling(Layer):
+    """y = Σ_t α_t h_t, α = softmax_t(q · u_t), u_t = tanh(a + A h_t): a mean of the steps that matter.
+
+    Yang et al. 2016, *Hierarchical attention networks for document classification*, equations 5 to 7.
+
+    Parameters: A (K, H), uniform on ±1/√H; a (K), zero; q (K), uniform on ±1/√K.
+
+    Args:
+        hidden_size: H.
+        attention_size: K; H by default.
+        seed: of the first weights.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError, TypeError: for sizes that are no positive whole numbers.
+        MemoryError: if the weights do not fit.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        attention_size: int | None = None,
+        *,
+        seed: int = 0,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        H = self.hidden_size = check_size("AttentionPooling", "hidden_size", hidden_size)
+        K = H if attention_size is None else check_size("AttentionPooling", "attention_size", attention_size)
+        self.attention_size = K
+        super().__init__({"A": (K, H), "a": (K,), "q": (K,)}, dtype)
+        self.initialise("A", "uniform", H**-0.5, seed)
+        self.initialise("q", "uniform", K**-0.5, seed)
+
+    def forward(self, h: ArrayLike, lengths: ArrayLike | None = None) -> tuple[Array, AttentionPoolingCache]:
+        """y (B, H); `cache.alpha` (T, B) says how much of it each step makes.
+
+        Args:
+            h: (T, B, H).
+            lengths: (B,), steps of each sequence; T by default. One without steps has y = 0.
+
+        Raises:
+            ShapeError, DTypeError, ValueError: for arrays that do not fit.
+        """
+        h, length = _states("AttentionPooling", h, lengths)
+        p = self.parameters
+        u = _rnnrs.linear_forward(h, p["A"], p["a"])
+        np.tanh(u, out=u)
+        e = _rnnrs.linear_forward(u, p["q"][None], np.zeros(1, self.dtype))[..., 0]
+        y, alpha = _rnnrs.pool_weighted(h, e, length)
+        return y, AttentionPoolingCache(h, u, alpha, length)
+
+    def backward(self, cache: AttentionPoolingCache, dy: ArrayLike) -> Array:
+        """dh (T, B, H) of dy (B, H); adds to dA, da, dq.
+
+        dh_t = α_t dy + Aᵀ da_t, with de_t = α_t (dα_t − Σ_s α_s dα_s), dα_t = dy · h_t, da_t = de_t q ⊙ (1 − u_t²).
+
+        Raises:
+            ShapeError, DTypeError: if dy has not the shape of y.
+        """
+        p, g = self.parameters, self.gradients
+        dh, de = _rnnrs.pool_weighted_backward(cache.h, cache.alpha, np.asarray(dy), cache.lengths, True)
+        assert de is not None  # wanted
+        nothing = np.zeros(1, self.dtype)
+        du = _rnnrs.linear_backward(cache.u, p["q"][None], de[..., None], g["q"][None], nothing, True)
+        assert du is not None
+        du *= 1.0 - cache.u * cache.u
+        dx = _rnnrs.linear_backward(cache.h, p["A"], du, g["A"], g["a"], True)
+        assert dx is not None
+        dh += dx
+        return dh
+
+
+def _states(op: str, h: ArrayLike, lengths: ArrayLike | None) -> tuple[Array, NDArray[np.int64] | None]:
+    """h as an array (T, B, H) of float32 or float64, and the lengths, checked."""
+    h = np.asarray(h)
+    if h.ndim != 3:
+        raise ShapeError(f"{op}: h: expected (T, B, H), got {h.shape}")
+    if h.dtype not in (np.float32, np.float64):
+        raise DTypeError(f"{op}: h: expected float32 or float64, got {h.dtype}")
+    return h, None if lengths is None else check_lengths(op, lengths, *h.shape[:2])
