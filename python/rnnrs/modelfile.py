@@ -28,8 +28,11 @@ VERSION = 1
 
 #: What each kind of model is called, and the command that it is for: a new kind is a new line.
 KINDS = {
+    "forecaster": "a forecaster (rnnrs forecast)",
     "jordan_network": "an output-to-hidden network (rnnrs.models.JordanNetwork)",
     "language_model": "a language model (rnnrs lm)",
+    "sequence_classifier": "a classifier of sequences (rnnrs classify)",
+    "sequence_tagger": "a tagger of sequences (rnnrs.models.SequenceTagger)",
     "network": "a checkpoint of a network that is no application's",
 }
 

@@ -2,6 +2,7 @@
 
 from .batch import Batch, Data
 from .batches import ArrayBatches, SentenceBatches, StreamBatches
+from .sequence_batches import SequenceBatches
 from .sequences import LabelledSequences
 from .tables import Series, read_csv_sequences, read_csv_series
 from .truncated import TruncatedBPTT
@@ -13,6 +14,7 @@ __all__ = [
     "Data",
     "LabelledSequences",
     "SentenceBatches",
+    "SequenceBatches",
     "Series",
     "StreamBatches",
     "TruncatedBPTT",

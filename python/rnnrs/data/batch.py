@@ -21,7 +21,8 @@ class Batch(NamedTuple):
 
     Attributes:
         inputs: token ids (T, B), or x (T, B, I).
-        targets: ids (T, B), −1 where nothing is to be scored, or what else the loss takes.
+        targets: ids (T, B), −1 where nothing is to be scored; values (T, B, O); or, of a network with one output for a
+            sequence, ids (B,) or values (B, O).
         lengths: the steps of each sequence (B,), or None for T.
         resets: (T, B), True where a new sequence begins from the initial state; None for nowhere.
         keys: whole numbers (B,), by which dropout knows the sequences; None for their places.
@@ -60,10 +61,18 @@ class Batch(NamedTuple):
 
     @property
     def positions(self) -> int:
-        """How many positions are scored: the targets that are not −1 (all of them, if they are no ids)."""
+        """How many positions are scored.
+
+        Of ids, (T, B) or one for each sequence (B,), those that are not −1; of values (T, B, O) those before the
+        sequences' ends; of values (B, O) that are not one for each step, one for each sequence.
+        """
         targets = np.asarray(self.targets)
         if targets.dtype.kind in "iu" and targets.ndim <= 2:
             return int(np.count_nonzero(targets != IGNORE))
+        if targets.ndim == 2 and targets.shape != np.shape(self.inputs)[:2]:
+            return len(targets)
+        if self.lengths is not None:
+            return int(np.sum(self.lengths))
         return int(np.prod(targets.shape[:2]))
 
 

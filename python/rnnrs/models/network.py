@@ -9,9 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..data import Batch
 from ..losses import Loss
-from ..nn import Bidirectional, Embedding, Linear, Recurrent, Stack, join
+from ..nn import AttentionPooling, Bidirectional, Dropout, Embedding, Linear, Pooling, Recurrent, Stack, join
 from ..nn.embedding import EmbeddingCache
+from ..nn.layer import Layer
 from ..nn.linear import LinearCache
+from ..nn.noise import DropoutCache
 
 Array = NDArray[Any]
 
@@ -21,6 +23,8 @@ class NetworkCache(NamedTuple):
 
     embedding: EmbeddingCache | None
     rnn: Any
+    pooling: Any  #: None without pooling
+    dropout: DropoutCache
     output: LinearCache
 
 
@@ -32,8 +36,12 @@ class RecurrentNetwork:
     Args:
         rnn: the recurrence: a layer, a stack of them, or both directions.
         output: the output layer, of H inputs.
-        loss: a class of `rnnrs.losses`, or any function (o, y) -> (L, do).
+        loss: a class of `rnnrs.losses`, or any function (o, y) -> (L, do); for values of sequences of
+            different lengths, one that takes `weights`, too.
         embedding: token ids → x, of I numbers each; None where the inputs are x (T, B, I) themselves.
+        pooling: makes one vector of a sequence's states, so that o (B, O) is one output for a sequence (figure 10.5);
+            without it, there is one for each step.
+        output_dropout: with which probability a number is dropped on its way into the output layer.
 
     Attributes:
         parameters, gradients: of all layers, one flat vector each, named "rnn.U", …, "output.c".
@@ -49,6 +57,8 @@ class RecurrentNetwork:
         loss: Loss,
         *,
         embedding: Embedding | None = None,
+        pooling: Pooling | AttentionPooling | None = None,
+        output_dropout: float = 0.0,
     ) -> None:
         if output.input_size != rnn.hidden_size:
             raise ValueError(
@@ -59,18 +69,24 @@ class RecurrentNetwork:
                 f"RecurrentNetwork: embedding: expected a size of {rnn.input_size} (I), got {embedding.embedding_size}"
             )
         self.rnn, self.output, self.loss_function, self.embedding = rnn, output, loss, embedding
-        first = {} if embedding is None else {"embedding": embedding}
-        self.parameters, self.gradients = join(**first, rnn=rnn, output=output)
+        self.pooling, self.output_dropout = pooling, Dropout(output_dropout)
+        layers = {"embedding": embedding, "rnn": rnn, "pooling": pooling, "output": output}
+        self.parameters, self.gradients = join(
+            **{name: layer for name, layer in layers.items() if isinstance(layer, Layer)}
+        )
 
     @property
     def stochastic(self) -> bool:
         """Whether `loss` takes noise: whether there is dropout."""
-        return self.rnn.stochastic or (self.embedding is not None and self.embedding.stochastic)
+        embedded = self.embedding is not None and self.embedding.stochastic
+        return embedded or self.rnn.stochastic or bool(self.output_dropout.rate)
 
     def forward(
         self, inputs: ArrayLike, state: ArrayLike | None = None, **options: Any
     ) -> tuple[Array, NetworkCache]:
         """o (T, B, O) of x (T, B, I), or of ids (T, B) with an embedding, from a state (B, S) or zero.
+
+        With pooling, o (B, O).
 
         Args:
             inputs, state: see there.
@@ -80,14 +96,19 @@ class RecurrentNetwork:
             ShapeError, DTypeError, IndexError: for inputs that do not fit.
         """
         x, cache_e = np.asarray(inputs), None
+        cache_p: Any = None
+        noise = options.get("noise")
         if self.embedding is not None:
-            x, cache_e = self.embedding.forward(inputs, options.get("noise"))
+            x, cache_e = self.embedding.forward(inputs, noise)
         h, cache_r = self.rnn.forward(x, state, **options)
+        if self.pooling is not None:
+            h, cache_p = self.pooling.forward(h, options.get("lengths"))
+        h, cache_d = self.output_dropout.forward(h, noise, options.get("keys"))
         o, cache_o = self.output.forward(h)
-        return o, NetworkCache(cache_e, cache_r, cache_o)
+        return o, NetworkCache(cache_e, cache_r, cache_p, cache_d, cache_o)
 
     def backward(self, cache: NetworkCache, do: ArrayLike) -> tuple[Array | None, Array]:
-        """BPTT from do (T, B, O): adds to all gradients.
+        """BPTT from do, of o's shape: adds to all gradients.
 
         Returns:
             (dx (T, B, I), or None with an embedding; that of the first state (B, S)).
@@ -97,6 +118,9 @@ class RecurrentNetwork:
         """
         dh = self.output.backward(cache.output, do)
         assert dh is not None
+        dh = self.output_dropout.backward(cache.dropout, dh)
+        if self.pooling is not None:
+            dh = self.pooling.backward(cache.pooling, dh)
         dx, dstate = self.rnn.backward(cache.rnn, dh)
         if self.embedding is None or cache.embedding is None:
             return dx, dstate
@@ -110,7 +134,8 @@ class RecurrentNetwork:
         """L of a batch, and the state (B, S) to go on from; adds to the gradients where they are wanted.
 
         Args:
-            batch: inputs, targets as the loss takes them, and what else there is.
+            batch: inputs, targets as the loss takes them, and what else there is. Where values (T, B, O) have lengths,
+                the loss is told by weights (T, B) of 0 and 1 which of them count.
             state: (B, S), carried over from the batch before; by default the initial one.
             gradient: whether to go back through time.
             noise: from which dropout is drawn; None for none.
@@ -124,7 +149,8 @@ class RecurrentNetwork:
             _, cache = self.forward(before.inputs, state, gradient=False, noise=noise, **before.options)
             batch, state = batch.cut(batch.warm, None), cache.rnn.state
         o, cache = self.forward(batch.inputs, state, gradient=gradient, noise=noise, **batch.options)
-        L, do = self.loss_function(o, batch.targets)
+        loss: Any = self.loss_function  # may be asked for weights, too
+        L, do = loss(o, batch.targets, **_weights(batch))
         if gradient:
             self.backward(cache, do)
         if batch.carry is None or batch.carry == len(batch.inputs):
@@ -132,3 +158,12 @@ class RecurrentNetwork:
         if batch.carry > 0:
             return float(L), self.rnn.state_after(cache.rnn, batch.carry)
         return float(L), state
+
+
+def _weights(batch: Batch) -> dict[str, Array]:
+    """Weights that keep the steps after the sequences' ends from being scored; ids are −1 there."""
+    targets = np.asarray(batch.targets)
+    if batch.lengths is None or targets.ndim != 3:
+        return {}
+    inside = np.arange(len(targets))[:, None] < np.asarray(batch.lengths)
+    return {"weights": inside.astype(targets.dtype if targets.dtype.kind == "f" else np.float64)}

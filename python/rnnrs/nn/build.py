@@ -63,12 +63,12 @@ def build_recurrent(
         own = options | {"input_dropout": dropout if i == 0 else 0.0}
         first = seed if i == 0 else derive_seed(seed, i)
         width = input_size if i == 0 else hidden_size * (2 if bidirectional else 1)
-        layer: Recurrent | Bidirectional = CELLS[cell](width, hidden_size, seed=first, **own)
+        ahead = CELLS[cell](width, hidden_size, seed=first, **own)
         if bidirectional:
-            layer = Bidirectional(
-                layer, CELLS[cell](width, hidden_size, seed=derive_seed(first, BACK), **own)
-            )
-        built.append(layer)
+            back = CELLS[cell](width, hidden_size, seed=derive_seed(first, BACK), **own)
+            built.append(Bidirectional(ahead, back))
+        else:
+            built.append(ahead)
     return built[0] if count == 1 else Stack(*built, dropout=dropout)
 
 

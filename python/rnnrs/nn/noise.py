@@ -97,7 +97,7 @@ class Dropout:
         """x ⊙ mask.
 
         Args:
-            x: (T, B, I), float32 or float64.
+            x: (T, B, I), or (B, I) of sequences as wholes; float32 or float64.
             noise: see the module; None: x as it is.
             keys: whole numbers (B,), one for each sequence; by default its place in the batch.
 
@@ -107,9 +107,10 @@ class Dropout:
         x = np.asarray(x)
         if noise is None or not self.rate:
             return x, DropoutCache(None)
-        if x.ndim != 3:
-            raise ShapeError(f"Dropout: x: expected (T, B, I), got {x.shape}")
-        rows, steps = rows_of(x.shape[0], keys_of("Dropout", keys, x.shape[1]))
+        if x.ndim not in (2, 3):
+            raise ShapeError(f"Dropout: x: expected (T, B, I) or (B, I), got {x.shape}")
+        T = x.shape[0] if x.ndim == 3 else 1
+        rows, steps = rows_of(T, keys_of("Dropout", keys, x.shape[-2]))
         masks = (rows, None if self.per_sequence else steps, place_seed(noise, BETWEEN))
         return self._times_mask(x, masks), DropoutCache(masks)
 
@@ -123,7 +124,7 @@ class Dropout:
 
     def _times_mask(self, x: Array, masks: tuple[Any, Any, int]) -> Array:
         keys, steps, seed = masks
-        flat = x.reshape(x.shape[0] * x.shape[1], x.shape[2])
+        flat = x.reshape(len(keys), x.shape[-1])
         return _rnnrs.apply_dropout(flat, keys, steps, self.rate, seed).reshape(x.shape)
 
 

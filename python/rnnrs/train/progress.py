@@ -24,12 +24,21 @@ class ProgressBar(Callback):
         file: where to write; standard error by default.
         every: seconds between two plain lines.
         perplexity: whether the held-out loss is shown as a perplexity, too: where it is in nats a token.
+        unit: what is counted: "tokens", ….
     """
 
-    def __init__(self, file: TextIO | None = None, *, every: float = 5.0, perplexity: bool = False) -> None:
+    def __init__(
+        self,
+        file: TextIO | None = None,
+        *,
+        every: float = 5.0,
+        perplexity: bool = False,
+        unit: str = "tokens",
+    ) -> None:
         self._file = file
         self._every = every
         self._perplexity = perplexity
+        self._unit = unit
         self._bar: Any = None
         self._smooth = 0.0
         self._validation = ""
@@ -82,7 +91,8 @@ class ProgressBar(Callback):
     def _show(self, trainer: Trainer, now: float) -> None:
         rate = self._positions / max(now - self._begin, 1e-9)
         left = _time_left(trainer, self._before, now - self._begin)
-        text = f"{trainer.history.loss_name} {self._smooth:.3f}{self._validation} · {_short(rate)} tokens/s · {left}"
+        loss = f"{trainer.history.loss_name} {self._smooth:.3f}{self._validation}"
+        text = f"{loss} · {_short(rate)} {self._unit}/s · {left}"
         self._shown = now
         if self._bar is None:
             print(f"step {trainer.step} · {text}", file=self._out, flush=True)

@@ -1,0 +1,149 @@
+"""Batches of sequences of different lengths, with one target each or one a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DTypeError, ShapeError
+from ..nn.parameters import check_size
+from .batch import IGNORE, Batch, Batches, digest
+
+Array = NDArray[Any]
+
+
+class SequenceBatches:
+    """N sequences, each from the initial state; those of like length share a batch, so that little is filled up.
+
+    They are shuffled anew in every epoch, cut into batches by length, and the batches shuffled. What fills up is
+    neither computed nor scored: batches have `lengths`, and `keys` by which dropout knows the sequences.
+
+    Args:
+        sequences: token ids (T_n,), or x (T_n, I), of one I.
+        targets: an array, (N,) ids or (N, O) values, one for each sequence; or a list of N arrays with one for each
+            step, ids (T_n,) or values (T_n, O).
+        batch_size: B; the last batch may have fewer.
+        seed: of the shuffling.
+
+    Raises:
+        ValueError: without sequences, or for a sequence without steps, or a size that is not positive.
+        ShapeError: for arrays that do not belong together; names the sequence.
+        DTypeError: if they do not hold numbers.
+    """
+
+    carries_state = False
+
+    def __init__(
+        self,
+        sequences: Sequence[ArrayLike],
+        targets: Array | Sequence[ArrayLike],
+        batch_size: int,
+        *,
+        seed: int = 0,
+    ) -> None:
+        self._x = [_numbers("sequences", i, x) for i, x in enumerate(sequences)]
+        if not self._x:
+            raise ValueError("SequenceBatches: sequences: expected at least one, got none")
+        self._lengths = np.array([len(x) for x in self._x])
+        if not self._lengths.all():
+            empty = int(np.flatnonzero(self._lengths == 0)[0])
+            raise ValueError(f"SequenceBatches: sequences[{empty}]: expected at least one step, got none")
+        _check_alike("sequences", self._x)
+        self.batch_size = check_size("SequenceBatches", "batch_size", batch_size)
+        self.seed = check_size("SequenceBatches", "seed", seed, least=0)
+        self._one_each = isinstance(targets, np.ndarray)
+        self._y = (
+            np.asarray(targets)
+            if self._one_each
+            else [_numbers("targets", i, y) for i, y in enumerate(targets)]
+        )
+        self._check_targets()
+
+    def __len__(self) -> int:
+        return -(-len(self._x) // self.batch_size)
+
+    def epoch(self, number: int) -> Sequence[Batch]:
+        """The batches in the order of this epoch."""
+        draw = np.random.default_rng([self.seed, number])
+        order = draw.permutation(len(self._x))
+        order = order[np.argsort(self._lengths[order], kind="stable")]
+        turn = draw.permutation(len(self))
+
+        def batch(index: int) -> Batch:
+            start = int(turn[index]) * self.batch_size
+            return self._pad(order[start : start + self.batch_size])
+
+        return Batches(len(self), batch)
+
+    def fingerprint(self) -> str:
+        """See `Data.fingerprint`."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        targets = [self._y] if isinstance(self._y, np.ndarray) else self._y
+        return digest("sequences", self.batch_size, self.seed, *self._x, *targets)
+
+    def _pad(self, members: Array) -> Batch:
+        """Some sequences, by number, as columns."""
+        lengths = self._lengths[members]
+        x = fill([self._x[n] for n in members], 0)
+        y = (
+            self._y[members]
+            if isinstance(self._y, np.ndarray)
+            else fill([self._y[n] for n in members], IGNORE)
+        )
+        return Batch(x, y, lengths=None if (lengths == len(x)).all() else lengths, keys=members)
+
+    def _check_targets(self) -> None:
+        if len(self._y) != len(self._x):
+            raise ShapeError(
+                f"SequenceBatches: targets: expected as many as sequences, {len(self._x)}, got {len(self._y)}"
+            )
+        if isinstance(self._y, np.ndarray):
+            _numbers("targets", None, self._y)
+            return
+        _check_alike("targets", self._y)
+        for i, (x, y) in enumerate(zip(self._x, self._y, strict=True)):
+            if len(x) != len(y):
+                raise ShapeError(f"SequenceBatches: targets[{i}]: expected {len(x)} steps, got {len(y)}")
+
+
+def fill(sequences: Sequence[Array], nothing: int) -> Array:
+    """Arrays (T_b, …) as the columns of one (T, B, …), filled up with `nothing` where they hold ids, else with 0."""
+    first = sequences[0]
+    filler = nothing if first.dtype.kind in "iu" else 0
+    T = max(len(x) for x in sequences)
+    columns = np.full((T, len(sequences), *first.shape[1:]), filler, np.result_type(*sequences))
+    for b, x in enumerate(sequences):
+        columns[: len(x), b] = x
+    return columns
+
+
+def _numbers(argument: str, i: int | None, values: ArrayLike) -> Array:
+    """One sequence's ids (T,) or numbers (T, I); or all sequences' targets."""
+    place = argument if i is None else f"{argument}[{i}]"
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub" and array.size:
+        raise DTypeError(f"SequenceBatches: {place}: expected numbers, got {array.dtype}")
+    if array.ndim not in (1, 2):
+        raise ShapeError(f"SequenceBatches: {place}: expected one axis or two, got shape {array.shape}")
+    if array.ndim == 1 and array.size and array.dtype.kind not in "iu":
+        raise DTypeError(
+            f"SequenceBatches: {place}: expected whole numbers (ids) or two axes, got {array.dtype}"
+        )
+    return array
+
+
+def _check_alike(argument: str, arrays: Sequence[Array]) -> None:
+    """All of them ids, or values of one width."""
+    for i, array in enumerate(arrays):
+        if array.shape[1:] != arrays[0].shape[1:]:
+            raise ShapeError(
+                f"SequenceBatches: {argument}[{i}]: expected the first one's shape after its steps, "
+                f"{arrays[0].shape[1:]}, got {array.shape[1:]}"
+            )
