@@ -155,3 +155,26 @@ def check_tensors(
     unknown = [name for name in tensors if name not in shapes]
     if unknown:
         raise FormatError(f"{path}: tensor {unknown[0]}: unknown; expected {', '.join(shapes)}")
+
+
+def check_size(least: int, file: ModelFile) -> None:
+    """Refuses a configuration whose model has at least so many numbers, more than the file: before memory is taken.
+
+    Raises:
+        ValueError: if so.
+    """
+    held = sum(tensor.size for tensor in file.tensors.values())
+    if not 0 < least <= held:
+        raise ValueError(f"sizes: expected a model of at most {held} numbers, got one of at least {least}")
+
+
+def numbers(name: str, values: Any, size: int) -> Array:
+    """Numbers of a configuration, as a vector of that size.
+
+    Raises:
+        ValueError: if they are not that.
+    """
+    array = np.asarray(values, np.float64)
+    if array.shape != (size,) or not np.isfinite(array).all():
+        raise ValueError(f"{name}: expected {size} finite numbers")
+    return array

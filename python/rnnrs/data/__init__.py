@@ -7,6 +7,7 @@ from .sequences import LabelledSequences
 from .tables import Series, read_csv_sequences, read_csv_series
 from .truncated import TruncatedBPTT
 from .ts import read_ts
+from .windows import WindowBatches
 
 __all__ = [
     "ArrayBatches",
@@ -18,6 +19,7 @@ __all__ = [
     "Series",
     "StreamBatches",
     "TruncatedBPTT",
+    "WindowBatches",
     "read_csv_sequences",
     "read_csv_series",
     "read_ts",

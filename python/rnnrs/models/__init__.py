@@ -1,20 +1,25 @@
 """Models: layers and a loss put together, with forward and backward written out."""
 
 from .cache import ContinuousCache, NgramCache
+from .forecaster import Forecaster, ForecastEvaluation
 from .jordan_network import ExposureGap, JordanNetwork
 from .language_model import LanguageModel
 from .network import RecurrentNetwork
 from .sequence_classifier import Classification, SequenceClassifier
 from .sequence_tagger import SequenceTagger
+from .vector_to_sequence import VectorToSequence
 
 __all__ = [
     "Classification",
     "ContinuousCache",
     "ExposureGap",
+    "ForecastEvaluation",
+    "Forecaster",
     "JordanNetwork",
     "LanguageModel",
     "NgramCache",
     "RecurrentNetwork",
     "SequenceClassifier",
     "SequenceTagger",
+    "VectorToSequence",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from .. import modelfile
 from ..data import LabelledSequences
 from ..errors import DTypeError, ShapeError
 from ..text import Vocabulary
@@ -102,10 +103,8 @@ class Numbers:
             KeyError, ValueError, TypeError: if it is none.
         """
         for name in ("mean", "scale"):
-            values = None if config[name] is None else np.asarray(config[name], np.float64)
-            if values is not None and (values.shape != (self.size,) or not np.isfinite(values).all()):
-                raise ValueError(f"{name}: expected {self.size} finite numbers")
-            setattr(self, name, values)
+            known = None if config[name] is None else modelfile.numbers(name, config[name], self.size)
+            setattr(self, name, known)
 
     def _one(self, i: int, sequence: Any) -> Array:
         place = f"{self._op}: sequences[{i}]"

@@ -264,7 +264,8 @@ class SequenceModel:
         sizes = dict(file.config)
         labels, settings, inputs = sizes.pop("labels"), sizes.pop("settings"), sizes.pop("inputs")
         vocabulary = sizes.pop("vocabulary")
-        _check_count(sizes, file)
+        width = sizes["input_size"] or sizes["embedding_size"]
+        modelfile.check_size(sizes["hidden_size"] * (width + sizes["layers"] * sizes["hidden_size"]), file)
         model = cls(
             labels, vocabulary=None if vocabulary is None else vocabulary_from_config(vocabulary), **sizes
         )
@@ -275,12 +276,3 @@ class SequenceModel:
         model.settings = None if settings is None else TrainingSettings.from_config(settings)
         model.parameters.copy_from(file.tensors)
         return model
-
-
-def _check_count(sizes: dict[str, Any], file: ModelFile) -> None:
-    """Refuses sizes that the file's tensors cannot have, before memory is taken for them."""
-    held = sum(tensor.size for tensor in file.tensors.values())
-    width = sizes["input_size"] or sizes["embedding_size"]
-    least = sizes["hidden_size"] * (width + sizes["layers"] * sizes["hidden_size"])
-    if not 0 < least <= held:
-        raise ValueError(f"hidden_size: expected one that fits {held} numbers, got {sizes['hidden_size']}")

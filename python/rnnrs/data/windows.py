@@ -1,0 +1,109 @@
+"""Windows of one long series of numbers, to learn to forecast from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DTypeError, ShapeError
+from ..nn.parameters import check_size
+from .batch import Batch, Batches, digest
+
+Array = NDArray[Any]
+
+
+class WindowBatches:
+    """T steps of a series (N, I) from the initial state, and after each step the K that follow it.
+
+    Windows begin every few steps; in every epoch the first one begins elsewhere. What is drawn is where, and
+    their order.
+
+    Args:
+        series: (N, I), N ≥ T + K.
+        steps: T, of a window.
+        horizon: K, of what is to be foretold: targets (T, B, K·I), the next step's I numbers first.
+        batch_size: B; the last batch may have fewer.
+        stride: how many steps after a window the next one begins. By default T, side by side, but fewer in a series of
+            less than 1000 T steps, so that there are about 1000 windows if it has as many steps.
+        seed: of the drawing.
+        shuffle: False: the same windows in the same order in every epoch.
+
+    Raises:
+        ShapeError, DTypeError: for a series that is not (N, I) of real numbers.
+        ValueError: for one that is too short, or a size that is not positive.
+    """
+
+    carries_state = False
+
+    def __init__(
+        self,
+        series: ArrayLike,
+        steps: int,
+        horizon: int,
+        batch_size: int,
+        *,
+        stride: int | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+    ) -> None:
+        self._series = np.asarray(series)
+        if self._series.ndim != 2:
+            raise ShapeError(f"WindowBatches: series: expected (N, I), got {self._series.shape}")
+        if self._series.dtype.kind != "f":
+            raise DTypeError(f"WindowBatches: series: expected real numbers, got {self._series.dtype}")
+        self.steps = check_size("WindowBatches", "steps", steps)
+        self.horizon = check_size("WindowBatches", "horizon", horizon)
+        self.batch_size = check_size("WindowBatches", "batch_size", batch_size)
+        if stride is None:
+            stride = min(self.steps, max(1, len(self._series) // 1000))
+        self.stride = check_size("WindowBatches", "stride", stride)
+        self.seed = check_size("WindowBatches", "seed", seed, least=0)
+        self.shuffle = shuffle
+        if len(self._series) < self.steps + self.horizon:
+            raise ValueError(
+                f"WindowBatches: series: expected at least {self.steps + self.horizon} steps "
+                f"(a window and what follows it), got {len(self._series)}"
+            )
+
+    def __len__(self) -> int:
+        return -(-self._windows // self.batch_size)
+
+    @property
+    def _room(self) -> int:
+        """Places where a window can begin."""
+        return len(self._series) - self.horizon - self.steps + 1
+
+    @property
+    def _windows(self) -> int:
+        """Windows in an epoch, as many wherever the first one begins."""
+        return max(1, self._room // self.stride)
+
+    def epoch(self, number: int) -> Sequence[Batch]:
+        """The batches of this epoch."""
+        starts = self.stride * np.arange(self._windows)
+        if self.shuffle:
+            draw = np.random.default_rng([self.seed, number])
+            free = self._room - int(starts[-1])
+            starts = draw.permutation(starts + int(draw.integers(min(free, self.stride))))
+
+        def batch(index: int) -> Batch:
+            first = starts[index * self.batch_size : (index + 1) * self.batch_size]
+            place = np.arange(self.steps)[:, None] + first
+            ahead = place[..., None] + np.arange(1, self.horizon + 1)
+            targets = self._series[ahead].reshape(*place.shape, -1)
+            return Batch(self._series[place], targets, keys=first)
+
+        return Batches(len(self), batch)
+
+    def fingerprint(self) -> str:
+        """See `Data.fingerprint`."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        settings = (self.steps, self.horizon, self.batch_size, self.stride, self.seed, self.shuffle)
+        return digest("windows", *settings, self._series)
