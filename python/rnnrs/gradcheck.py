@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -46,6 +47,7 @@ def gradient_check(
     step: float = 1e-5,
     samples: int | None = None,
     seed: int = 0,
+    noise: int | None = None,
 ) -> GradientCheck:
     """Compares a model's gradients with (L(θ + ε) − L(θ − ε)) / 2ε, number by number.
 
@@ -59,6 +61,7 @@ def gradient_check(
         step: ε.
         samples: how many numbers of each parameter to try, drawn at random; all by default.
         seed: of that draw.
+        noise: of a model with dropout, from which to draw it, the same for every loss; None for none.
 
     Raises:
         DTypeError: for a model in float32.
@@ -71,15 +74,21 @@ def gradient_check(
     if not step > 0.0 or (samples is not None and samples < 1):
         raise ValueError(f"gradient_check: step, samples: expected positive numbers, got {step}, {samples}")
     theta, before = model.parameters.flat, model.gradients.flat.copy()
+    options = {} if noise is None else {"noise": noise}
+
+    def L(gradient: bool) -> float:
+        loss: Any = model.loss  # of a model with dropout takes noise, too
+        return float(loss(batch, state, gradient=gradient, **options)[0])
+
     draw = np.random.default_rng(seed)
     try:
         model.gradients.fill(0.0)
-        loss, _ = model.loss(batch, state, gradient=True)
+        loss = L(gradient=True)
         if not np.isfinite(loss):
             raise ValueError(f"gradient_check: batch: expected a finite loss, got {loss}")
         analytic = model.gradients.flat.copy()
         places = _places(model.parameters, samples, draw)
-        numeric = {name: _differences(model, batch, state, theta, at, step) for name, at in places.items()}
+        numeric = {name: _differences(L, theta, at, step) for name, at in places.items()}
     finally:
         model.gradients.flat[...] = before
     largest = max((float(np.abs(n).max()) for n in numeric.values() if n.size), default=0.0)
@@ -103,14 +112,14 @@ def _places(parameters: Parameters, samples: int | None, draw: np.random.Generat
     return places
 
 
-def _differences(model: Checkable, batch: Any, state: Any, theta: Array, places: Array, step: float) -> Array:
+def _differences(L: Callable[[bool], float], theta: Array, places: Array, step: float) -> Array:
     def slope(place: int, e: float) -> float:
         here = theta[place]
         try:
             theta[place] = here + e
-            up, _ = model.loss(batch, state, gradient=False)
+            up = L(False)
             theta[place] = here - e
-            down, _ = model.loss(batch, state, gradient=False)
+            down = L(False)
         finally:
             theta[place] = here
         return (up - down) / (2.0 * e)

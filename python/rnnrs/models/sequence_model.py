@@ -175,7 +175,7 @@ class SequenceModel:
 
         if isinstance(self._inputs, Numbers):
             arrays = self._inputs.read(sequences)
-            if arrays:
+            if any(len(array) for array in arrays):
                 self._inputs.learn(arrays)
         self.settings = settings
         data = self._batches(sequences, labels, settings)

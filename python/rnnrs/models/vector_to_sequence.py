@@ -33,7 +33,7 @@ class VectorCache(NamedTuple):
 class VectorToSequence:
     """a_t = b + W h_{t−1} + U [E[y_{t−1}]; v], o_t = c + V h_t: the vector v is an input of every step.
 
-    Goodfellow, Bengio and Courville, *Deep Learning*, section 10.2.4, figure 10.9; U's last C columns are that figure's R.
+    Goodfellow, Bengio and Courville, *Deep Learning*, section 10.2.4, figure 10.9; U's last C columns are its R.
     Without an embedding nothing but v goes in: a_t = b + W h_{t−1} + U v. For `rnnrs.Trainer`.
 
     Args:
