@@ -17,6 +17,8 @@ examples:
   rnnrs demo                                          learn from Shakespeare for a minute
   rnnrs lm train letters.txt -o letters.rnn           learn from a text of your own
   rnnrs lm generate letters.rnn --prompt "Dear "      let it write
+  rnnrs classify train series.ts -o kinds.rnn         learn classes of time series or texts
+  rnnrs forecast train series.csv -o next.rnn         learn what comes next in a series of numbers
   rnnrs info letters.rnn                              what is in the file
 
 exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted
@@ -27,13 +29,15 @@ environment: RNNRS_NUM_THREADS=N bounds the threads, RNNRS_DEBUG=1 shows the tra
 def parser() -> Parser:
     """All commands and their arguments."""
     from .. import __version__
-    from . import demo, info, lm
+    from . import classify, demo, forecast, info, lm
 
     top = Parser(prog="rnnrs", description="Recurrent networks on a CPU.", epilog=_EXAMPLES)
     top.add_argument("--version", action="version", version=f"rnnrs {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     demo.add(commands)
     lm.add(commands)
+    classify.add(commands)
+    forecast.add(commands)
     info.add(commands)
     return top
 

@@ -4,7 +4,7 @@ from .batch import Batch, Data
 from .batches import ArrayBatches, SentenceBatches, StreamBatches
 from .sequence_batches import SequenceBatches
 from .sequences import LabelledSequences
-from .tables import Series, read_csv_sequences, read_csv_series
+from .tables import Series, read_csv_sequences, read_csv_series, read_csv_texts
 from .truncated import TruncatedBPTT
 from .ts import read_ts
 from .windows import WindowBatches
@@ -22,5 +22,6 @@ __all__ = [
     "WindowBatches",
     "read_csv_sequences",
     "read_csv_series",
+    "read_csv_texts",
     "read_ts",
 ]

@@ -34,20 +34,22 @@ class Series(NamedTuple):
 
 
 class _Table:
-    """The cells of a CSV file.
+    """The cells of a CSV file; one of numbers is not to have numbers for a header.
 
     Attributes:
         names: of the columns; none without a header.
         rows: (line, cells), the header left out.
     """
 
-    def __init__(self, path: str | os.PathLike[str], delimiter: str, header: bool) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], delimiter: str, header: bool, numbers: bool = True
+    ) -> None:
         self.path = path
         self.names: tuple[str, ...] = ()
         self.rows: list[tuple[int, list[str]]] = list(self._read(delimiter))
         if header and self.rows:
             line, cells = self.rows.pop(0)
-            if all(_is_number(cell) for cell in cells):
+            if numbers and all(_is_number(cell) for cell in cells):
                 raise FormatError(
                     f"{path}: line {line}: expected the columns' names, got numbers (header=False takes them for data)"
                 )
@@ -263,3 +265,38 @@ def _labels(
         raise FormatError(f"{table.where(line, place)}: expected a label, got an empty cell")
     names = tuple(sorted(set(labels)) if classes is None else classes)
     return number_classes(labels, names, lambda i: table.where(table.rows[rows[i]][0], place)), names
+
+
+def read_csv_texts(
+    path: str | os.PathLike[str],
+    text: str | int = 0,
+    label: str | int | None = -1,
+    *,
+    header: bool = True,
+    delimiter: str = ",",
+) -> tuple[list[str], list[str] | None]:
+    """Texts to classify: a row for each, with its label.
+
+    Args:
+        path: the file, packed by gzip or not.
+        text: the column of the texts, by name or place.
+        label: that of the labels; None: there are none.
+        header: whether the first row names the columns.
+        delimiter: what stands between cells.
+
+    Returns:
+        The texts, and as many labels or None.
+
+    Raises:
+        OSError: if the file cannot be read.
+        FormatError: for rows of different lengths, or an empty label; names the line.
+        ValueError, TypeError: for arguments that make no sense.
+    """
+    op = "read_csv_texts"
+    table = _Table(path, delimiter, header, numbers=False)
+    place = table.column(op, "text", text)
+    texts = [cells[place] for _, cells in table.rows]
+    if label is None:
+        return texts, None
+    places, names = _labels(table, list(range(len(texts))), table.column(op, "label", label), None)
+    return texts, [names[k] for k in places] if places is not None else None
