@@ -39,8 +39,12 @@ def version() -> str:
 
 
 def variants(task: Task, threads: int) -> dict[str, Variant]:
-    ways: dict[str, States] = {"scan": _plain, "hoisted scan": partial(_hoisted, unroll=1)}
-    ways["hoisted scan, unroll 4"] = partial(_hoisted, unroll=4)
+    step = STEPS[task.cell if isinstance(task, Recurrence) else "rnn"]
+    ways: dict[str, States] = {
+        "scan": partial(_plain, step),
+        "hoisted scan": partial(_hoisted, step, unroll=1),
+    }
+    ways["hoisted scan, unroll 4"] = partial(_hoisted, step, unroll=4)
     inputs = task.inputs()
     match task:
         case Recurrence(mode="forward"):
@@ -55,24 +59,53 @@ def variants(task: Task, threads: int) -> dict[str, Variant]:
             return {}
 
 
-def _plain(p: Tree, x: Any, h0: Any) -> Any:
-    def body(h: Any, x_t: Any) -> tuple[Any, Any]:
-        h = jnp.tanh(x_t @ p["U"].T + h @ p["W"].T + p["b"])
-        return h, h
-
-    return lax.scan(body, h0, x)[1]
+def _rnn_step(p: Tree, state: tuple[Any, ...], a: Any) -> tuple[Any, ...]:
+    """The state after a step, h first, from U x_t + b."""
+    return (jnp.tanh(a + state[0] @ p["W"].T),)
 
 
-def _hoisted(p: Tree, x: Any, h0: Any, *, unroll: int) -> Any:
-    def body(h: Any, a: Any) -> tuple[Any, Any]:
-        h = jnp.tanh(a + h @ p["W"].T)
-        return h, h
+def _lstm_step(p: Tree, state: tuple[Any, ...], a: Any) -> tuple[Any, ...]:
+    h, c = state
+    i, f, g, o = jnp.split(a + h @ p["W"].T, 4, axis=-1)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
-    return lax.scan(body, h0, x @ p["U"].T + p["b"], unroll=unroll)[1]
+
+def _gru_step(p: Tree, state: tuple[Any, ...], a: Any) -> tuple[Any, ...]:
+    (h,) = state
+    a_r, a_z, a_n = jnp.split(a, 3, axis=-1)
+    w_r, w_z, w_n = jnp.split(h @ p["W"].T, 3, axis=-1)
+    z = jax.nn.sigmoid(a_z + w_z)
+    n = jnp.tanh(a_n + jax.nn.sigmoid(a_r + w_r) * (w_n + p["b_h"]))
+    return ((1 - z) * n + z * h,)
+
+
+Step = Callable[[Tree, tuple[Any, ...], Any], tuple[Any, ...]]
+STEPS: dict[str, Step] = {"rnn": _rnn_step, "lstm": _lstm_step, "gru": _gru_step}
+
+
+def _begin(step: Step, h0: Any) -> tuple[Any, ...]:
+    return (h0, jnp.zeros_like(h0)) if step is _lstm_step else (h0,)
+
+
+def _plain(step: Step, p: Tree, x: Any, h0: Any) -> Any:
+    def body(state: tuple[Any, ...], x_t: Any) -> tuple[Any, Any]:
+        state = step(p, state, x_t @ p["U"].T + p["b"])
+        return state, state[0]
+
+    return lax.scan(body, _begin(step, h0), x)[1]
+
+
+def _hoisted(step: Step, p: Tree, x: Any, h0: Any, *, unroll: int) -> Any:
+    def body(state: tuple[Any, ...], a: Any) -> tuple[Any, Any]:
+        state = step(p, state, a)
+        return state, state[0]
+
+    return lax.scan(body, _begin(step, h0), x @ p["U"].T + p["b"], unroll=unroll)[1]
 
 
 def _forward(inputs: Arrays, states: States) -> Variant:
-    p = {name: jnp.asarray(inputs[name]) for name in ("U", "W", "b")}
+    p = {name: jnp.asarray(inputs[name]) for name in ("U", "W", "b", "b_h") if name in inputs}
     x, h0 = jnp.asarray(inputs["x"]), jnp.asarray(inputs["h0"])
     compiled = jax.jit(states)
 
@@ -83,7 +116,7 @@ def _forward(inputs: Arrays, states: States) -> Variant:
 
 
 def _train(inputs: Arrays, states: States) -> Variant:
-    p = {name: jnp.asarray(inputs[name]) for name in ("U", "W", "b")}
+    p = {name: jnp.asarray(inputs[name]) for name in ("U", "W", "b", "b_h") if name in inputs}
     x, h0, dh = (jnp.asarray(inputs[name]) for name in ("x", "h0", "dh"))
 
     @jax.jit

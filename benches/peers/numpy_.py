@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
+from gated import GATED
 from library import Variant
 from numpy.typing import DTypeLike
 from tasks import (
@@ -44,6 +46,9 @@ def reference(task: Task) -> Arrays:
 def _variant(task: Task, dtype: DTypeLike) -> Variant:
     inputs = {k: a.astype(dtype) if a.dtype.kind == "f" else a for k, a in task.inputs().items()}
     match task:
+        case Recurrence(cell="lstm" | "gru" as cell, mode=mode):
+            run = partial(GATED[cell], **inputs, backward=mode == "train")
+            return Variant(run, run)
         case Recurrence(mode="forward"):
             return Variant(
                 lambda: forward(**_without_dh(inputs)), lambda: {"h": forward(**_without_dh(inputs))}

@@ -1,4 +1,4 @@
-"""ONNX Runtime: the operator `RNN`, inference only, with one thread and with all."""
+"""ONNX Runtime: the operators `RNN`, `LSTM` and `GRU`, inference only, with one thread and with all."""
 
 from __future__ import annotations
 
@@ -59,19 +59,33 @@ def _session(
     return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
 
 
-def _rnn_weights(inputs: Arrays) -> Arrays:
-    """ONNX has a first axis for directions, and two biases in one."""
-    b = np.concatenate([inputs["b"], np.zeros_like(inputs["b"])])
-    return {"W": inputs["U"][None], "R": inputs["W"][None], "B": b[None]}
+#: The places of ONNX's gates among ours: i, o, f, c of i, f, g, o; z, r, h of r, z, n.
+ORDER = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [1, 0, 2]}
+
+
+def _rnn_weights(inputs: Arrays, cell: str = "rnn") -> Arrays:
+    """ONNX has a first axis for directions, two biases in one, and an order of its own for the gates."""
+    H = inputs["W"].shape[1]
+
+    def ordered(rows: Array) -> Array:
+        return np.concatenate([rows[k * H : (k + 1) * H] for k in ORDER[cell]])
+
+    second = np.zeros_like(inputs["b"])
+    if cell == "gru":
+        second[2 * H :] = inputs["b_h"]
+    b = np.concatenate([ordered(inputs["b"]), ordered(second)])
+    return {"W": ordered(inputs["U"])[None], "R": ordered(inputs["W"])[None], "B": b[None]}
 
 
 def _forward(task: Recurrence, threads: int) -> Variant:
     T, B, I, H = task.T, task.B, task.I, task.H
     inputs = task.inputs()
-    node = helper.make_node("RNN", ["x", "W", "R", "B", "", "h0"], ["h"], hidden_size=H, activations=["Tanh"])
+    how = {"rnn": {"activations": ["Tanh"]}, "lstm": {}, "gru": {"linear_before_reset": 1}}[task.cell]
+    arguments = ["x", "W", "R", "B", "", "h0"]
+    node = helper.make_node(task.cell.upper(), arguments, ["h"], hidden_size=H, **how)
     real = TensorProto.FLOAT
     ends: dict[str, list] = {"x": [real, T, B, I], "h0": [real, 1, B, H], "h": [real, T, 1, B, H]}
-    session = _session([node], _rnn_weights(inputs), ends, threads)
+    session = _session([node], _rnn_weights(inputs, task.cell), ends, threads)
     feed = {"x": inputs["x"], "h0": inputs["h0"][None]}
 
     def run() -> Array:

@@ -20,6 +20,10 @@ OURS = "rnnrs"
 TITLES = {
     "forward": "Recurrence, forward: milliseconds",
     "train": "Recurrence, forward and backward with dU, dW, db: milliseconds",
+    "lstm forward": "LSTM, forward: milliseconds",
+    "lstm train": "LSTM, forward and backward with dU, dW, db: milliseconds",
+    "gru forward": "GRU, forward: milliseconds",
+    "gru train": "GRU, forward and backward with dU, dW, db, db_h: milliseconds",
     "step": "Language model, a step of training (clipping and Adam included): milliseconds",
     "next": "Language model, next token at batch 1, called from Python: microseconds",
 }

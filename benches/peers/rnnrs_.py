@@ -23,7 +23,7 @@ from tasks import (
 import rnnrs
 from rnnrs.data import Batch
 from rnnrs.models import LanguageModel
-from rnnrs.nn import RNN
+from rnnrs.nn import GRU, LSTM, RNN, Recurrent
 from rnnrs.optim import Adam, clip_factor
 
 #: Our short names → those in the model.
@@ -50,25 +50,35 @@ def variants(task: Task, threads: int) -> dict[str, Variant]:
             return {}
 
 
-def _layer(task: Recurrence, inputs: Arrays) -> RNN:
-    rnn = RNN(task.I, task.H)
+def _layer(task: Recurrence, inputs: Arrays) -> Recurrent:
+    rnn = {"rnn": RNN, "lstm": LSTM, "gru": GRU}[task.cell](task.I, task.H)
     rnn.parameters.copy_from({name: inputs[name] for name in rnn.parameters})
     return rnn
 
 
 def _forward(task: Recurrence) -> Variant:
     inputs = task.inputs()
-    rnn, x, h0 = _layer(task, inputs), inputs["x"], inputs["h0"]
-    return Variant(lambda: rnn.forward(x, h0)[0], lambda: {"h": rnn.forward(x, h0)[0]})
+    rnn, x, state = _layer(task, inputs), inputs["x"], _state(task, inputs)
+
+    def run() -> Array:
+        return rnn.forward(x, state, gradient=False)[0]
+
+    return Variant(run, lambda: {"h": run()})
+
+
+def _state(task: Recurrence, inputs: Arrays) -> Array:
+    """The first state (B, S): of an LSTM h0, and c = 0."""
+    h0 = inputs["h0"]
+    return np.concatenate([h0, np.zeros_like(h0)], axis=1) if task.cell == "lstm" else h0
 
 
 def _train(task: Recurrence) -> Variant:
     inputs = task.inputs()
-    rnn, x, h0, dh = _layer(task, inputs), inputs["x"], inputs["h0"], inputs["dh"]
+    rnn, x, dh, state = _layer(task, inputs), inputs["x"], inputs["dh"], _state(task, inputs)
 
     def run() -> Arrays:
         rnn.zero_gradients()
-        _, cache = rnn.forward(x, h0)
+        _, cache = rnn.forward(x, state)
         rnn.backward(cache, dh, need_dx=False)
         return {f"d{name}": g for name, g in rnn.gradients.items()}
 

@@ -17,7 +17,7 @@ import report
 import sgemm
 from agreement import Disagreement
 from measure import Effort, compare_in_peace, disturbed
-from tasks import NEXT_TOKENS, RECURRENCES, STEPS, LanguageModelStep, NextToken, Recurrence, Task
+from tasks import GATED, NEXT_TOKENS, RECURRENCES, STEPS, LanguageModelStep, NextToken, Recurrence, Task
 from workers import Worker, WorkerFailed, start
 
 LIBRARIES = ("numpy", "torch", "jax", "onnxruntime", "rnnrs")
@@ -42,7 +42,7 @@ def _sizes(names: str) -> type:
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description="Measures rnnrs beside other libraries. Without --rows, --steps and --next: everything."
+        description="Measures rnnrs beside other libraries. Without sizes: everything."
     )
     add = parser.add_argument
     add("--rows", nargs="+", type=_sizes("H,B,T"), metavar="H,B,T", default=[], help="recurrences, I = H")
@@ -50,7 +50,15 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
         "--steps", nargs="+", type=_sizes("V,E,H,B,T"), metavar="V,E,H,B,T", default=[], help="training steps"
     )
     add("--next", nargs="+", type=_sizes("V,E,H"), metavar="V,E,H", default=[], help="next-token steps")
-    add("--modes", nargs="+", choices=("forward", "train"), default=["forward", "train"], help="of --rows")
+    add("--lstm", nargs="+", type=_sizes("H,B,T"), metavar="H,B,T", default=[], help="LSTMs, I = H")
+    add("--gru", nargs="+", type=_sizes("H,B,T"), metavar="H,B,T", default=[], help="GRUs, I = H")
+    add(
+        "--modes",
+        nargs="+",
+        choices=("forward", "train"),
+        default=["forward", "train"],
+        help="of --rows, --lstm, --gru",
+    )
     add("--libraries", nargs="+", default=LIBRARIES, metavar="NAME", help=f"default: {' '.join(LIBRARIES)}")
     add("--threads", type=int, default=2, help="for every library; default: 2")
     add("--quick", action="store_true", help="shorter and fewer turns: a first look")
@@ -70,8 +78,9 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
         help="where the CSV goes; default: benches/results",
     )
     options = parser.parse_args(words)
-    if not (options.rows or options.steps or options.next):
+    if not any((options.rows, options.lstm, options.gru, options.steps, options.next)):
         options.rows, options.steps, options.next = RECURRENCES, STEPS, NEXT_TOKENS
+        options.lstm = options.gru = GATED
     if min(options.threads, options.attempts, options.sgemm) < 1:
         parser.error("--threads, --attempts and --sgemm: expected at least 1")
     return options
@@ -80,7 +89,9 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
 def tasks(options: argparse.Namespace) -> list[list[Task]]:
     """The tasks of each kind."""
     kinds: list[list[Task]] = [
-        [Recurrence(H, H, B, T, mode) for H, B, T in options.rows] for mode in options.modes
+        [Recurrence(H, H, B, T, mode, cell) for H, B, T in rows]
+        for cell, rows in (("rnn", options.rows), ("lstm", options.lstm), ("gru", options.gru))
+        for mode in options.modes
     ]
     kinds.append([LanguageModelStep(*sizes) for sizes in options.steps])
     kinds.append([NextToken(*sizes) for sizes in options.next])

@@ -33,9 +33,10 @@ def _uniform(rng: np.random.Generator, H: int, *shape: int) -> Array:
 
 @dataclass(frozen=True)
 class Recurrence:
-    """h_t = tanh(b + W h_{t−1} + U x_t) over a sequence, from h0.
+    """h_t = tanh(b + W h_{t−1} + U x_t) over a sequence, from h0; or an LSTM's or a GRU's step.
 
-    mode "forward": h from x and h0. mode "train": that, and dU, dW, db from a given dh; neither dx nor dh0.
+    mode "forward": h from x and h0. mode "train": that, and dU, dW, db (a GRU's db_h, too) from a given dh; neither dx
+    nor dh0. An LSTM's gates are i, f, g, o, and c0 is zero; a GRU's are r, z, n, with b_h inside the reset.
     """
 
     I: int
@@ -43,10 +44,21 @@ class Recurrence:
     B: int
     T: int
     mode: str
+    cell: str = "rnn"
 
     @property
     def kind(self) -> str:
-        return self.mode
+        return self.mode if self.cell == "rnn" else f"{self.cell} {self.mode}"
+
+    @property
+    def gates(self) -> int:
+        """Blocks of H in U, W and b."""
+        return {"rnn": 1, "lstm": 4, "gru": 3}[self.cell]
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The names of the weights."""
+        return ("U", "W", "b", "b_h") if self.cell == "gru" else ("U", "W", "b")
 
     @property
     def label(self) -> str:
@@ -55,12 +67,12 @@ class Recurrence:
     @property
     def flops(self) -> float:
         """U x_t and W h_{t−1}; in training also Wᵀ da_t, Σ da_t h_{t−1}ᵀ and Σ da_t x_tᵀ."""
-        forward = 2.0 * self.T * self.B * self.H * (self.I + self.H)
-        backward = 2.0 * self.T * self.B * self.H * (2 * self.H + self.I)
+        rows = 2.0 * self.gates * self.T * self.B * self.H
+        forward, backward = rows * (self.I + self.H), rows * (2 * self.H + self.I)
         return forward + (backward if self.mode == "train" else 0.0)
 
     def inputs(self) -> Arrays:
-        """x (T, B, I), h0 (B, H), dh (T, B, H), U (H, I), W (H, H), b (H), float32."""
+        """x (T, B, I), h0 (B, H), dh (T, B, H), U (gates·H, I), W (gates·H, H), b (gates·H), b_h (H), float32."""
         rng = np.random.default_rng(0)
         T, B, I, H = self.T, self.B, self.I, self.H
         arrays = {
@@ -68,7 +80,13 @@ class Recurrence:
             "h0": 0.5 * rng.standard_normal((B, H), np.float32),
         }
         arrays["dh"] = rng.standard_normal((T, B, H), np.float32)
-        return arrays | {"U": _uniform(rng, H, H, I), "W": _uniform(rng, H, H, H), "b": _uniform(rng, H, H)}
+        rows = self.gates * H
+        arrays |= {
+            "U": _uniform(rng, H, rows, I),
+            "W": _uniform(rng, H, rows, H),
+            "b": _uniform(rng, H, rows),
+        }
+        return arrays | ({"b_h": _uniform(rng, H, H)} if self.cell == "gru" else {})
 
 
 @dataclass(frozen=True)
@@ -171,6 +189,9 @@ RECURRENCES = (
     (512, 1, 100),
     (1024, 32, 35),
 )
+
+#: (I = H, B, T) of the gated cells
+GATED = ((64, 32, 100), (128, 32, 100), (256, 32, 100), (512, 32, 35), (512, 1, 100))
 
 #: (V, E, H, B, T)
 STEPS = (

@@ -38,9 +38,9 @@ def variants(task: Task, threads: int) -> dict[str, Variant]:
     inputs = {name: torch.from_numpy(a) for name, a in task.inputs().items()}
     match task:
         case Recurrence(mode="forward"):
-            return _settings(threads, partial(_forward, inputs), onednn=(True, False))
+            return _settings(threads, partial(_forward, inputs, task.cell), onednn=(True, False))
         case Recurrence():
-            return _settings(threads, partial(_train, inputs), onednn=(True, False))
+            return _settings(threads, partial(_train, inputs, task.cell), onednn=(True, False))
         case LanguageModelStep():
             by_adam = {}
             for adam in ("foreach", "fused"):
@@ -75,18 +75,30 @@ def _settings(
     return found
 
 
-def _rnn(weights: Tensors) -> nn.RNN:
-    """`nn.RNN` with these weights; its second bias is zero and frozen, since the sum of the two is our b."""
-    H, I = weights["U"].shape
-    rnn = nn.RNN(I, H)
+def _rnn(weights: Tensors, cell: str = "rnn") -> nn.RNNBase:
+    """`nn.RNN`, `nn.LSTM` or `nn.GRU` with these weights.
+
+    Its second bias is zero and frozen, since the sum of the two is our b; but a GRU's holds b_h, and goes along.
+    """
+    H, I = weights["W"].shape[1], weights["U"].shape[1]
+    rnn = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell](I, H)
+    second = torch.zeros_like(weights["b"])
+    if cell == "gru":
+        second[2 * H :] = weights["b_h"]
     named = {"weight_ih_l0": weights["U"], "weight_hh_l0": weights["W"], "bias_ih_l0": weights["b"]}
-    rnn.load_state_dict(named | {"bias_hh_l0": torch.zeros(H)})
-    rnn.bias_hh_l0.requires_grad_(False)
+    rnn.load_state_dict(named | {"bias_hh_l0": second})
+    rnn.bias_hh_l0.requires_grad_(cell == "gru")
     return rnn
 
 
-def _forward(inputs: Tensors) -> Variant:
-    rnn, x, h0 = _rnn(inputs), inputs["x"], inputs["h0"][None]
+def _first(inputs: Tensors, cell: str) -> Tensor | tuple[Tensor, Tensor]:
+    """The first state as the layer takes it."""
+    h0 = inputs["h0"][None]
+    return (h0, torch.zeros_like(h0)) if cell == "lstm" else h0
+
+
+def _forward(inputs: Tensors, cell: str) -> Variant:
+    rnn, x, h0 = _rnn(inputs, cell), inputs["x"], _first(inputs, cell)
 
     def run() -> Tensor:
         with torch.inference_mode():
@@ -96,14 +108,23 @@ def _forward(inputs: Tensors) -> Variant:
     return Variant(run, lambda: {"h": run().numpy()})
 
 
-def _train(inputs: Tensors) -> Variant:
-    rnn, x, h0, dh = _rnn(inputs), inputs["x"], inputs["h0"][None], inputs["dh"]
-    wanted = (rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0)
+def _train(inputs: Tensors, cell: str) -> Variant:
+    rnn, x, h0, dh = _rnn(inputs, cell), inputs["x"], _first(inputs, cell), inputs["dh"]
+    wanted = {"dU": rnn.weight_ih_l0, "dW": rnn.weight_hh_l0, "db": rnn.bias_ih_l0}
+    if cell == "gru":
+        wanted["db_h"] = rnn.bias_hh_l0
+    weights = tuple(wanted.values())
 
     def run() -> tuple[Tensor, ...]:
-        return torch.autograd.grad(rnn(x, h0)[0], wanted, dh)
+        return torch.autograd.grad(rnn(x, h0)[0], weights, dh)
 
-    return Variant(run, lambda: {name: g.numpy() for name, g in zip(("dU", "dW", "db"), run(), strict=True)})
+    def check() -> Arrays:
+        found = {name: g.numpy() for name, g in zip(wanted, run(), strict=True)}
+        if cell == "gru":
+            found["db_h"] = found["db_h"][-rnn.hidden_size :]
+        return found
+
+    return Variant(run, check)
 
 
 class LanguageModel(nn.Module):

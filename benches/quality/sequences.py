@@ -1,0 +1,215 @@
+"""Classifiers, forecasts and a model of music, on real data: what docs/results.md reports.
+
+    python benches/quality/sequences.py vowels  JapaneseVowels_TRAIN.ts JapaneseVowels_TEST.ts
+    python benches/quality/sequences.py mnist1d train.npz
+    python benches/quality/sequences.py names   FOLDER            (one file of names for each language)
+    python benches/quality/sequences.py sunspots sunspots.csv
+    python benches/quality/sequences.py airline Airline.csv
+    python benches/quality/sequences.py chorales JSB_Chorales.json.gz [--cell gru]
+
+Every task holds out what it is judged on: the archive's test file; an eighth of MNIST-1D's training signals; a tenth of
+the names, drawn by seed; the end of a series; the chorales' test part, with the epoch chosen on their validation part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+import rnnrs
+from rnnrs import losses, nn, optim
+from rnnrs.data import SequenceBatches, read_csv_series, read_ts
+from rnnrs.models import Forecaster, RecurrentNetwork, SequenceClassifier
+from rnnrs.nn.build import build_recurrent
+
+
+def vowels(o: argparse.Namespace) -> None:
+    """Nine speakers by how they say two vowels."""
+    train, test = (read_ts(path) for path in o.files)
+    for pooling in nn.POOLINGS:
+        found = []
+        for seed in range(o.seeds):
+            model = SequenceClassifier.from_data(
+                train, hidden_size=64, pooling=pooling, dropout=0.3, seed=seed
+            )
+            model.fit(train, epochs=60, batch_size=16, learning_rate=3e-3, seed=seed, progress=False)
+            found.append(model.evaluate(test).accuracy)
+        print(f"vowels, GRU both ways, H = 64, {pooling}: accuracy {_spread(found)}")
+
+
+def mnist1d(o: argparse.Namespace) -> None:
+    """Ten kinds of signals of 40 steps."""
+    with np.load(o.files[0]) as held:
+        x, y = [signal[:, None] for signal in held["x"]], held["y"].astype(int).tolist()
+    found = []
+    for seed in range(o.seeds):
+        order = np.random.default_rng(seed).permutation(len(x))
+        test, train = order[: len(x) // 8], order[len(x) // 8 :]
+        model = SequenceClassifier(
+            [str(k) for k in range(10)],
+            input_size=1,
+            hidden_size=o.hidden or 128,
+            layers=2,
+            dropout=0.3,
+            pooling=o.pooling,
+            cell=o.cell,
+            seed=seed,
+        )
+        model.fit(
+            [x[i] for i in train],
+            [y[i] for i in train],
+            epochs=o.epochs or 60,
+            batch_size=64,
+            learning_rate=3e-3,
+            seed=seed,
+            progress=False,
+        )
+        found.append(model.evaluate([x[i] for i in test], [y[i] for i in test]).accuracy)
+        print(f"seed {seed}: {found[-1]:.4f}", flush=True)
+    print(
+        f"MNIST-1D, {o.cell} both ways, {o.pooling}: accuracy {_spread(found)} on {len(x) // 8} held-out signals"
+    )
+
+
+def names(o: argparse.Namespace) -> None:
+    """The language of a surname, by its characters."""
+    rows = [
+        (line.strip(), path.stem)
+        for path in sorted(Path(o.files[0]).glob("*.txt"))
+        for line in path.read_text("utf-8").splitlines()
+        if line.strip()
+    ]
+    order = np.random.default_rng(0).permutation(len(rows))
+    test, train = ([rows[i] for i in part] for part in (order[: len(rows) // 10], order[len(rows) // 10 :]))
+    found, balanced = [], []
+    for seed in range(o.seeds):
+        model = SequenceClassifier.from_texts(
+            *zip(*train, strict=True), hidden_size=128, dropout=0.3, pooling=o.pooling, seed=seed
+        )
+        model.fit(*zip(*train, strict=True), epochs=12, batch_size=64, seed=seed, progress=False)
+        result = model.evaluate(*zip(*test, strict=True))
+        found.append(result.accuracy)
+        balanced.append(result.macro_f1)
+    common = max(np.bincount(np.unique([b for _, b in test], return_inverse=True)[1])) / len(test)
+    print(
+        f"names, 18 languages: accuracy {_spread(found)}, macro F1 {np.mean(balanced):.3f} on {len(test)} names "
+        f"(always the commonest: {common:.1%})"
+    )
+
+
+def sunspots(o: argparse.Namespace) -> None:
+    """A year's sunspots, eleven years ahead; H, T and epochs by the years 1888 to 1947, judged on 1948 to 2008."""
+    x = read_csv_series(o.files[0], ["SUNACTIVITY"], dtype="float64").x
+    cut = int(0.8 * len(x))
+
+    def trained(to: int, seed: int, H: int, T: int, epochs: int) -> Forecaster:
+        model = Forecaster(["sunspots"], hidden_size=H, cell="rnn", transform="sqrt", seed=seed)
+        model.fit(x[:to], epochs=epochs, steps=T, learning_rate=5e-3, seed=seed, progress=False)
+        return model
+
+    def skill(model: Forecaster, start: int, end: int) -> float:
+        return float(model.evaluate(x[:end], steps=11, start=start, season=11).skill[0])
+
+    choices = [(H, T, epochs) for H in (8, 16, 32) for T in (40, 80) for epochs in (30, 100)]
+    best = max(
+        choices,
+        key=lambda c: np.mean([skill(trained(cut - 60, s, *c), cut - 60, cut) for s in range(o.seeds)]),
+    )
+    models = [trained(cut, seed, *best) for seed in range(o.seeds)]
+    found = [skill(model, cut, len(x)) for model in models]
+    results = [model.evaluate(x, steps=11, start=cut, season=11) for model in models]
+    error, naive = np.mean([r.mae.mean() for r in results]), results[0].naive_mae.mean()
+    print(
+        f"sunspots, tanh RNN, (H, T, epochs) = {best}: mean absolute error {error:.1f} over 1 to 11 years ahead, "
+        f"seasonal naive {naive:.1f}; one year ahead {np.mean([r.mae[0] for r in results]):.1f}; "
+        f"skill {_spread(found, '.3f')}"
+    )
+
+
+def airline(o: argparse.Namespace) -> None:
+    """A month's passengers, twelve months ahead, judged on the last three years."""
+    x = read_csv_series(o.files[0], ["Passengers"], dtype="float64").x
+    found, errors = [], []
+    for seed in range(o.seeds):
+        model = Forecaster(
+            ["passengers"], hidden_size=16, horizon=12, transform="log", difference=12, seed=seed
+        )
+        model.fit(x[:-36], epochs=60, steps=36, learning_rate=3e-3, seed=seed, progress=False)
+        result = model.evaluate(x, start=len(x) - 36, season=12)
+        found.append(float(result.skill[0]))
+        errors.append(result.mae.mean())
+    print(
+        f"airline passengers, GRU, H = 16: mean absolute error {np.mean(errors):.1f} thousand, 1 to 12 months ahead, "
+        f"seasonal naive {result.naive_mae.mean():.1f}; skill {_spread(found, '.3f')}"
+    )
+
+
+def chorales(o: argparse.Namespace) -> None:
+    """The next step's notes of Bach's chorales: nats a step, summed over 88 notes."""
+    with gzip.open(o.files[0], "rt") as file:
+        parts = json.load(file)
+    rolls = {part: [_roll(piece) for piece in pieces] for part, pieces in parts.items()}
+    H = o.hidden or 256
+    rnn = build_recurrent("chorales", o.cell, 88, H, recurrent_dropout=0.2, seed=o.seed)
+    output = nn.Linear(H, 88, seed=o.seed)
+    model = RecurrentNetwork(rnn, output, losses.SigmoidCrossEntropy(), output_dropout=0.5)
+    output.parameters["c"][...] = -3.0  # most notes are silent
+    epochs = o.epochs or 30
+    trainer = rnnrs.Trainer(model, optim.Adam(2e-3), clip_norm=1.0, seed=o.seed)
+    trainer.schedule = lambda step: 0.5 * (1 + np.cos(np.pi * min(trainer.epoch / epochs, 1)))
+    held = {part: _next_step(rolls[part], 77) for part in ("valid", "test")}
+    data = _next_step(rolls["train"], 4, o.seed)
+    best, begin = (np.inf, np.inf, 0), time.perf_counter()
+    for epoch in range(1, epochs + 1):
+        trainer.fit(data, epochs=epoch)
+        valid, test = trainer.evaluate(held["valid"]), trainer.evaluate(held["test"])
+        if valid < best[0]:
+            best = (valid, test, epoch)
+    print(
+        f"chorales, {o.cell}, H = {H}: {best[1]:.2f} nats a step on the test part, {best[0]:.2f} on the validation "
+        f"part (epoch {best[2]} of {epochs}; {time.perf_counter() - begin:.0f} s)"
+    )
+
+
+def _roll(piece: list[list[int]]) -> np.ndarray:
+    """Which of 88 notes sound at each step (T, 88)."""
+    roll = np.zeros((len(piece), 88), np.float32)
+    for t, notes in enumerate(piece):
+        roll[t, [note - 21 for note in notes]] = 1.0
+    return roll
+
+
+def _next_step(rolls: list[np.ndarray], batch: int, seed: int = 0) -> SequenceBatches:
+    return SequenceBatches([roll[:-1] for roll in rolls], [roll[1:] for roll in rolls], batch, seed=seed)
+
+
+def _spread(found: list[float], form: str = ".1%") -> str:
+    """Mean, least and most of several seeds."""
+    return f"{np.mean(found):{form}} ({min(found):{form}} to {max(found):{form}}, {len(found)} seeds)"
+
+
+def main() -> None:
+    """The command."""
+    tasks = {task.__name__: task for task in (vowels, mnist1d, names, sunspots, airline, chorales)}
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("task", choices=tasks)
+    parser.add_argument("files", nargs="+")
+    parser.add_argument("--cell", choices=("rnn", "lstm", "gru"), default="gru")
+    parser.add_argument("--pooling", choices=nn.POOLINGS, default="last")
+    parser.add_argument("--hidden", type=int)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=3)
+    o = parser.parse_args()
+    tasks[o.task](o)
+
+
+if __name__ == "__main__":
+    main()
