@@ -3,10 +3,10 @@
     python benches/quality/long_memory.py adding [--cell gru] [--length 600] [--hidden 128] [--steps 3000] [--seed 0]
     python benches/quality/long_memory.py copy [--cell gru] [--length 1000] [--hidden 128] [--steps 4000] [--seed 0]
 
-*Adding* (Hochreiter and Schmidhuber 1997): T pairs of a number from 0 to 1 and a mark; two are marked, one in either half;
-the answer after the last step is the sum of their numbers. Always answering 1 has a mean squared error of 0.167.
+*Adding* (Hochreiter and Schmidhuber 1997): T pairs of a number from 0 to 1 and a mark; two are marked, one in either
+half; the answer after the last step is the sum of their numbers. Always answering 1 has a mean squared error of 0.167.
 
-*Copying* (the same; Arjovsky, Shah and Bengio 2016): ten symbols out of eight, T − 1 blanks, a sign, and then, with nothing
+*Copying* (the same; Arjovsky et al. 2016): ten symbols out of eight, T − 1 blanks, a sign, and then, with nothing
 but blanks to read, the ten symbols again. Without memory the mean loss is 10 ln 8 / (T + 20).
 
 No sequence is seen twice. Cells: rnn (tanh, orthogonal W), irnn (ReLU, W the identity: Le, Jaitly, Hinton 2015), lstm
