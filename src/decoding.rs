@@ -264,6 +264,8 @@ mod tests {
     const FREE: Rules<'_> =
         Rules { forbidden: &[], forced: &[], end: Some(0), may_end: true, history: &[], ngram: 0 };
     const V: usize = 5;
+    /// One source with one hypothesis.
+    const ONE: &[Range<usize>] = std::slice::from_ref(&(0..1));
 
     /// ln P of a row's tokens, as the definition has it.
     fn log_softmax(row: &[f64]) -> Vec<f64> {
@@ -337,10 +339,10 @@ mod tests {
     #[test]
     fn where_nothing_may_follow_it_ends() {
         let rules = Rules { forbidden: &[1, 2, 3, 4], forced: &[-1], may_end: false, ..FREE };
-        let found = best((&[0.0f32; V], V), &[0.0], &[0..1], 1, &rules).unwrap();
+        let found = best((&[0.0f32; V], V), &[0.0], ONE, 1, &rules).unwrap();
         assert_eq!(found.tokens, [0]);
         let endless = Rules { end: None, forbidden: &[0, 1, 2, 3, 4], ..rules };
-        let error = best((&[0.0f32; V], V), &[0.0], &[0..1], 1, &endless).unwrap_err().to_string();
+        let error = best((&[0.0f32; V], V), &[0.0], ONE, 1, &endless).unwrap_err().to_string();
         assert_eq!(
             error,
             "beam_search: constraints: expected a token that may follow, got none for hypothesis 0"
@@ -368,7 +370,7 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         let free = Rules { forced: &[-1], ..FREE };
         for scores in [[f32::NAN, 0.0], [f32::INFINITY, 0.0], [f32::NEG_INFINITY; 2]] {
-            assert!(best((&scores, 2), &[0.0], &[0..1], 1, &free).is_err(), "{scores:?}");
+            assert!(best((&scores, 2), &[0.0], ONE, 1, &free).is_err(), "{scores:?}");
         }
         for rules in [
             Rules { forbidden: &[2], ..free },
@@ -377,7 +379,7 @@ mod tests {
             Rules { forced: &[-2], ..free },
             Rules { end: Some(2), ..free },
         ] {
-            let error = best((&[0.0f32; 2], 2), &[0.0], &[0..1], 1, &rules).unwrap_err();
+            let error = best((&[0.0f32; 2], 2), &[0.0], ONE, 1, &rules).unwrap_err();
             assert!(matches!(error, Error::TokenId { .. }), "{error}");
         }
     }
