@@ -1,4 +1,4 @@
-"""Pictures of what `rnnrs.inspection` finds, of attention and of forecasts; drawing needs the extra "plot" (matplotlib)."""
+"""Pictures of what `rnnrs.inspection` finds, of attention and forecasts; they need the extra "plot" (matplotlib)."""
 
 from .attention import attention
 from .curves import gradients_through_time, jacobians
