@@ -2,6 +2,7 @@
 
 from .batch import Batch, Data
 from .batches import ArrayBatches, SentenceBatches, StreamBatches
+from .pair_batches import PairBatch, PairBatches
 from .sequence_batches import SequenceBatches
 from .sequences import LabelledSequences
 from .tables import Series, read_csv_sequences, read_csv_series, read_csv_texts
@@ -14,6 +15,8 @@ __all__ = [
     "Batch",
     "Data",
     "LabelledSequences",
+    "PairBatch",
+    "PairBatches",
     "SentenceBatches",
     "SequenceBatches",
     "Series",
