@@ -187,7 +187,7 @@ type Mixed<'py> = (Triple<'py>, Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>);
 
 /// The same of softmax mixed with what is copied: gate and copied (…); ids from O on are no classes.
 #[pyfunction]
-#[pyo3(signature = (h, V, c, y, gate, copied, weights, ignore, label_smoothing, mean, dV=None, dc=None))]
+#[pyo3(signature = (h, V, c, y, gate, copied, weights, ignore, mean, dV=None, dc=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 fn linear_mixture_cross_entropy<'py>(
     py: Python<'py>,
@@ -199,7 +199,6 @@ fn linear_mixture_cross_entropy<'py>(
     copied: &Bound<'py, PyAny>,
     weights: Option<&Bound<'py, PyAny>>,
     ignore: Option<i64>,
-    label_smoothing: f64,
     mean: bool,
     dV: Option<&Bound<'py, PyAny>>,
     dc: Option<&Bound<'py, PyAny>>,
@@ -220,7 +219,7 @@ fn linear_mixture_cross_entropy<'py>(
         };
         let triple = through::<R>(py, OP, [h, V, c, y], weights, [dV, dc], |layer, h, (ids, weights), gradients| {
             let weighting = Weighting { weights, reduction: reduction(mean) };
-            let targets = Targets { ids, ignore, smoothing: label_smoothing, weighting, mixture: None };
+            let targets = Targets { ids, ignore, smoothing: 0.0, weighting, mixture: None };
             let mixed = into.as_mut().map(|(gate, copied)| MixtureGradients { gate, copied });
             loss::linear_mixture_cross_entropy(layer, h, (targets, mixture), gradients.zip(mixed))
         })?;
