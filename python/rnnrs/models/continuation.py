@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._rnnrs import Decoder
+from ..data.sequence_batches import fill
 from ..decoding import Constraints, Hypothesis, beam_search
+from ..nn import AdaptiveSoftmax
+from .adaptive_stepper import PackedAdaptive
 from .generation import Pieces
 
 if TYPE_CHECKING:
@@ -32,9 +36,7 @@ class Continuation:
 
 
 class LanguageModelSteps:
-    """A `rnnrs.decoding.StepModel`: the model has read some prompts and writes on after each.
-
-    The weights are packed once, and again only where the hypotheses have become fewer than half, or more.
+    """A `rnnrs.decoding.StepModel`: the model has read prompts and writes on after each; its weights are packed once.
 
     Args:
         model: whose weights are packed.
@@ -50,31 +52,31 @@ class LanguageModelSteps:
     attention = None
 
     def __init__(self, model: LanguageModel, prompts: Sequence[str]) -> None:
-        self._model = model
         self.contexts = [model.context(prompt) for prompt in prompts]
         self.start = np.array([context[-1] for context in self.contexts], np.int64)
         self.end_id = model.vocabulary.end_id if model.by_sentence else None
-        self._stepper = model.stepper()
-        nothing = self._stepper.state[:0]
-        self._state = np.concatenate([nothing, *(self._read(context[:-1]) for context in self.contexts)])
+        output = model.output
+        self._adaptive = PackedAdaptive(output) if isinstance(output, AdaptiveSoftmax) else None
+        packed = (
+            output.parameters if self._adaptive is None else {"V": self._adaptive.V, "c": self._adaptive.c}
+        )
+        E, layers = model.embedding.parameters["E"], model.rnn.engine_weights()
+        self._decoder = Decoder(E, layers, packed["V"], packed["c"])
+        self._decoder.begin(self._read(model))
 
     def step(self, tokens: Array, rows: Array) -> Array:
         """See `rnnrs.decoding.StepModel.step`."""
-        count = len(rows)
-        if not count <= self._stepper.batch < 2 * count:
-            self._stepper = self._model.stepper(count)
-        fill = np.zeros(self._stepper.batch - count, np.int64)  # places that nobody needs any more
-        self._stepper.state = self._state[np.concatenate([rows, fill])]
-        scores = self._stepper.step(np.concatenate([tokens, fill]))
-        self._state = self._stepper.state[:count]
-        return scores[:count]
+        o, _, _ = self._decoder.step(tokens, rows)
+        return o if self._adaptive is None else self._adaptive.log_p(o)
 
-    def _read(self, ids: Array) -> Array:
-        """The state (1, S) after a text."""
-        self._stepper.reset()
-        if len(ids):
-            self._stepper.read(ids)
-        return self._stepper.state
+    def _read(self, model: LanguageModel) -> Array:
+        """The states (B, S) before the last token of each context."""
+        lengths = np.array([len(context) - 1 for context in self.contexts])
+        if not lengths.any():
+            return np.zeros((len(lengths), model.rnn.state_size), model.parameters.dtype)
+        ids = fill([context[:-1] for context in self.contexts], 0)
+        _, cache = model.rnn.forward_tokens(model.embedding, ids, None, lengths=lengths, gradient=False)
+        return np.asarray(cache.state)
 
 
 def search(

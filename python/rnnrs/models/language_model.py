@@ -489,16 +489,16 @@ class LanguageModel:
         """The model after some prompts, for `rnnrs.decoding`."""
         return LanguageModelSteps(self, prompts)
 
-    def stepper(self, batch: int = 1) -> AnyStepper:
+    def stepper(self) -> AnyStepper:
         """The network with its weights packed once, for one token at a time; h is zero.
 
-        `read(ids)` and `step(id)` give the scores o (V,) of the next token, `step(ids)` those of `batch` sequences side
-        by side, (batch, V). Weights trained afterwards are not seen.
+        `read(ids)` and `step(id)` give the scores o (V,) of the next token. Weights trained afterwards are
+        not seen.
         """
         E, layers = self.embedding.parameters["E"], self.rnn.engine_weights()
 
         def packed(V: Array, c: Array) -> Stepper:
-            return Stepper(E, layers, V, c, batch)
+            return Stepper(E, layers, V, c)
 
         if isinstance(self.output, AdaptiveSoftmax):
             return AdaptiveStepper(self.output, packed)

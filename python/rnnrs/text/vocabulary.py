@@ -38,6 +38,7 @@ class Vocabulary(ABC):
         self.tokens = list(tokens)
         self.end_id = end_id
         self.unknown_id = unknown_id
+        self._ids_of_tokens: dict[str, int] | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -61,6 +62,20 @@ class Vocabulary(ABC):
             IndexError: for an id outside the vocabulary.
             DTypeError, ShapeError: for what is no vector of whole numbers.
         """
+
+    def pieces(self, text: str) -> list[str]:
+        """What a text is made of, a piece for each of `encode`'s ids: the tokens, and what is unknown as it stands."""
+        return [self.tokens[i] for i in self.encode(text)]
+
+    def id_of(self, piece: str) -> int | None:
+        """The id of a piece; None if it is not of the vocabulary."""
+        if self._ids_of_tokens is None:
+            self._ids_of_tokens = {token: i for i, token in enumerate(self.tokens)}
+        return self._ids_of_tokens.get(piece)
+
+    def join(self, pieces: Sequence[str]) -> str:
+        """The text of pieces, of the vocabulary or not."""
+        return "".join(pieces)
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
@@ -150,7 +165,12 @@ class CharVocabulary(Vocabulary):
 
     def decode(self, ids: Iterable[int]) -> str:
         """The characters, one after the other."""
-        return "".join([self.tokens[i] for i in self._known(ids)])
+        return self.join([self.tokens[i] for i in self._known(ids)])
+
+    def pieces(self, text: str) -> list[str]:
+        """The characters."""
+        _checked_string("CharVocabulary.pieces", text)
+        return list(text)
 
     def to_config(self) -> dict[str, Any]:
         return {"level": self.level, "tokens": self.tokens}
@@ -218,27 +238,34 @@ class WordVocabulary(Vocabulary):
     def encode(self, text: str) -> Ids:
         """The ids (N,) of a text's words; every line break is an `<eos>`."""
         _checked_string("WordVocabulary.encode", text)
-        if self.lowercase:
-            text = text.lower()
         look_up, unknown = self._ids.get, self.unknown_id
-        ids: list[int] = []
-        for number, line in enumerate(text.split("\n")):
+        return np.array([look_up(word, unknown) for word in self.pieces(text)], np.int64)
+
+    def pieces(self, text: str) -> list[str]:
+        """The words and signs, in lower case where that is how they are looked up; `<eos>` for every line break."""
+        _checked_string("WordVocabulary.pieces", text)
+        words: list[str] = []
+        for number, line in enumerate((text.lower() if self.lowercase else text).split("\n")):
             if number:
-                ids.append(self.end_id)
-            ids.extend([look_up(word, unknown) for word in find_words(line, marks=self.marks)])
-        return np.array(ids, np.int64)
+                words.append(self.SPECIAL[0])
+            words.extend(find_words(line, marks=self.marks))
+        return words
 
     def decode(self, ids: Iterable[int]) -> str:
         """Readable text: spaces between words, none before a comma, a line break for `<eos>`."""
-        pieces: list[str] = []
+        return self.join([self.tokens[i] for i in self._known(ids)])
+
+    def join(self, pieces: Sequence[str]) -> str:
+        """The same of words, of the vocabulary or not."""
+        text: list[str] = []
         spacing = Spacing()
-        for token in self._known(ids):
-            if token == self.end_id:
-                pieces.append("\n")
+        for word in pieces:
+            if word == self.SPECIAL[0]:
+                text.append("\n")
                 spacing = Spacing()
             else:
-                pieces.append(spacing.add(self.tokens[token]))
-        return "".join(pieces)
+                text.append(spacing.add(word))
+        return "".join(text)
 
     def with_prefix(self, prefix: str) -> Ids:
         """The ids of the words that begin like this; regardless of case where there is none otherwise."""
