@@ -12,6 +12,10 @@ use crate::parallel;
 use crate::random;
 use crate::sampling::{Sampling, top_k};
 
+/// The normaliser's sum goes over whole blocks of so many scores, so that it is the same, to the bit, with more tokens of
+/// probability 0 behind: a model that copies words has as many tokens as the batch's sources need.
+const BLOCK: usize = 64;
+
 /// Scores worth a thread.
 const GRAIN: usize = 1 << 15;
 
@@ -90,7 +94,7 @@ impl Rules<'_> {
     }
 }
 
-/// One row of scores with room to work.
+/// One row of scores with room to work: as much, and up to a whole block more.
 struct Row<'a, R> {
     op: &'static str,
     number: usize,
@@ -98,16 +102,35 @@ struct Row<'a, R> {
     work: &'a mut [R],
 }
 
+/// Room to work on rows of so many scores.
+fn room<R: Real>(columns: usize) -> Vec<R> {
+    vec![R::zero(); columns.next_multiple_of(BLOCK)]
+}
+
 impl<R: Real> Row<'_, R> {
     /// The largest score and ln Σ e^{score − largest}: a score's ln P is what it has over both.
     fn normaliser(&mut self) -> Result<(f64, f64)> {
-        self.work.copy_from_slice(self.scores);
+        let (own, more) = self.work.split_at_mut(self.scores.len());
+        own.copy_from_slice(self.scores);
+        more.fill(R::neg_infinity());
         let (most, sum) = exponentials(self.work);
         if !(most.is_finite() && sum.is_finite()) {
             let got = format!("a largest one of {most}, the sum {sum}, in row {}", self.number);
             return Err(Error::Value { op: self.op, argument: "scores", expected: "numbers".into(), got });
         }
         Ok((most.wide(), libm::log(sum.wide())))
+    }
+
+    /// The scores, to change.
+    fn fill(&mut self) -> &mut [R] {
+        let own = &mut self.work[..self.scores.len()];
+        own.copy_from_slice(self.scores);
+        own
+    }
+
+    /// What `only` has left of the scores.
+    fn left(&self) -> &[R] {
+        &self.work[..self.scores.len()]
     }
 
     fn log_p(&self, token: usize, (most, log_sum): (f64, f64)) -> f64 {
@@ -119,9 +142,10 @@ impl<R: Real> Row<'_, R> {
         if let Ok(forced) = usize::try_from(rules.forced[self.number]) {
             return Ok(Some(forced));
         }
-        self.work.copy_from_slice(self.scores);
-        rules.apply(self.number, self.work);
-        if self.work.iter().any(|score| score.is_finite()) {
+        let number = self.number;
+        let allowed = self.fill();
+        rules.apply(number, allowed);
+        if allowed.iter().any(|score| score.is_finite()) {
             return Ok(None);
         }
         rules.end.map(Some).ok_or_else(|| Error::Value {
@@ -155,9 +179,9 @@ pub fn best<R: Real>(
     const OP: &str = "beam_search";
     rules.check(OP, totals.len(), columns)?;
     assert_eq!(scores.len(), totals.len() * columns, "a row of scores for each hypothesis");
-    let room = sources.len() * keep;
+    let places = sources.len() * keep;
     let mut found =
-        Best { rows: vec![-1; room], tokens: vec![-1; room], totals: vec![f64::NEG_INFINITY; room] };
+        Best { rows: vec![-1; places], tokens: vec![-1; places], totals: vec![f64::NEG_INFINITY; places] };
     let ranges = parallel::ranges(sources.len(), GRAIN * sources.len() / scores.len().max(1))?;
     let parts = parallel::split_rows(&mut found.rows, &ranges, keep)
         .into_iter()
@@ -166,7 +190,7 @@ pub fn best<R: Real>(
         .zip(ranges.iter().cloned())
         .collect();
     parallel::for_each(parts, |(((rows, tokens), sums), range), _| {
-        let mut work = vec![R::zero(); columns];
+        let mut work = room(columns);
         for (i, source) in sources[range].iter().enumerate() {
             let mut all: Vec<(f64, usize, usize)> = Vec::with_capacity(source.len() * keep);
             for number in source.clone() {
@@ -203,7 +227,7 @@ fn continuations<R: Real>(
         found(token, row.log_p(token, normaliser));
         return Ok(());
     }
-    for token in top_k(row.work, keep).into_iter().take_while(|&token| row.work[token].is_finite()) {
+    for token in top_k(row.left(), keep).into_iter().take_while(|&token| row.left()[token].is_finite()) {
         found(token, row.log_p(token, normaliser));
     }
     Ok(())
@@ -237,7 +261,7 @@ pub fn draw<R: Real>(
         .zip(ranges.iter().cloned())
         .collect();
     parallel::for_each(parts, |((tokens, log_p), range), _| {
-        let mut work = vec![R::zero(); columns];
+        let mut work = room(columns);
         for ((number, token), log_p) in range.zip(tokens).zip(log_p) {
             let scores = &scores[number * columns..][..columns];
             let mut row = Row { op: OP, number, scores, work: &mut work };
@@ -246,7 +270,7 @@ pub fn draw<R: Real>(
                 Some(token) => token,
                 None => {
                     let bits = random::philox([seed, 0], keys[number])[0];
-                    sampling.choose(row.work, random::uniform(bits))?
+                    sampling.choose(row.left(), random::uniform(bits))?
                 }
             };
             (*token, *log_p) = (chosen as i64, row.log_p(chosen, normaliser));
@@ -312,6 +336,17 @@ mod tests {
                     prop_assert!((found.totals[at] - total).abs() < 1e-12);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn tokens_of_probability_0_behind_change_nothing() {
+        let scores: Vec<f32> = (0..203).map(|i| ((i * 7919) % 97) as f32 / 9.0).collect();
+        let free = Rules { forced: &[-1], ..FREE };
+        let plain = best((&scores, 203), &[-0.3], ONE, 5, &free).unwrap();
+        for more in [1, 5, 60, 200] {
+            let longer = [&scores[..], &vec![f32::NEG_INFINITY; more]].concat();
+            assert_eq!(best((&longer, 203 + more), &[-0.3], ONE, 5, &free).unwrap(), plain);
         }
     }
 
