@@ -10,7 +10,6 @@ import rnnrs
 from rnnrs.data import (
     PairBatch,
     PairBatches,
-    Pairs,
     clean_pairs,
     read_json_pairs,
     read_parallel_pairs,
@@ -138,7 +137,7 @@ def test_a_trainer_goes_through_pairs():
 
 # --- from files
 
-GIVEN = Pairs(["Ja.", "", 'so "hier"\u2028x', "nein\x85\x0b"], ["Yes.", "a", "here", "no"])
+GIVEN = [("Ja.", "Yes."), ("", "a"), ('so "hier"\u2028x', "here"), ("nein\x85\x0b", "no")]
 
 
 def written(folder, kind, packed, lines):
@@ -150,20 +149,19 @@ def written(folder, kind, packed, lines):
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_pairs_come_from_three_kinds_of_files(tmp_path, packed):
-    rows = list(zip(*GIVEN, strict=True))
-    tsv = written(tmp_path, "a.tsv", packed, [f"{i}\t{b}\t{a}" for i, (a, b) in enumerate(rows)] + [""])
+    tsv = written(tmp_path, "a.tsv", packed, [f"{i}\t{b}\t{a}" for i, (a, b) in enumerate(GIVEN)] + [""])
     assert read_tsv_pairs(tsv, (2, 1)) == GIVEN
-    objects = [json.dumps({"de": a, "en": b, "more": 1}) for a, b in rows]
+    objects = [json.dumps({"de": a, "en": b, "more": 1}) for a, b in GIVEN]
     jsonl = written(tmp_path, "a.jsonl", packed, ["", *objects])
     assert read_json_pairs(jsonl, "de", "en") == GIVEN
-    both = [written(tmp_path, f"a.{i}", packed, texts) for i, texts in enumerate(GIVEN)]
+    both = [written(tmp_path, f"a.{i}", packed, texts) for i, texts in enumerate(zip(*GIVEN, strict=True))]
     assert read_parallel_pairs(*both) == GIVEN
 
 
 def test_line_ends_and_byte_order_marks_are_no_text(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_bytes("\ufeffa\tb\r\nc\td".encode())
-    assert read_tsv_pairs(path) == Pairs(["a", "c"], ["b", "d"])
+    assert read_tsv_pairs(path) == [("a", "b"), ("c", "d")]
 
 
 def test_files_that_hold_no_pairs_are_refused_with_the_line(tmp_path):
@@ -195,27 +193,26 @@ def test_files_that_hold_no_pairs_are_refused_with_the_line(tmp_path):
 
 def test_pairs_are_cleaned_and_what_was_done_is_counted():
     kept, report = clean_pairs(GIVEN)
-    assert kept == Pairs(["Ja.", 'so "hier" x', "nein"], ["Yes.", "here", "no"])
+    assert kept == [("Ja.", "Yes."), ('so "hier" x', "here"), ("nein", "no")]
     assert (report.read, report.kept, report.repaired, report.empty) == (4, 3, 2, 1)
-    pairs = (
-        ["a b", "a  b ", "one two three", "x", "a b c d e f", "\x00"],
-        ["c", " c", "drei", "y z", "g", "z"],
-    )
+    sources = ["a b", "a  b ", "one two three", "x", "a b c d e f", "\x00"]
+    pairs = list(zip(sources, ["c", " c", "drei", "y z", "g", "z"], strict=True))
     kept, report = clean_pairs(pairs, max_words=5, max_ratio=2, unique=True)
-    assert kept == Pairs(["a b", "x"], ["c", "y z"])
+    assert kept == [("a b", "c"), ("x", "y z")]
     assert (report.empty, report.too_long, report.ratio, report.duplicate) == (1, 1, 1, 1)
     assert str(report) == "2 of 6 pairs kept (1 empty, 1 too long, 1 ratio, 1 duplicate)"
     kept, report = clean_pairs(pairs)
-    assert kept.sources[:2] == ["a b", "a b"] and str(report) == "5 of 6 pairs kept (1 empty)"
+    assert kept[:2] == [("a b", "c")] * 2 and str(report) == "5 of 6 pairs kept (1 empty)"
 
 
 @pytest.mark.parametrize(
     "pairs, options, error, message",
     [
-        ((["a"], []), {}, rnnrs.ShapeError, "pairs: expected as many targets as sources, 1, got 0"),
-        ((["a"], [None]), {}, TypeError, r"pairs\[0\]: expected two texts, got NoneType"),
-        ((["a"], ["b"]), {"max_words": 0}, ValueError, "max_words: expected a whole number from 1"),
-        ((["a"], ["b"]), {"max_ratio": 0.5}, ValueError, "max_ratio: expected a number from 1, got 0.5"),
+        ([("a", "b"), ("a", None)], {}, TypeError, r"pairs\[1\]: expected two texts, got \('a', None\)"),
+        (["ab"], {}, TypeError, r"pairs\[0\]: expected two texts, got 'ab'"),
+        ([("a",)], {}, TypeError, r"pairs\[0\]: expected two texts"),
+        ([("a", "b")], {"max_words": 0}, ValueError, "max_words: expected a whole number from 1"),
+        ([("a", "b")], {"max_ratio": 0.5}, ValueError, "max_ratio: expected a number from 1, got 0.5"),
     ],
 )
 def test_cleaning_that_makes_no_sense(pairs, options, error, message):

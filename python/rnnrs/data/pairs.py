@@ -7,9 +7,9 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..errors import FormatError, ShapeError
+from ..errors import FormatError
 from ..nn.parameters import check_size
 from .sequences import read_bytes, shorten
 
@@ -17,16 +17,8 @@ from .sequences import read_bytes, shorten
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ufeff\u200b\u2028\u2029]")
 
 
-class Pairs(NamedTuple):
-    """N pairs of texts.
-
-    Attributes:
-        sources: what is read (N).
-        targets: what is to be written (N).
-    """
-
-    sources: list[str]
-    targets: list[str]
+#: (what is read, what is to be written), for each pair.
+Pairs = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -74,7 +66,7 @@ def read_tsv_pairs(path: str | os.PathLike[str], columns: tuple[int, int] = (0, 
         ValueError: for places that are none.
     """
     first, second = (check_size("read_tsv_pairs", "columns", column, least=0) for column in columns)
-    pairs = Pairs([], [])
+    pairs: Pairs = []
     for number, line in enumerate(_lines(path), 1):
         if not line:
             continue
@@ -83,8 +75,7 @@ def read_tsv_pairs(path: str | os.PathLike[str], columns: tuple[int, int] = (0, 
             raise FormatError(
                 f"{path}: line {number}: expected at least {max(first, second) + 1} columns, got {len(cells)}"
             )
-        pairs.sources.append(cells[first])
-        pairs.targets.append(cells[second])
+        pairs.append((cells[first], cells[second]))
     return pairs
 
 
@@ -103,7 +94,7 @@ def read_parallel_pairs(source: str | os.PathLike[str], target: str | os.PathLik
         raise FormatError(
             f"{source}, {target}: expected as many lines in both, got {len(sources)} and {len(targets)}"
         )
-    return Pairs(sources, targets)
+    return list(zip(sources, targets, strict=True))
 
 
 def read_json_pairs(path: str | os.PathLike[str], source: str = "source", target: str = "target") -> Pairs:
@@ -117,7 +108,7 @@ def read_json_pairs(path: str | os.PathLike[str], source: str = "source", target
         OSError: if the file cannot be read.
         FormatError: for a line that is no object with these two texts, or no UTF-8; names the line.
     """
-    pairs = Pairs([], [])
+    pairs: Pairs = []
     for number, line in enumerate(_lines(path), 1):
         if not line.strip():
             continue
@@ -125,18 +116,20 @@ def read_json_pairs(path: str | os.PathLike[str], source: str = "source", target
             given = json.loads(line)
         except ValueError as error:
             raise FormatError(f"{path}: line {number}: expected JSON, got {shorten(line)}: {error}") from None
-        for name, texts in ((source, pairs.sources), (target, pairs.targets)):
+        texts: list[str] = []
+        for name in (source, target):
             text = given.get(name) if isinstance(given, dict) else None
             if not isinstance(text, str):
                 raise FormatError(
                     f"{path}: line {number}: expected an object with a text {name!r}, got {shorten(line)}"
                 )
             texts.append(text)
+        pairs.append((texts[0], texts[1]))
     return pairs
 
 
 def clean_pairs(
-    pairs: tuple[Sequence[str], Sequence[str]],
+    pairs: Sequence[tuple[str, str]],
     *,
     max_words: int | None = None,
     max_ratio: float | None = None,
@@ -148,30 +141,25 @@ def clean_pairs(
     left out, for the first reason that holds, in the order of the arguments after emptiness.
 
     Args:
-        pairs: of one of the readers, or two lists.
+        pairs: (source, target) each, as the readers give them.
         max_words: the most words of a side, by white space.
         max_ratio: how many times more words one side may have than the other.
         unique: whether a pair that came before is left out.
 
     Raises:
-        ShapeError: if there are not as many targets as sources.
-        ValueError, TypeError: for settings that make no sense, or what is no text.
+        ValueError, TypeError: for settings that make no sense, or what is no pair of texts.
     """
     op = "clean_pairs"
-    sources, targets = pairs
-    if len(sources) != len(targets):
-        raise ShapeError(
-            f"{op}: pairs: expected as many targets as sources, {len(sources)}, got {len(targets)}"
-        )
     if max_words is not None:
         check_size(op, "max_words", max_words)
     if max_ratio is not None and not max_ratio >= 1:
         raise ValueError(f"{op}: max_ratio: expected a number from 1, got {max_ratio}")
-    kept, repaired = Pairs([], []), 0
+    kept: Pairs = []
+    repaired = 0
     seen: set[tuple[str, str]] = set()
     counts = dict.fromkeys(("empty", "too_long", "ratio", "duplicate"), 0)
-    for i, pair in enumerate(zip(sources, targets, strict=True)):
-        source, target = (_clean(op, i, text) for text in pair)
+    for i, pair in enumerate(pairs):
+        source, target = _clean(op, i, pair)
         reason = _reason((source, target), max_words, max_ratio)
         if reason is None and unique and (source, target) in seen:
             reason = "duplicate"
@@ -181,9 +169,8 @@ def clean_pairs(
         if unique:
             seen.add((source, target))
         repaired += any(_CONTROLS.search(text) is not None for text in pair)
-        kept.sources.append(source)
-        kept.targets.append(target)
-    return kept, PairReport(len(sources), len(kept.sources), repaired, **counts)
+        kept.append((source, target))
+    return kept, PairReport(len(pairs), len(kept), repaired, **counts)
 
 
 def _reason(pair: tuple[str, str], max_words: int | None, max_ratio: float | None) -> str | None:
@@ -198,10 +185,16 @@ def _reason(pair: tuple[str, str], max_words: int | None, max_ratio: float | Non
     return None
 
 
-def _clean(op: str, i: int, text: Any) -> str:
-    if not isinstance(text, str):
-        raise TypeError(f"{op}: pairs[{i}]: expected two texts, got {type(text).__name__}")
-    return " ".join(_CONTROLS.sub(" ", text).split())
+def _clean(op: str, i: int, pair: Any) -> tuple[str, str]:
+    if (
+        isinstance(pair, str)
+        or not isinstance(pair, Sequence)
+        or len(pair) != 2
+        or not all(isinstance(text, str) for text in pair)
+    ):
+        raise TypeError(f"{op}: pairs[{i}]: expected two texts, got {pair!r}")
+    source, target = (" ".join(_CONTROLS.sub(" ", text).split()) for text in pair)
+    return source, target
 
 
 def _lines(path: str | os.PathLike[str]) -> list[str]:
