@@ -28,12 +28,12 @@ most
 
 since Σ|h_{t−1}| ≤ H(1 + ε) and Σ|x_t| ≤ 1 + kη. |a| ≥ g/2 leaves |a_t| ≥ 3g/16 with a's sign, and
 1 − tanh z < 2e^(−2z) gives |h_t − ±1| < 2e^(−3g/8) ≤ 2/(9n) = 8ε/9. The ninth that is left is for the rounding of
-tanh, two units in the last place. The same holds of o_t, which has no input: |o_t| ≥ 5g/16. ∎ So errors do not add up: saturation
-takes them away at each step.
+tanh, two units in the last place. The same holds of o_t, which has no input: |o_t| ≥ 5g/16. ∎ So errors do not add
+up: saturation takes them away at each step.
 
-A sum of H + k + 1 terms, whose sizes are at most g (n + 4) together, is rounded by at most ρg,
-ρ = (H + k + 3)(n + 4) 2u, where u = 6·10⁻⁸ in float32. That is little of 1/16 but for thousands of units; what does not fit is refused.
-A larger g bears a larger δ.
+A sum of H + k + 1 terms, whose sizes are at most g (n + 4) together, is rounded by at most ρg, where
+ρ = (H + k + 3)(n + 4) 2u and u = 6·10⁻⁸ in float32. That is little of 1/16 but for thousands of units; what does not
+fit is refused. A larger g bears a larger δ.
 """
 
 from __future__ import annotations
