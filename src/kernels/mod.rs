@@ -22,6 +22,7 @@ mod neon;
 mod noise;
 mod norm;
 mod pack;
+mod processor;
 mod real;
 mod scalar;
 mod simd;
@@ -36,6 +37,7 @@ pub(crate) use memory::{scratch, zeroed};
 pub use noise::{Place, bernoulli};
 pub use norm::{Norm, differentiate_norm, normalise};
 pub use pack::{AlignedVec, Packed, Rows, RowsMut, Start, accumulate_transposed};
+pub(crate) use processor::Processors;
 pub use real::Real;
 pub(crate) use update::Update;
 
