@@ -6,6 +6,7 @@
 mod array;
 mod attention;
 mod decoder;
+mod decoding;
 mod dropout;
 mod error;
 mod init;
@@ -83,6 +84,8 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(sampling::sample, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::top_k, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::log_softmax, module)?)?;
+    module.add_function(wrap_pyfunction!(decoding::best_continuations, module)?)?;
+    module.add_function(wrap_pyfunction!(decoding::draw_tokens, module)?)?;
     module.add_function(wrap_pyfunction!(storage::serialise, module)?)?;
     module.add_function(wrap_pyfunction!(storage::deserialise, module)?)?;
     Ok(())

@@ -1,10 +1,20 @@
 """Pairs: each source stays with its target, from the batches' columns back to the sequences."""
 
+import gzip
+import json
+
 import numpy as np
 import pytest
 
 import rnnrs
-from rnnrs.data import PairBatch, PairBatches
+from rnnrs.data import (
+    PairBatch,
+    PairBatches,
+    clean_pairs,
+    read_json_pairs,
+    read_parallel_pairs,
+    read_tsv_pairs,
+)
 
 
 def some(count, seed=0, longest=30):
@@ -123,3 +133,88 @@ def test_a_trainer_goes_through_pairs():
     everything = np.concatenate([[*y, 1] for y in targets])
     expected = ((model.parameters["c"][0] - everything) ** 2).mean()
     assert trainer.evaluate(data) == pytest.approx(expected)
+
+
+# --- from files
+
+GIVEN = [("Ja.", "Yes."), ("", "a"), ('so "hier"\u2028x', "here"), ("nein\x85\x0b", "no")]
+
+
+def written(folder, kind, packed, lines):
+    path = folder / f"{kind}{'.gz' if packed else ''}"
+    data = "".join(line + "\n" for line in lines).encode()
+    path.write_bytes(gzip.compress(data) if packed else data)
+    return path
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_pairs_come_from_three_kinds_of_files(tmp_path, packed):
+    tsv = written(tmp_path, "a.tsv", packed, [f"{i}\t{b}\t{a}" for i, (a, b) in enumerate(GIVEN)] + [""])
+    assert read_tsv_pairs(tsv, (2, 1)) == GIVEN
+    objects = [json.dumps({"de": a, "en": b, "more": 1}) for a, b in GIVEN]
+    jsonl = written(tmp_path, "a.jsonl", packed, ["", *objects])
+    assert read_json_pairs(jsonl, "de", "en") == GIVEN
+    both = [written(tmp_path, f"a.{i}", packed, texts) for i, texts in enumerate(zip(*GIVEN, strict=True))]
+    assert read_parallel_pairs(*both) == GIVEN
+
+
+def test_line_ends_and_byte_order_marks_are_no_text(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_bytes("\ufeffa\tb\r\nc\td".encode())
+    assert read_tsv_pairs(path) == [("a", "b"), ("c", "d")]
+
+
+def test_files_that_hold_no_pairs_are_refused_with_the_line(tmp_path):
+    one, other = (tmp_path / name for name in ("one", "other"))
+    one.write_text("a\nb\nc\n")
+    other.write_text("a\nb\n")
+    with pytest.raises(rnnrs.FormatError, match=r"one, .*other: expected as many lines in both, got 3 and 2"):
+        read_parallel_pairs(one, other)
+    for text, read, message in (
+        (b"a\tb\n\nc\n", read_tsv_pairs, "line 3: expected at least 2 columns, got 1"),
+        (b"a\tb\nc\t\xff\n", read_tsv_pairs, "line 2: expected UTF-8 text, got byte 0xff"),
+        (b'{"source": "a", "target": "b"}\n{"source": 3}\n', read_json_pairs, "line 2: .* a text 'source'"),
+        (b'{"source": "a"}\n', read_json_pairs, "line 1: expected an object with a text 'target'"),
+        (b"[]\n", read_json_pairs, "line 1: expected an object"),
+        (b"{\n", read_json_pairs, "line 1: expected JSON, got '{'"),
+        (b"\x1f\x8bno", read_tsv_pairs, "damaged gzip file"),
+    ):
+        one.write_bytes(text)
+        with pytest.raises(rnnrs.FormatError, match=message):
+            read(one)
+    with pytest.raises(OSError):
+        read_tsv_pairs(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="columns: expected a whole number from 0, got -1"):
+        read_tsv_pairs(one, (0, -1))
+
+
+# --- cleaning
+
+
+def test_pairs_are_cleaned_and_what_was_done_is_counted():
+    kept, report = clean_pairs(GIVEN)
+    assert kept == [("Ja.", "Yes."), ('so "hier" x', "here"), ("nein", "no")]
+    assert (report.read, report.kept, report.repaired, report.empty) == (4, 3, 2, 1)
+    sources = ["a b", "a  b ", "one two three", "x", "a b c d e f", "\x00"]
+    pairs = list(zip(sources, ["c", " c", "drei", "y z", "g", "z"], strict=True))
+    kept, report = clean_pairs(pairs, max_words=5, max_ratio=2, unique=True)
+    assert kept == [("a b", "c"), ("x", "y z")]
+    assert (report.empty, report.too_long, report.ratio, report.duplicate) == (1, 1, 1, 1)
+    assert str(report) == "2 of 6 pairs kept (1 empty, 1 too long, 1 ratio, 1 duplicate)"
+    kept, report = clean_pairs(pairs)
+    assert kept[:2] == [("a b", "c")] * 2 and str(report) == "5 of 6 pairs kept (1 empty)"
+
+
+@pytest.mark.parametrize(
+    "pairs, options, error, message",
+    [
+        ([("a", "b"), ("a", None)], {}, TypeError, r"pairs\[1\]: expected two texts, got \('a', None\)"),
+        (["ab"], {}, TypeError, r"pairs\[0\]: expected two texts, got 'ab'"),
+        ([("a",)], {}, TypeError, r"pairs\[0\]: expected two texts"),
+        ([("a", "b")], {"max_words": 0}, ValueError, "max_words: expected a whole number from 1"),
+        ([("a", "b")], {"max_ratio": 0.5}, ValueError, "max_ratio: expected a number from 1, got 0.5"),
+    ],
+)
+def test_cleaning_that_makes_no_sense(pairs, options, error, message):
+    with pytest.raises(error, match=f"clean_pairs: {message}"):
+        clean_pairs(pairs, **options)

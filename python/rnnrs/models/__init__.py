@@ -1,6 +1,7 @@
 """Models: layers and a loss put together, with forward and backward written out."""
 
 from .cache import ContinuousCache, NgramCache
+from .continuation import Continuation
 from .encoder_decoder import EncoderDecoder
 from .forecaster import Forecaster, ForecastEvaluation
 from .jordan_network import ExposureGap, JordanNetwork
@@ -13,6 +14,7 @@ from .vector_to_sequence import VectorToSequence
 
 __all__ = [
     "Classification",
+    "Continuation",
     "ContinuousCache",
     "EncoderDecoder",
     "ExposureGap",
