@@ -3,7 +3,7 @@
 from .batch import Batch, Data
 from .batches import ArrayBatches, SentenceBatches, StreamBatches
 from .pair_batches import PairBatch, PairBatches
-from .pairs import PairReport, clean_pairs, read_json_pairs, read_parallel_pairs, read_tsv_pairs
+from .pairs import PairReport, clean_pairs, clean_text, read_json_pairs, read_parallel_pairs, read_tsv_pairs
 from .sequence_batches import SequenceBatches
 from .sequences import LabelledSequences
 from .tables import Series, read_csv_sequences, read_csv_series, read_csv_texts
@@ -26,6 +26,7 @@ __all__ = [
     "TruncatedBPTT",
     "WindowBatches",
     "clean_pairs",
+    "clean_text",
     "read_csv_sequences",
     "read_csv_series",
     "read_csv_texts",

@@ -67,7 +67,7 @@ def read_tsv_pairs(path: str | os.PathLike[str], columns: tuple[int, int] = (0, 
     """
     first, second = (check_size("read_tsv_pairs", "columns", column, least=0) for column in columns)
     pairs: Pairs = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if not line:
             continue
         cells = line.split("\t")
@@ -89,7 +89,7 @@ def read_parallel_pairs(source: str | os.PathLike[str], target: str | os.PathLik
         OSError: if one cannot be read.
         FormatError: if they have different numbers of lines; for a line that is no UTF-8, which is named.
     """
-    sources, targets = _lines(source), _lines(target)
+    sources, targets = read_lines(source), read_lines(target)
     if len(sources) != len(targets):
         raise FormatError(
             f"{source}, {target}: expected as many lines in both, got {len(sources)} and {len(targets)}"
@@ -109,7 +109,7 @@ def read_json_pairs(path: str | os.PathLike[str], source: str = "source", target
         FormatError: for a line that is no object with these two texts, or no UTF-8; names the line.
     """
     pairs: Pairs = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if not line.strip():
             continue
         try:
@@ -126,6 +126,11 @@ def read_json_pairs(path: str | os.PathLike[str], source: str = "source", target
             texts.append(text)
         pairs.append((texts[0], texts[1]))
     return pairs
+
+
+def clean_text(text: str) -> str:
+    """A text on one line: characters that are no text become spaces, runs of white space one; none at the ends."""
+    return " ".join(_CONTROLS.sub(" ", text).split())
 
 
 def clean_pairs(
@@ -193,11 +198,10 @@ def _clean(op: str, i: int, pair: Any) -> tuple[str, str]:
         or not all(isinstance(text, str) for text in pair)
     ):
         raise TypeError(f"{op}: pairs[{i}]: expected two texts, got {pair!r}")
-    source, target = (" ".join(_CONTROLS.sub(" ", text).split()) for text in pair)
-    return source, target
+    return clean_text(pair[0]), clean_text(pair[1])
 
 
-def _lines(path: str | os.PathLike[str]) -> list[str]:
+def read_lines(path: str | os.PathLike[str]) -> list[str]:
     """A file's lines, ended by "\\n" or "\\r\\n" alone: other characters that break lines may stand in a text."""
     data = read_bytes(path)
     try:

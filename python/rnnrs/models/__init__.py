@@ -10,7 +10,11 @@ from .network import RecurrentNetwork
 from .seq2seq import PairEvaluation, Seq2Seq
 from .sequence_classifier import Classification, SequenceClassifier
 from .sequence_tagger import SequenceTagger
+from .summarizer import Summarizer, SummaryEvaluation
+from .text_to_text import TextToText
+from .translator import TranslationEvaluation, Translator
 from .vector_to_sequence import VectorToSequence
+from .writing import Search, Written
 
 __all__ = [
     "Classification",
@@ -25,8 +29,15 @@ __all__ = [
     "NgramCache",
     "PairEvaluation",
     "RecurrentNetwork",
+    "Search",
     "Seq2Seq",
     "SequenceClassifier",
     "SequenceTagger",
+    "Summarizer",
+    "SummaryEvaluation",
+    "TextToText",
+    "TranslationEvaluation",
+    "Translator",
     "VectorToSequence",
+    "Written",
 ]
