@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from .training import (
 )
 
 if TYPE_CHECKING:
-    from ..models import TextToText
+    from ..models import PairEvaluation, TextToText
 
 Pairs = list[tuple[str, str]]
 
@@ -116,7 +117,7 @@ def add_train(verbs: Any, summary: str, epilog: str, *, max_words: int, sizes: d
     add_output(verb)
     add_reading(verb, max_words)
     _add_model(verb, sizes)
-    training = add_training(verb, batch=64)
+    training = add_training(verb, batch=64, rate=1e-3)
     training.add_argument(
         "--patience", type=whole(1), metavar="N", help="stop after so many epochs without a better loss"
     )
@@ -136,6 +137,24 @@ def add_train(verbs: Any, summary: str, epilog: str, *, max_words: int, sizes: d
     )
     add_checkpoints(verb)
     return verb
+
+
+def add_evaluate(verbs: Any, summary: str, epilog: str) -> Any:
+    """The verb `evaluate`."""
+    verb = verbs.add_parser(
+        "evaluate", help=summary, description=summary.capitalize() + ".", epilog=FORMS + "\n" + epilog
+    )
+    verb.add_argument("model", metavar="MODEL", help="a model's file")
+    verb.add_argument("files", metavar="FILE", nargs="+", help="one file of pairs, or two of lines")
+    verb.add_argument("--json", action="store_true", help="as JSON")
+    add_reading(verb)
+    return verb
+
+
+def likelihood_facts(result: PairEvaluation) -> dict[str, Any]:
+    """How well targets are predicted, as JSON's types."""
+    perplexity = result.perplexity if math.isfinite(result.perplexity) else None  # JSON has no infinity
+    return {"nats_per_token": result.loss, "perplexity": perplexity, "tokens": result.tokens}
 
 
 def _add_model(verb: Any, sizes: dict[str, Any]) -> None:
@@ -179,7 +198,6 @@ def _add_model(verb: Any, sizes: dict[str, Any]) -> None:
 def train(
     arguments: argparse.Namespace,
     kind: type[TextToText],
-    verdict: Callable[[Any, Pairs], str],
     advice: str,
     prepare: Callable[[Pairs], Pairs] | None = None,
 ) -> int:
@@ -188,7 +206,6 @@ def train(
     Args:
         arguments: the command line.
         kind: the application's class.
-        verdict: how good a model is on held-out pairs, in words.
         advice: the command to type next, with {model} for the file.
         prepare: makes the pairs to train on of those that were read and cleaned.
     """
@@ -211,7 +228,14 @@ def train(
     )
     if code:
         return code
-    print(f"{arguments.output}: {verdict(model, held_out) if held_out else 'trained'}")
+    if held_out:
+        result = model.likelihood(held_out)
+        print(
+            f"{arguments.output}: perplexity {result.perplexity:.3f} on {len(held_out):,} held-out pairs "
+            f"({result.loss:.4f} nats a token)"
+        )
+    else:
+        print(f"{arguments.output}: trained")
     say(f"next: {advice.format(model=shlex.quote(arguments.output))}", arguments.quiet)
     return 0
 

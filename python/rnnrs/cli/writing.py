@@ -26,23 +26,16 @@ SEARCH = {
 }
 
 
-def add_search(verb: Any, defaults: Search) -> None:
-    """How to look for what to write."""
+def add_search(verb: Any, no_repeat: int = 0) -> None:
+    """How to look for what to write; defaults are `models.Search`'s, but for `no_repeat`."""
     search = verb.add_argument_group("the search")
-    search.add_argument(
-        "--beam", type=whole(1), metavar="K", help=f"hypotheses at a time; 1: greedily ({defaults.beam})"
-    )
-    search.add_argument(
-        "--length-penalty",
-        type=real(0),
-        metavar="A",
-        help=f"0 favours the short ({defaults.length_penalty:g})",
-    )
+    search.add_argument("--beam", type=whole(1), metavar="K", help="hypotheses at a time; 1: greedily (5)")
+    search.add_argument("--length-penalty", type=real(0), metavar="A", help="0 favours the short (0.6)")
     search.add_argument(
         "--coverage-penalty",
         type=real(0),
         metavar="B",
-        help=f"for words of the source that were not looked at ({defaults.coverage_penalty:g})",
+        help="for words of the source that were not looked at (0)",
     )
     search.add_argument(
         "--max-length", type=whole(1), metavar="N", help="the most tokens to write (by the source's length)"
@@ -51,7 +44,7 @@ def add_search(verb: Any, defaults: Search) -> None:
         "--no-repeat",
         type=whole(0),
         metavar="N",
-        help=f"write no N tokens in a row twice; 0: may be ({defaults.no_repeat_ngram})",
+        help=f"write no N tokens in a row twice; 0: they may be ({no_repeat})",
     )
 
 
@@ -62,13 +55,13 @@ def search_of(arguments: argparse.Namespace, model: TextToText, **more: Any) -> 
     return model.search(**given(arguments, SEARCH), **more)
 
 
-def add_run(verbs: Any, summary: str, epilog: str, defaults: Search) -> Any:
+def add_run(verbs: Any, summary: str, epilog: str, no_repeat: int = 0) -> Any:
     """The verb `run`: texts from the command line, a file or standard input, what the model writes for them."""
     verb = verbs.add_parser("run", help=summary, description=summary.capitalize() + ".", epilog=epilog)
     verb.add_argument("model", metavar="MODEL", help="a model's file")
     verb.add_argument("text", metavar="TEXT", nargs="*", help="a text; without it, lines are read")
     verb.add_argument("--file", metavar="FILE", help="a text in every line (.gz is understood)")
-    add_search(verb, defaults)
+    add_search(verb, no_repeat)
     output = verb.add_argument_group("what is shown")
     output.add_argument("--n-best", type=whole(1), metavar="N", default=1, help="so many for each (1)")
     output.add_argument("--json", action="store_true", help="as JSON with scores, one object a text")

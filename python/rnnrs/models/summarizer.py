@@ -87,7 +87,7 @@ class Summarizer(TextToText):
             ValueError, TypeError: without pairs, or for what are none.
         """
         judged = cleaned(check_pairs("Summarizer.evaluate", pairs))
-        likely = super().evaluate(judged)
+        likely = self.likelihood(judged)
         sources, wanted = [source for source, _ in judged], [target for _, target in judged]
         found = [best.text for best, *_ in self.write(sources, search)]
         return SummaryEvaluation(

@@ -13,7 +13,7 @@ from ..nn.parameters import check_size
 from ..text import SubwordVocabulary, Vocabulary, WordVocabulary
 from ..train import BestParameters, Callback
 from .pairs import Pairs, check_pairs
-from .seq2seq import Seq2Seq
+from .seq2seq import PairEvaluation, Seq2Seq
 from .writing import Search, Written, write
 
 if TYPE_CHECKING:
@@ -123,6 +123,10 @@ class TextToText(Seq2Seq):
         history = super().fit(kept, held_out, callbacks=watching, checkpoint=checkpoint, **settings)
         best.restore(self)
         return history
+
+    def likelihood(self, pairs: Pairs) -> PairEvaluation:
+        """How well the model predicts the targets of pairs, without writing anything: see `Seq2Seq.evaluate`."""
+        return Seq2Seq.evaluate(self, cleaned(check_pairs(f"{type(self).__name__}.likelihood", pairs)))
 
     def write(
         self, sources: Sequence[str], search: Search | None = None, *, decoder: Decoder | None = None

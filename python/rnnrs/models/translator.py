@@ -76,7 +76,7 @@ class Translator(TextToText):
         """
         require("sacrebleu.metrics", "metrics")
         judged = cleaned(check_pairs("Translator.evaluate", pairs))
-        likely = super().evaluate(judged)
+        likely = self.likelihood(judged)
         found = [best.text for best, *_ in self.write([source for source, _ in judged], search)]
         wanted = [target for _, target in judged]
         lowercase = bool(getattr(self.target_vocabulary, "lowercase", False))
