@@ -87,6 +87,8 @@ def test_help_shows_examples_and_the_models_own_defaults():
         for verb in ("train", "evaluate", "run"):
             code, out, _ = run(group, verb, "--help")
             assert code == 0 and f"examples:\n  rnnrs {group} {verb}" in out
+        words = re.search(r"the most tokens \((\d+) words", run(group, "train", "--help")[1])
+        assert int(words[1]) == kind.WORDS
         own = Seq2Seq(WordVocabulary.build("a a")).sizes | kind.DEFAULTS
         assert sizes == {name: own[name] for name in sizes}
 
@@ -234,6 +236,7 @@ def test_ctrl_c_and_resume(folder):
 @pytest.mark.parametrize(("what", "score"), [("translate", "BLEU"), ("summarize", "ROUGE F1")])
 def test_the_demos(what, score, tmp_path, monkeypatch):
     monkeypatch.setattr(demo_pairs, "HELD_OUT", 40)
+    monkeypatch.setattr(demo_pairs, "VALIDATION", 10)
     code, out, error = run("demo", what, "--seconds", "1", "--hidden", "16", "-o", tmp_path)
     assert code == 0, error
     before, after = (float(re.search(rf"{word} .*\(([\d.]+) nats", out)[1]) for word in ("Before", "After"))

@@ -100,7 +100,9 @@ def read(arguments: argparse.Namespace, files: Sequence[str]) -> Pairs:
     return pairs
 
 
-def add_train(verbs: Any, summary: str, epilog: str, *, max_words: int, sizes: dict[str, Any]) -> Any:
+def add_train(
+    verbs: Any, summary: str, epilog: str, *, max_words: int, sizes: dict[str, Any], words: int = 30_000
+) -> Any:
     """The verb `train` with its options, which are the checkpoint's on --resume where not given.
 
     Args:
@@ -109,6 +111,7 @@ def add_train(verbs: Any, summary: str, epilog: str, *, max_words: int, sizes: d
         epilog: examples.
         max_words: how many a side may have.
         sizes: the application's `DEFAULTS`, over `Seq2Seq`'s, to tell of.
+        words: its `WORDS`.
     """
     verb = verbs.add_parser(
         "train", help=summary, description=summary.capitalize() + ".", epilog=FORMS + "\n" + epilog
@@ -116,7 +119,7 @@ def add_train(verbs: Any, summary: str, epilog: str, *, max_words: int, sizes: d
     verb.add_argument("files", metavar="FILE", nargs="+", help="one file of pairs, or two of lines")
     add_output(verb)
     add_reading(verb, max_words)
-    _add_model(verb, sizes)
+    _add_model(verb, sizes, words)
     training = add_training(verb, batch=64, rate=1e-3)
     training.add_argument(
         "--patience", type=whole(1), metavar="N", help="stop after so many epochs without a better loss"
@@ -157,11 +160,11 @@ def likelihood_facts(result: PairEvaluation) -> dict[str, Any]:
     return {"nats_per_token": result.loss, "perplexity": perplexity, "tokens": result.tokens}
 
 
-def _add_model(verb: Any, sizes: dict[str, Any]) -> None:
+def _add_model(verb: Any, sizes: dict[str, Any], words: int) -> None:
     model = verb.add_argument_group("the model")
     model.add_argument("--level", choices=("word", "subword"), help="what a token is (word)")
     model.add_argument(
-        "--vocabulary", type=whole(3), metavar="V", help="the most tokens (30000 words, 8000 subwords)"
+        "--vocabulary", type=whole(3), metavar="V", help=f"the most tokens ({words} words, 8000 subwords)"
     )
     model.add_argument("--min-count", type=whole(1), metavar="N", help="leave out words that are rarer (2)")
     model.add_argument(
