@@ -103,6 +103,6 @@ def test_a_file_holds_it_all_and_is_for_its_command(summarizer, tmp_path):
 
 
 def test_the_bundled_pairs():
-    for pairs, count, longest in ((tatoeba_pairs(), 20_000, 20), (debian_synopses(), 8_000, 120)):
+    for pairs, count, longest in ((tatoeba_pairs(), 16_000, 10), (debian_synopses(), 8_000, 120)):
         assert len(pairs) == count == len({source for source, _ in pairs})
         assert all(0 < len(text.split()) <= longest for pair in pairs for text in pair)

@@ -39,9 +39,9 @@ RECIPES = {
         "short English sentences and their French translations (Tatoeba)",
         "Translator",
         "tatoeba_pairs",
-        {"embedding_size": 128, "hidden_size": 256, "dropout": 0.2},
-        64,
-        4e-3,
+        {"embedding_size": 128, "hidden_size": 256, "dropout": 0.2, "label_smoothing": 0.0},
+        32,
+        3e-3,
         "I want to go home.",
     ),
     "summarize": Recipe(
