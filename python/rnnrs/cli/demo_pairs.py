@@ -77,6 +77,7 @@ def run(arguments: argparse.Namespace, model_path: Path, picture: Path) -> int:
     try:
         _train(model, (training, validation), arguments, recipe, model_path)
     except KeyboardInterrupt:
+        Path(f"{model_path}.best").unlink(missing_ok=True)  # nobody goes on from here
         say(f"rnnrs: interrupted; try rnnrs {arguments.what} run {shlex.quote(str(model_path))}")
         return 130
     print(f"After     {_likelihood(model, held_out)}; {time.monotonic() - start:.0f} s")
