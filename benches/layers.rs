@@ -111,7 +111,7 @@ fn output(c: &mut Criterion) {
         let (mut dh, mut dv, mut dc) = (vec![0.0; h.len()], vec![0.0; v.len()], vec![0.0; classes]);
         let layer = Linear { v: &v, c: &bias, inputs: hidden, outputs: classes };
         let weighting = Weighting { weights: None, reduction: Reduction::Mean };
-        let targets = Targets { ids: &ids, ignore: None, smoothing: 0.0, weighting };
+        let targets = Targets { ids: &ids, ignore: None, smoothing: 0.0, weighting, mixture: None };
         group.throughput(Throughput::Elements((6 * rows * hidden * classes) as u64));
         group.bench_function(format!("V={classes} H={hidden} rows={rows}"), |bench| {
             bench.iter(|| {
@@ -187,7 +187,7 @@ fn step(c: &mut Criterion) {
                 let h = &trace.h;
                 let layer = Linear { v, c: bias, inputs: hidden, outputs: classes };
                 let weighting = Weighting { weights: None, reduction: Reduction::Mean };
-                let targets = Targets { ids: &ids, ignore: None, smoothing: 0.0, weighting };
+                let targets = Targets { ids: &ids, ignore: None, smoothing: 0.0, weighting, mixture: None };
                 let mut dh = vec![0.0; h.len()];
                 let into = LinearGradients { h: &mut dh, v: dv, c: dc };
                 loss::linear_softmax_cross_entropy(layer, h, targets, Some(into)).expect("it fits");

@@ -4,7 +4,7 @@
 //! ids or arrays → [`layers::embedding`] (or the input projection, [`layers::recurrence::Input`]) → [`layers::recurrence`], the driver,
 //! with one of [`layers::cell`] → [`layers::linear`], the output layer → [`loss`] → back through the same modules, which hold
 //! each backward beside its forward → [`optim`]: clipping and the update. [`init`] makes the first weights;
-//! [`layers::stepper`] and [`sampling`] write text one token at a time. Underneath lie [`kernels`] (vector
+//! [`layers::stepper`] and [`sampling`] write text one token at a time, [`decoding`] searches for the best. Underneath lie [`kernels`] (vector
 //! instructions, the only `unsafe` code) and [`parallel`] (threads, stopping, memory).
 //!
 //! # The letters
@@ -34,6 +34,7 @@
 //! # Ok::<(), rnnrs::Error>(())
 //! ```
 
+pub mod decoding;
 pub mod error;
 pub mod init;
 pub mod kernels;

@@ -162,7 +162,7 @@ fn every_loss_with_every_option() {
         for weights in [None, Some(&w[..])] {
             let weighting = Weighting { weights, reduction };
             for smoothing in [0.0, 0.1] {
-                let targets = Targets { ids: &ids, ignore: Some(-1), smoothing, weighting };
+                let targets = Targets { ids: &ids, ignore: Some(-1), smoothing, weighting, mixture: None };
                 let run = |o: &mut [f64]| loss::softmax_cross_entropy(o, classes, targets).unwrap().total;
                 check_loss("softmax", &o, run);
             }
@@ -189,7 +189,7 @@ fn the_fused_output_layer_is_the_layer_and_the_loss() {
         (numbers(rows * hidden, 1, 1.0), numbers(classes * hidden, 2, 1.0), numbers(classes, 3, 1.0));
     let ids: Vec<i64> = (0..rows as i64).map(|i| if i % 11 == 3 { -1 } else { i % classes as i64 }).collect();
     let weighting = Weighting { weights: None, reduction: Reduction::Mean };
-    let targets = Targets { ids: &ids, ignore: Some(-1), smoothing: 0.1, weighting };
+    let targets = Targets { ids: &ids, ignore: Some(-1), smoothing: 0.1, weighting, mixture: None };
     let layer = Linear { v: &v, c: &c, inputs: hidden, outputs: classes };
 
     let mut o = linear::forward(layer, &h, rows).unwrap();
@@ -215,7 +215,7 @@ fn losses_over_a_sample() {
     let ids = [1i64, -1, 4, 0, 2, 2];
     let w = [0.5, 1.0, 0.0, 2.0, 1.0, 0.3];
     let weighting = Weighting { weights: Some(&w), reduction: Reduction::Mean };
-    let targets = Targets { ids: &ids, ignore: Some(-1), smoothing: 0.0, weighting };
+    let targets = Targets { ids: &ids, ignore: Some(-1), smoothing: 0.0, weighting, mixture: None };
     let log_expected = numbers(classes, 7, 1.0);
     let theta = numbers(rows * hidden + classes * hidden + classes, 4, 1.0);
     for (drawn, counts) in [(&[2i64, 5, 8][..], &[1i64, 3, 1][..]), (&[2], &[4])] {

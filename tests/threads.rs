@@ -53,7 +53,7 @@ fn step(sizes: &Sizes, classes: usize) -> Vec<Vec<f32>> {
 
     let ids: Vec<i64> = (0..rows as i64).map(|i| i % classes as i64).collect();
     let weighting = Weighting { weights: None, reduction: Reduction::Mean };
-    let targets = Targets { ids: &ids, ignore: None, smoothing: 0.0, weighting };
+    let targets = Targets { ids: &ids, ignore: None, smoothing: 0.0, weighting, mixture: None };
     let layer = Linear { v: &v, c: &c, inputs: hidden, outputs: classes };
     let (mut dh, mut dv, mut dc) = (vec![0.0; h.len()], vec![0.0; v.len()], vec![0.0; classes]);
     let into = LinearGradients { h: &mut dh, v: &mut dv, c: &mut dc };

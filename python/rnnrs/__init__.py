@@ -8,6 +8,8 @@ training and holds the applications:
 - `rnnrs.unfold`, `rnnrs.gradient_check`: BPTT laid open, and checked
 - `rnnrs.Trainer`: the training loop, with callbacks and checkpoints
 - `rnnrs.text`, `rnnrs.data`: vocabularies; batches, sequences from files
+- `rnnrs.decoding`: greedy, drawn, and by beam search, for every model that writes
+- `rnnrs.metrics`: ROUGE, BLEU, chrF
 - `rnnrs.models`: `RecurrentNetwork`, `JordanNetwork`, `LanguageModel`
 - `rnnrs.inspection`, `rnnrs.plot`: gradients and Jacobians through time, saturation, what single units follow; pictures
 
@@ -23,7 +25,7 @@ from ._rnnrs import __version__, get_num_threads, instruction_set, set_num_threa
 from .errors import DTypeError, FormatError, MissingExtraError, NonFiniteError, ShapeError
 
 if TYPE_CHECKING:
-    from . import data, inspection, losses, models, nn, optim, plot, text, train
+    from . import data, decoding, inspection, losses, metrics, models, nn, optim, plot, text, train
     from .gradcheck import GradientCheck, gradient_check
     from .nn.unfold import Unfolded, unfold
     from .train import Trainer
@@ -39,11 +41,13 @@ __all__ = [
     "Unfolded",
     "__version__",
     "data",
+    "decoding",
     "get_num_threads",
     "gradient_check",
     "inspection",
     "instruction_set",
     "losses",
+    "metrics",
     "models",
     "nn",
     "optim",
@@ -62,7 +66,19 @@ _LATER = {
     "gradient_check": "gradcheck",
     "unfold": "nn.unfold",
 }
-_MODULES = ("data", "inspection", "losses", "models", "nn", "optim", "plot", "text", "train")
+_MODULES = (
+    "data",
+    "decoding",
+    "inspection",
+    "losses",
+    "metrics",
+    "models",
+    "nn",
+    "optim",
+    "plot",
+    "text",
+    "train",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -150,6 +150,19 @@ def linear_softmax_cross_entropy(
     dV: _Array | None = None,
     dc: _Array | None = None,
 ) -> tuple[float, _Array, _Array | None]: ...
+def linear_mixture_cross_entropy(
+    h: _Array,
+    V: _Array,
+    c: _Array,
+    y: _Array,
+    gate: _Array,
+    copied: _Array,
+    weights: _Array | None,
+    ignore: int | None,
+    mean: bool,
+    dV: _Array | None = None,
+    dc: _Array | None = None,
+) -> tuple[tuple[float, _Array, _Array | None], tuple[_Array, _Array] | None]: ...
 def linear_sampled_loss(
     h: _Array,
     V: _Array,
@@ -219,11 +232,47 @@ def pool_weighted_backward(
 ) -> tuple[_Array, _Array | None]: ...
 def pool_largest(h: _Array, lengths: _Ids | None) -> tuple[_Array, _Ids]: ...
 def pool_largest_backward(at: _Ids, dy: _Array, most: int, lengths: _Ids | None) -> _Array: ...
+def attention_forward(
+    q: _Array,
+    keys: _Array,
+    values: _Array,
+    v: _Array | None,
+    lengths: _Ids | None,
+    source_lengths: _Ids | None,
+) -> tuple[_Array, _Array]: ...
+def attention_backward(
+    q: _Array,
+    keys: _Array,
+    values: _Array,
+    v: _Array | None,
+    lengths: _Ids | None,
+    source_lengths: _Ids | None,
+    alpha: _Array,
+    dcontext: _Array,
+    dalpha: _Array | None,
+    dv: _Array | None,
+) -> tuple[_Array, _Array, _Array]: ...
+def activate(name: str, a: _Array) -> None: ...
+def differentiate(name: str, h: _Array, dh: _Array) -> None: ...
 def clear(gradients: _Array, spans: _Ids | None = None) -> None: ...
 def clip_value(gradients: _Array, limit: float) -> None: ...
 def sample(logits: _Array, temperature: float, top_k: int, top_p: float, u: float) -> int: ...
 def top_k(values: _Array, k: int) -> tuple[_Ids, _Array]: ...
 def log_softmax(o: _Array) -> _Array: ...
+def best_continuations(
+    scores: _Array,
+    totals: _Array,
+    starts: _Ids,
+    keep: int,
+    rules: tuple[_Ids, _Ids, int | None, bool, _Ids, int],
+) -> tuple[_Ids, _Ids, _Array]: ...
+def draw_tokens(
+    scores: _Array,
+    rules: tuple[_Ids, _Ids, int | None, bool, _Ids, int],
+    settings: tuple[float, int, float],
+    seed: int,
+    keys: _Ids,
+) -> tuple[_Ids, _Array]: ...
 def serialise(tensors: dict[str, _Array], metadata: str) -> bytes: ...
 def deserialise(data: bytes) -> tuple[dict[str, _Array], str | None]: ...
 
@@ -246,3 +295,28 @@ class Stepper:
     def reset(self) -> None: ...
     def step(self, ids: _Array | int) -> _Array: ...
     def read(self, ids: _Array) -> _Array: ...
+
+@final
+class Decoder:
+    def __new__(
+        cls,
+        E: _Array,
+        layers: Sequence[tuple[str, _Array, _Array, _Array, _Extras | None]],
+        V: _Array,
+        c: _Array,
+        context: int = 0,
+        query: tuple[_Array, _Array] | None = None,
+        additive: _Array | None = None,
+        combination: tuple[_Array, _Array] | None = None,
+        gate: tuple[_Array, _Array] | None = None,
+    ) -> Decoder: ...
+    @property
+    def count(self) -> int: ...
+    def begin(
+        self,
+        state: _Array,
+        keys: _Array | None = None,
+        values: _Array | None = None,
+        lengths: _Ids | None = None,
+    ) -> None: ...
+    def step(self, ids: _Array, rows: _Array) -> tuple[_Array, _Array | None, _Array | None]: ...

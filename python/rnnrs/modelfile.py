@@ -31,6 +31,7 @@ KINDS = {
     "forecaster": "a forecaster (rnnrs forecast)",
     "jordan_network": "an output-to-hidden network (rnnrs.models.JordanNetwork)",
     "language_model": "a language model (rnnrs lm)",
+    "seq2seq": "an encoder–decoder (rnnrs.models.Seq2Seq)",
     "sequence_classifier": "a classifier of sequences (rnnrs classify)",
     "sequence_tagger": "a tagger of sequences (rnnrs.models.SequenceTagger)",
     "network": "a checkpoint of a network that is no application's",

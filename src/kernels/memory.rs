@@ -23,7 +23,7 @@ const PAGE: usize = 1 << 12;
 const GRAIN: usize = 1 << 16;
 
 /// Most blocks that are kept.
-const MOST_BLOCKS: usize = 64;
+const MOST_BLOCKS: usize = 128;
 
 /// Large blocks taken between two looks at how much memory is needed at one time.
 const SEASON: u32 = 4096;
@@ -119,9 +119,10 @@ impl Kept {
     }
 }
 
-/// The size and place of the block that serves a large layout: a little more, so that nearly equal sizes share blocks.
+/// The size and place of the block that serves a large layout: a little more, so that the arrays of batches of other
+/// lengths share blocks. What lies behind an array's end is not touched, and so costs no memory until it is.
 fn block(size: usize) -> Option<Layout> {
-    let grain = (size.next_power_of_two() / 16).max(GRAIN);
+    let grain = (size.next_power_of_two() / 4).max(GRAIN);
     let size = size.checked_next_multiple_of(grain)?;
     Layout::from_size_align(size, if size >= HUGE { HUGE } else { PAGE }).ok()
 }
@@ -309,7 +310,7 @@ mod tests {
         assert_eq!(block(1_000_001), block(1_000_404));
         for size in [LARGE, LARGE + 1, 1 << 20, 5_000_000, 123_456_789] {
             let block = block(size).unwrap();
-            assert!(block.size() >= size && block.size() <= size + size / 8 + GRAIN, "{size}");
+            assert!(block.size() >= size && block.size() <= size + size / 2 + GRAIN, "{size}");
             assert_eq!(super::block(block.size()), Some(block), "a block's size is its own block");
         }
     }

@@ -1,6 +1,9 @@
 //! The layers, in the order in which data meets them. Each is a forward function and the backward one beside it.
 
+pub mod activation;
+pub mod attention;
 pub mod cell;
+pub mod decoder;
 pub mod dropout;
 pub mod embedding;
 mod gru;
@@ -10,4 +13,5 @@ mod lstm;
 pub mod pooling;
 pub mod recurrence;
 mod rnn;
+mod step;
 pub mod stepper;

@@ -110,7 +110,7 @@ pub fn weighted_backward<R: Real>(
 }
 
 /// a · b, in an order of its own that depends on nothing but their length.
-fn dot<R: Real>(a: &[R], b: &[R]) -> R {
+pub(super) fn dot<R: Real>(a: &[R], b: &[R]) -> R {
     let mut sums = [R::zero(); LANES];
     for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
         a.iter().zip(b).zip(&mut sums).for_each(|((&a, &b), sum)| *sum += a * b);

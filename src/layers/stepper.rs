@@ -4,12 +4,13 @@
 
 use std::ops::Range;
 
-use super::cell::{Cell, Layout, State, StateMut};
 use super::embedding::check_ids;
-use super::recurrence::{Extras, Projection, Recurrent};
+use super::step::{States, Step};
 use crate::error::Result;
-use crate::kernels::{self, Norm, Packed, Real, Rows, RowsMut, Start};
+use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
 use crate::parallel;
+
+pub use super::step::Weights;
 
 /// Numbers of V worth a thread: to read them takes longer than to wake it.
 const GRAIN: usize = 1 << 18;
@@ -26,110 +27,31 @@ pub struct Stepper<R: Real> {
     o: Vec<R>,
 }
 
-/// A recurrent layer's parameters.
-#[derive(Clone, Copy)]
-pub struct Weights<'a, R> {
-    /// Cell, H and W.
-    pub recurrent: Recurrent<'a, R>,
-    /// U (blocks·H, I)
-    pub u: &'a [R],
-    /// I
-    pub inputs: usize,
-    /// b (sums·H)
-    pub b: &'a [R],
-}
-
 /// One recurrent layer, and its state.
 struct Layer<R: Real> {
-    cell: Cell,
-    layout: Layout,
-    hidden: usize,
-    projection: Projection<R>,
-    w: Packed<R>,
-    sums: Vec<R>,
-    besides: Besides<R>,
-    /// h (batch, H), and the one to come.
-    h: [Vec<R>; 2],
-    /// c (batch, H) likewise, or empty.
-    c: [Vec<R>; 2],
+    step: Step<R>,
+    states: States<R>,
 }
 
 impl<R: Real> Layer<R> {
     fn new(op: &'static str, weights: Weights<'_, R>, batch: usize) -> Result<Self> {
-        let Recurrent { cell, hidden, w, extras } = weights.recurrent;
-        let layout = cell.layout();
-        let memory = if layout.memory { hidden } else { 0 };
-        let state =
-            |width| Ok([parallel::zeros(op, &[batch, width])?, parallel::zeros(op, &[batch, width])?]);
-        let u = (weights.u, weights.inputs);
-        Ok(Layer {
-            cell,
-            layout,
-            hidden,
-            projection: Projection::of(op, (layout, hidden), &(0..hidden), u, weights.b)?,
-            w: Packed::transposed(op, w, layout.recurrent * hidden, hidden)?,
-            sums: parallel::zeros(op, &[batch, layout.sums, hidden])?,
-            besides: Besides::new(extras, batch * layout.sums, hidden),
-            h: state(hidden)?,
-            c: state(memory)?,
-        })
+        let step = Step::new(op, weights)?;
+        let states = step.states(op, batch)?;
+        Ok(Layer { step, states })
     }
 
     /// Moves the state on by one step.
-    fn step(&mut self, x: Rows<'_, R>) {
-        let (hidden, stride) = (self.hidden, self.layout.sums * self.hidden);
-        self.projection.fill(x, &mut self.sums);
-        let ([h, h_after], [c, c_after]) = (&mut self.h, &mut self.c);
-        let before = Rows { data: h, stride: hidden, count: x.count };
-        self.w.multiply(before, Start::Accumulate, RowsMut { data: &mut self.sums, stride });
-        self.besides.before_step(&mut self.sums, hidden);
-        if self.layout.sums == 1 {
-            self.cell.step(hidden, &mut self.sums, State { h, c }, StateMut { h: &mut [], c: &mut [] });
-            self.besides.after_step([(h, &mut self.sums), (c, c_after)]);
-            std::mem::swap(h, &mut self.sums);
-        } else {
-            self.cell.step(hidden, &mut self.sums, State { h, c }, StateMut { h: h_after, c: c_after });
-            self.besides.after_step([(h, h_after), (c, c_after)]);
-            self.h.swap(0, 1);
-            self.c.swap(0, 1);
+    fn advance(&mut self, x: Rows<'_, R>) {
+        let all = 0..x.count;
+        for part in self.states.parts(std::slice::from_ref(&all)) {
+            self.step.run(x, part);
         }
+        self.states.advance();
     }
 
     fn output(&self) -> Rows<'_, R> {
-        Rows { data: &self.h[0], stride: self.hidden, count: self.h[0].len() / self.hidden.max(1) }
-    }
-}
-
-/// What there is besides: a normalisation, zoneout as it is on average. (Dropout has no part in a step that is not training.)
-struct Besides<R> {
-    /// γ, β, and room for x̂ and the scales.
-    norm: Option<[Vec<R>; 4]>,
-    zoneout: Option<[f64; 2]>,
-}
-
-impl<R: Real> Besides<R> {
-    fn new(extras: Extras<'_, R>, blocks: usize, hidden: usize) -> Self {
-        let room = |n| vec![R::zero(); n];
-        let norm = extras
-            .norm
-            .map(|(gain, shift)| [gain.to_vec(), shift.to_vec(), room(blocks * hidden), room(blocks)]);
-        Besides { norm, zoneout: extras.zoneout.map(|zoneout| zoneout.rates) }
-    }
-
-    fn before_step(&mut self, sums: &mut [R], hidden: usize) {
-        if let Some([gain, shift, hat, scales]) = &mut self.norm {
-            kernels::normalise(Norm { gain, shift, width: hidden }, sums, hat, scales);
-        }
-    }
-
-    fn after_step(&self, states: [(&mut Vec<R>, &mut Vec<R>); 2]) {
-        let Some(rates) = self.zoneout else { return };
-        for ((before, after), rate) in states.into_iter().zip(rates) {
-            let rate = R::of(rate);
-            for (after, &before) in after.iter_mut().zip(&*before) {
-                *after = (R::one() - rate) * *after + rate * before;
-            }
-        }
+        let (h, hidden) = (self.states.h(), self.step.hidden());
+        Rows { data: h, stride: hidden, count: h.len() / hidden.max(1) }
     }
 }
 
@@ -183,7 +105,7 @@ impl<R: Real> Stepper<R> {
 
     /// H of the last layer.
     pub fn hidden(&self) -> usize {
-        self.layers.last().map_or(0, |layer| layer.hidden)
+        self.layers.last().map_or(0, |layer| layer.step.hidden())
     }
 
     /// O
@@ -193,7 +115,7 @@ impl<R: Real> Stepper<R> {
 
     /// Numbers in a sequence's state: each layer's h, and its c where it has one.
     pub fn state_size(&self) -> usize {
-        self.layers.iter().map(|layer| layer.layout.states() * layer.hidden).sum()
+        self.layers.iter().map(|layer| layer.step.state_size()).sum()
     }
 
     /// The state (batch, state_size): layer after layer, h, then c.
@@ -201,10 +123,9 @@ impl<R: Real> Stepper<R> {
         let mut state = Vec::with_capacity(self.batch * self.state_size());
         for i in 0..self.batch {
             for layer in &self.layers {
-                let row = i * layer.hidden..(i + 1) * layer.hidden;
-                state.extend_from_slice(&layer.h[0][row.clone()]);
-                if layer.layout.memory {
-                    state.extend_from_slice(&layer.c[0][row]);
+                let hidden = layer.step.hidden();
+                for part in [layer.states.h(), layer.states.c()].into_iter().filter(|part| !part.is_empty()) {
+                    state.extend_from_slice(&part[i * hidden..(i + 1) * hidden]);
                 }
             }
         }
@@ -219,26 +140,17 @@ impl<R: Real> Stepper<R> {
         assert_eq!(state.len(), self.batch * self.state_size(), "a state of another size");
         let mut rest = state;
         for i in 0..self.batch {
-            for layer in &mut self.layers {
-                let row = i * layer.hidden..(i + 1) * layer.hidden;
-                let (h, after) = rest.split_at(layer.hidden);
-                layer.h[0][row.clone()].copy_from_slice(h);
+            for part in self.layers.iter_mut().flat_map(|layer| layer.states.of_sequence(i)) {
+                let (own, after) = rest.split_at(part.len());
+                part.copy_from_slice(own);
                 rest = after;
-                if layer.layout.memory {
-                    let (c, after) = rest.split_at(layer.hidden);
-                    layer.c[0][row].copy_from_slice(c);
-                    rest = after;
-                }
             }
         }
     }
 
     /// Sets the state to zero.
     pub fn reset(&mut self) {
-        for layer in &mut self.layers {
-            layer.h[0].fill(R::zero());
-            layer.c[0].fill(R::zero());
-        }
+        self.layers.iter_mut().for_each(|layer| layer.states.reset());
     }
 
     /// Reads one token for each sequence: the state moves on, no output is computed.
@@ -257,7 +169,7 @@ impl<R: Real> Stepper<R> {
         }
         let mut x = Rows { data: &self.x[..], stride: inputs, count: self.batch };
         for layer in &mut self.layers {
-            layer.step(x);
+            layer.advance(x);
             x = layer.output();
         }
         Ok(())

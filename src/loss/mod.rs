@@ -3,6 +3,7 @@
 //! A position is one step of one sequence: a row of o. Every loss gives the losses of the positions, unreduced;
 //! L is their weighted sum, or that sum over the sum of the weights.
 
+mod mixture;
 mod sampled;
 mod through;
 
@@ -12,6 +13,7 @@ use crate::layers::embedding::check_ids;
 use crate::layers::linear;
 use crate::parallel;
 
+pub use mixture::{Mixture, MixtureGradients, linear_mixture_cross_entropy};
 pub use sampled::{Rule, Sample, linear_sampled_loss};
 pub use through::{LinearGradients, linear_softmax_cross_entropy};
 
@@ -88,6 +90,8 @@ pub struct Targets<'a, R> {
     pub smoothing: f64,
     /// Which positions count.
     pub weighting: Weighting<'a, R>,
+    /// What softmax is but a part of, where tokens are copied, too: then there are ids beyond the classes.
+    pub mixture: Option<Mixture<'a, R>>,
 }
 
 impl<R: Real> Targets<'_, R> {
@@ -105,12 +109,13 @@ impl<R: Real> Targets<'_, R> {
                 got: self.smoothing.to_string(),
             });
         }
+        let known = if self.mixture.is_some() { i64::MAX as usize } else { classes };
         match self.ignore {
-            None => check_ids(op, "y", self.ids, classes)?,
+            None => check_ids(op, "y", self.ids, known)?,
             Some(ignore) => {
-                let outside = |id: i64| id != ignore && (id < 0 || id as u64 >= classes as u64);
+                let outside = |id: i64| id != ignore && (id < 0 || id as u64 >= known as u64);
                 if let Some(position) = self.ids.iter().position(|&id| outside(id)) {
-                    let (id, last) = (self.ids[position], classes as i64 - 1);
+                    let (id, last) = (self.ids[position], known as i64 - 1);
                     return Err(Error::TokenId { op, argument: "y", position, id, last });
                 }
             }
@@ -118,14 +123,24 @@ impl<R: Real> Targets<'_, R> {
         self.weighting.scale(op, rows, |i| self.counts(i))
     }
 
-    /// One row: the scores o become do; gives the position's loss,
-    /// L = log Σ e^o − (1 − ε) o_y − ε mean(o), and do = (softmax(o) − target) · weight.
+    /// How much of a position's gradient goes into the scores: its weight, times the share of softmax in a mixture.
+    fn weight(&self, position: usize, scale: f64, loss: R) -> f64 {
+        let share = self.mixture.map_or(1.0, |mixture| mixture.share(position, loss.wide()));
+        self.weighting.of(position).wide() * scale * share
+    }
+
+    /// One row: the scores o become do; gives softmax's loss at the position,
+    /// L = log Σ e^o − (1 − ε) o_y − ε mean(o), and do = (softmax(o) − target) · weight. Of an id that is no class L = ∞.
     fn row(&self, position: usize, scale: f64, o: &mut [R]) -> R {
         if !self.counts(position) {
             o.fill(R::zero());
             return R::zero();
         }
         let right = self.ids[position] as usize;
+        if right >= o.len() {
+            o.fill(R::zero());
+            return R::infinity();
+        }
         let smoothing = R::of(self.smoothing);
         let spread = R::of(self.smoothing / o.len() as f64);
         let score = o[right];
@@ -137,12 +152,12 @@ impl<R: Real> Targets<'_, R> {
         let (most, sum) = kernels::exponentials(o);
         let log_sum = R::of(libm::log(sum.wide()));
         let loss = log_sum + ((R::one() - smoothing) * (most - score) + smoothing * (most - mean));
-        let weight = self.weighting.of(position);
-        if weight == R::zero() {
+        let weight = self.weight(position, scale, loss);
+        if weight == 0.0 {
             o.fill(R::zero());
             return loss;
         }
-        let weight = R::of(weight.wide() * scale);
+        let weight = R::of(weight);
         let (factor, spread) = (weight / sum, spread * weight);
         if self.smoothing > 0.0 {
             o.iter_mut().for_each(|x| *x = *x * factor - spread);

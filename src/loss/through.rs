@@ -44,17 +44,29 @@ pub fn linear_softmax_cross_entropy<R: Real>(
     targets: Targets<'_, R>,
     gradients: Option<LinearGradients<'_, R>>,
 ) -> Result<Loss<R>> {
+    let (positions, scale) = losses(OP, layer, h, targets, gradients)?;
+    Ok(Loss { total: targets.weighting.total(&positions, scale), positions })
+}
+
+/// The losses of the positions, and what a weighted sum of them is multiplied by.
+pub(super) fn losses<R: Real>(
+    op: &'static str,
+    layer: Linear<'_, R>,
+    h: &[R],
+    targets: Targets<'_, R>,
+    gradients: Option<LinearGradients<'_, R>>,
+) -> Result<(Vec<R>, f64)> {
     let (rows, hidden, classes) = (targets.ids.len(), layer.inputs, layer.outputs);
-    check_shape(OP, "h", &[h.len()], &[("positions·H", Some(rows * hidden))])?;
-    let scale = targets.check(OP, rows, classes)?;
-    let mut positions = parallel::scratch(OP, &[rows])?;
+    check_shape(op, "h", &[h.len()], &[("positions·H", Some(rows * hidden))])?;
+    let scale = targets.check(op, rows, classes)?;
+    let mut positions = parallel::scratch(op, &[rows])?;
     // The smaller factor of the products is the one to pack.
     if size_of_val(layer.v) > LARGE && classes >= LEAST_CLASSES {
         classes::chunks(layer, h, targets, scale, &mut positions, gradients)?;
     } else {
         whole_rows(layer, h, targets, scale, &mut positions, gradients)?;
     }
-    Ok(Loss { total: targets.weighting.total(&positions, scale), positions })
+    Ok((positions, scale))
 }
 
 /// Chunks of rows of o, with V packed: for a V that stays in a core's own cache.
@@ -105,7 +117,7 @@ fn whole_rows<R: Real>(
 mod tests {
     use super::*;
     use crate::init::{Scheme, initialise};
-    use crate::loss::{Reduction, Weighting};
+    use crate::loss::{Mixture, Reduction, Weighting};
 
     fn numbers<R: Real>(n: usize, seed: u64) -> Vec<R> {
         let mut out = vec![R::zero(); n];
@@ -121,13 +133,18 @@ mod tests {
         way: Way<R>,
         (rows, hidden, classes): (usize, usize, usize),
         smoothing: f64,
+        mixed: bool,
     ) -> [Vec<R>; 4] {
         let (v, c, h) = (numbers(classes * hidden, 1), numbers(classes, 2), numbers(rows * hidden, 3));
-        let ids: Vec<i64> =
-            (0..rows as i64).map(|i| if i % 7 == 3 { -1 } else { i * 37 % classes as i64 }).collect();
+        let beyond = if mixed { 200 } else { 0 };
+        let (gate, copied) = (vec![R::of(0.7); rows], vec![R::of(0.01); rows]);
+        let mixture = mixed.then_some(Mixture { gate: &gate, copied: &copied });
+        let ids: Vec<i64> = (0..rows as i64)
+            .map(|i| if i % 7 == 3 { -1 } else { i * 37 % (classes as i64 + beyond) })
+            .collect();
         let weights: Vec<R> = (0..rows).map(|i| R::of((i % 3) as f64)).collect();
         let weighting = Weighting { weights: Some(&weights), reduction: Reduction::Sum };
-        let targets = Targets { ids: &ids, ignore: Some(-1), smoothing, weighting };
+        let targets = Targets { ids: &ids, ignore: Some(-1), smoothing, weighting, mixture };
         let layer = Linear { v: &v, c: &c, inputs: hidden, outputs: classes };
         let (mut losses, mut dh) = (vec![R::nan(); rows], vec![R::nan(); rows * hidden]);
         let (mut dv, mut dc) = (vec![R::of(0.5); classes * hidden], vec![R::of(0.5); classes]);
@@ -139,13 +156,13 @@ mod tests {
     #[test]
     fn the_two_ways_agree() {
         for sizes in [(300, 7, 1500), (1, 3, 1024), (65, 130, 1031)] {
-            for smoothing in [0.0, 0.1] {
-                let one = all::<f64>(whole_rows, sizes, smoothing);
-                let other = all::<f64>(classes::chunks, sizes, smoothing);
+            for (smoothing, mixed) in [(0.0, false), (0.1, false), (0.0, true)] {
+                let one = all::<f64>(whole_rows, sizes, smoothing, mixed);
+                let other = all::<f64>(classes::chunks, sizes, smoothing, mixed);
                 for (one, other) in one.iter().zip(&other) {
                     assert_eq!(one.len(), other.len());
                     for (x, y) in one.iter().zip(other) {
-                        assert!((x - y).abs() < 1e-12, "{sizes:?}, {smoothing}: {x} and {y}");
+                        assert!(x == y || (x - y).abs() < 1e-12, "{sizes:?}, {smoothing}: {x} and {y}");
                     }
                 }
             }
@@ -160,7 +177,8 @@ mod tests {
         c[..600].fill(f32::NEG_INFINITY);
         let h = [0.1, 0.2, f32::NAN, 0.0, 0.3, -0.1];
         let weighting = Weighting { weights: None, reduction: Reduction::Sum };
-        let targets = Targets { ids: &[700, 700, 1199], ignore: None, smoothing: 0.0, weighting };
+        let targets =
+            Targets { ids: &[700, 700, 1199], ignore: None, smoothing: 0.0, weighting, mixture: None };
         let layer = Linear { v: &v, c: &c, inputs: hidden, outputs: classes };
         let mut losses = [0.0f32; 3];
         classes::chunks(layer, &h, targets, 1.0, &mut losses, None).unwrap();

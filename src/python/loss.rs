@@ -10,7 +10,9 @@ use super::error::value_error;
 use super::layers::{check_last, linear_layer};
 use crate::error::{Result, check_shape};
 use crate::layers::linear::Linear;
-use crate::loss::{self, LinearGradients, Loss, Reduction, Rule, Sample, Targets, Weighting};
+use crate::loss::{
+    self, LinearGradients, Loss, Mixture, MixtureGradients, Reduction, Rule, Sample, Targets, Weighting,
+};
 
 type Triple<'py> = (f64, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
 
@@ -19,6 +21,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(sigmoid_cross_entropy, module)?)?;
     module.add_function(wrap_pyfunction!(squared_error, module)?)?;
     module.add_function(wrap_pyfunction!(linear_softmax_cross_entropy, module)?)?;
+    module.add_function(wrap_pyfunction!(linear_mixture_cross_entropy, module)?)?;
     module.add_function(wrap_pyfunction!(linear_sampled_loss, module)?)?;
     Ok(())
 }
@@ -87,7 +90,7 @@ fn softmax_cross_entropy<'py>(
         check_positions(OP, "y", y.shape(), positions)?;
         weights.iter().try_for_each(|w| check_positions(OP, "weights", w.shape(), positions))?;
         let weighting = Weighting { weights: optional_slice(weights.as_ref())?, reduction: reduction(mean) };
-        let targets = Targets { ids: slice(&y)?, ignore, smoothing: label_smoothing, weighting };
+        let targets = Targets { ids: slice(&y)?, ignore, smoothing: label_smoothing, weighting, mixture: None };
         run(py, OP, &o, gradient, |o| loss::softmax_cross_entropy(o, classes, targets))
     })
 }
@@ -173,9 +176,59 @@ fn linear_softmax_cross_entropy<'py>(
     by_kind!(OP, "V", V, R => {
         through::<R>(py, OP, [h, V, c, y], weights, [dV, dc], |layer, h, (ids, weights), gradients| {
             let weighting = Weighting { weights, reduction: reduction(mean) };
-            let targets = Targets { ids, ignore, smoothing: label_smoothing, weighting };
+            let targets = Targets { ids, ignore, smoothing: label_smoothing, weighting, mixture: None };
             loss::linear_softmax_cross_entropy(layer, h, targets, gradients)
         })
+    })
+}
+
+/// The loss, its positions, dh, and the gradients of the gate and of what is copied.
+type Mixed<'py> = (Triple<'py>, Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>);
+
+/// The same of softmax mixed with what is copied: gate and copied (…); ids from O on are no classes.
+#[pyfunction]
+#[pyo3(signature = (h, V, c, y, gate, copied, weights, ignore, mean, dV=None, dc=None))]
+#[allow(non_snake_case, clippy::too_many_arguments)]
+fn linear_mixture_cross_entropy<'py>(
+    py: Python<'py>,
+    h: &Bound<'py, PyAny>,
+    V: &Bound<'py, PyAny>,
+    c: &Bound<'py, PyAny>,
+    y: &Bound<'py, PyAny>,
+    gate: &Bound<'py, PyAny>,
+    copied: &Bound<'py, PyAny>,
+    weights: Option<&Bound<'py, PyAny>>,
+    ignore: Option<i64>,
+    mean: bool,
+    dV: Option<&Bound<'py, PyAny>>,
+    dc: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Mixed<'py>> {
+    const OP: &str = "CopyCrossEntropy.through";
+    by_kind!(OP, "V", V, R => {
+        let (gate, copied) = (input::<R>(OP, "gate", gate)?, input::<R>(OP, "copied", copied)?);
+        let y_ = ids(OP, "y", y)?;
+        check_positions(OP, "gate", gate.shape(), y_.shape())?;
+        check_positions(OP, "copied", copied.shape(), y_.shape())?;
+        let mixture = Mixture { gate: slice(&gate)?, copied: slice(&copied)? };
+        let mut into = match dV {
+            Some(_) => Some((
+                crate::parallel::scratch::<R>(OP, &[gate.len()])?,
+                crate::parallel::scratch::<R>(OP, &[gate.len()])?,
+            )),
+            None => None,
+        };
+        let triple = through::<R>(py, OP, [h, V, c, y], weights, [dV, dc], |layer, h, (ids, weights), gradients| {
+            let weighting = Weighting { weights, reduction: reduction(mean) };
+            let targets = Targets { ids, ignore, smoothing: 0.0, weighting, mixture: None };
+            let mixed = into.as_mut().map(|(gate, copied)| MixtureGradients { gate, copied });
+            loss::linear_mixture_cross_entropy(layer, h, (targets, mixture), gradients.zip(mixed))
+        })?;
+        let shape = y_.shape().to_vec();
+        let into = match into {
+            Some((gate, copied)) => Some((output(py, &shape, gate)?, output(py, &shape, copied)?)),
+            None => None,
+        };
+        Ok((triple, into))
     })
 }
 
@@ -212,7 +265,7 @@ fn linear_sampled_loss<'py>(
     by_kind!(op, "V", V, R => {
         through::<R>(py, op, [h, V, c, y], weights, [dV, dc], |layer, h, (ids, weights), gradients| {
             let weighting = Weighting { weights, reduction: reduction(mean) };
-            let targets = Targets { ids, ignore, smoothing: 0.0, weighting };
+            let targets = Targets { ids, ignore, smoothing: 0.0, weighting, mixture: None };
             loss::linear_sampled_loss(layer, h, targets, (rule, sample), gradients)
         })
     })

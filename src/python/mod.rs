@@ -4,6 +4,9 @@
 //! `python/rnnrs/_rnnrs.pyi` says the same to Python's type checkers.
 
 mod array;
+mod attention;
+mod decoder;
+mod decoding;
 mod dropout;
 mod error;
 mod init;
@@ -64,6 +67,7 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("DTypeError", py.get_type::<error::DTypeError>())?;
     module.add("FormatError", py.get_type::<error::FormatError>())?;
     module.add_class::<stepper::PyStepper>()?;
+    module.add_class::<decoder::PyDecoder>()?;
     module.add_function(wrap_pyfunction!(set_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(get_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(instruction_set, module)?)?;
@@ -76,9 +80,12 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     loss::register(module)?;
     optim::register(module)?;
     pooling::register(module)?;
+    attention::register(module)?;
     module.add_function(wrap_pyfunction!(sampling::sample, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::top_k, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::log_softmax, module)?)?;
+    module.add_function(wrap_pyfunction!(decoding::best_continuations, module)?)?;
+    module.add_function(wrap_pyfunction!(decoding::draw_tokens, module)?)?;
     module.add_function(wrap_pyfunction!(storage::serialise, module)?)?;
     module.add_function(wrap_pyfunction!(storage::deserialise, module)?)?;
     Ok(())

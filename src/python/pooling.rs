@@ -4,7 +4,7 @@ use numpy::{IntoPyArray, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use super::array::{by_kind, ids, input, optional, optional_slice, output, slice};
-use super::error::value_error;
+use super::attention::steps;
 use crate::error::check_shape;
 use crate::layers::pooling::{self, Sequences};
 
@@ -16,19 +16,6 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(pool_largest, module)?)?;
     module.add_function(wrap_pyfunction!(pool_largest_backward, module)?)?;
     Ok(())
-}
-
-/// The steps of every sequence of a batch (T, B, H): T without lengths.
-fn steps(op: &'static str, lengths: Option<&Any<'_>>, (most, batch): (usize, usize)) -> PyResult<Vec<usize>> {
-    let Some(lengths) = lengths else { return Ok(vec![most; batch]) };
-    let lengths = ids(op, "lengths", lengths)?;
-    check_shape(op, "lengths", lengths.shape(), &[("B", Some(batch))])?;
-    let wrong = |length: &i64| {
-        value_error(op, "lengths", &format!("numbers from 0 to T={most}"), &length.to_string())
-    };
-    let length =
-        |length: &i64| usize::try_from(*length).ok().filter(|&n| n <= most).ok_or_else(|| wrong(length));
-    slice(&lengths)?.iter().map(length).collect()
 }
 
 /// (y (B, H), α (T, B)): means of h (T, B, H), weighted by the softmax of e (T, B) where there are scores.
@@ -48,7 +35,7 @@ fn pool_weighted<'py>(
         if let Some(e) = &e {
             check_shape(OP, "e", e.shape(), &[("T", Some(most)), ("B", Some(batch))])?;
         }
-        let lengths = steps(OP, lengths, (most, batch))?;
+        let lengths = steps(OP, "lengths", lengths, (most, batch))?;
         let of = Sequences { steps: most, width, lengths: &lengths };
         let (h, e) = (slice(&h)?, optional_slice(e.as_ref())?);
         let (y, alpha) = py.detach(|| pooling::weighted(of, h, e))?;
@@ -74,7 +61,7 @@ fn pool_weighted_backward<'py>(
         let (most, batch, width) = (h.shape()[0], h.shape()[1], h.shape()[2]);
         check_shape(OP, "alpha", alpha.shape(), &[("T", Some(most)), ("B", Some(batch))])?;
         check_shape(OP, "dy", dy.shape(), &[("B", Some(batch)), ("H", Some(width))])?;
-        let lengths = steps(OP, lengths, (most, batch))?;
+        let lengths = steps(OP, "lengths", lengths, (most, batch))?;
         let of = Sequences { steps: most, width, lengths: &lengths };
         let shape = h.shape().to_vec();
         let (h, alpha, dy) = (slice(&h)?, slice(&alpha)?, slice(&dy)?);
@@ -97,7 +84,7 @@ fn pool_largest<'py>(
         let h = input::<R>(OP, "h", h)?;
         check_shape(OP, "h", h.shape(), &[("T", None), ("B", None), ("H", None)])?;
         let (most, batch, width) = (h.shape()[0], h.shape()[1], h.shape()[2]);
-        let lengths = steps(OP, lengths, (most, batch))?;
+        let lengths = steps(OP, "lengths", lengths, (most, batch))?;
         let of = Sequences { steps: most, width, lengths: &lengths };
         let h = slice(&h)?;
         let (y, at) = py.detach(|| pooling::largest(of, h))?;
@@ -121,7 +108,7 @@ fn pool_largest_backward<'py>(
         check_shape(OP, "at", at.shape(), &[("B", None), ("H", None)])?;
         let (batch, width) = (at.shape()[0], at.shape()[1]);
         check_shape(OP, "dy", dy.shape(), &[("B", Some(batch)), ("H", Some(width))])?;
-        let lengths = steps(OP, lengths, (most, batch))?;
+        let lengths = steps(OP, "lengths", lengths, (most, batch))?;
         let of = Sequences { steps: most, width, lengths: &lengths };
         let (at, dy) = (slice(&at)?, slice(&dy)?);
         let dh = py.detach(|| pooling::largest_backward(of, at, dy))?;

@@ -35,11 +35,11 @@ macro_rules! inner {
 const OP: &str = "Stepper";
 
 /// A recurrent layer as Python gives it: cell, U, W, b, and what is done besides.
-type GivenLayer<'py> =
+pub(super) type GivenLayer<'py> =
     (String, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Option<GivenExtras<'py>>);
 
 /// Its arrays.
-struct OpenLayer<'py, R: Number> {
+pub(super) struct OpenLayer<'py, R: Number> {
     cell: Cell,
     u: PyReadonlyArrayDyn<'py, R>,
     w: PyReadonlyArrayDyn<'py, R>,
@@ -47,10 +47,35 @@ struct OpenLayer<'py, R: Number> {
     extras: OpenExtras<'py, R>,
 }
 
-fn open<'py, R: Number>((name, u, w, b, extras): &GivenLayer<'py>) -> PyResult<OpenLayer<'py, R>> {
+pub(super) fn open<'py, R: Number>(
+    op: &'static str,
+    (name, u, w, b, extras): &GivenLayer<'py>,
+) -> PyResult<OpenLayer<'py, R>> {
     let cell = cell(name)?;
-    let (u, w, b) = (input::<R>(OP, "U", u)?, input::<R>(OP, "W", w)?, input::<R>(OP, "b", b)?);
-    Ok(OpenLayer { cell, u, w, b, extras: OpenExtras::open(OP, extras.clone())? })
+    let (u, w, b) = (input::<R>(op, "U", u)?, input::<R>(op, "W", w)?, input::<R>(op, "b", b)?);
+    Ok(OpenLayer { cell, u, w, b, extras: OpenExtras::open(op, extras.clone())? })
+}
+
+/// The weights of layers on top of each other, of which the lowest takes `width` numbers; with H of the highest.
+pub(super) fn stacked<'a, R: Number>(
+    op: &'static str,
+    layers: &'a [OpenLayer<'_, R>],
+    mut width: usize,
+    batch: usize,
+) -> PyResult<(Vec<Weights<'a, R>>, usize)> {
+    let mut weights = Vec::with_capacity(layers.len());
+    for OpenLayer { cell, u, w, b, extras } in layers {
+        let (hidden, inputs) = cell.sizes(op, (u.shape(), w.shape(), b.shape()))?;
+        check_shape(op, "U", u.shape(), &[("rows", None), ("I", Some(width))])?;
+        let extras = extras.extras(op, (*cell, hidden), batch)?;
+        let recurrent = Recurrent { cell: *cell, hidden, w: slice(w)?, extras };
+        weights.push(Weights { recurrent, u: slice(u)?, inputs, b: slice(b)? });
+        width = hidden;
+    }
+    if weights.is_empty() {
+        return Err(value_error(op, "layers", "at least one", "none"));
+    }
+    Ok((weights, width))
 }
 
 fn build<R: Number>(
@@ -61,19 +86,8 @@ fn build<R: Number>(
 ) -> PyResult<Stepper<R>> {
     let (e, v, c) = (input::<R>(OP, "E", e)?, input::<R>(OP, "V", v)?, input::<R>(OP, "c", c)?);
     check_shape(OP, "E", e.shape(), &[("V", None), ("I", None)])?;
-    let layers = layers.iter().map(open::<R>).collect::<PyResult<Vec<_>>>()?;
-    let (mut weights, mut width) = (Vec::with_capacity(layers.len()), e.shape()[1]);
-    for OpenLayer { cell, u, w, b, extras } in &layers {
-        let (hidden, inputs) = cell.sizes(OP, (u.shape(), w.shape(), b.shape()))?;
-        check_shape(OP, "U", u.shape(), &[("rows", None), ("I", Some(width))])?;
-        let extras = extras.extras(OP, (*cell, hidden), batch)?;
-        let recurrent = Recurrent { cell: *cell, hidden, w: slice(w)?, extras };
-        weights.push(Weights { recurrent, u: slice(u)?, inputs, b: slice(b)? });
-        width = hidden;
-    }
-    if weights.is_empty() {
-        return Err(value_error(OP, "layers", "at least one", "none"));
-    }
+    let layers = layers.iter().map(|layer| open::<R>(OP, layer)).collect::<PyResult<Vec<_>>>()?;
+    let (weights, width) = stacked(OP, &layers, e.shape()[1], batch)?;
     check_shape(OP, "V", v.shape(), &[("O", None), ("H", Some(width))])?;
     check_shape(OP, "c", c.shape(), &[("O", Some(v.shape()[0]))])?;
     Ok(Stepper::new(slice(&e)?, &weights, (slice(&v)?, slice(&c)?), batch)?)

@@ -432,3 +432,12 @@ def test_subwords(tmp_path):
     path = tmp_path / "model.rnn"
     model.save(path)
     assert LanguageModel.load(path).suggest("I w") == model.suggest("I w")
+
+
+def test_a_word_with_marks_is_completed_as_one():
+    text = "मैं हिन्दी बोलता हूँ\nमैं हिन्दी पढ़ता हूँ\nहम हिसाब करते हैं\n" * 3
+    model = LanguageModel.from_text(text, level="word", hidden_size=8)
+    assert {s.word for s in model.suggest("मैं हि", k=5)} == {"हिन्दी", "हिसाब"}
+    characters = LanguageModel.from_text(text, hidden_size=32)
+    characters.fit(text, epochs=80, batch_size=2, learning_rate=1e-2, progress=False)
+    assert "हिन्दी" in [s.word for s in characters.suggest("मैं हि", k=3)]

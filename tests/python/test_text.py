@@ -15,6 +15,9 @@ from rnnrs.text import (
     CharVocabulary,
     SubwordVocabulary,
     WordVocabulary,
+    capitalise,
+    find_words,
+    join_words,
     tiny_shakespeare,
     vocabulary_from_config,
 )
@@ -102,11 +105,23 @@ def test_only_strings_are_texts(vocabulary):
     for text in (None, b"bytes", 3, ["a"]):
         with pytest.raises(TypeError, match=r"\.encode: text: expected a string, got "):
             vocabulary.encode(text)
+    for text in (None, b"bytes", 3, ["a", 3]):
         with pytest.raises(TypeError, match="text: expected a string, got "):
             type(vocabulary).build(text)
-    for text in ("", " \n\t"):
+    for text in ("", " \n\t", [], ["", " "]):
         with pytest.raises(ValueError, match="text: expected some text"):
             type(vocabulary).build(text)
+
+
+def test_a_list_of_sentences_is_a_text_of_lines(vocabulary):
+    lines = SOME.split("\n") * 20
+    for first, second in ((lines, "\n".join(lines)), (iter(lines), lines)):
+        one, other = (type(vocabulary).build(text) for text in (first, second))
+        assert one.tokens == other.tokens
+    several = vocabulary.encode_all([*lines[:3], "", "x\ny"])
+    for ids, line in zip(several, [*lines[:3], "", "x\ny"], strict=True):
+        assert ids.dtype == np.int64
+        np.testing.assert_array_equal(ids, vocabulary.encode(line))
 
 
 # --- characters
@@ -157,6 +172,13 @@ def test_words_come_back_in_normal_form(text):
         "It costs $5 (or €4), 20% less… a well-known [fact].",
         "¿Qué? «Oui» “quoted” {x}",
         "\n\na\n",
+        "„Ja“, sagte er, „sie ist ‚hier‘.“",
+        "Er rief: »Komm!« Sie las ‚Faust‘ (‹S. 3›).",
+        "»Nein«, sagt er: ›gut‹.",
+        "«L'homme qu'il a vu», dit-elle, «c'est moi.»",
+        "L’été, aujourd’hui: 20%.",
+        "यह हिन्दी है। क्या?",
+        "هل تعرف؟ نعم، أعرف؛",
     ],
 )
 def test_decoded_words_read_as_they_were_written(text):
@@ -235,7 +257,63 @@ def test_words_by_prefix_are_those_that_a_search_finds(words, prefix):
     assert vocabulary.with_prefix(prefix).tolist() == expected
 
 
+# --- what belongs to a word
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("हिन्दी में", ["हिन्दी", "में"]),
+        ("ที่นี่ ดี", ["ที่นี่", "ดี"]),
+        ("cafe\u0301 na\u00efve e\u0301", ["cafe\u0301", "na\u00efve", "e\u0301"]),
+        ("l'e\u0301te\u0301-la\u0300!", ["l'e\u0301te\u0301-la\u0300", "!"]),
+        ("می\u200cخواهم", ["می\u200cخواهم"]),
+        ("❤\ufe0f,ok", ["❤\ufe0f", ",", "ok"]),
+        ("\u0301a", ["\u0301", "a"]),
+        ("don't 'tis well-known a- -b", ["don't", "'", "tis", "well-known", "a", "-", "-", "b"]),
+    ],
+)
+def test_marks_belong_to_what_they_follow(text, words):
+    assert find_words(text) == words
+    vocabulary = WordVocabulary.build(text, min_count=1)
+    assert [vocabulary.tokens[i] for i in vocabulary.encode(text)] == words
+    assert vocabulary.unknown_id not in vocabulary.encode(vocabulary.decode(vocabulary.encode(text)))
+    assert find_words(join_words(words)) == words
+
+
+@given(st.text(st.characters(exclude_categories=["M", "Cf"]), max_size=60))
+def test_words_of_texts_without_marks_are_what_they_were(text):
+    assert find_words(text) == re.findall(r"\w+(?:['’\-]\w+)*|[^\w\s]", text)
+
+
+def test_a_vocabulary_of_an_earlier_file_cuts_as_it_did():
+    config = {"level": "word", "tokens": ["<eos>", "<unk>", "e", "\u0301", "e\u0301"], "lowercase": False}
+    assert vocabulary_from_config(config).encode("e\u0301").tolist() == [2, 3]
+    new = WordVocabulary(config["tokens"])
+    assert new.encode("e\u0301").tolist() == [4]
+    assert vocabulary_from_config(new.to_config()).encode("e\u0301").tolist() == [4]
+    old = vocabulary_from_config(config)
+    assert vocabulary_from_config(old.to_config()).encode("e\u0301").tolist() == [2, 3]
+
+
+def test_sentences_begin_with_capitals():
+    assert capitalise('well. that\'s "it"? "yes." 3.5 is ok\n«été» (no)') == (
+        'Well. That\'s "it"? "Yes." 3.5 is ok\n«Été» (no)'
+    )
+    assert capitalise("") == "" and capitalise("¿qué? ¡sí!") == "¿Qué? ¡Sí!"
+
+
 # --- subwords
+
+
+def test_subwords_of_two_languages_have_their_pieces_in_common():
+    pytest.importorskip("tokenizers")
+    german, english = ["Der Hund schläft."] * 30, ["The dog sleeps."] * 30
+    joint = SubwordVocabulary.build([*german, *english], size=340, lowercase=True)
+    assert len(joint.encode("der hund")) < 8 and len(joint.encode("the dog")) < 7
+    assert joint.decode(joint.encode("Der DOG schläft")) == "der dog schläft"
+    again = vocabulary_from_config(joint.to_config())
+    np.testing.assert_array_equal(again.encode("THE Hund"), joint.encode("the hund"))
 
 
 def test_subwords_write_every_text():

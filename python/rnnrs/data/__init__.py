@@ -2,6 +2,8 @@
 
 from .batch import Batch, Data
 from .batches import ArrayBatches, SentenceBatches, StreamBatches
+from .pair_batches import PairBatch, PairBatches
+from .pairs import PairReport, clean_pairs, read_json_pairs, read_parallel_pairs, read_tsv_pairs
 from .sequence_batches import SequenceBatches
 from .sequences import LabelledSequences
 from .tables import Series, read_csv_sequences, read_csv_series, read_csv_texts
@@ -14,14 +16,21 @@ __all__ = [
     "Batch",
     "Data",
     "LabelledSequences",
+    "PairBatch",
+    "PairBatches",
+    "PairReport",
     "SentenceBatches",
     "SequenceBatches",
     "Series",
     "StreamBatches",
     "TruncatedBPTT",
     "WindowBatches",
+    "clean_pairs",
     "read_csv_sequences",
     "read_csv_series",
     "read_csv_texts",
+    "read_json_pairs",
+    "read_parallel_pairs",
     "read_ts",
+    "read_tsv_pairs",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, overload
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,9 @@ from ..errors import DTypeError, ShapeError
 
 #: The target that is not scored.
 IGNORE = -1
+
+#: A kind of batch.
+Kind = TypeVar("Kind", covariant=True)
 
 
 class Batch(NamedTuple):
@@ -76,6 +79,13 @@ class Batch(NamedTuple):
         return int(np.prod(targets.shape[:2]))
 
 
+def positions(batch: Any) -> int:
+    """How many positions of a batch are scored: what it says itself, or a plain tuple as a `Batch`."""
+    if hasattr(batch, "positions"):
+        return int(batch.positions)
+    return Batch(*batch).positions
+
+
 class Data(Protocol):
     """What `Trainer.fit` goes through."""
 
@@ -86,8 +96,11 @@ class Data(Protocol):
         """Batches in an epoch."""
         ...
 
-    def epoch(self, number: int) -> Sequence[Batch]:
-        """The batches of an epoch, counted from 0: always the same ones for the same number."""
+    def epoch(self, number: int) -> Sequence[Any]:
+        """The batches of an epoch, counted from 0: always the same ones for the same number.
+
+        They are of the kind that the model's `loss` takes.
+        """
         ...
 
     def fingerprint(self) -> str:
@@ -95,22 +108,22 @@ class Data(Protocol):
         ...
 
 
-class Batches(Sequence[Batch]):
+class Batches(Sequence[Kind], Generic[Kind]):
     """Batches that are made when they are asked for."""
 
-    def __init__(self, count: int, make: Callable[[int], Batch]) -> None:
+    def __init__(self, count: int, make: Callable[[int], Kind]) -> None:
         self._count, self._make = count, make
 
     def __len__(self) -> int:
         return self._count
 
     @overload
-    def __getitem__(self, index: int) -> Batch: ...
+    def __getitem__(self, index: int) -> Kind: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[Batch]: ...
+    def __getitem__(self, index: slice) -> list[Kind]: ...
 
-    def __getitem__(self, index: int | slice) -> Batch | list[Batch]:
+    def __getitem__(self, index: int | slice) -> Kind | list[Kind]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(self._count))]
         index = operator.index(index)

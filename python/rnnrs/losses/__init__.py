@@ -9,6 +9,7 @@ with.
 """
 
 from .adaptive import AdaptiveCrossEntropy
+from .copying import CopyCrossEntropy, CopyEvaluation
 from .dense import Criterion, Evaluation, Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from .proposal import Proposal
 from .sampled import NCE, SampledSoftmax
@@ -16,6 +17,8 @@ from .sampled import NCE, SampledSoftmax
 __all__ = [
     "NCE",
     "AdaptiveCrossEntropy",
+    "CopyCrossEntropy",
+    "CopyEvaluation",
     "Criterion",
     "Evaluation",
     "Loss",

@@ -52,9 +52,18 @@ class Criterion(Protocol):
 
 class _Reduced(ABC):
     def __init__(self, reduction: str) -> None:
+        self.reduction = self.check_reduction(type(self).__name__, reduction)
+
+    @staticmethod
+    def check_reduction(op: str, reduction: str) -> str:
+        """A known one.
+
+        Raises:
+            ValueError: if it is not.
+        """
         if reduction not in ("mean", "sum"):
-            raise ValueError(f"{type(self).__name__}: reduction: expected 'mean' or 'sum', got {reduction!r}")
-        self.reduction = reduction
+            raise ValueError(f"{op}: reduction: expected 'mean' or 'sum', got {reduction!r}")
+        return reduction
 
     @property
     def _mean(self) -> bool:

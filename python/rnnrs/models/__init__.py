@@ -1,24 +1,31 @@
 """Models: layers and a loss put together, with forward and backward written out."""
 
 from .cache import ContinuousCache, NgramCache
+from .continuation import Continuation
+from .encoder_decoder import EncoderDecoder
 from .forecaster import Forecaster, ForecastEvaluation
 from .jordan_network import ExposureGap, JordanNetwork
 from .language_model import LanguageModel
 from .network import RecurrentNetwork
+from .seq2seq import PairEvaluation, Seq2Seq
 from .sequence_classifier import Classification, SequenceClassifier
 from .sequence_tagger import SequenceTagger
 from .vector_to_sequence import VectorToSequence
 
 __all__ = [
     "Classification",
+    "Continuation",
     "ContinuousCache",
+    "EncoderDecoder",
     "ExposureGap",
     "ForecastEvaluation",
     "Forecaster",
     "JordanNetwork",
     "LanguageModel",
     "NgramCache",
+    "PairEvaluation",
     "RecurrentNetwork",
+    "Seq2Seq",
     "SequenceClassifier",
     "SequenceTagger",
     "VectorToSequence",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -12,14 +12,16 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .. import modelfile
 from .._rnnrs import Stepper
 from ..data import Batch
+from ..decoding import Constraints
 from ..losses import AdaptiveCrossEntropy, Criterion, SoftmaxCrossEntropy
 from ..modelfile import ModelFile
 from ..nn import AdaptiveSoftmax, Bidirectional, Dropout, Embedding, Linear, TiedLinear, join
 from ..nn.build import build_recurrent
 from ..text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
-from . import generation, language_model_file, scoring, suggestion
+from . import continuation, generation, language_model_file, scoring, suggestion
 from .adaptive_stepper import AdaptiveStepper, AnyStepper
 from .cache import Cache
+from .continuation import Continuation, LanguageModelSteps
 from .fitting import FitSettings, fit_language_model
 
 if TYPE_CHECKING:
@@ -426,6 +428,66 @@ class LanguageModel:
         """What `generate` gives, piece by piece as it is written. The arguments are checked at once."""
         settings = generation.Sampling(length, temperature, top_k, top_p, seed)
         return generation.stream(self, prompt, settings, stop)
+
+    @overload
+    def beam_search(
+        self,
+        prompt: str,
+        *,
+        beam: int = ...,
+        n_best: int = ...,
+        length_penalty: float = ...,
+        constraints: Constraints | None = ...,
+    ) -> list[Continuation]: ...
+
+    @overload
+    def beam_search(
+        self,
+        prompt: list[str] | tuple[str, ...],
+        *,
+        beam: int = ...,
+        n_best: int = ...,
+        length_penalty: float = ...,
+        constraints: Constraints | None = ...,
+    ) -> list[list[Continuation]]: ...
+
+    def beam_search(
+        self,
+        prompt: str | list[str] | tuple[str, ...],
+        *,
+        beam: int = 5,
+        n_best: int = 1,
+        length_penalty: float = 0.6,
+        constraints: Constraints | None = None,
+    ) -> list[Continuation] | list[list[Continuation]]:
+        """The likeliest texts after a prompt, or after each of several, as far as a beam finds them.
+
+        A model of sentences goes on to the end of the sentence, one of a stream for `constraints.max_length` tokens.
+
+        Args:
+            prompt: a text, or several, which are then continued side by side.
+            beam, n_best, length_penalty, constraints: see `rnnrs.decoding.beam_search`.
+
+        Returns:
+            For a text its continuations, the best first; for several a list of such lists.
+
+        Raises:
+            ValueError, TypeError: see `rnnrs.decoding.beam_search`.
+        """
+        several = [prompt] if isinstance(prompt, str) else list(prompt)
+        found = continuation.search(
+            self,
+            several,
+            constraints or Constraints(),
+            beam=beam,
+            n_best=n_best,
+            length_penalty=length_penalty,
+        )
+        return found[0] if isinstance(prompt, str) else found
+
+    def step_model(self, prompts: Sequence[str]) -> LanguageModelSteps:
+        """The model after some prompts, for `rnnrs.decoding`."""
+        return LanguageModelSteps(self, prompts)
 
     def stepper(self) -> AnyStepper:
         """The network with its weights packed once, for one token at a time; h is zero.

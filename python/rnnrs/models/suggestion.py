@@ -9,7 +9,6 @@ by beam search.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from .._rnnrs import top_k
 from ..text import WordVocabulary
+from ..text.words import ends_in_word, in_word, is_word
 from .scoring import probabilities
 
 if TYPE_CHECKING:
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from .language_model import LanguageModel
 
 Array = NDArray[Any]
-
-#: What is being typed: letters and digits, with apostrophes and hyphens inside.
-_TYPED = re.compile(r"\w+(?:['’\-]\w+)*['’\-]?$")
-_WORD = re.compile(r"\w+(?:['’\-]\w+)*")
-_INNER = "'’-"
 
 #: Signs that the next word follows without a space.
 _OPENING = "([{«“‘¿¡\"'-—/"
@@ -57,8 +52,7 @@ def suggest(model: LanguageModel, text: str, k: int, stepper: AnyStepper | None 
         raise ValueError(f"suggest: k: expected a whole number from 1, got {k}")
     stepper = stepper or model.stepper()
     stepper.reset()
-    match = _TYPED.search(text)
-    typed = match.group() if match else ""
+    typed = ends_in_word(text)
     if text and not typed and not text[-1].isspace() and text[-1] not in _OPENING:
         text += " "  # "Well," is followed by a space, whether it has been typed yet or not
     finished = text[: len(text) - len(typed)]
@@ -121,20 +115,16 @@ class Spelling:
     def first(self, spaced: bool) -> Array:
         """Whether a token can begin a word (V,); `spaced`: with the space before it, which it brings."""
         begins = [text.removeprefix(" ") if text.startswith(" ") == spaced else "" for text in self.texts]
-        return np.array([bool(b) and b[0].isalnum() and all(map(_in_word, b)) for b in begins])
+        return np.array([bool(b) and b[0].isalnum() and all(map(in_word, b)) for b in begins])
 
 
 @lru_cache(maxsize=2)
 def _spelling(vocabulary: Vocabulary) -> Spelling:
     texts = [vocabulary.decode([token]) for token in range(len(vocabulary))]
     known = np.arange(len(texts)) != vocabulary.unknown_id
-    goes_on = np.array([bool(text) and all(map(_in_word, text)) for text in texts])
-    ends = np.array([bool(text) and not _in_word(text[0]) and text[0] != "\ufffd" for text in texts])
+    goes_on = np.array([bool(text) and all(map(in_word, text)) for text in texts])
+    ends = np.array([bool(text) and not in_word(text[0]) and text[0] != "\ufffd" for text in texts])
     return Spelling(texts, goes_on & known, ends & known)
-
-
-def _in_word(character: str) -> bool:
-    return character.isalnum() or character == "_" or character in _INNER
 
 
 def _spelled_words(
@@ -156,7 +146,7 @@ def _spelled_words(
             p = probabilities(beam.o)
             if step == 0 and not start.word:
                 p = _among(p, allowed)
-            if len(beam.word) >= len(typed) and _WORD.fullmatch(beam.word):
+            if len(beam.word) >= len(typed) and is_word(beam.word):
                 ended = math.exp(beam.log_p) * float(p[spelling.ends].sum())
                 found[beam.word] = found.get(beam.word, 0.0) + ended
             longer += _continuations(beam, np.where(allowed, p, 0.0), spelling, typed, k * _BEAMS)

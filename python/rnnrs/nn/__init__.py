@@ -1,6 +1,7 @@
 """Layers: pairs `forward(x, …) -> (y, cache)`, `backward(cache, dy) -> dx`, over one flat vector of parameters."""
 
 from .adaptive import AdaptiveSoftmax
+from .attention import ATTENTIONS, Attention
 from .bidirectional import MERGES, Bidirectional
 from .embedding import Embedding
 from .feedback import FEEDBACKS
@@ -19,6 +20,7 @@ from .tied import TiedLinear
 
 __all__ = [
     "ACTIVATIONS",
+    "ATTENTIONS",
     "FEEDBACKS",
     "GRU",
     "LSTM",
@@ -26,6 +28,7 @@ __all__ = [
     "POOLINGS",
     "RNN",
     "AdaptiveSoftmax",
+    "Attention",
     "AttentionPooling",
     "Bidirectional",
     "Composite",

@@ -3,12 +3,16 @@
 from .corpus import read_text, split, tiny_shakespeare
 from .subword import SubwordVocabulary
 from .vocabulary import CharVocabulary, Vocabulary, WordVocabulary, vocabulary_from_config
+from .words import capitalise, find_words, join_words
 
 __all__ = [
     "CharVocabulary",
     "SubwordVocabulary",
     "Vocabulary",
     "WordVocabulary",
+    "capitalise",
+    "find_words",
+    "join_words",
     "read_text",
     "split",
     "tiny_shakespeare",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import require
 from ..nn.parameters import check_size
-from .vocabulary import Vocabulary, _check_string, _check_text
+from .vocabulary import Vocabulary, _as_text, _checked_string
 
 Ids = NDArray[np.int64]
 
@@ -46,23 +47,29 @@ class SubwordVocabulary(Vocabulary):
         super().__init__(tokens, ids["<eos>"], ids["<unk>"])
 
     @classmethod
-    def build(cls, text: str, *, size: int = 4000) -> SubwordVocabulary:
+    def build(
+        cls, text: str | Iterable[str], *, size: int = 4000, lowercase: bool = False
+    ) -> SubwordVocabulary:
         """Trains the pieces on a text.
 
         Args:
-            text: the text.
+            text: the text, or a list of sentences: of two languages for pieces that both have in common.
             size: how many tokens; at least 300 (256 bytes and some pieces).
+
+            lowercase: whether upper and lower case are the same.
 
         Raises:
             ValueError: for an empty text or too small a size.
             MissingExtraError: if the package `tokenizers` is missing.
         """
-        _check_text("SubwordVocabulary", text)
+        text = _as_text("SubwordVocabulary", text)
         check_size("SubwordVocabulary", "size", size, least=300)
         tokenizers = require("tokenizers", "subword")
-        from tokenizers import decoders, models, pre_tokenizers, trainers
+        from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
         tokenizer = tokenizers.Tokenizer(models.BPE(unk_token="<unk>"))
+        if lowercase:
+            tokenizer.normalizer = normalizers.Lowercase()
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
@@ -76,15 +83,22 @@ class SubwordVocabulary(Vocabulary):
 
     def encode(self, text: str) -> Ids:
         """The ids (N,) of a text; every line break is an `<eos>`."""
-        _check_string("SubwordVocabulary.encode", text)
-        # Half a surrogate pair cannot be written in bytes: it becomes U+FFFD.
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        ids: list[int] = []
-        for number, line in enumerate(self._tokenizer.encode_batch(text.split("\n"))):
-            if number:
-                ids.append(self.end_id)
-            ids.extend(line.ids)
-        return np.array(ids, np.int64)
+        return self.encode_all([text])[0]
+
+    def encode_all(self, sentences: Iterable[str]) -> list[Ids]:
+        """The ids of many sentences, one vector (N,) each; all lines at once, on all cores."""
+        lines: list[str] = []
+        starts = [0]
+        for text in sentences:
+            _checked_string("SubwordVocabulary.encode", text)
+            # Half a surrogate pair cannot be written in bytes: it becomes U+FFFD.
+            lines += text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").split("\n")
+            starts.append(len(lines))
+        pieces = [line.ids for line in self._tokenizer.encode_batch(lines)]
+        return [
+            np.array([i for line in pieces[a:b] for i in (self.end_id, *line)][1:], np.int64)
+            for a, b in pairwise(starts)
+        ]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text, a line break for `<eos>`."""

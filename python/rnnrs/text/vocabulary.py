@@ -6,7 +6,6 @@ begins"), and an `unknown`, for what it has never seen: nobody's sentence is ref
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections import Counter
@@ -18,17 +17,9 @@ from numpy.typing import NDArray
 
 from ..errors import DTypeError, FormatError, ShapeError
 from ..nn.parameters import check_size
+from .words import Spacing, find_words
 
 Ids = NDArray[np.int64]
-
-#: A word with its inner apostrophes and hyphens, or one sign.
-_WORD = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
-
-#: Signs that stand close to the word before them, and close to the one after. A straight quotation mark is
-#: either: the first of a line opens, the next one closes, and so on.
-_CLOSE_LEFT = set(".,;:!?%)]}…»”’")
-_CLOSE_RIGHT = set("([{«“‘¿¡$€£")
-_QUOTE = '"'
 
 
 class Vocabulary(ABC):
@@ -47,6 +38,7 @@ class Vocabulary(ABC):
         self.tokens = list(tokens)
         self.end_id = end_id
         self.unknown_id = unknown_id
+        self._ids_of_tokens: dict[str, int] | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -58,6 +50,10 @@ class Vocabulary(ABC):
     def encode(self, text: str) -> Ids:
         """The ids (N,) of a text; what is unknown becomes `unknown_id`."""
 
+    def encode_all(self, sentences: Iterable[str]) -> list[Ids]:
+        """The ids of many sentences, one vector (N,) each."""
+        return [self.encode(sentence) for sentence in sentences]
+
     @abstractmethod
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids.
@@ -66,6 +62,20 @@ class Vocabulary(ABC):
             IndexError: for an id outside the vocabulary.
             DTypeError, ShapeError: for what is no vector of whole numbers.
         """
+
+    def pieces(self, text: str) -> list[str]:
+        """What a text is made of, a piece for each of `encode`'s ids: the tokens, and what is unknown as it stands."""
+        return [self.tokens[i] for i in self.encode(text)]
+
+    def id_of(self, piece: str) -> int | None:
+        """The id of a piece; None if it is not of the vocabulary."""
+        if self._ids_of_tokens is None:
+            self._ids_of_tokens = {token: i for i, token in enumerate(self.tokens)}
+        return self._ids_of_tokens.get(piece)
+
+    def join(self, pieces: Sequence[str]) -> str:
+        """The text of pieces, of the vocabulary or not."""
+        return "".join(pieces)
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
@@ -89,17 +99,26 @@ class Vocabulary(ABC):
         return known
 
 
-def _check_string(op: str, text: str) -> None:
+def _checked_string(op: str, text: str) -> str:
     if not isinstance(text, str):
         raise TypeError(f"{op}: text: expected a string, got {type(text).__name__}")
+    return text
 
 
-def _check_text(op: str, text: str) -> None:
-    _check_string(op, text)
-    if not text.strip():
+def _as_text(op: str, text: str | Iterable[str]) -> str:
+    """A text, or the sentences of a list as its lines.
+
+    Raises:
+        TypeError: for what is neither.
+        ValueError: if there is none.
+    """
+    if not isinstance(text, (str, bytes)) and isinstance(text, Iterable):
+        text = "\n".join([_checked_string(op, sentence) for sentence in text])
+    if not _checked_string(op, text).strip():
         raise ValueError(
             f"{op}: text: expected some text, got {'nothing' if not text else 'only white space'}"
         )
+    return text
 
 
 class CharVocabulary(Vocabulary):
@@ -128,40 +147,44 @@ class CharVocabulary(Vocabulary):
         self._table[codes] = np.arange(len(codes))
 
     @classmethod
-    def build(cls, text: str) -> CharVocabulary:
-        """The characters of a text, in the order of their code points.
+    def build(cls, text: str | Iterable[str]) -> CharVocabulary:
+        """The characters of a text, or of sentences, in the order of their code points.
 
         Raises:
             ValueError: for an empty text.
         """
-        _check_text("CharVocabulary", text)
+        text = _as_text("CharVocabulary", text)
         return cls(sorted(set(text) | {cls.END, cls.UNKNOWN}))
 
     def encode(self, text: str) -> Ids:
         """The ids (N,) of a text's characters."""
-        _check_string("CharVocabulary.encode", text)
+        _checked_string("CharVocabulary.encode", text)
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
         known = codes < len(self._table)
         return np.where(known, self._table[np.where(known, codes, 0)], self.unknown_id)
 
     def decode(self, ids: Iterable[int]) -> str:
         """The characters, one after the other."""
-        return "".join([self.tokens[i] for i in self._known(ids)])
+        return self.join([self.tokens[i] for i in self._known(ids)])
+
+    def pieces(self, text: str) -> list[str]:
+        """The characters."""
+        _checked_string("CharVocabulary.pieces", text)
+        return list(text)
 
     def to_config(self) -> dict[str, Any]:
         return {"level": self.level, "tokens": self.tokens}
 
 
 class WordVocabulary(Vocabulary):
-    """One token for each word or sign; a line break is the end of a sentence.
+    """One token for each word or sign (`text.find_words`); a line break is the end of a sentence.
 
-    A word is a run of letters and digits with apostrophes and hyphens inside (`don't`, `well-known`); any
-    other sign is a token of its own. White space is not kept: `decode` puts it where it belongs in European
-    languages.
+    White space is not kept: `decode` puts it where it belongs in European languages (`text.join_words`).
 
     Args:
         tokens: the tokens by id; "<eos>" and "<unk>" first.
         lowercase: whether text is made lower case before it is looked up.
+        marks: whether combining marks belong to the letters before them; they did not in files of earlier versions.
 
     Raises:
         ValueError: if the first two are others, or a token occurs twice.
@@ -170,22 +193,27 @@ class WordVocabulary(Vocabulary):
     level = "word"
     SPECIAL = ("<eos>", "<unk>")
 
-    def __init__(self, tokens: Sequence[str], *, lowercase: bool = False) -> None:
+    def __init__(self, tokens: Sequence[str], *, lowercase: bool = False, marks: bool = True) -> None:
         if tuple(tokens[:2]) != self.SPECIAL or len(set(tokens)) != len(tokens):
             raise ValueError('WordVocabulary: tokens: expected "<eos>", "<unk>" and then different words')
         super().__init__(tokens, 0, 1)
-        self.lowercase = lowercase
+        self.lowercase, self.marks = lowercase, marks
         self._ids = {token: i for i, token in enumerate(self.tokens)}
         self._sorted: list[tuple[str, str, int]] | None = None
 
     @classmethod
     def build(
-        cls, text: str, *, min_count: int = 2, max_size: int | None = None, lowercase: bool = False
+        cls,
+        text: str | Iterable[str],
+        *,
+        min_count: int = 2,
+        max_size: int | None = None,
+        lowercase: bool = False,
     ) -> WordVocabulary:
         """The words of a text, the most frequent first.
 
         Args:
-            text: the text.
+            text: the text, or a list of sentences.
             min_count: rarer words are left out, and so unknown.
             max_size: the most tokens to keep.
             lowercase: whether upper and lower case are the same.
@@ -193,9 +221,9 @@ class WordVocabulary(Vocabulary):
         Raises:
             ValueError: for an empty text, one without any word that often, or a size that is not positive.
         """
-        _check_text("WordVocabulary", text)
+        text = _as_text("WordVocabulary", text)
         check_size("WordVocabulary", "min_count", min_count)
-        counts = Counter(_WORD.findall(text.lower() if lowercase else text))
+        counts = Counter(find_words(text.lower() if lowercase else text))
         words = [word for word, count in counts.items() if count >= min_count]
         words.sort(key=lambda word: (-counts[word], word))
         if max_size is not None:
@@ -209,33 +237,35 @@ class WordVocabulary(Vocabulary):
 
     def encode(self, text: str) -> Ids:
         """The ids (N,) of a text's words; every line break is an `<eos>`."""
-        _check_string("WordVocabulary.encode", text)
-        if self.lowercase:
-            text = text.lower()
+        _checked_string("WordVocabulary.encode", text)
         look_up, unknown = self._ids.get, self.unknown_id
-        ids: list[int] = []
-        for number, line in enumerate(text.split("\n")):
+        return np.array([look_up(word, unknown) for word in self.pieces(text)], np.int64)
+
+    def pieces(self, text: str) -> list[str]:
+        """The words and signs, in lower case where that is how they are looked up; `<eos>` for every line break."""
+        _checked_string("WordVocabulary.pieces", text)
+        words: list[str] = []
+        for number, line in enumerate((text.lower() if self.lowercase else text).split("\n")):
             if number:
-                ids.append(self.end_id)
-            ids.extend([look_up(word, unknown) for word in _WORD.findall(line)])
-        return np.array(ids, np.int64)
+                words.append(self.SPECIAL[0])
+            words.extend(find_words(line, marks=self.marks))
+        return words
 
     def decode(self, ids: Iterable[int]) -> str:
         """Readable text: spaces between words, none before a comma, a line break for `<eos>`."""
-        pieces: list[str] = []
-        close = True  # whether the next word stands close to what is before it
-        quoted = False  # whether it stands within quotation marks
-        for token in self._known(ids):
-            if token == self.end_id:
-                pieces.append("\n")
-                close, quoted = True, False
-                continue
-            word = self.tokens[token]
-            quoted ^= word == _QUOTE
-            closes = word in _CLOSE_LEFT or (word == _QUOTE and not quoted)
-            pieces.append(word if close or closes else " " + word)
-            close = word in _CLOSE_RIGHT or (word == _QUOTE and quoted)
-        return "".join(pieces)
+        return self.join([self.tokens[i] for i in self._known(ids)])
+
+    def join(self, pieces: Sequence[str]) -> str:
+        """The same of words, of the vocabulary or not."""
+        text: list[str] = []
+        spacing = Spacing()
+        for word in pieces:
+            if word == self.SPECIAL[0]:
+                text.append("\n")
+                spacing = Spacing()
+            else:
+                text.append(spacing.add(word))
+        return "".join(text)
 
     def with_prefix(self, prefix: str) -> Ids:
         """The ids of the words that begin like this; regardless of case where there is none otherwise."""
@@ -250,7 +280,12 @@ class WordVocabulary(Vocabulary):
         return np.array(sorted(exact or [i for _, _, i in found]), np.int64)
 
     def to_config(self) -> dict[str, Any]:
-        return {"level": self.level, "tokens": self.tokens, "lowercase": self.lowercase}
+        return {
+            "level": self.level,
+            "tokens": self.tokens,
+            "lowercase": self.lowercase,
+            "marks": self.marks,
+        }
 
 
 def vocabulary_from_config(config: dict[str, Any]) -> Vocabulary:
@@ -267,7 +302,8 @@ def vocabulary_from_config(config: dict[str, Any]) -> Vocabulary:
         if level == CharVocabulary.level:
             return CharVocabulary(_strings(config["tokens"]))
         if level == WordVocabulary.level:
-            return WordVocabulary(_strings(config["tokens"]), lowercase=bool(config["lowercase"]))
+            tokens, lowercase = _strings(config["tokens"]), bool(config["lowercase"])
+            return WordVocabulary(tokens, lowercase=lowercase, marks=bool(config.get("marks", False)))
         if level == SubwordVocabulary.level:
             return SubwordVocabulary(str(config["tokenizer"]))
     except (KeyError, TypeError, ValueError) as error:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..data import Batch, Data
+from ..data.batch import positions
 from ..data.batches import ListData
 from ..errors import NonFiniteError
 from ..files import check_writable
@@ -173,8 +174,8 @@ class Trainer:
         total, count, state = 0.0, 0, None
         for batch in data.epoch(0):
             L, state = self.model.loss(batch, state, gradient=False)
-            positions = Batch(*batch).positions
-            total, count = total + L * positions, count + positions
+            scored = positions(batch)
+            total, count = total + L * scored, count + scored
             state = state if data.carries_state else None
         if not count:
             raise ValueError("Trainer.evaluate: data: expected at least one scored position, got none")
@@ -262,7 +263,7 @@ class Trainer:
         rate = self.optimizer.learning_rate * (1.0 if self.schedule is None else self.schedule(self.step))
         self.optimizer.step(self.model.parameters, gradients, rate, scale=scale)
         self.step += 1
-        return StepRecord(self.step, self.epoch, L, rate, norm, Batch(*batch).positions, 0.0)
+        return StepRecord(self.step, self.epoch, L, rate, norm, positions(batch), 0.0)
 
     def _book(self, record: StepRecord) -> None:
         self.history.add(record)

@@ -98,7 +98,8 @@ pub(super) fn chunks<R: Real>(
         plan.combine(&chunk, &mut work, &mut positions[first..last])?;
         if let Some(into) = &mut gradients {
             let dh = &mut into.h[first * hidden..last * hidden];
-            plan.backward(&chunk, &mut work, dh, (&mut *into.v, &mut *into.c))?;
+            let goal = Goal::new(&plan, &chunk, &positions[first..last]);
+            plan.backward(&chunk, &mut work, goal, dh, (&mut *into.v, &mut *into.c))?;
         }
     }
     Ok(())
@@ -234,8 +235,9 @@ impl<R: Real> Plan<'_, R> {
                     .sum();
                 let position = chunk.positions.start + p;
                 *shift = most;
-                if !self.targets.counts(position) {
-                    (*loss, *factor) = (R::zero(), 0.0);
+                if !self.targets.counts(position) || self.targets.ids[position] as usize >= classes {
+                    let counts = self.targets.counts(position);
+                    (*loss, *factor) = (if counts { R::infinity() } else { R::zero() }, 0.0);
                     continue;
                 }
                 let score = work_.right[p].wide();
@@ -246,7 +248,7 @@ impl<R: Real> Plan<'_, R> {
                 };
                 *loss =
                     R::of(libm::log(sum) + ((1.0 - smoothing) * (most - score) + smoothing * (most - mean)));
-                *factor = self.targets.weighting.of(position).wide() * self.scale / sum;
+                *factor = self.targets.weight(position, self.scale, *loss) / sum;
             }
             Ok(())
         })?;
@@ -266,6 +268,7 @@ impl<R: Real> Plan<'_, R> {
         &self,
         chunk: &Chunk<'_, R>,
         work: &mut Work<R>,
+        goal: Goal<R>,
         dh: &mut [R],
         (dv, dc): (&mut [R], &mut [R]),
     ) -> Result<()> {
@@ -284,7 +287,7 @@ impl<R: Real> Plan<'_, R> {
             .zip(parallel::split_rows(&mut work.dh, &groups, size))
             .map(|((((blocks, scores), v), c), h)| PartBack { scores, blocks: blocks.clone(), v, c, h })
             .collect();
-        let (factors, goal) = (&work.most, Goal::new(self, chunk));
+        let factors = &work.most;
         parallel::for_each(parts, |part, stop| {
             let (first_class, first_block) = (self.classes(part.blocks.start).start, part.blocks.start);
             for block in part.blocks.clone() {
@@ -333,12 +336,12 @@ struct Goal<R> {
 }
 
 impl<R: Real> Goal<R> {
-    fn new(plan: &Plan<'_, R>, chunk: &Chunk<'_, R>) -> Self {
+    fn new(plan: &Plan<'_, R>, chunk: &Chunk<'_, R>, losses: &[R]) -> Self {
         let (targets, classes) = (&plan.targets, plan.layer.outputs as f64);
         let mut goal = Goal { right: Vec::new(), spread: Vec::new(), silent: Vec::new() };
         for (p, position) in chunk.positions.clone().enumerate() {
-            let counts = targets.counts(position);
-            let weight = if counts { targets.weighting.of(position).wide() * plan.scale } else { 0.0 };
+            let weight =
+                if targets.counts(position) { targets.weight(position, plan.scale, losses[p]) } else { 0.0 };
             goal.spread.push(R::of(-weight * targets.smoothing / classes));
             if weight == 0.0 {
                 goal.silent.push(p);

@@ -1,0 +1,171 @@
+"""Batches of pairs of sequences: what an encoder reads, and what a decoder is to write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import ShapeError
+from ..nn.parameters import check_size
+from .batch import IGNORE, Batches, check_token_ids, digest
+from .sequence_batches import fill
+
+Array = NDArray[Any]
+
+#: How many lengths of one side may share a band, within which the pairs are ordered by the other side.
+BANDS = (1, 2, 3, 4, 6, 8, 12)
+
+
+class PairBatch(NamedTuple):
+    """A minibatch of B pairs, time-major; the sources S steps long, the targets T.
+
+    Attributes:
+        source: token ids (S, B); 0 after a source's end.
+        source_lengths: (B,), steps of each source.
+        inputs: what the decoder reads (T, B): `end_id`, w_1 … w_n; filled up with `end_id`.
+        targets: what it is to say (T, B): w_1 … w_n, `end_id`; −1, which is not scored, after that.
+        lengths: (B,), steps of each target, n + 1.
+        keys: whole numbers (B,), by which dropout knows the pairs.
+        copies: the source's words as ids of the target vocabulary (S, B), numbers from V for words that it lacks, −1
+            after a source's end; None where nothing is copied. Targets then may hold such numbers, and inputs too.
+    """
+
+    source: Array
+    source_lengths: Array
+    inputs: Array
+    targets: Array
+    lengths: Array
+    keys: Array
+    copies: Array | None = None
+
+    @property
+    def positions(self) -> int:
+        """How many positions are scored."""
+        return int(np.count_nonzero(self.targets != IGNORE))
+
+
+class PairBatches:
+    """N pairs of sequences in batches of like lengths on both sides, so that little is filled up.
+
+    Pairs are ordered by the length of one side, in bands, and within a band by the other side's, up and down by turns,
+    so that neighbours are alike in both; of some widths of the bands the one that fills up least is taken. Pairs of the
+    same lengths are shuffled anew in every epoch, and so are the batches.
+
+    Args:
+        sources: token ids, one vector of at least one for each pair.
+        targets: likewise, of any length; an end is put to each.
+        batch_size: B; the last batch may have fewer.
+        end_id: the token that ends a target, and stands before its first word.
+        copies: for a model that copies words, see `PairBatch.copies`: as many as there are sources, of their lengths.
+        seed: of the shuffling.
+
+    Raises:
+        ValueError: without pairs, for a source without tokens, or a size that is not positive.
+        ShapeError: if there are not as many targets as sources, or copies of another length.
+        DTypeError, IndexError: for ids that are none.
+    """
+
+    carries_state = False
+
+    def __init__(
+        self,
+        sources: Sequence[ArrayLike],
+        targets: Sequence[ArrayLike],
+        batch_size: int,
+        end_id: int,
+        *,
+        copies: Sequence[ArrayLike] | None = None,
+        seed: int = 0,
+    ) -> None:
+        op = "PairBatches"
+        if not len(sources):
+            raise ValueError(f"{op}: sources: expected at least one, got none")
+        if len(sources) != len(targets):
+            raise ShapeError(
+                f"{op}: targets: expected as many as sources, {len(sources)}, got {len(targets)}"
+            )
+        self.batch_size = check_size(op, "batch_size", batch_size)
+        self.end_id = check_size(op, "end_id", end_id, least=0)
+        self.seed = check_size(op, "seed", seed, least=0)
+        self._sources = [check_token_ids(op, f"sources[{i}]", ids) for i, ids in enumerate(sources)]
+        given = [check_token_ids(op, f"targets[{i}]", ids) for i, ids in enumerate(targets)]
+        self._targets = [np.append(ids, self.end_id) for ids in given]
+        self._copies = None if copies is None else self._check_copies(copies)
+        self._lengths = np.array([[len(x) for x in self._sources], [len(y) for y in self._targets]])
+        if not self._lengths[0].all():
+            empty = int(np.flatnonzero(self._lengths[0] == 0)[0])
+            raise ValueError(f"{op}: sources[{empty}]: expected at least one token, got none")
+        self._rank, self.padding_waste = self._rank_lengths()
+
+    def __len__(self) -> int:
+        return -(-len(self._sources) // self.batch_size)
+
+    #: The share of all positions, on both sides, that only fill up, 0..1.
+    padding_waste: float
+
+    def epoch(self, number: int) -> Sequence[PairBatch]:
+        """The batches in the order of this epoch."""
+        draw = np.random.default_rng([self.seed, number])
+        order = draw.permutation(len(self._sources))
+        order = order[np.argsort(self._rank[order], kind="stable")]
+        turn = draw.permutation(len(self))
+
+        def batch(index: int) -> PairBatch:
+            start = int(turn[index]) * self.batch_size
+            return self._pad(order[start : start + self.batch_size])
+
+        return Batches(len(self), batch)
+
+    def fingerprint(self) -> str:
+        """See `Data.fingerprint`."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        parts = [*self._sources, *self._targets, *(self._copies or ())]
+        return digest("pairs", self.batch_size, self.end_id, self.seed, *parts)
+
+    def _pad(self, members: Array) -> PairBatch:
+        """Some pairs, by number, as columns."""
+        targets = fill([self._targets[n] for n in members], IGNORE)
+        inputs = np.concatenate([np.full((1, len(members)), self.end_id), targets[:-1]])
+        inputs[inputs == IGNORE] = self.end_id
+        source = fill([self._sources[n] for n in members], 0)
+        copies = None if self._copies is None else fill([self._copies[n] for n in members], IGNORE)
+        source_lengths, lengths = self._lengths[:, members]
+        return PairBatch(source, source_lengths, inputs, targets, lengths, members, copies)
+
+    def _rank_lengths(self) -> tuple[Array, float]:
+        """A place in the order for each pair, the same for the same lengths (N,); and the share that fills up."""
+        orders = [
+            (first // width, np.where(first // width % 2, -second, second))
+            for first, second in (self._lengths, self._lengths[::-1])
+            for width in BANDS
+        ]
+        wastes = [self._waste(np.lexsort((turned, band))) for band, turned in orders]
+        best = int(np.argmin(wastes))
+        _, rank = np.unique(np.stack(orders[best], axis=1), axis=0, return_inverse=True)
+        return rank.reshape(-1), wastes[best]
+
+    def _waste(self, order: Array) -> float:
+        """The share that fills up in this order."""
+        ordered, starts = self._lengths[:, order], np.arange(0, len(order), self.batch_size)
+        sizes = np.diff(np.append(starts, len(order)))
+        cells = int((np.maximum.reduceat(ordered, starts, axis=1) * sizes).sum())
+        return 1.0 - int(ordered.sum()) / cells
+
+    def _check_copies(self, copies: Sequence[ArrayLike]) -> list[Array]:
+        op = "PairBatches"
+        checked = [check_token_ids(op, f"copies[{i}]", ids) for i, ids in enumerate(copies)]
+        if len(checked) != len(self._sources):
+            raise ShapeError(
+                f"{op}: copies: expected as many as sources, {len(self._sources)}, got {len(checked)}"
+            )
+        for i, (x, ids) in enumerate(zip(self._sources, checked, strict=True)):
+            if len(x) != len(ids):
+                raise ShapeError(f"{op}: copies[{i}]: expected {len(x)} ids, got {len(ids)}")
+        return checked

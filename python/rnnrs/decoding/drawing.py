@@ -1,0 +1,112 @@
+"""Drawing whole sequences, many at once."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._rnnrs import draw_tokens
+from ..data.batch import check_token_ids
+from ..errors import ShapeError
+from ..nn.parameters import check_size
+from .beam import check_source_lengths
+from .constraints import Constraints, Rules
+from .hypotheses import Ends, Hypothesis, Trace
+from .model import StepModel
+
+Array = NDArray[Any]
+Ids = NDArray[np.int64]
+
+
+def sample(
+    model: StepModel,
+    start: ArrayLike,
+    end_id: int | None,
+    *,
+    count: int = 1,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    seed: int | None = None,
+    keys: ArrayLike | None = None,
+    constraints: Constraints | None = None,
+    source_lengths: ArrayLike | None = None,
+) -> list[list[Hypothesis]]:
+    """Draws sequences, each token from softmax(o / temperature) over what may come.
+
+    A draw is a function of the seed, the source's key, the sequence's number and the token's place: what is drawn for a
+    source does not depend on the others.
+
+    Args:
+        model, start, end_id, constraints, source_lengths: see `beam_search`.
+        count: sequences for each source.
+        temperature: below 1 sharper, above 1 flatter; 0 always takes the likeliest token.
+        top_k: draw among the k likeliest only; 0 for all.
+        top_p: draw among the likeliest that together reach this probability (Holtzman et al. 2020); 1 for all.
+        seed: the same seed draws the same; None for another one each time.
+        keys: whole numbers (B,), by which the sources are known; by default their places.
+
+    Returns:
+        For each source its `count` sequences as they were drawn; `log_prob` is the model's, whatever the temperature.
+
+    Raises:
+        See `beam_search`.
+    """
+    op = "sample"
+    given = check_token_ids(op, "start", start)
+    count = check_size(op, "count", count)
+    check_size(op, "top_k", top_k, least=0)
+    seed = secrets.randbits(63) if seed is None else check_size(op, "seed", seed, least=0) % 2**64
+    known = np.arange(len(given)) if keys is None else check_token_ids(op, "keys", keys)
+    if len(known) != len(given):
+        raise ShapeError(f"{op}: keys: expected one for each of {len(given)} sources, got {len(known)}")
+    lengths = check_source_lengths(op, source_lengths, len(given))
+    rules = Rules(op, constraints or Constraints(), len(given), end_id)
+
+    trace, number = Trace(), 0
+    sources = parents = np.repeat(np.arange(len(given), dtype=np.int64), count)
+    tokens = given[sources]
+    places, totals = np.arange(len(sources)), np.zeros(len(sources))
+    finished: list[tuple[Ids, ...]] = []
+    sums: list[Array] = []
+    while len(sources):
+        number += 1
+        scores = model.step(tokens, parents)
+        trace.add(parents, tokens, model.attention)
+        columns = np.shape(scores)[-1] if np.ndim(scores) else 0
+        now = rules.step(number, sources, tokens, parents, columns)
+        numbers = np.full(len(sources), number)
+        draw_keys = np.stack([known[sources], places % count, numbers, 0 * numbers], axis=1)
+        words, log_p = draw_tokens(scores, now, (temperature, top_k, top_p), seed, draw_keys)
+        totals = totals + log_p
+        ended = rules.ended(number, sources, words)
+        rows = np.flatnonzero(ended)
+        finished.append((places[rows], numbers[rows], rows, words[rows]))
+        sums.append(totals[rows])
+        parents = np.flatnonzero(~ended)
+        sources, places, totals, tokens = sources[parents], places[parents], totals[parents], words[parents]
+    return _sorted(trace, finished, sums, count, end_id is not None, lengths)
+
+
+def _sorted(
+    trace: Trace,
+    finished: list[tuple[Ids, ...]],
+    sums: list[Array],
+    count: int,
+    has_end: bool,
+    lengths: Ids | None,
+) -> list[list[Hypothesis]]:
+    """What ended at the steps — (place, step, row, token), and ln P —, in the order of the places."""
+    if not finished:
+        return []
+    places, steps, rows, tokens = (np.concatenate(parts) for parts in zip(*finished, strict=True))
+    order = np.argsort(places)
+    log_probs = np.concatenate(sums)[order]
+    steps = steps[order]
+    ends = Ends(steps, rows[order], tokens[order], steps - has_end, log_probs, log_probs)
+    bounds = None if lengths is None else np.repeat(lengths, count)
+    drawn = trace.paths(ends, bounds)
+    return [drawn[i : i + count] for i in range(0, len(drawn), count)]

@@ -1,0 +1,43 @@
+"""Candidates and their references, as all metrics take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ShapeError
+
+#: For each candidate its reference, or several.
+References = Sequence[str] | Sequence[Sequence[str]]
+
+
+def check_references(op: str, candidates: Sequence[str], references: References) -> list[list[str]]:
+    """The references of each of N candidates, as lists.
+
+    Raises:
+        ShapeError: if there are not as many as candidates.
+        ValueError: without candidates, or for one without a reference.
+        TypeError: for what is no text.
+    """
+    for argument, texts in (("candidates", candidates), ("references", references)):
+        if isinstance(texts, (str, bytes)):
+            raise TypeError(f"{op}: {argument}: expected a list of texts, got {type(texts).__name__}")
+    if not len(candidates):
+        raise ValueError(f"{op}: candidates: expected at least one, got none")
+    if len(candidates) != len(references):
+        raise ShapeError(
+            f"{op}: references: expected as many as candidates, {len(candidates)}, got {len(references)}"
+        )
+    listed: list[list[str]] = [[r] if isinstance(r, str) else list(r) for r in references]
+    for i, (candidate, own) in enumerate(zip(candidates, listed, strict=True)):
+        if not own:
+            raise ValueError(f"{op}: references[{i}]: expected at least one, got none")
+        _check_text(op, f"candidates[{i}]", candidate)
+        for text in own:
+            _check_text(op, f"references[{i}]", text)
+    return listed
+
+
+def _check_text(op: str, argument: str, text: Any) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"{op}: {argument}: expected a text, got {type(text).__name__}")

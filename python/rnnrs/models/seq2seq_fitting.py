@@ -1,0 +1,66 @@
+"""How an encoder–decoder is trained."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from .pairs import Pairs, pair_batches
+from .training import TrainingSettings, make_trainer
+
+if TYPE_CHECKING:
+    from ..train import Callback, History
+    from .seq2seq import Seq2Seq
+
+
+@dataclass(frozen=True)
+class PairSettings(TrainingSettings):
+    """What decides the course of the training, see `Seq2Seq.fit`; kept in the model's file.
+
+    Raises:
+        ValueError: for a setting outside its range.
+    """
+
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    patience: int | None = None
+
+    _POSITIVE: ClassVar[tuple[str, ...]] = (*TrainingSettings._POSITIVE, "patience")
+
+
+def fit_pairs(
+    model: Seq2Seq,
+    pairs: Pairs,
+    validation: Pairs | None,
+    settings: PairSettings,
+    *,
+    callbacks: Iterable[Callback],
+    checkpoint: str | os.PathLike[str] | None,
+    checkpoint_every: int | None,
+    resume: str | os.PathLike[str] | None,
+    progress: bool,
+) -> History:
+    """See `Seq2Seq.fit`."""
+    from ..train import EarlyStopping, ProgressBar
+
+    if settings.patience is not None and validation is None:
+        raise ValueError("fit: patience: expected None without validation pairs, got a number")
+    data = pair_batches(model, pairs, settings.batch_size, settings.seed)
+    held_out = (
+        None if validation is None else pair_batches(model, validation, settings.batch_size, settings.seed)
+    )
+    watching: list[Callback] = [ProgressBar(perplexity=True)] if progress else []
+    if settings.patience is not None:
+        watching.append(EarlyStopping(settings.patience))
+    model.settings = settings
+    trainer = make_trainer(
+        model,
+        settings,
+        callbacks=[*watching, *callbacks],
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        resume=resume,
+    )
+    return trainer.fit(data, validation=held_out, **settings.bounds)

@@ -1,0 +1,116 @@
+"""An encoder–decoder's decoder, step by step: what greedy decoding, sampling and beam search go through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._rnnrs import Decoder, log_softmax
+from ..data.batch import IGNORE
+from ..data.sequence_batches import fill
+from .pairs import encode_source, sources_batch
+
+if TYPE_CHECKING:
+    from .seq2seq import Seq2Seq
+
+Array = NDArray[Any]
+
+#: As in `losses.CopyCrossEntropy`.
+LEAST = 1e-30
+
+
+class Seq2SeqSteps:
+    """Hypotheses side by side, several to a source where a beam is searched.
+
+    Before the first step there is one for each of the B sources, with nothing written: `step(end_id, arange(B))`
+    gives the scores of the first words.
+
+    Args:
+        model: whose decoder it is.
+        sources: texts.
+        decoder: the packed weights.
+
+    Attributes:
+        attention: (N, S), how much each hypothesis's last step looked at each step of its source; None without
+            attention.
+        sources: (N,), which source each hypothesis is of.
+        lacking: for each source, its words that the target's vocabulary lacks, whose ids are V, V + 1, …; where words
+            are copied.
+        tokens: (S, B), the sources' ids, 0 after their ends; `lengths` (B,).
+
+    Raises:
+        ValueError: without sources.
+        TypeError: for what is no text.
+    """
+
+    def __init__(self, model: Seq2Seq, sources: Sequence[str], decoder: Decoder) -> None:
+        op = f"{type(model).__name__}.step_model"
+        if isinstance(sources, str) or not all(isinstance(text, str) for text in sources):
+            raise TypeError(f"{op}: sources: expected several strings, got {sources!r}")
+        if not len(sources):
+            raise ValueError(f"{op}: sources: expected at least one, got none")
+        encoded = [encode_source(model, text) for text in sources]
+        self._network, self._decoder = model.network, decoder
+        self._vocabulary = model.target_vocabulary
+        self.end_id = self._vocabulary.end_id
+        self.tokens, self.lengths = sources_batch([ids for ids, _, _ in encoded])
+        self.lacking = [lacking for _, _, lacking in encoded]
+        copies = [copied for _, copied, _ in encoded if copied is not None]
+        self._copies = fill(copies, IGNORE).T if copies else None
+        self.sources = np.arange(len(encoded))
+        self.attention: Array | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        read, attention = self._network.encode(self.tokens, self.lengths), self._network.attention
+        if attention is None:
+            self._decoder.begin(read.state)
+        else:
+            self._decoder.begin(read.state, attention.keys(read.memory), read.memory, self.lengths)
+
+    def step(self, tokens: ArrayLike, rows: ArrayLike) -> Array:
+        """One step: the i-th hypothesis is now the earlier one `rows[i]` and after it the word `tokens[i]`.
+
+        Args:
+            tokens: (N,) ids of the target's vocabulary, or of words that only the source has.
+            rows: (N,) places of earlier hypotheses; at first, of sources.
+
+        Returns:
+            Scores of what may come next (N, V), of which a softmax makes probabilities. Where words are copied they
+            are ln P of V words and of as many more as a source has that the vocabulary lacks: (N, V + X).
+
+        Raises:
+            IndexError, ValueError, ShapeError: for ids or places that there are not, or another number of them.
+        """
+        rows = np.asarray(rows)
+        o, self.attention, gate = self._decoder.step(self._network.known(np.asarray(tokens)), rows)
+        self.sources = self.sources[rows]
+        if gate is None or self._copies is None or self.attention is None:
+            return o
+        V, more = o.shape[1], max(len(lacking) for lacking in self.lacking)
+        P = np.zeros((len(o), V + more), o.dtype)
+        P[:, :V] = np.exp(log_softmax(o)) * gate[:, None]
+        copies = self._copies[self.sources]
+        hypothesis, place = np.nonzero(copies >= 0)
+        share = (self.attention * (1 - gate[:, None]))[hypothesis, place]
+        np.add.at(P, (hypothesis, copies[hypothesis, place]), share)
+        return np.asarray(np.log(P + o.dtype.type(LEAST)))
+
+    def text(self, ids: Iterable[int], source: int) -> str:
+        """The text of what was written for a source, words that were copied from it among it.
+
+        Raises:
+            IndexError: for an id that is none.
+        """
+        V, lacking = len(self._vocabulary), self.lacking[source]
+        known = list(ids)
+        for place, id in enumerate(known):
+            if not 0 <= id < V + len(lacking):
+                raise IndexError(
+                    f"Seq2SeqSteps.text: ids: expected 0 to {V + len(lacking) - 1}, got {id} at position {place}"
+                )
+        pieces = [self._vocabulary.tokens[id] if id < V else lacking[id - V] for id in known]
+        return self._vocabulary.join(pieces) if lacking else self._vocabulary.decode(known)

@@ -1,0 +1,199 @@
+"""Attention of one sequence to another."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .. import _rnnrs
+from ..errors import DTypeError, ShapeError
+from .layer import Layer
+from .order import check_lengths
+from .parameters import check_size
+
+Array = NDArray[Any]
+
+#: How a query and a state are compared.
+ATTENTIONS = ("dot", "general", "additive")
+
+
+class AttentionCache(NamedTuple):
+    """What `Attention.backward` needs of the forward pass."""
+
+    h: Array  #: the queries as given
+    memory: Array
+    q: Array  #: as they were compared
+    keys: Array
+    alpha: Array  #: (B, T, S), how much of each context each step of the memory makes
+    lengths: NDArray[np.int64] | None
+    memory_lengths: NDArray[np.int64] | None
+
+
+class Attention(Layer):
+    """context_t = Σ_s α_ts m_s, α_t = softmax_s(e_ts): for every step of one sequence, a mean of another one's states.
+
+    e_ts = h_t · m_s ("dot"); m_s · W h_t ("general"; Luong, Pham and Manning 2015, equation 8); or
+    v · tanh(W h_t + U m_s + b) ("additive"; Bahdanau, Cho and Bengio 2015, appendix A.1.2).
+
+    All steps at once: W and U are a product over all rows, the scores of a sequence one product.
+
+    Parameters: none; W (K, Q), uniform on ±1/√Q; or W (A, Q), U (A, K), v (A), uniform on ±1/√Q, ±1/√K and ±1/√A, and
+    b (A), zero.
+
+    Args:
+        query_size: Q, numbers of h_t.
+        memory_size: K, numbers of m_s; the same where the scores are "dot".
+        kind: one of `ATTENTIONS`.
+        attention_size: A, of "additive" only; Q by default.
+        seed: of the first weights.
+        dtype: float32 or float64.
+
+    Attributes:
+        query_size, memory_size, attention_size: Q, K, A.
+
+    Raises:
+        ValueError, TypeError: for an unknown kind, sizes that do not fit or are no positive whole numbers.
+        MemoryError: if the weights do not fit.
+    """
+
+    def __init__(
+        self,
+        query_size: int,
+        memory_size: int,
+        kind: str = "general",
+        *,
+        attention_size: int | None = None,
+        seed: int = 0,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        if kind not in ATTENTIONS:
+            raise ValueError(f"Attention: kind: expected one of {', '.join(ATTENTIONS)}, got {kind!r}")
+        Q = self.query_size = check_size("Attention", "query_size", query_size)
+        K = self.memory_size = check_size("Attention", "memory_size", memory_size)
+        if kind == "dot" and Q != K:
+            raise ValueError(f"Attention: memory_size: expected {Q}, as the queries have, for 'dot', got {K}")
+        if kind != "additive" and attention_size is not None:
+            raise ValueError(f"Attention: attention_size: expected None for {kind!r}, got {attention_size}")
+        self.kind = kind
+        A = Q if attention_size is None else check_size("Attention", "attention_size", attention_size)
+        self.attention_size = A if kind == "additive" else K
+        shapes: dict[str, dict[str, tuple[int, ...]]] = {
+            "dot": {},
+            "general": {"W": (K, Q)},
+            "additive": {"W": (A, Q), "U": (A, K), "b": (A,), "v": (A,)},
+        }
+        super().__init__(shapes[kind], dtype)
+        for name, width in (("W", Q), ("U", K), ("v", A)):
+            if name in self.parameters:
+                self.initialise(name, "uniform", width**-0.5, seed)
+
+    def forward(
+        self,
+        h: ArrayLike,
+        memory: ArrayLike,
+        memory_lengths: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> tuple[Array, AttentionCache]:
+        """The contexts (T, B, K); `cache.alpha` (B, T, S) says how much of them each step of the memory makes.
+
+        Args:
+            h: the queries (T, B, Q).
+            memory: (S, B, K).
+            memory_lengths: (B,), steps of each memory; S by default. Of one without steps the context is 0.
+            lengths: (B,), steps of each sequence of queries; T by default. What comes after is 0.
+
+        Raises:
+            ShapeError, DTypeError, ValueError: for arrays that do not fit.
+        """
+        h, memory = (
+            _states("h", h, "T", "Q", self.query_size),
+            _states("memory", memory, "S", "K", self.memory_size),
+        )
+        if h.shape[1] != memory.shape[1]:
+            raise ShapeError(
+                f"Attention: memory: expected (S, B={h.shape[1]}, K={self.memory_size}), got {memory.shape}"
+            )
+        given = None if lengths is None else check_lengths("Attention", lengths, *h.shape[:2])
+        sources = (
+            None if memory_lengths is None else check_lengths("Attention", memory_lengths, *memory.shape[:2])
+        )
+        q, keys = self.queries(h), self.keys(memory)
+        context, alpha = _rnnrs.attention_forward(q, keys, memory, self._v(), given, sources)
+        return context, AttentionCache(h, memory, q, keys, alpha, given, sources)
+
+    def backward(
+        self, cache: AttentionCache, dcontext: ArrayLike, dalpha: ArrayLike | None = None
+    ) -> tuple[Array, Array]:
+        """The gradients of both inputs: (dh (T, B, Q), dmemory (S, B, K)); adds to the parameters'.
+
+        dα_ts = dcontext_t · m_s and what else is said of α; de_ts = α_ts (dα_ts − Σ_s α_ts dα_ts); then through the
+        scores.
+
+        Args:
+            cache: from `forward`.
+            dcontext: (T, B, K).
+            dalpha: (B, T, S), what is said of α directly; None for nothing.
+
+        Raises:
+            ShapeError, DTypeError: for arrays that do not have the shapes of the context and of α.
+        """
+        said = None if dalpha is None else np.asarray(dalpha)
+        dv = self.gradients["v"] if self.kind == "additive" else None
+        dq, dkeys, dmemory = _rnnrs.attention_backward(
+            cache.q,
+            cache.keys,
+            cache.memory,
+            self._v(),
+            cache.lengths,
+            cache.memory_lengths,
+            cache.alpha,
+            np.asarray(dcontext),
+            said,
+            dv,
+        )
+        if self.kind == "additive":
+            dkeys = self._through("U", cache.memory, dkeys, np.zeros(self.attention_size, self.dtype))
+        dmemory += dkeys
+        if self.kind == "dot":
+            return dq, dmemory
+        db = self.gradients["b"] if self.kind == "additive" else np.zeros(self.attention_size, self.dtype)
+        return self._through("W", cache.h, dq, db), dmemory
+
+    def queries(self, h: Array) -> Array:
+        """What is compared of h (…, Q): h, or W h + b."""
+        query = self.query_weights()
+        return h if query is None else _rnnrs.linear_forward(h, *query)
+
+    def keys(self, memory: Array) -> Array:
+        """What it is compared with: the memory (…, K), or U m."""
+        if self.kind != "additive":
+            return memory
+        return _rnnrs.linear_forward(memory, self.parameters["U"], np.zeros(self.attention_size, self.dtype))
+
+    def query_weights(self) -> tuple[Array, Array] | None:
+        """W and b of the queries, where they are projected."""
+        if self.kind == "dot":
+            return None
+        p = self.parameters
+        return p["W"], p["b"] if self.kind == "additive" else np.zeros(self.attention_size, self.dtype)
+
+    def _v(self) -> Array | None:
+        return self.parameters["v"] if self.kind == "additive" else None
+
+    def _through(self, name: str, x: Array, do: Array, dc: Array) -> Array:
+        """dx of a projection of x; adds to the gradients."""
+        dx = _rnnrs.linear_backward(x, self.parameters[name], do, self.gradients[name], dc, True)
+        assert dx is not None  # wanted
+        return dx
+
+
+def _states(argument: str, values: ArrayLike, steps: str, letter: str, size: int) -> Array:
+    """Values as an array (steps, B, size) of float32 or float64."""
+    array = np.asarray(values)
+    if array.ndim != 3 or array.shape[2] != size:
+        raise ShapeError(f"Attention: {argument}: expected ({steps}, B, {letter}={size}), got {array.shape}")
+    if array.dtype not in (np.float32, np.float64):
+        raise DTypeError(f"Attention: {argument}: expected float32 or float64, got {array.dtype}")
+    return array

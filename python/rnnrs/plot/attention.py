@@ -1,0 +1,73 @@
+"""What a decoder looked at for each word that it said."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import ShapeError
+from .figure import SIZES, finish, new_figure
+
+#: The most words on either side: a picture of more could not be read.
+LONGEST = 200
+
+
+def attention(
+    alpha: ArrayLike,
+    source: Sequence[str],
+    target: Sequence[str],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    title: str = "",
+) -> Any:
+    """Draws a heat map: the source's words along x, the target's from above down.
+
+    (Bahdanau, Cho and Bengio 2015, figure 3.)
+
+    Args:
+        alpha: (n, S), a row for each word of the target: `decoding.Hypothesis.attention`.
+        source: the S words.
+        target: the n words.
+        path: where to save the picture; nowhere by default.
+        title: above the picture.
+
+    Returns:
+        The matplotlib figure.
+
+    Raises:
+        MissingExtraError: if matplotlib is missing.
+        ShapeError: if the words are not as many as rows and columns.
+        ValueError: without words, or for more than 200 on a side.
+        OSError: if the picture cannot be written.
+    """
+    weights = np.asarray(alpha)
+    if weights.shape != (len(target), len(source)):
+        raise ShapeError(
+            f"attention: alpha: expected (n={len(target)}, S={len(source)}), got {weights.shape}"
+        )
+    if not all(0 < len(words) <= LONGEST for words in (source, target)):
+        raise ValueError(f"attention: expected 1 to {LONGEST} words on either side, got {weights.shape}")
+    longest = [max(map(len, words)) for words in (source, target)]
+    width, height = 0.34 * len(source) + 0.09 * longest[1], 0.3 * len(target) + 0.075 * longest[0]
+    figure = new_figure(max(3.0, 1.3 + width), max(2.0, 0.7 + height))
+    axes = figure.add_subplot()
+    image = axes.imshow(weights, cmap=SIZES, vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest")
+    # A word is what it says: no formula between dollar signs.
+    axes.set_xticks(
+        range(len(source)), source, rotation=60, ha="left", rotation_mode="anchor", parse_math=False
+    )
+    axes.set_yticks(range(len(target)), target, parse_math=False)
+    axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, labelsize=9, length=2)
+    axes.set_xticks(np.arange(len(source) + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(len(target) + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=0.4, alpha=0.4)
+    axes.tick_params(which="minor", length=0, top=False)
+    bar = figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02)
+    bar.set_label("attention α", fontsize=9)
+    if title:
+        figure.suptitle(title, fontsize=10, parse_math=False)
+    return finish(figure, path)

@@ -1,0 +1,196 @@
+//! A recurrent layer that goes one step at a time, its weights packed once: what `stepper.rs` and `decoder.rs` are made of.
+
+use std::ops::Range;
+
+use super::cell::{Cell, Layout, State, StateMut};
+use super::recurrence::{Extras, Projection, Recurrent};
+use crate::error::Result;
+use crate::kernels::{self, Norm, Packed, Real, Rows, RowsMut, Start};
+use crate::parallel;
+
+/// A recurrent layer's parameters.
+#[derive(Clone, Copy)]
+pub struct Weights<'a, R> {
+    /// Cell, H and W.
+    pub recurrent: Recurrent<'a, R>,
+    /// U (blocks·H, I)
+    pub u: &'a [R],
+    /// I
+    pub inputs: usize,
+    /// b (sums·H)
+    pub b: &'a [R],
+}
+
+/// The same, packed.
+pub(super) struct Step<R: Real> {
+    cell: Cell,
+    layout: Layout,
+    hidden: usize,
+    projection: Projection<R>,
+    w: Packed<R>,
+    /// γ and β of a normalisation.
+    norm: Option<[Vec<R>; 2]>,
+    /// Zoneout as it is on average. (Dropout has no part in a step that is not training.)
+    zoneout: Option<[f64; 2]>,
+}
+
+/// The states of so many sequences before a step and after it, with the work space of the step.
+pub(super) struct States<R> {
+    count: usize,
+    hidden: usize,
+    /// (count, sums·H)
+    sums: Vec<R>,
+    /// x̂ (count, sums·H) and scales (count, sums) of a normalisation, or empty.
+    normed: [Vec<R>; 2],
+    /// h (count, H), and c likewise, or empty.
+    before: [Vec<R>; 2],
+    after: [Vec<R>; 2],
+}
+
+/// Some sequences' part of them.
+pub(super) struct Part<'a, R> {
+    sums: &'a mut [R],
+    normed: [&'a mut [R]; 2],
+    before: [&'a [R]; 2],
+    after: [&'a mut [R]; 2],
+}
+
+impl<R: Real> Step<R> {
+    pub(super) fn new(op: &'static str, weights: Weights<'_, R>) -> Result<Self> {
+        let Recurrent { cell, hidden, w, extras } = weights.recurrent;
+        let Extras { norm, zoneout, .. } = extras;
+        let layout = cell.layout();
+        let u = (weights.u, weights.inputs);
+        Ok(Step {
+            cell,
+            layout,
+            hidden,
+            projection: Projection::of(op, (layout, hidden), &(0..hidden), u, weights.b)?,
+            w: Packed::transposed(op, w, layout.recurrent * hidden, hidden)?,
+            norm: norm.map(|(gain, shift)| [gain.to_vec(), shift.to_vec()]),
+            zoneout: zoneout.map(|zoneout| zoneout.rates),
+        })
+    }
+
+    pub(super) fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    /// Numbers of a sequence's state.
+    pub(super) fn state_size(&self) -> usize {
+        self.layout.states() * self.hidden
+    }
+
+    /// The states of `count` sequences, zero.
+    pub(super) fn states(&self, op: &'static str, count: usize) -> Result<States<R>> {
+        let (sums, hidden) = (self.layout.sums, self.hidden);
+        let normed = if self.norm.is_some() { count * sums } else { 0 };
+        let memory = if self.layout.memory { count } else { 0 };
+        let pair = || Ok([parallel::zeros(op, &[count, hidden])?, parallel::zeros(op, &[memory, hidden])?]);
+        Ok(States {
+            count,
+            hidden,
+            sums: parallel::zeros(op, &[count, sums, hidden])?,
+            normed: [parallel::zeros(op, &[normed, hidden])?, parallel::zeros(op, &[normed])?],
+            before: pair()?,
+            after: pair()?,
+        })
+    }
+
+    /// One step of some sequences, from the inputs x: what they were stays, what they are now stands beside it. Gives h.
+    pub(super) fn run<'a>(&self, x: Rows<'_, R>, part: Part<'a, R>) -> &'a [R] {
+        let Part { sums, normed: [hat, scales], before: [h, c], after: [h_after, c_after] } = part;
+        let hidden = self.hidden;
+        self.projection.fill(x, sums);
+        let into = RowsMut { data: &mut *sums, stride: self.layout.sums * hidden };
+        self.w.multiply(Rows { data: h, stride: hidden, count: x.count }, Start::Accumulate, into);
+        if let Some([gain, shift]) = &self.norm {
+            kernels::normalise(Norm { gain, shift, width: hidden }, sums, hat, scales);
+        }
+        if self.layout.sums == 1 {
+            self.cell.step(hidden, sums, State { h, c }, StateMut { h: &mut [], c: &mut [] });
+            h_after.copy_from_slice(sums);
+        } else {
+            self.cell.step(hidden, sums, State { h, c }, StateMut { h: &mut *h_after, c: &mut *c_after });
+        }
+        if let Some(rates) = self.zoneout {
+            for ((before, after), rate) in [(h, &mut *h_after), (c, c_after)].into_iter().zip(rates) {
+                let rate = R::of(rate);
+                for (after, &before) in after.iter_mut().zip(before) {
+                    *after = (R::one() - rate) * *after + rate * before;
+                }
+            }
+        }
+        h_after
+    }
+}
+
+impl<R: Real> States<R> {
+    /// h (count, H).
+    pub(super) fn h(&self) -> &[R] {
+        &self.before[0]
+    }
+
+    /// c (count, H), or empty.
+    pub(super) fn c(&self) -> &[R] {
+        &self.before[1]
+    }
+
+    /// h and c of a sequence, to change.
+    pub(super) fn of_sequence(&mut self, i: usize) -> impl Iterator<Item = &mut [R]> {
+        let row = i * self.hidden..(i + 1) * self.hidden;
+        self.before.iter_mut().filter(|part| !part.is_empty()).map(move |part| &mut part[row.clone()])
+    }
+
+    /// Sets all to zero.
+    pub(super) fn reset(&mut self) {
+        self.before.iter_mut().for_each(|part| part.fill(R::zero()));
+    }
+
+    /// What the sequences in these ranges, which follow one another, need for a step.
+    pub(super) fn parts(&mut self, ranges: &[Range<usize>]) -> Vec<Part<'_, R>> {
+        fn cut<'a, R>(data: &'a mut [R], ranges: &[Range<usize>], count: usize) -> Vec<&'a mut [R]> {
+            parallel::split_rows(data, ranges, data.len() / count.max(1))
+        }
+        let (count, hidden) = (self.count, self.hidden);
+        let [hat, scales] = &mut self.normed;
+        let [h_after, c_after] = &mut self.after;
+        let before = |range: &Range<usize>| {
+            let [h, c] = &self.before;
+            let row = range.start * hidden..range.end * hidden;
+            [&h[row.clone()], if c.is_empty() { &c[..] } else { &c[row] }]
+        };
+        let written = cut(&mut self.sums, ranges, count)
+            .into_iter()
+            .zip(cut(hat, ranges, count))
+            .zip(cut(scales, ranges, count))
+            .zip(cut(h_after, ranges, count))
+            .zip(cut(c_after, ranges, count));
+        ranges
+            .iter()
+            .zip(written)
+            .map(|(range, ((((sums, hat), scales), h), c))| Part {
+                sums,
+                normed: [hat, scales],
+                before: before(range),
+                after: [h, c],
+            })
+            .collect()
+    }
+
+    /// The states of some of the sequences, in any order, each as often as it is named.
+    pub(super) fn gather(&self, step: &Step<R>, op: &'static str, rows: &[usize]) -> Result<Self> {
+        let mut states = step.states(op, rows.len())?;
+        for (into, from) in states.before.iter_mut().zip(&self.before).filter(|(_, from)| !from.is_empty()) {
+            for (into, &row) in into.chunks_exact_mut(self.hidden).zip(rows) {
+                into.copy_from_slice(&from[row * self.hidden..][..self.hidden]);
+            }
+        }
+        Ok(states)
+    }
+
+    /// After a step: what is now will have been.
+    pub(super) fn advance(&mut self) {
+        std::mem::swap(&mut self.before, &mut self.after);
+    }
+}
