@@ -1,6 +1,7 @@
 //! The layers, in the order in which data meets them. Each is a forward function and the backward one beside it.
 
 pub mod cell;
+pub mod conv;
 pub mod dropout;
 pub mod embedding;
 mod gru;

@@ -4,6 +4,7 @@
 //! `python/rnnrs/_rnnrs.pyi` says the same to Python's type checkers.
 
 mod array;
+mod conv;
 mod dropout;
 mod error;
 mod init;
@@ -70,6 +71,7 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(check_memory, module)?)?;
     module.add_function(wrap_pyfunction!(init::initialise, module)?)?;
     layers::register(module)?;
+    conv::register(module)?;
     dropout::register(module)?;
     recurrence::register(module)?;
     jordan::register(module)?;

@@ -1,0 +1,118 @@
+//! Convolution.
+
+use numpy::PyUntypedArrayMethods;
+use pyo3::prelude::*;
+
+use super::array::{by_kind, input, optional, output, slice, target};
+use super::error::value_error;
+use crate::error::check_shape;
+use crate::kernels::Activation;
+use crate::layers::conv::{self, Pair, Passed, Pictures, Shape};
+
+type Any<'py> = Bound<'py, PyAny>;
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(conv_forward, module)?)?;
+    module.add_function(wrap_pyfunction!(conv_backward, module)?)?;
+    Ok(())
+}
+
+/// The activation of a name.
+fn activation(op: &str, name: &str) -> PyResult<Activation> {
+    let names = || Activation::ALL.map(Activation::name).join(", ");
+    Activation::from_name(name)
+        .ok_or_else(|| value_error(op, "activation", &format!("one of {}", names()), name))
+}
+
+/// The sizes of a layer with a kernel of that shape.
+fn layer(op: &'static str, kernel: &[usize], stride: Pair, padding: Pair) -> PyResult<Shape> {
+    let letters = [("kernel height", None), ("kernel width", None), ("I", None), ("O", None)];
+    check_shape(op, "K", kernel, &letters)?;
+    if kernel.contains(&0) || stride.0 == 0 || stride.1 == 0 {
+        return Err(value_error(op, "K, stride", "sizes from 1", &format!("{kernel:?}, {stride:?}")));
+    }
+    Ok(Shape { kernel: (kernel[0], kernel[1]), stride, padding, inputs: kernel[2], outputs: kernel[3] })
+}
+
+/// A batch of pictures (B, Y, X, I).
+fn pictures(op: &'static str, shape: &[usize], channels: usize) -> PyResult<Pictures> {
+    check_shape(op, "x", shape, &[("B", None), ("Y", None), ("X", None), ("I", Some(channels))])?;
+    Ok(Pictures { batch: shape[0], size: (shape[1], shape[2]) })
+}
+
+/// y (B, Y′, X′, O) = f(c + K over the windows of x).
+#[pyfunction]
+#[allow(non_snake_case)]
+fn conv_forward<'py>(
+    py: Python<'py>,
+    x: &Any<'py>,
+    K: &Any<'py>,
+    c: &Any<'py>,
+    stride: Pair,
+    padding: Pair,
+    activation: &str,
+) -> PyResult<Any<'py>> {
+    const OP: &str = "Conv2d.forward";
+    let f = self::activation(OP, activation)?;
+    by_kind!(OP, "K", K, R => {
+        let (x, k, c) = (input::<R>(OP, "x", x)?, input::<R>(OP, "K", K)?, input::<R>(OP, "c", c)?);
+        let layer = layer(OP, k.shape(), stride, padding)?;
+        check_shape(OP, "c", c.shape(), &[("O", Some(layer.outputs))])?;
+        let pictures = pictures(OP, x.shape(), layer.inputs)?;
+        let (_, (height, width)) = layer.fit(OP, pictures.size)?;
+        let (x, kernel) = (slice(&x)?, (slice(&k)?, slice(&c)?));
+        let y = py.detach(|| conv::forward(layer, pictures, x, kernel, f))?;
+        output(py, &[pictures.batch, height, width, layer.outputs], y)
+    })
+}
+
+/// dK += …, dc += …; gives dx (B, Y, X, I), or None where it is not needed. Without activation y may be None.
+#[pyfunction]
+#[allow(non_snake_case, clippy::too_many_arguments)]
+fn conv_backward<'py>(
+    py: Python<'py>,
+    x: &Any<'py>,
+    y: Option<&Any<'py>>,
+    K: &Any<'py>,
+    dy: &Any<'py>,
+    dK: &Any<'py>,
+    dc: &Any<'py>,
+    stride: Pair,
+    padding: Pair,
+    activation: &str,
+    need_dx: bool,
+) -> PyResult<Option<Any<'py>>> {
+    const OP: &str = "Conv2d.backward";
+    let f = self::activation(OP, activation)?;
+    by_kind!(OP, "K", K, R => {
+        let (x, y) = (input::<R>(OP, "x", x)?, optional::<R>(OP, "y", y)?);
+        let (k, dy) = (input::<R>(OP, "K", K)?, input::<R>(OP, "dy", dy)?);
+        let (mut dk, mut dc) = (target::<R>(OP, "dK", dK)?, target::<R>(OP, "dc", dc)?);
+        let layer = layer(OP, k.shape(), stride, padding)?;
+        let pictures = pictures(OP, x.shape(), layer.inputs)?;
+        let (_, (height, width)) = layer.fit(OP, pictures.size)?;
+        let of_y = [("B", Some(pictures.batch)), ("Y", Some(height)), ("X", Some(width)), ("O", Some(layer.outputs))];
+        check_shape(OP, "dy", dy.shape(), &of_y)?;
+        let y = match (&y, f) {
+            (Some(y), _) => {
+                check_shape(OP, "y", y.shape(), &of_y)?;
+                slice(y)?
+            }
+            (None, Activation::Identity) => &[],
+            (None, _) => return Err(value_error(OP, "y", "the layer's y, for its activation", "None")),
+        };
+        let of_k = [
+            ("kernel height", Some(layer.kernel.0)),
+            ("kernel width", Some(layer.kernel.1)),
+            ("I", Some(layer.inputs)),
+            ("O", Some(layer.outputs)),
+        ];
+        check_shape(OP, "dK", dk.shape(), &of_k)?;
+        check_shape(OP, "dc", dc.shape(), &[("O", Some(layer.outputs))])?;
+        let shape = x.shape().to_vec();
+        let passed = Passed { x: slice(&x)?, y, activation: f };
+        let (k, dy, into) = (slice(&k)?, slice(&dy)?, (dk.as_slice_mut()?, dc.as_slice_mut()?));
+        let dx = py.detach(|| conv::backward(layer, pictures, passed, k, dy, into, need_dx))?;
+        dx.map(|dx| output(py, &shape, dx)).transpose()
+    })
+}
