@@ -41,6 +41,33 @@ def linear_forward(x: _Array, V: _Array, c: _Array) -> _Array: ...
 def linear_backward(
     x: _Array, V: _Array, do: _Array, dV: _Array, dc: _Array, need_dx: bool
 ) -> _Array | None: ...
+def conv_forward(
+    x: _Array, K: _Array, b: _Array, stride: tuple[int, int], padding: tuple[int, int], activation: str
+) -> _Array: ...
+def conv_backward(
+    x: _Array,
+    y: _Array | None,
+    K: _Array,
+    dy: _Array,
+    dK: _Array,
+    db: _Array,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    activation: str,
+    need_dx: bool,
+) -> _Array | None: ...
+def pool_2d(
+    kind: str, x: _Array, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
+) -> _Array: ...
+def pool_2d_backward(
+    kind: str,
+    shape: tuple[int, int, int, int],
+    passed: tuple[_Array, _Array] | None,
+    dy: _Array,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+) -> _Array: ...
 def recurrent_forward(
     cell: str,
     x: _Array,

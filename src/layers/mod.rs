@@ -9,6 +9,7 @@ pub mod jordan;
 pub mod linear;
 mod lstm;
 pub mod pooling;
+pub mod pooling_2d;
 pub mod recurrence;
 mod rnn;
 pub mod stepper;

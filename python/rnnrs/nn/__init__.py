@@ -2,6 +2,7 @@
 
 from .adaptive import AdaptiveSoftmax
 from .bidirectional import MERGES, Bidirectional
+from .conv import Conv2d
 from .embedding import Embedding
 from .feedback import FEEDBACKS
 from .gru import GRU
@@ -12,8 +13,10 @@ from .lstm import LSTM
 from .noise import Dropout
 from .parameters import Parameters
 from .pooling import POOLINGS, AttentionPooling, Pooling
+from .pooling_2d import GlobalPool2d, MaxPool2d, MeanPool2d
 from .recurrent import Recurrent
 from .rnn import ACTIVATIONS, RNN
+from .sequential import Sequential
 from .stack import Stack
 from .tied import TiedLinear
 
@@ -29,14 +32,19 @@ __all__ = [
     "AttentionPooling",
     "Bidirectional",
     "Composite",
+    "Conv2d",
     "Dropout",
     "Embedding",
+    "GlobalPool2d",
     "JordanRNN",
     "Layer",
     "Linear",
+    "MaxPool2d",
+    "MeanPool2d",
     "Parameters",
     "Pooling",
     "Recurrent",
+    "Sequential",
     "Stack",
     "TiedLinear",
     "join",

@@ -49,10 +49,7 @@ pub(super) fn band<'a, R: Real>(
 }
 
 /// Lines and the rows in them, as one line of rows where the distances allow it: (lines, rows) of A and C's two distances.
-pub(super) fn merged(
-    (lines, rows): (Steps, Steps),
-    (to_line, to_row): (usize, usize),
-) -> (Steps, Steps) {
+pub(super) fn merged((lines, rows): (Steps, Steps), (to_line, to_row): (usize, usize)) -> (Steps, Steps) {
     if lines.stride == rows.count * rows.stride && to_line == rows.count * to_row {
         return (Steps { count: 1, stride: 0 }, Steps { count: lines.count * rows.count, ..rows });
     }

@@ -81,7 +81,8 @@ pub(super) fn correlate<R: Real>(
         place.size.0.saturating_mul(place.size.1).saturating_mul(channels)
     };
     let room = phases.iter().map(room).max().unwrap_or(0);
-    let operations: usize = phases.iter().map(|phase| 2 * phase.packed.depth() * columns * phase.count.1).sum();
+    let operations: usize =
+        phases.iter().map(|phase| 2 * phase.packed.depth() * columns * phase.count.1).sum();
     let ranges = parallel::ranges(lines, least_rows(operations / period))?;
     let parts: Vec<_> = parallel::split_rows(target, &ranges, line).into_iter().zip(&ranges).collect();
     parallel::for_each(parts, |(target, range): (&mut [R], _), stop| {
@@ -94,7 +95,14 @@ pub(super) fn correlate<R: Real>(
             let pixels = size.0 * size.1 * channels;
             let source = &source[picture * pixels..][..pixels];
             for phase in phases {
-                multiply(phase, (source, size, channels), first..first + count, epilogue.start, (own, width), &mut room);
+                multiply(
+                    phase,
+                    (source, size, channels),
+                    first..first + count,
+                    epilogue.start,
+                    (own, width),
+                    &mut room,
+                );
             }
             activate(epilogue.activation, own);
             done += count;

@@ -1,4 +1,4 @@
-//! Convolution in two dimensions: y_bij = f(c + Σ_uv K_uv ᵀ x_b,(i·s + u − p),(j·s + v − p)), pictures x (B, Y, X, I) with the
+//! Convolution in two dimensions: y_bij = f(b + Σ_uv K_uvᵀ x_b,(i·s + u − p),(j·s + v − p)), pictures x (B, Y, X, I) with the
 //! channels last, kernel K (kernel height, kernel width, I, O), stride s and padding p with zeros, each along Y and X.
 //!
 //! A window of a picture is as many runs of numbers as the kernel is high, since channels stand side by side. So the rows of
@@ -97,7 +97,7 @@ impl Shape {
     }
 }
 
-/// y (B, Y′, X′, O) = f(c + windows · K).
+/// y (B, Y′, X′, O) = f(b + windows · K).
 ///
 /// # Errors
 /// [`Error::Shape`] if the kernel does not fit into the pictures; [`Error::Memory`]; [`Error::Interrupted`].
@@ -105,7 +105,7 @@ pub fn forward<R: Real>(
     shape: Shape,
     pictures: Pictures,
     x: &[R],
-    (k, c): (&[R], &[R]),
+    (k, b): (&[R], &[R]),
     activation: Activation,
 ) -> Result<Vec<R>> {
     const OP: &str = "Conv2d.forward";
@@ -122,7 +122,7 @@ pub fn forward<R: Real>(
         stride: shape.stride,
     };
     let from = (x, pictures.size, shape.inputs);
-    correlate(OP, &[phase], from, Epilogue { start: Start::Row(c), activation }, (&mut y, size))?;
+    correlate(OP, &[phase], from, Epilogue { start: Start::Row(b), activation }, (&mut y, size))?;
     Ok(y)
 }
 
@@ -137,7 +137,7 @@ pub struct Passed<'a, R> {
     pub activation: Activation,
 }
 
-/// dK += Σ windowᵀ da, dc += Σ da with da = dy ⊙ f′; gives dx (B, Y, X, I) where it is wanted.
+/// dK += Σ windowᵀ da, db += Σ da with da = dy ⊙ f′; gives dx (B, Y, X, I) where it is wanted.
 ///
 /// # Errors
 /// As [`forward`].

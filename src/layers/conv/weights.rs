@@ -1,4 +1,4 @@
-//! dK = Σ windowᵀ da over all pixels of y, dc = Σ da.
+//! dK = Σ windowᵀ da over all pixels of y, db = Σ da.
 //!
 //! A row of dK is a column of the windows: numbers of the picture at equal distances. So the picture is the left factor as it
 //! lies, and da the packed right one. The pixels are summed in groups that the problem fixes, however many threads there are;
@@ -20,23 +20,23 @@ const GROUPS: usize = 8;
 /// Pixels of y at a time: da's panels of so many stay in the nearest cache.
 const PIXELS: usize = 128;
 
-/// What one task adds to: rows of dK, and dc where they are the first.
+/// What one task adds to: rows of dK, and db where they are the first.
 struct Part<'a, R> {
     /// Lines of y, counted over all pictures.
     lines: Range<usize>,
     /// Rows of dK: (kernel height, kernel width, I) in one.
     rows: Range<usize>,
     dk: &'a mut [R],
-    dc: Option<&'a mut [R]>,
+    db: Option<&'a mut [R]>,
 }
 
-/// dK (kernel height, kernel width, I, O) += Σ windowᵀ da, dc += Σ da.
+/// dK (kernel height, kernel width, I, O) += Σ windowᵀ da, db += Σ da.
 pub(super) fn accumulate<R: Real>(
     op: &'static str,
     shape: Shape,
     x: (&[R], Pair),
     (da, size): (&[R], Pair),
-    (dk, dc): (&mut [R], &mut [R]),
+    (dk, db): (&mut [R], &mut [R]),
 ) -> Result<()> {
     let columns = shape.outputs;
     let line = size.1 * columns;
@@ -50,20 +50,27 @@ pub(super) fn accumulate<R: Real>(
     let divided = parallel::even_ranges(rows, divided);
     let others = groups.len() - 1;
     let mut more = parallel::zeros(op, &[others, rows + 1, columns])?;
-    let mut sums = vec![(&mut *dk, &mut *dc)];
+    let mut sums = vec![(&mut *dk, &mut *db)];
     sums.extend(more.chunks_exact_mut((rows + 1) * columns).map(|sum| sum.split_at_mut(rows * columns)));
     let mut parts = Vec::with_capacity(groups.len() * divided.len());
-    for ((dk, dc), lines) in sums.into_iter().zip(&groups) {
-        let mut dc = Some(dc);
+    for ((dk, db), lines) in sums.into_iter().zip(&groups) {
+        let mut db = Some(db);
         for (dk, rows) in parallel::split_rows(dk, &divided, columns).into_iter().zip(&divided) {
-            parts.push(Part { lines: lines.clone(), rows: rows.clone(), dk, dc: dc.take() });
+            parts.push(Part { lines: lines.clone(), rows: rows.clone(), dk, db: db.take() });
         }
     }
-    parallel::for_each(parts, |part, stop| group(op, shape, x, (da, size), part, stop))?;
+    // A thread's parts one after the other, since what is handed out beyond the threads' number is not the caller's.
+    let mut dealt: Vec<Vec<Part<'_, R>>> = Vec::new();
+    for range in parallel::ranges(parts.len(), 1)?.into_iter().rev() {
+        dealt.push(parts.split_off(range.start));
+    }
+    parallel::for_each(dealt, |parts, stop| {
+        parts.into_iter().try_for_each(|part| group(op, shape, x, (da, size), part, stop))
+    })?;
     for sum in more.chunks_exact((rows + 1) * columns) {
-        let (more_k, more_c) = sum.split_at(rows * columns);
+        let (more_k, more_b) = sum.split_at(rows * columns);
         dk.iter_mut().zip(more_k).for_each(|(sum, &d)| *sum += d);
-        dc.iter_mut().zip(more_c).for_each(|(sum, &d)| *sum += d);
+        db.iter_mut().zip(more_b).for_each(|(sum, &d)| *sum += d);
     }
     Ok(())
 }
@@ -81,10 +88,7 @@ fn group<R: Real>(
     let at_once = (PIXELS / width).clamp(1, height);
     let place = |first: usize, count: usize| Place {
         origin: ((first * shape.stride.0) as isize - shape.padding.0 as isize, -(shape.padding.1 as isize)),
-        size: (
-            (count - 1) * shape.stride.0 + shape.kernel.0,
-            (width - 1) * shape.stride.1 + shape.kernel.1,
-        ),
+        size: ((count - 1) * shape.stride.0 + shape.kernel.0, (width - 1) * shape.stride.1 + shape.kernel.1),
     };
     let most = place(0, at_once).size;
     let mut room = parallel::scratch(op, &[most.0, most.1, channels])?;
@@ -113,7 +117,7 @@ fn group<R: Real>(
     Ok(())
 }
 
-/// Adds a band's share: the rows of dK for each line of the kernel, and dc as the row of a constant 1.
+/// Adds a band's share: the rows of dK for each line of the kernel, and db as the row of a constant 1.
 fn outer_products<R: Real>(
     shape: Shape,
     windows: Windows<'_, R>,
@@ -125,15 +129,16 @@ fn outer_products<R: Real>(
     while row < part.rows.end {
         let (u, from) = (row / run, row % run);
         let count = (run - from).min(part.rows.end - row);
-        let a = Windows { data: &windows.data[u * pitch + from..], rows: Steps { count, stride: 1 }, ..windows };
+        let a =
+            Windows { data: &windows.data[u * pitch + from..], rows: Steps { count, stride: 1 }, ..windows };
         let dk = &mut part.dk[(row - part.rows.start) * columns..];
         packed.multiply_windows(a, Start::Accumulate, dk, (0, columns));
         row += count;
     }
-    if let Some(dc) = &mut part.dc {
+    if let Some(db) = &mut part.db {
         let still = |steps: Steps| Steps { stride: 0, ..steps };
         let (rows, runs) = (Steps { count: 1, stride: 0 }, still(windows.runs));
         let ones = Windows { data: &[R::one()], rows, runs, columns: still(windows.columns), ..windows };
-        packed.multiply_windows(ones, Start::Accumulate, dc, (0, columns));
+        packed.multiply_windows(ones, Start::Accumulate, db, (0, columns));
     }
 }
