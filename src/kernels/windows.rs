@@ -155,3 +155,111 @@ impl<R: Real> Packed<R> {
         unsafe { (self.kernels.product)(&product) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::{Rows, RowsMut, supported};
+
+    fn numbers<R: Real>(n: usize, salt: u64) -> Vec<R> {
+        let next = |i: usize| (i as u64 + salt).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        (0..n).map(|i| R::of(next(i) as f64 / f64::from(1 << 23) - 1.0)).collect()
+    }
+
+    fn steps(count: usize, stride: usize) -> Steps {
+        Steps { count, stride }
+    }
+
+    /// Windows against the product of the matrix that they stand for: the same bits.
+    fn same_as_the_matrix<R: Real>(lines: Steps, rows: Steps, runs: Steps, columns: Steps, n: usize) {
+        let len = [lines, rows, runs, columns].map(Steps::reach).iter().sum::<usize>() + 1;
+        let data = numbers::<R>(len, 1);
+        let depth = runs.count * columns.count;
+        let mut matrix = Vec::new();
+        for (line, row) in (0..lines.count).flat_map(|l| (0..rows.count).map(move |r| (l, r))) {
+            for (run, k) in (0..runs.count).flat_map(|u| (0..columns.count).map(move |k| (u, k))) {
+                let at = line * lines.stride + row * rows.stride + run * runs.stride + k * columns.stride;
+                matrix.push(data[at]);
+            }
+        }
+        let (b, bias) = (numbers::<R>(depth * n, 2), numbers::<R>(n, 3));
+        let (m, to_row) = (lines.count * rows.count, n + 3);
+        let before = numbers::<R>(m * to_row, 4);
+        for isa in supported() {
+            let packed = Packed::with(R::kernels_of(isa), "test", &b, (depth, n), (n, 1)).unwrap();
+            for start in [Start::Zero, Start::Row(&bias), Start::Accumulate] {
+                let (mut expected, mut got) = (before.clone(), before.clone());
+                let rows_of_a = Rows { data: &matrix, stride: depth, count: m };
+                packed.multiply(rows_of_a, start, RowsMut { data: &mut expected, stride: to_row });
+                let a = Windows { data: &data, lines, rows, runs, columns };
+                packed.multiply_windows(a, start, &mut got, (rows.count * to_row, to_row));
+                assert_eq!(got, expected, "{}: {lines:?} {rows:?} {runs:?} {columns:?} {n}", isa.name());
+            }
+        }
+    }
+
+    #[test]
+    fn windows_are_the_matrix_that_they_stand_for() {
+        for (lines, rows, runs, columns, n) in [
+            (steps(3, 20), steps(5, 2), steps(3, 20), steps(6, 1), 7),
+            (steps(1, 0), steps(9, 1), steps(4, 11), steps(10, 3), 50),
+            (steps(2, 4), steps(1, 0), steps(1, 0), steps(1, 0), 1),
+            (steps(2, 30), steps(17, 0), steps(2, 5), steps(3, 0), 97),
+        ] {
+            same_as_the_matrix::<f32>(lines, rows, runs, columns, n);
+            same_as_the_matrix::<f64>(lines, rows, runs, columns, n);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "takes Miri hours, and has no code of its own")]
+    fn blocks_of_a_long_sum_end_with_runs() {
+        for (runs, columns) in [(3, 700), (5, 300), (2, 1500), (1, 2500), (40, 60)] {
+            same_as_the_matrix::<f64>(steps(2, 3), steps(3, 1), steps(runs, 5), steps(columns, 1), 20);
+        }
+    }
+
+    #[test]
+    fn transposed_blocks_stand_below_each_other() {
+        let (columns, height, n) = (53, 5, 4);
+        let b = numbers::<f64>(n * columns * height, 5);
+        let starts: Vec<usize> = [2, 0, 3].map(|block| block * columns * height).to_vec();
+        let mut matrix = Vec::new();
+        for start in &starts {
+            for k in 0..height {
+                matrix.extend((0..columns).map(|j| b[start + j * height + k]));
+            }
+        }
+        let packed = Packed::transposed_blocks("test", &b, &starts, (columns, height)).unwrap();
+        let expected = Packed::of("test", &matrix, 3 * height, columns).unwrap();
+        assert_eq!(packed.panels_for_tests(), expected.panels_for_tests());
+    }
+
+    #[test]
+    #[should_panic(expected = "A is too short")]
+    fn a_window_past_the_end_is_refused() {
+        let packed = Packed::of("test", &[1.0f32; 6], 6, 1).unwrap();
+        let a = Windows {
+            data: &[0.0; 9],
+            lines: steps(1, 0),
+            rows: steps(2, 2),
+            runs: steps(2, 5),
+            columns: steps(3, 1),
+        };
+        packed.multiply_windows(a, Start::Zero, &mut [0.0; 2], (2, 1));
+    }
+
+    #[test]
+    #[should_panic(expected = "C is too short")]
+    fn a_result_that_does_not_fit_is_refused() {
+        let packed = Packed::of("test", &[1.0f32; 6], 6, 1).unwrap();
+        let a = Windows {
+            data: &[0.0; 10],
+            lines: steps(1, 0),
+            rows: steps(2, 2),
+            runs: steps(2, 5),
+            columns: steps(3, 1),
+        };
+        packed.multiply_windows(a, Start::Zero, &mut [0.0; 1], (2, 1));
+    }
+}

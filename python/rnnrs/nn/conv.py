@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -16,7 +16,7 @@ from .rnn import ACTIVATIONS
 Array = NDArray[Any]
 
 #: Along Y and along X; one number stands for both.
-Pair = Union[int, Sequence[int]]
+Pair: TypeAlias = int | Sequence[int]
 
 
 class Conv2dCache(NamedTuple):
@@ -27,14 +27,14 @@ class Conv2dCache(NamedTuple):
 
 
 class Conv2d(Layer):
-    """y_ij = f(b + Σ_uv K_uvᵀ x_(i·s+u−p, j·s+v−p)) for every picture: Goodfellow et al., section 9.1, with stride and padding.
+    """y_ij = f(b + Σ_uv K_uvᵀ x_(i·s+u−p, j·s+v−p)) for every picture: Goodfellow et al., section 9.5.
 
-    Pictures have their channels last, x (B, Y, X, I) and y (B, Y′, X′, O): then a window is a few runs of numbers, which the
-    products read where they lie. Y′ = ⌊(Y + 2 p − kernel height) / s⌋ + 1, and X′ alike. As in other libraries the kernel is not
-    turned around.
+    Pictures have their channels last, x (B, Y, X, I) and y (B, Y′, X′, O): then a window is a few runs of numbers, and
+    the products read it where it lies. Y′ = ⌊(Y + 2 p − kernel height) / s⌋ + 1, and X′ alike. As in other libraries the
+    kernel is not turned around.
 
-    Parameters: K (kernel height, kernel width, I, O), normal with standard deviation √(2 / (kernel height · kernel width · I))
-    (He et al. 2015); b (O), zero. PyTorch's `weight` is `K.transpose(3, 2, 0, 1)`.
+    Parameters: K (kernel height, kernel width, I, O), normal with standard deviation √(2 / n) for the n numbers of a
+    window (He et al. 2015); b (O), zero. PyTorch's `weight` is `K.transpose(3, 2, 0, 1)`.
 
     Args:
         in_channels: I.
@@ -92,7 +92,9 @@ class Conv2d(Layer):
         return y, Conv2dCache(x, None if self.activation == "identity" else y)
 
     def backward(self, cache: Conv2dCache, dy: ArrayLike, need_dx: bool = True) -> Array | None:
-        """With da = dy ⊙ f′: dK_uv += Σ_bij x_(b, i·s+u−p, j·s+v−p) da_bijᵀ, db += Σ da, dx_(b, i·s+u−p, j·s+v−p) += K_uv da_bij.
+        """With da = dy ⊙ f′(a): dK_uv += Σ x da_bijᵀ, db += Σ da_bij; each dx is a sum of K_uv da_bij.
+
+        The x and dx are those of b, i·s + u − p, j·s + v − p; both sums are over b, i, j.
 
         Args:
             cache: from `forward`.

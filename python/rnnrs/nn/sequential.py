@@ -13,7 +13,7 @@ Array = NDArray[Any]
 
 
 class Link(Protocol):
-    """A layer of a `Sequential`: one array in, one array out. One with parameters also takes `need_dx` on the way back."""
+    """A layer of a `Sequential`: one array in, one out. One with parameters also takes `need_dx` on the way back."""
 
     def forward(self, x: ArrayLike) -> tuple[Array, Any]:
         """(y, cache) of x."""
@@ -33,7 +33,7 @@ class Sequential(Composite):
         layers: from the input on: `Conv2d`, `MaxPool2d`, `GlobalPool2d`, `Linear`, a layer of your own, …
 
     Raises:
-        ValueError: without layers that have parameters, for a layer that occurs twice, or for layers of different dtypes.
+        ValueError: without layers that have parameters, for one that occurs twice, or for different dtypes.
     """
 
     def __init__(self, *layers: Link) -> None:
