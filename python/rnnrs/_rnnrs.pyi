@@ -41,6 +41,25 @@ def linear_forward(x: _Array, V: _Array, c: _Array) -> _Array: ...
 def linear_backward(
     x: _Array, V: _Array, do: _Array, dV: _Array, dc: _Array, need_dx: bool
 ) -> _Array | None: ...
+def batch_norm_forward(
+    x: _Array,
+    gamma: _Array,
+    beta: _Array,
+    statistics: tuple[_Array, _Array] | None,
+    epsilon: float,
+    activation: str,
+) -> tuple[_Array, _Array, _Array]: ...
+def batch_norm_backward(
+    x: _Array,
+    y: _Array | None,
+    gamma: _Array,
+    statistics: tuple[_Array, _Array, bool],
+    dy: _Array,
+    dgamma: _Array,
+    dbeta: _Array,
+    epsilon: float,
+    activation: str,
+) -> _Array: ...
 def conv_forward(
     x: _Array, K: _Array, b: _Array, stride: tuple[int, int], padding: tuple[int, int], activation: str
 ) -> _Array: ...

@@ -1,5 +1,6 @@
 //! The layers, in the order in which data meets them. Each is a forward function and the backward one beside it.
 
+pub mod batch_norm;
 pub mod cell;
 pub mod conv;
 pub mod dropout;

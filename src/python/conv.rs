@@ -21,7 +21,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// The activation of a name.
-fn activation(op: &str, name: &str) -> PyResult<Activation> {
+pub(super) fn activation(op: &str, name: &str) -> PyResult<Activation> {
     let names = || Activation::ALL.map(Activation::name).join(", ");
     Activation::from_name(name)
         .ok_or_else(|| value_error(op, "activation", &format!("one of {}", names()), name))

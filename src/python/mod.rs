@@ -4,6 +4,7 @@
 //! `python/rnnrs/_rnnrs.pyi` says the same to Python's type checkers.
 
 mod array;
+mod batch_norm;
 mod conv;
 mod dropout;
 mod error;
@@ -72,6 +73,7 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(init::initialise, module)?)?;
     layers::register(module)?;
     conv::register(module)?;
+    batch_norm::register(module)?;
     dropout::register(module)?;
     recurrence::register(module)?;
     jordan::register(module)?;

@@ -1,10 +1,12 @@
-"""Makes torch_conv.npz: what PyTorch computes for convolutions and poolings of pictures, to hold this package against.
+"""Makes torch_conv.npz: what PyTorch computes for layers of pictures, to hold this package against.
 
     python tests/golden/make_torch_conv.py        (needs torch and numpy; writes beside itself)
 
-float64; each case by its place in `CASES`, `POOLS`. Keys are `<conv|max|mean>/<case>/<quantity>`; arrays have the channels
-last and kernels are (kernel height, kernel width, I, O), as this package has them. `sizes` holds kernel, stride and
-padding, each along Y and X. The mean is PyTorch's with `count_include_pad=False`. The loss is Σ dy ⊙ y, for a fixed dy.
+float64; each case by its place in `CASES`, `POOLS`. Keys are `<conv|max|mean>/<case>/<quantity>`; arrays have
+the channels last and kernels are (kernel height, kernel width, I, O), as this package has them. `sizes` holds
+kernel, stride and padding, each along Y and X. The mean is PyTorch's with `count_include_pad=False`. The loss
+is Σ dy ⊙ y, for a fixed dy. `norm/0` is a batch normalisation in training, with its moving averages after the
+batch; `norm/1` the same one afterwards, not in training.
 """
 
 from __future__ import annotations
@@ -81,12 +83,37 @@ def pooling(kind: str, case: int) -> dict[str, np.ndarray]:
     }
 
 
+def normalisation() -> dict[str, np.ndarray]:
+    """A batch in training, then another one."""
+    draw = torch.Generator().manual_seed(9)
+    layer = torch.nn.BatchNorm2d(4, dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight.copy_(torch.randn(4, generator=draw))
+        layer.bias.copy_(torch.randn(4, generator=draw))
+    arrays = {
+        "norm/gamma": layer.weight.detach().numpy().copy(),
+        "norm/beta": layer.bias.detach().numpy().copy(),
+    }
+    for case in range(2):
+        layer.train(case == 0).zero_grad()
+        x = (3 * torch.randn((3, 4, 2, 4), generator=draw, dtype=torch.float64) + 1).requires_grad_()
+        y = layer(first(x))
+        dy = torch.randn(y.shape, generator=draw, dtype=torch.float64)
+        (dy * y).sum().backward()
+        tensors = {"x": x, "dx": x.grad, "dgamma": layer.weight.grad, "dbeta": layer.bias.grad}
+        tensors |= {"mean": layer.running_mean, "variance": layer.running_var}
+        arrays |= {f"norm/{case}/{name}": tensor.detach().numpy().copy() for name, tensor in tensors.items()}
+        arrays |= {f"norm/{case}/y": last(y), f"norm/{case}/dy": last(dy)}
+    return arrays
+
+
 def main() -> None:
     """Writes the file."""
     groups = {f"conv/{case}": convolution(case) for case in range(len(CASES))}
     for kind in ("max", "mean"):
         groups.update({f"{kind}/{case}": pooling(kind, case) for case in range(len(POOLS))})
     arrays = {f"{name}/{key}": array for name, group in groups.items() for key, array in group.items()}
+    arrays |= normalisation()
     np.savez_compressed(TARGET, **arrays)
     print(f"{TARGET.name}: {len(arrays)} arrays, {TARGET.stat().st_size} bytes, torch {torch.__version__}")
 

@@ -1,6 +1,7 @@
 """Layers: pairs `forward(x, …) -> (y, cache)`, `backward(cache, dy) -> dx`, over one flat vector of parameters."""
 
 from .adaptive import AdaptiveSoftmax
+from .batch_norm import BatchNorm
 from .bidirectional import MERGES, Bidirectional
 from .conv import Conv2d
 from .embedding import Embedding
@@ -30,6 +31,7 @@ __all__ = [
     "RNN",
     "AdaptiveSoftmax",
     "AttentionPooling",
+    "BatchNorm",
     "Bidirectional",
     "Composite",
     "Conv2d",

@@ -30,7 +30,7 @@ class Conv2d(Layer):
     """y_ij = f(b + Σ_uv K_uvᵀ x_(i·s+u−p, j·s+v−p)) for every picture: Goodfellow et al., section 9.5.
 
     Pictures have their channels last, x (B, Y, X, I) and y (B, Y′, X′, O): then a window is a few runs of numbers, and
-    the products read it where it lies. Y′ = ⌊(Y + 2 p − kernel height) / s⌋ + 1, and X′ alike. As in other libraries the
+    the products read it where it lies. Y′ = ⌊(Y + 2 p − kernel height) / s⌋ + 1, X′ alike. As in other libraries the
     kernel is not turned around.
 
     Parameters: K (kernel height, kernel width, I, O), normal with standard deviation √(2 / n) for the n numbers of a

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .batch_norm import BatchNorm
 from .layer import Composite, Layer
 
 Array = NDArray[Any]
@@ -46,15 +47,22 @@ class Sequential(Composite):
         self._lowest = int(next(iter(parts)))
         super().__init__(**parts)
 
-    def forward(self, x: ArrayLike) -> tuple[Array, tuple[Any, ...]]:
+    def forward(self, x: ArrayLike, *, training: bool = False) -> tuple[Array, tuple[Any, ...]]:
         """(y, caches) of x: the last layer's y.
+
+        Args:
+            x: what the first layer takes.
+            training: passed on to each `BatchNorm`; nothing else depends on it.
 
         Raises:
             As the layers' `forward`.
         """
         y, caches = np.asarray(x), []
         for layer in self.layers:
-            y, cache = layer.forward(y)
+            if isinstance(layer, (BatchNorm, Sequential)):
+                y, cache = layer.forward(y, training=training)
+            else:
+                y, cache = layer.forward(y)
             caches.append(cache)
         return y, tuple(caches)
 

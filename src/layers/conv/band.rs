@@ -21,7 +21,7 @@ pub(super) fn band<'a, R: Real>(
     (height, width): (usize, usize),
     channels: usize,
     place: Place,
-    room: &'a mut Vec<R>,
+    room: &'a mut [R],
 ) -> Band<'a, R> {
     let Place { origin: (top, left), size: (lines, columns) } = place;
     let inside = |first: isize, count: usize, size: usize| first >= 0 && first as usize + count <= size;

@@ -121,7 +121,7 @@ fn multiply<R: Real>(
     target_lines: Range<usize>,
     start: Start<'_, R>,
     (target, width): (&mut [R], usize),
-    room: &mut Vec<R>,
+    room: &mut [R],
 ) {
     let lines = phase.lines(&target_lines);
     if lines.is_empty() {
