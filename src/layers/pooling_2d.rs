@@ -76,7 +76,7 @@ pub fn forward<R: Real>(
     channels: usize,
 ) -> Result<Vec<R>> {
     let size = frame.output(op, pictures.size)?;
-    let mut y = parallel::zeros(op, &[pictures.batch, size.0, size.1, channels])?;
+    let mut y = parallel::scratch(op, &[pictures.batch, size.0, size.1, channels])?;
     let line = size.1 * channels;
     if y.is_empty() {
         return Ok(y);
@@ -114,6 +114,7 @@ pub fn forward<R: Real>(
 /// y = max over the pixels of the rows.
 fn largest<'a, R: Real>(rows: impl Iterator<Item = &'a [R]>, y: &mut [R]) {
     let (channels, mut begun) = (y.len(), false);
+    y.fill(R::zero());
     for pixel in rows.flat_map(|row| row.chunks_exact(channels)) {
         if !begun {
             y.copy_from_slice(pixel);
@@ -131,6 +132,7 @@ fn largest<'a, R: Real>(rows: impl Iterator<Item = &'a [R]>, y: &mut [R]) {
 /// y = mean over the pixels of the rows.
 fn mean<'a, R: Real>(rows: impl Iterator<Item = &'a [R]>, count: usize, y: &mut [R]) {
     let channels = y.len();
+    y.fill(R::zero());
     for pixel in rows.flat_map(|row| row.chunks_exact(channels)) {
         y.iter_mut().zip(pixel).for_each(|(y, &x)| *y += x);
     }
@@ -162,7 +164,7 @@ pub fn backward<R: Real>(
 ) -> Result<Vec<R>> {
     let size = frame.output(op, pictures.size)?;
     let pixels = pictures.size.0 * pictures.size.1;
-    let mut dx = parallel::zeros(op, &[pictures.batch, pictures.size.0, pictures.size.1, channels])?;
+    let mut dx = parallel::scratch(op, &[pictures.batch, pictures.size.0, pictures.size.1, channels])?;
     if dx.is_empty() {
         return Ok(dx);
     }
@@ -171,6 +173,7 @@ pub fn backward<R: Real>(
     parallel::for_each(parts, |(dx, range): (&mut [R], Range<usize>), stop| {
         let mut left = parallel::zeros(op, &[channels])?;
         for (picture, dx) in range.zip(dx.chunks_exact_mut(pixels * channels)) {
+            dx.fill(R::zero());
             for i in 0..size.0 {
                 for j in 0..size.1 {
                     let at = ((picture * size.0 + i) * size.1 + j) * channels;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Pair;
-use super::band::{Place, band, merged};
+use super::band::{Place, Source, merged};
 use crate::error::Result;
 use crate::kernels::{Activation, Packed, Real, Start, Steps, Windows, activate};
 use crate::layers::linear::least_rows;
@@ -58,7 +58,7 @@ impl<R: Real> Phase<R> {
 pub(super) fn correlate<R: Real>(
     op: &'static str,
     phases: &[Phase<R>],
-    (source, size, channels): (&[R], Pair, usize),
+    source: Source<'_, R>,
     epilogue: Epilogue<'_, R>,
     (target, (height, width)): (&mut [R], Pair),
 ) -> Result<()> {
@@ -71,14 +71,14 @@ pub(super) fn correlate<R: Real>(
     // Lines at a time: whole periods of the phases.
     let period = phases[0].step.0;
     let bytes = |phase: &Phase<R>| {
-        let line = phase.place(&(0..1)).size.1.saturating_mul(channels * size_of::<R>());
+        let line = phase.place(&(0..1)).size.1.saturating_mul(source.channels * size_of::<R>());
         line.saturating_mul(phase.stride.0)
     };
     let most = phases.iter().map(bytes).max().unwrap_or(0).max(1);
     let at_once = (BAND_BYTES / most).max(1).saturating_mul(period).min(height);
     let room = |phase: &Phase<R>| {
         let place = phase.place(&(0..at_once.div_ceil(period).min(phase.count.0)));
-        place.size.0.saturating_mul(place.size.1).saturating_mul(channels)
+        place.size.0.saturating_mul(place.size.1).saturating_mul(source.channels)
     };
     let room = phases.iter().map(room).max().unwrap_or(0);
     let operations: usize =
@@ -92,17 +92,9 @@ pub(super) fn correlate<R: Real>(
             let (picture, first) = (done / height, done % height);
             let count = at_once.min(height - first).min(range.end - done);
             let own = &mut target[(done - range.start) * line..][..count * line];
-            let pixels = size.0 * size.1 * channels;
-            let source = &source[picture * pixels..][..pixels];
+            let lines = first..first + count;
             for phase in phases {
-                multiply(
-                    phase,
-                    (source, size, channels),
-                    first..first + count,
-                    epilogue.start,
-                    (own, width),
-                    &mut room,
-                );
+                multiply(phase, (source, picture), lines.clone(), epilogue.start, (own, width), &mut room);
             }
             activate(epilogue.activation, own);
             done += count;
@@ -117,7 +109,7 @@ pub(super) fn correlate<R: Real>(
 /// A phase's pixels in some lines of the target.
 fn multiply<R: Real>(
     phase: &Phase<R>,
-    (picture, size, channels): (&[R], Pair, usize),
+    (source, picture): (Source<'_, R>, usize),
     target_lines: Range<usize>,
     start: Start<'_, R>,
     (target, width): (&mut [R], usize),
@@ -127,7 +119,7 @@ fn multiply<R: Real>(
     if lines.is_empty() {
         return;
     }
-    let band = band(picture, size, channels, phase.place(&lines), room);
+    let (band, channels) = (source.band(picture, phase.place(&lines), room), source.channels);
     let columns = phase.packed.columns();
     let to = (phase.step.0 * width * columns, phase.step.1 * columns);
     let first = phase.first.0 + lines.start * phase.step.0 - target_lines.start;

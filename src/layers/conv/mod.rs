@@ -11,15 +11,13 @@ mod correlate;
 mod weights;
 
 use crate::error::{Error, Result};
-use crate::kernels::{Activation, Packed, Real, Start, differentiate};
+use crate::kernels::{Activation, Packed, Real, Start};
 use crate::parallel;
+use band::Source;
 use correlate::{Epilogue, Phase, correlate};
 
 /// (along Y, along X).
 pub type Pair = (usize, usize);
-
-/// Numbers worth a thread, where each is visited once.
-const GRAIN: usize = 1 << 15;
 
 /// A layer's sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +119,7 @@ pub fn forward<R: Real>(
         origin: (-(shape.padding.0 as isize), -(shape.padding.1 as isize)),
         stride: shape.stride,
     };
-    let from = (x, pictures.size, shape.inputs);
+    let from = Source { numbers: x, size: pictures.size, channels: shape.inputs, through: None };
     correlate(OP, &[phase], from, Epilogue { start: Start::Row(b), activation }, (&mut y, size))?;
     Ok(y)
 }
@@ -152,33 +150,14 @@ pub fn backward<R: Real>(
 ) -> Result<Option<Vec<R>>> {
     const OP: &str = "Conv2d.backward";
     let (shape, size) = shape.fit(OP, pictures.size)?;
-    let changed = match passed.activation {
-        Activation::Identity => None,
-        _ => Some(through_activation(OP, passed, dy)?),
-    };
-    let da = changed.as_deref().unwrap_or(dy);
-    weights::accumulate(OP, shape, (passed.x, pictures.size), (da, size), into)?;
+    let through = (passed.activation != Activation::Identity).then_some((passed.activation, passed.y));
+    let da = Source { numbers: dy, size, channels: shape.outputs, through };
+    let x = Source { numbers: passed.x, size: pictures.size, channels: shape.inputs, through: None };
+    weights::accumulate(OP, shape, x, da, into)?;
     if !need_dx {
         return Ok(None);
     }
-    input_gradient(OP, shape, pictures, k, (da, size)).map(Some)
-}
-
-/// da = dy ⊙ f′(a), with f′ in terms of y.
-fn through_activation<R: Real>(op: &'static str, passed: Passed<'_, R>, dy: &[R]) -> Result<Vec<R>> {
-    let mut da = parallel::scratch(op, &[dy.len()])?;
-    let ranges = parallel::ranges(dy.len(), GRAIN)?;
-    let parts: Vec<_> = parallel::split_rows(&mut da, &ranges, 1).into_iter().zip(ranges).collect();
-    parallel::for_each(parts, |(da, range), _| {
-        // So many numbers at a time that they are still in the nearest cache when f′ comes.
-        let (y, dy) = (&passed.y[range.clone()], &dy[range]);
-        for ((da, y), dy) in da.chunks_mut(2048).zip(y.chunks(2048)).zip(dy.chunks(2048)) {
-            da.copy_from_slice(dy);
-            differentiate(passed.activation, y, da);
-        }
-        Ok(())
-    })?;
-    Ok(da)
+    input_gradient(OP, shape, pictures, k, da).map(Some)
 }
 
 /// One axis of a phase: pixels of x that stand at the same place between windows, and so see the same part of the kernel.
@@ -210,7 +189,7 @@ fn input_gradient<R: Real>(
     shape: Shape,
     pictures: Pictures,
     k: &[R],
-    (da, size): (&[R], Pair),
+    da: Source<'_, R>,
 ) -> Result<Vec<R>> {
     let (height, width) = pictures.size;
     let sizes = [pictures.batch, height, width, shape.inputs];
@@ -238,6 +217,6 @@ fn input_gradient<R: Real>(
         }
     }
     let epilogue = Epilogue { start: Start::Zero, activation: Activation::Identity };
-    correlate(op, &phases, (da, size, shape.outputs), epilogue, (&mut dx, pictures.size))?;
+    correlate(op, &phases, da, epilogue, (&mut dx, pictures.size))?;
     Ok(dx)
 }

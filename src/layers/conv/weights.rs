@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use super::band::{Place, band};
-use super::{Pair, Shape};
+use super::Shape;
+use super::band::{Place, Source};
 use crate::error::Result;
 use crate::kernels::{Packed, Real, Start, Steps, Windows};
 use crate::layers::linear::least_rows;
@@ -34,17 +34,17 @@ struct Part<'a, R> {
 pub(super) fn accumulate<R: Real>(
     op: &'static str,
     shape: Shape,
-    x: (&[R], Pair),
-    (da, size): (&[R], Pair),
+    x: Source<'_, R>,
+    da: Source<'_, R>,
     (dk, db): (&mut [R], &mut [R]),
 ) -> Result<()> {
     let columns = shape.outputs;
-    let line = size.1 * columns;
-    if da.is_empty() || line == 0 {
+    let line = da.size.1 * columns;
+    if da.numbers.is_empty() {
         return Ok(());
     }
-    let (lines, rows) = (da.len() / line, dk.len() / columns);
-    let groups = parallel::even_ranges(lines, (lines * size.1 / GROUP).clamp(1, GROUPS));
+    let (lines, rows) = (da.numbers.len() / line, dk.len() / columns);
+    let groups = parallel::even_ranges(lines, (lines * da.size.1 / GROUP).clamp(1, GROUPS));
     let least = least_rows(2 * groups[0].len() * line).max(8);
     let divided = parallel::num_threads()?.div_ceil(groups.len()).min(rows / least);
     let divided = parallel::even_ranges(rows, divided);
@@ -65,7 +65,7 @@ pub(super) fn accumulate<R: Real>(
         dealt.push(parts.split_off(range.start));
     }
     parallel::for_each(dealt, |parts, stop| {
-        parts.into_iter().try_for_each(|part| group(op, shape, x, (da, size), part, stop))
+        parts.into_iter().try_for_each(|part| group(op, shape, (x, da), part, stop))
     })?;
     for sum in more.chunks_exact((rows + 1) * columns) {
         let (more_k, more_b) = sum.split_at(rows * columns);
@@ -79,11 +79,11 @@ pub(super) fn accumulate<R: Real>(
 fn group<R: Real>(
     op: &'static str,
     shape: Shape,
-    (x, source): (&[R], Pair),
-    (da, (height, width)): (&[R], Pair),
+    (x, da): (Source<'_, R>, Source<'_, R>),
     mut part: Part<'_, R>,
     stop: &parallel::Stop<'_>,
 ) -> Result<()> {
+    let (height, width) = da.size;
     let (channels, line) = (shape.inputs, width * shape.outputs);
     let at_once = (PIXELS / width).clamp(1, height);
     let place = |first: usize, count: usize| Place {
@@ -93,14 +93,20 @@ fn group<R: Real>(
     let most = place(0, at_once).size;
     let mut room = parallel::scratch(op, &[most.0, most.1, channels])?;
     let mut packed = Packed::room(op, at_once * width, shape.outputs)?;
-    let pixels = source.0 * source.1 * channels;
+    // da, where it has to be computed from dy.
+    let mut changed = parallel::scratch(op, &[usize::from(da.through.is_some()), at_once, line])?;
     let mut done = part.lines.start;
     while done < part.lines.end {
         let (picture, first) = (done / height, done % height);
         let count = at_once.min(height - first).min(part.lines.end - done);
-        packed.refill(&da[done * line..][..count * line]);
-        let picture = &x[picture * pixels..][..pixels];
-        let band = band(picture, source, channels, place(first, count), &mut room);
+        let (begin, end) = (done * line, (done + count) * line);
+        if da.through.is_some() {
+            da.copy(begin, &mut changed[..end - begin]);
+            packed.refill(&changed[..end - begin]);
+        } else {
+            packed.refill(&da.numbers[begin..end]);
+        }
+        let band = x.band(picture, place(first, count), &mut room);
         let windows = Windows {
             data: band.data,
             lines: Steps { count: 1, stride: 0 },
