@@ -11,7 +11,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::kernels::Real;
+use crate::kernels::{Processors, Real};
 
 /// How often a long computation asks whether it should stop.
 const POLL: Duration = Duration::from_millis(20);
@@ -186,12 +186,15 @@ fn for_each_on<P: Send>(
         }
     };
     let outcome = Outcome::new(parts.len());
+    let processors = Processors::new();
+    processors.claim();
     workers.in_place_scope(|scope| {
         let mut parts = parts.into_iter().enumerate();
         let own = parts.next();
         for (i, part) in parts {
-            let (task, stopped, outcome) = (&task, &stopped, &outcome);
+            let (task, stopped, outcome, processors) = (&task, &stopped, &outcome, &processors);
             scope.spawn(move |_| {
+                processors.claim();
                 let finishing = outcome.finishing(i);
                 finishing.done(task(part, &Stop::of_worker(stopped)));
             });

@@ -118,9 +118,13 @@ fn step(sizes: &Sizes, classes: usize) -> Vec<Vec<f32>> {
 #[test]
 fn bits_do_not_depend_on_threads_or_batch_mates() {
     let cells = [Cell::Rnn(Activation::Tanh), Cell::Lstm, Cell::Gru];
-    for (steps, batch, inputs, hidden, classes) in
-        [(40, 33, 17, 100, 65), (60, 50, 64, 128, 65), (9, 5, 3, 260, 1000), (3, 1, 2, 4, 5)]
-    {
+    for (steps, batch, inputs, hidden, classes) in [
+        (40, 33, 17, 100, 65),
+        (60, 50, 64, 128, 65),
+        (9, 5, 3, 260, 1000),
+        (3, 1, 2, 4, 5),
+        (3, 20, 3, 730, 5),
+    ] {
         let counts: Vec<i64> = (0..steps).map(|t| (batch * (steps - t) / steps) as i64).collect();
         let uneven = Sequences::of_counts("test", &counts, batch).unwrap();
         for sequences in [Sequences::even(steps, batch), uneven] {

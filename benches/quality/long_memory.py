@@ -1,6 +1,6 @@
 """Two tasks that need a long memory, and nothing else: adding and copying.
 
-    python benches/quality/long_memory.py adding [--cell gru] [--length 600] [--hidden 128] [--steps 3000] [--seed 0]
+    python benches/quality/long_memory.py adding [--cell gru] [--length 600] [--hidden 128] [--steps 4500] [--seed 0]
     python benches/quality/long_memory.py copy [--cell gru] [--length 1000] [--hidden 128] [--steps 4000] [--seed 0]
 
 *Adding* (Hochreiter and Schmidhuber 1997): T pairs of a number from 0 to 1 and a mark; two are marked, one in either
@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int, default=0)
     o = parser.parse_args()
-    defaults = (600, 3000) if o.task == "adding" else (1000, 4000)
+    defaults = (600, 4500) if o.task == "adding" else (1000, 4000)
     o.length, o.steps = o.length or defaults[0], o.steps or defaults[1]
     (run_adding if o.task == "adding" else run_copy)(o)
 

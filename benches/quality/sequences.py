@@ -159,7 +159,7 @@ def chorales(o: argparse.Namespace) -> None:
     output = nn.Linear(H, 88, seed=o.seed)
     model = RecurrentNetwork(rnn, output, losses.SigmoidCrossEntropy(), output_dropout=0.5)
     output.parameters["c"][...] = -3.0  # most notes are silent
-    epochs = o.epochs or 30
+    epochs = o.epochs or 60
     trainer = rnnrs.Trainer(model, optim.Adam(2e-3), clip_norm=1.0, seed=o.seed)
     trainer.schedule = lambda step: 0.5 * (1 + np.cos(np.pi * min(trainer.epoch / epochs, 1)))
     held = {part: _next_step(rolls[part], 77) for part in ("valid", "test")}

@@ -50,7 +50,7 @@ pub fn forward<R: Real>(
     };
     if sequences.is_even()
         && layer.extras.is_none()
-        && let Some(team) = lockstep::team(sequences.batch(), layout.recurrent * hidden, hidden)?
+        && let Some(team) = lockstep::team_forward::<R>(sequences.batch(), layout.recurrent * hidden, hidden)?
     {
         lockstep::forward(op, layer, sequences, input, first, &team, &mut trace)?;
         return Ok(trace);

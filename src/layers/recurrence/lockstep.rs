@@ -3,7 +3,8 @@
 //! Where a batch has fewer sequences than make work for every thread, the units are divided instead: each thread
 //! computes its own part of h_t, from all of h_{t−1}. So each core reads only its part of W, step after step, and that
 //! part stays in its own cache. In return the threads wait for each other at every step, spinning: a step is too short
-//! to sleep. An element of h_t is the same chain of sums as ever, so the bits are those of the other way.
+//! to sleep. The way forward does so with more sequences, too, where W is larger than a core's cache. An element of h_t is
+//! the same chain of sums as ever, so the bits are those of the other way.
 
 use std::ops::Range;
 use std::sync::atomic::AtomicU64;
@@ -21,16 +22,30 @@ const GRAIN: usize = 1 << 16;
 /// Sequences for each thread from which they are divided, not the units.
 const LEAST_ROWS: usize = 4;
 
+/// Sequences for each thread up to which a W of more bytes than [`CACHE`] is shared: with more, a step takes longer than
+/// reading it.
+const MOST_ROWS: usize = 64;
+
+/// Bytes of W that stay in a core's own cache.
+const CACHE: usize = 1 << 21;
+
 /// Units worth a thread.
 const LEAST_UNITS: usize = 64;
 
 /// Units that stay together.
 const UNITS: usize = 16;
 
-/// The team of threads that shares the steps of W (rows, H), if that is worth while and they are free.
+/// The team of threads that shares the steps of W (rows, H) on the way back, if that is worth while and they are free.
 pub(super) fn team(batch: usize, rows: usize, hidden: usize) -> Result<Option<Team>> {
     let few = batch < LEAST_ROWS * parallel::num_threads()?;
     if few && batch * rows * hidden >= GRAIN { parallel::team(hidden / LEAST_UNITS) } else { Ok(None) }
+}
+
+/// The same on the way forward, where more sequences may share a W that is too large for a core's own cache: each core
+/// reads half of it at every step, not all of it. (On the way back that saves no time: there is more to exchange.)
+pub(super) fn team_forward<R: Real>(batch: usize, rows: usize, hidden: usize) -> Result<Option<Team>> {
+    let shared = batch < MOST_ROWS * parallel::num_threads()? && rows * hidden * size_of::<R>() > CACHE;
+    if shared { parallel::team(hidden / LEAST_UNITS) } else { team(batch, rows, hidden) }
 }
 
 /// What is one thread's own on the way through time: some of the units, in all sequences.

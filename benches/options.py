@@ -1,0 +1,75 @@
+"""What lengths, dropout and layer normalisation cost: `python benches/options.py [--seconds 2]`.
+
+Training steps (forward, BPTT, gradients of U, W, b, no dx) of each cell, I = H = 256, B = 32, T = 100, as ratios of
+measurements that took turns, so that other programs disturb all alike:
+
+    lengths   time per step of a sequence, of that without lengths; lengths drawn from 10 to 100
+    …         time with an option, of that without: input dropout 0.3, recurrent dropout 0.3, zoneout 0.1, dropped
+              weights 0.3, layer normalisation
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rnnrs import nn
+
+T, B, H = 100, 32, 256
+CELLS: dict[str, Callable[..., nn.Recurrent]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "input dropout": {"input_dropout": 0.3},
+    "recurrent dropout": {"recurrent_dropout": 0.3},
+    "zoneout": {"zoneout": 0.1},
+    "weights dropped": {"weight_drop": 0.3},
+    "layer norm": {"layer_norm": True},
+}
+
+
+def training(net: nn.Recurrent, x: Any, dh: Any, **options: Any) -> Callable[[], None]:
+    """A step of training."""
+
+    def run() -> None:
+        _, cache = net.forward(x, **options)
+        net.backward(cache, dh, need_dx=False)
+
+    return run
+
+
+def measure(runs: list[Callable[[], None]], seconds: float) -> list[float]:
+    """Seconds of each, in turn again and again: the first quartile, for other programs only ever make a run longer."""
+    times: list[list[float]] = [[] for _ in runs]
+    end = time.perf_counter() + seconds * len(runs)
+    while len(times[0]) < 9 or time.perf_counter() < end:
+        for own, run in zip(times, runs, strict=True):
+            before = time.perf_counter()
+            run()
+            own.append(time.perf_counter() - before)
+    return [float(np.quantile(own, 0.25)) for own in times]
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each setting")
+    a = parser.parse_args()
+    rng = np.random.default_rng(0)
+    x, dh = (rng.standard_normal((T, B, H)).astype("f") for _ in range(2))
+    lengths = rng.integers(10, T + 1, B)
+    print(f"| cell | lengths | {' | '.join(OPTIONS)} |\n" + "|---" * (len(OPTIONS) + 2) + "|")
+    for name, cell in CELLS.items():
+        plain = cell(H, H)
+        runs = [training(plain, x, dh), training(plain, x, dh, lengths=lengths)]
+        runs += [training(cell(H, H, **options), x, dh, noise=1) for options in OPTIONS.values()]
+        whole, some, *others = measure(runs, a.seconds)
+        share = lengths.sum() / (T * B)
+        ratios = [some / whole / share, *(other / whole for other in others)]
+        print(f"| {name} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

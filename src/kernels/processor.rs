@@ -1,0 +1,132 @@
+//! Which processors the threads of a computation run on.
+//!
+//! A thread that looks out for work and lets others pass meanwhile looks idle to the system's scheduler: two threads of a
+//! computation may share a processor for seconds while another one has nothing to do. So each of them claims the processor
+//! that it finds itself on, and one that comes second moves on. It is bound to none: the system may move it again.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Processors that are told apart: those of Linux's `cpu_set_t`.
+const MOST: usize = 1024;
+
+/// Computations so far.
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// The last computation in which this thread claimed a processor.
+    static CLAIMED_FOR: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The processors that the threads of one computation have claimed.
+pub(crate) struct Processors {
+    computation: u64,
+    taken: [AtomicU64; MOST / 64],
+}
+
+impl Processors {
+    pub(crate) fn new() -> Self {
+        let computation = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
+        Processors { computation, taken: [const { AtomicU64::new(0) }; MOST / 64] }
+    }
+
+    /// Claims the calling thread's processor, or moves the thread to one that nobody has claimed, if there is one that it is
+    /// allowed on.
+    pub(crate) fn claim(&self) {
+        if CLAIMED_FOR.replace(self.computation) == self.computation {
+            return;
+        }
+        if let Some(processor) = system::current()
+            && !self.take(processor)
+            && system::leave(|processor| self.is_taken(processor))
+            && let Some(processor) = system::current()
+        {
+            self.take(processor);
+        }
+    }
+
+    /// Whether it was free.
+    fn take(&self, processor: usize) -> bool {
+        let bit = 1 << (processor % 64);
+        self.taken[processor / 64].fetch_or(bit, Ordering::Relaxed) & bit == 0
+    }
+
+    fn is_taken(&self, processor: usize) -> bool {
+        self.taken[processor / 64].load(Ordering::Relaxed) >> (processor % 64) & 1 == 1
+    }
+}
+
+#[cfg(all(target_os = "linux", not(miri)))]
+mod system {
+    use super::MOST;
+
+    /// The processor that the calling thread is on.
+    pub(super) fn current() -> Option<usize> {
+        // SAFETY: no arguments; −1 where the system cannot say.
+        let processor = unsafe { libc::sched_getcpu() };
+        usize::try_from(processor).ok().filter(|&processor| processor < MOST)
+    }
+
+    /// Moves the calling thread to one of the processors that it is allowed on and that are not `taken`; false if there is
+    /// none. What it is allowed stays as it was.
+    pub(super) fn leave(taken: impl Fn(usize) -> bool) -> bool {
+        let size = size_of::<libc::cpu_set_t>();
+        // SAFETY: a set of bits, all of them zero: no processor.
+        let mut allowed: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the set is as large as is said, 0 is the calling thread.
+        if unsafe { libc::sched_getaffinity(0, size, &raw mut allowed) } != 0 {
+            return false;
+        }
+        let mut free = allowed;
+        for processor in (0..MOST).filter(|&processor| taken(processor)) {
+            // SAFETY: below the number of processors of a set.
+            unsafe { libc::CPU_CLR(processor, &mut free) };
+        }
+        // SAFETY: both sets are as large as is said; an empty one is refused without any effect.
+        unsafe {
+            libc::sched_setaffinity(0, size, &raw const free) == 0
+                && libc::sched_setaffinity(0, size, &raw const allowed) == 0
+        }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+mod system {
+    /// Nobody says.
+    pub(super) fn current() -> Option<usize> {
+        None
+    }
+
+    pub(super) fn leave(_: impl Fn(usize) -> bool) -> bool {
+        false
+    }
+}
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_comes_second_moves_and_is_bound_to_nothing() {
+        let allowed = || {
+            // SAFETY: as in `leave`.
+            unsafe {
+                let mut set: libc::cpu_set_t = std::mem::zeroed();
+                assert_eq!(libc::sched_getaffinity(0, size_of_val(&set), &raw mut set), 0);
+                (0..MOST).filter(|&processor| libc::CPU_ISSET(processor, &set)).collect::<Vec<_>>()
+            }
+        };
+        let before = allowed();
+        let processors = Processors::new();
+        let first = system::current().expect("Linux says");
+        processors.take(first);
+        processors.claim();
+        assert_eq!(allowed(), before);
+        let taken: Vec<_> = (0..MOST).filter(|&processor| processors.is_taken(processor)).collect();
+        // On one processor there is nowhere to go.
+        assert!(taken.contains(&first) && (taken.len() == 2 || before.len() == 1), "{taken:?} of {before:?}");
+        processors.claim();
+        let again: Vec<_> = (0..MOST).filter(|&processor| processors.is_taken(processor)).collect();
+        assert_eq!(again, taken, "a thread claims once for a computation");
+    }
+}
