@@ -1,10 +1,12 @@
 """Training of an encoder–decoder with attention beside the same network in PyTorch: target tokens a second.
 
-    python benches/peers/seq2seq_torch.py TRAIN.de TRAIN.en [--batches 30] [--rounds 3] [--threads 2] [--cell gru] [--profile]
+    python benches/peers/seq2seq_torch.py TRAIN.de TRAIN.en [--batches 30] [--rounds 3] [--threads 2] [--cell gru]
+    [--profile]
 
-Needs torch. Both networks begin with the same weights; their losses on the same batch, without dropout, are compared first. Then
-both train on the same batches, by turns: forward, back, clipping to 1, Adam at 1e-3, dropout 0.4, label smoothing 0.1. PyTorch is
-timed as it is fastest: with packed sequences, or with an encoder that reads the padding, too; its Adam is the fused one.
+Needs torch. Both networks begin with the same weights; their losses on the same batch, without dropout, are compared
+first. Then both train on the same batches, by turns: forward, back, clipping to 1, Adam at 1e-3, dropout 0.4, label
+smoothing 0.1. PyTorch is timed as it is fastest: with packed sequences, or with an encoder that reads the padding,
+too; its Adam is the fused one.
 """
 
 from __future__ import annotations
@@ -71,7 +73,11 @@ class Network(nn.Module):
             "output.weight": p["target_embedding.E"],
             "output.bias": p["output.c"],
         }
-        for theirs, ours in (("encoder.{}_l0", "encoder.ahead."), ("encoder.{}_l0_reverse", "encoder.back."), ("decoder.{}_l0", "decoder.")):
+        for theirs, ours in (
+            ("encoder.{}_l0", "encoder.ahead."),
+            ("encoder.{}_l0_reverse", "encoder.back."),
+            ("decoder.{}_l0", "decoder."),
+        ):
             b = p[ours + "b"]
             recurrent = torch.zeros_like(b)
             if not self.lstm:
@@ -99,7 +105,11 @@ class Network(nn.Module):
         z = torch.stack(parts).permute(2, 1, 0, 3).reshape(B, -1)
         first = torch.tanh(self.bridge(z))
         H = self.decoder.hidden_size
-        state: Any = first[None] if not self.lstm else (first[None, :, :H].contiguous(), first[None, :, H:].contiguous())
+        state: Any = (
+            first[None]
+            if not self.lstm
+            else (first[None, :, :H].contiguous(), first[None, :, H:].contiguous())
+        )
         h, _ = self.decoder(dropout(self.target(batch["inputs"]), rate), state)
         values = m.transpose(0, 1)
         e = torch.bmm(self.query(h).transpose(0, 1), values.transpose(1, 2))
@@ -107,12 +117,18 @@ class Network(nn.Module):
         context = torch.bmm(alpha, values).transpose(0, 1)
         h_hat = dropout(torch.tanh(self.combination(torch.cat([h, context], 2))), rate)
         o = self.output(h_hat)
-        return cross_entropy(o.flatten(0, 1), batch["targets"].flatten(), ignore_index=-1, label_smoothing=smoothing)
+        return cross_entropy(
+            o.flatten(0, 1), batch["targets"].flatten(), ignore_index=-1, label_smoothing=smoothing
+        )
 
 
 def tensors(batch: PairBatch) -> dict[str, torch.Tensor]:
     """A batch as PyTorch takes it."""
-    given = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in batch._asdict().items() if a is not None}
+    given = {
+        name: torch.from_numpy(np.ascontiguousarray(a))
+        for name, a in batch._asdict().items()
+        if a is not None
+    }
     S = len(batch.source)
     given["mask"] = (torch.arange(S)[None] >= given["source_lengths"][:, None])[:, None]
     return given
@@ -169,7 +185,13 @@ def main() -> None:
     sources, targets = lines(given.source), lines(given.target)
     vocabularies = [WordVocabulary.build("\n".join(side), lowercase=True) for side in (sources, targets)]
     model = Seq2Seq(
-        *vocabularies, cell=given.cell, embedding_size=256, hidden_size=512, tied=True, dropout=RATE, label_smoothing=SMOOTHING
+        *vocabularies,
+        cell=given.cell,
+        embedding_size=256,
+        hidden_size=512,
+        tied=True,
+        dropout=RATE,
+        label_smoothing=SMOOTHING,
     )
     data = pair_batches(model, list(zip(sources, targets, strict=True)), 64, 0)
     batches = list(data.epoch(0)[: given.batches])
@@ -192,9 +214,12 @@ def main() -> None:
             peer.steps(theirs)
             seconds[name].append(time.perf_counter() - start)
     for name, times in seconds.items():
-        print(f"{name}: {words / statistics.median(times):.0f} target tokens/s, {1e3 * min(times) / len(batches):.0f} ms a step at best")
+        rate, best = words / statistics.median(times), 1e3 * min(times) / len(batches)
+        print(f"{name}: {rate:.0f} target tokens/s, {best:.0f} ms a step at best")
     ratios = [min(seconds[name][i] for name in peers) / seconds["rnnrs"][i] for i in range(given.rounds)]
-    print(f"rnnrs is {statistics.median(ratios):.2f} times as fast (rounds: {', '.join(f'{r:.2f}' for r in ratios)})")
+    print(
+        f"rnnrs is {statistics.median(ratios):.2f} times as fast (rounds: {', '.join(f'{r:.2f}' for r in ratios)})"
+    )
     if given.profile:
         profile(ours, batches)
 

@@ -13,13 +13,10 @@ use super::linear;
 use super::pooling::dot;
 use crate::error::Result;
 use crate::kernels::{self, Activation, Packed, Real, Rows, RowsMut, Start};
-use crate::parallel::{self, Stop};
+use crate::parallel;
 
 const FORWARD: &str = "Attention.forward";
 const BACKWARD: &str = "Attention.backward";
-
-/// Numbers of a step that make the copy of several worth a thread.
-const GRAIN: usize = 1 << 15;
 
 /// The steps of B pairs of a source and a target.
 #[derive(Clone, Copy)]
@@ -129,45 +126,62 @@ impl<'a, R: Real> Asked<'a, R> {
 pub fn forward<R: Real>(of: Pairs<'_>, asked: Asked<'_, R>, score: Score<'_, R>) -> Result<(Vec<R>, Vec<R>)> {
     let (batch, most, width) = (of.batch(), of.source_steps, asked.value_width);
     let mut alpha = parallel::zeros(FORWARD, &[batch, of.steps, most])?;
-    let mut contexts = parallel::zeros(FORWARD, &[batch, of.steps, width])?;
-    let [q, k, v] = asked.by_sequence(batch);
+    let mut contexts = parallel::scratch(FORWARD, &[of.steps, batch, width])?;
     let ranges = of.parts(asked.width + width)?;
     let tasks = parallel::split_rows(&mut alpha, &ranges, of.steps * most)
         .into_iter()
-        .zip(parallel::split_rows(&mut contexts, &ranges, of.steps * width))
+        .zip(by_sequence(&mut contexts, (batch, width), &ranges))
         .zip(&ranges)
         .collect();
     parallel::for_each(tasks, |((alpha, contexts), range), stop| {
-        let mut room = Vec::new();
-        for (i, b) in range.clone().enumerate() {
-            let (steps, sources) = (of.lengths[b], of.source_lengths[b]);
-            if steps == 0 || sources == 0 {
-                continue;
-            }
-            let alpha = &mut alpha[i * of.steps * most..][..steps * most];
-            match score {
-                Score::Product => {
-                    let keys = k.packed_across(FORWARD, b, sources)?;
-                    keys.multiply(q.rows(b, steps), Start::Zero, RowsMut { data: alpha, stride: most });
-                }
-                Score::Additive(weights) => {
-                    for (t, e) in alpha.chunks_exact_mut(most).enumerate() {
-                        let keys = (0..sources).map(|s| k.row(s, b));
-                        additive(weights, q.row(t, b), keys, &mut room, e);
-                    }
-                }
-            }
-            alpha.chunks_exact_mut(most).for_each(|e| softmax(&mut e[..sources]));
-            let alpha = Rows { data: alpha, stride: most, count: steps };
-            let into = RowsMut { data: &mut contexts[i * of.steps * width..], stride: width };
-            v.packed(FORWARD, b, sources)?.multiply(alpha, Start::Zero, into);
+        let (mut room, mut context) = (Vec::new(), Vec::new());
+        for (i, (b, rows)) in range.clone().zip(contexts).enumerate() {
+            let alpha = &mut alpha[i * of.steps * most..][..of.lengths[b] * most];
+            attend(of, (asked, score), b, alpha, (&mut room, &mut context))?;
+            spread(&context, rows);
             if stop.requested() {
                 break;
             }
         }
         Ok(())
     })?;
-    Ok((time_major(FORWARD, &contexts, (batch, of.steps, width))?, alpha))
+    Ok((contexts, alpha))
+}
+
+/// α (T_b, S) and the contexts (T_b, K) of one sequence; none where there is nothing to attend to.
+fn attend<R: Real>(
+    of: Pairs<'_>,
+    (asked, score): (Asked<'_, R>, Score<'_, R>),
+    b: usize,
+    alpha: &mut [R],
+    (room, context): (&mut Vec<R>, &mut Vec<R>),
+) -> Result<()> {
+    let (steps, sources, most) = (of.lengths[b], of.source_lengths[b], of.source_steps);
+    let [q, k, v] = asked.by_sequence(of.batch());
+    if steps == 0 || sources == 0 {
+        context.clear();
+        return Ok(());
+    }
+    match score {
+        Score::Product => {
+            let keys = k.packed_across(FORWARD, b, sources)?;
+            keys.multiply(q.rows(b, steps), Start::Zero, RowsMut { data: &mut *alpha, stride: most });
+        }
+        Score::Additive(weights) => {
+            for (t, e) in alpha.chunks_exact_mut(most).enumerate() {
+                additive(weights, q.row(t, b), (0..sources).map(|s| k.row(s, b)), room, e);
+            }
+        }
+    }
+    alpha.chunks_exact_mut(most).for_each(|e| softmax(&mut e[..sources]));
+    context.resize(steps * asked.value_width, R::zero());
+    let into = RowsMut { data: &mut context[..], stride: asked.value_width };
+    v.packed(FORWARD, b, sources)?.multiply(
+        Rows { data: alpha, stride: most, count: steps },
+        Start::Zero,
+        into,
+    );
+    Ok(())
 }
 
 /// e_s = v · tanh(q + k_s); leaves tanh(q + k_s) in the room (source's steps, A).
@@ -211,32 +225,38 @@ pub fn backward<R: Real>(
     (dcontext, dalpha): (&[R], Option<&[R]>),
 ) -> Result<Gradients<R>> {
     let (batch, most, width, wide) = (of.batch(), of.source_steps, asked.width, asked.value_width);
-    let mut dq = parallel::zeros(BACKWARD, &[batch, of.steps, width])?;
-    let mut dk = parallel::zeros(BACKWARD, &[batch, most, width])?;
-    let mut dv = parallel::zeros(BACKWARD, &[batch, most, wide])?;
+    let mut q = parallel::scratch(BACKWARD, &[of.steps, batch, width])?;
+    let mut keys = parallel::scratch(BACKWARD, &[most, batch, width])?;
+    let mut values = parallel::scratch(BACKWARD, &[most, batch, wide])?;
     let mut parts = parallel::zeros::<R>(BACKWARD, &[batch, dscore.len()])?;
     let ranges = of.parts(2 * (width + wide))?;
-    let tasks = parallel::split_rows(&mut dq, &ranges, of.steps * width)
+    let tasks = by_sequence(&mut q, (batch, width), &ranges)
         .into_iter()
-        .zip(parallel::split_rows(&mut dk, &ranges, most * width))
-        .zip(parallel::split_rows(&mut dv, &ranges, most * wide))
+        .zip(by_sequence(&mut keys, (batch, width), &ranges))
+        .zip(by_sequence(&mut values, (batch, wide), &ranges))
         .zip(parallel::split_rows(&mut parts, &ranges, dscore.len()))
         .zip(&ranges)
-        .map(|((((q, k), v), score), range)| (Into { q, k, v, score }, range))
+        .map(|((((q, k), v), score), range)| (q.into_iter().zip(k).zip(v), score, range))
         .collect();
-    let pass = Pass { of, asked, score, alpha, dcontext, dalpha };
-    parallel::for_each(tasks, |(into, range): (Into<'_, R>, &Range<usize>), stop| {
-        pass.back(range, into, stop)
+    let (size, pass) = (dscore.len(), Pass { of, asked, score, alpha, dcontext, dalpha });
+    parallel::for_each(tasks, |(rows, score, range), stop| {
+        let mut room = Room::default();
+        for (i, (b, ((q, k), v))) in range.clone().zip(rows).enumerate() {
+            pass.back(b, &mut room, &mut score[i * size..(i + 1) * size])?;
+            spread(&room.q, q);
+            spread(&room.k, k);
+            spread(&room.v, v);
+            if stop.requested() {
+                break;
+            }
+        }
+        Ok(())
     })?;
     // In the order of the sequences, whoever computed the parts.
-    for part in parts.chunks_exact(dscore.len().max(1)) {
+    for part in parts.chunks_exact(size.max(1)) {
         dscore.iter_mut().zip(part).for_each(|(sum, &x)| *sum += x);
     }
-    Ok(Gradients {
-        q: time_major(BACKWARD, &dq, (batch, of.steps, width))?,
-        keys: time_major(BACKWARD, &dk, (batch, most, width))?,
-        values: time_major(BACKWARD, &dv, (batch, most, wide))?,
-    })
+    Ok(Gradients { q, keys, values })
 }
 
 /// What the way back has of the way forward.
@@ -249,91 +269,90 @@ struct Pass<'a, R> {
     dalpha: Option<&'a [R]>,
 }
 
-/// Where some sequences' gradients go, sequence after sequence.
-struct Into<'a, R> {
-    q: &'a mut [R],
-    k: &'a mut [R],
-    v: &'a mut [R],
-    score: &'a mut [R],
+/// The gradients of one sequence, step after step (none without anything to attend to), and what else it takes.
+struct Room<R> {
+    q: Vec<R>,
+    k: Vec<R>,
+    v: Vec<R>,
+    /// ∂L/∂e (T_b, S)
+    de: Vec<R>,
+    across: Vec<R>,
+    tanh: Vec<R>,
+}
+
+impl<R> Default for Room<R> {
+    fn default() -> Self {
+        let [q, k, v, de, across, tanh] = std::array::from_fn(|_| Vec::new());
+        Room { q, k, v, de, across, tanh }
+    }
 }
 
 impl<R: Real> Pass<'_, R> {
-    fn back(&self, range: &Range<usize>, into: Into<'_, R>, stop: &Stop<'_>) -> Result<()> {
+    /// The way back of one sequence; adds to the gradient of additive scores' v.
+    fn back(&self, b: usize, room: &mut Room<R>, dscore: &mut [R]) -> Result<()> {
         let (of, width, wide) = (self.of, self.asked.width, self.asked.value_width);
-        let (batch, most) = (of.batch(), of.source_steps);
-        let [_, _, v] = self.asked.by_sequence(batch);
-        let dcontext = Of { data: self.dcontext, width: wide, batch };
-        let (mut de, mut across, mut room) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, b) in range.clone().enumerate() {
-            let (steps, sources) = (of.lengths[b], of.source_lengths[b]);
-            if steps == 0 || sources == 0 {
-                continue;
+        let (steps, sources, most) = (of.lengths[b], of.source_lengths[b], of.source_steps);
+        let reach = steps.min(sources).min(1);
+        room.q.resize(steps * width * reach, R::zero());
+        room.k.resize(sources * width * reach, R::zero());
+        room.v.resize(sources * wide * reach, R::zero());
+        if reach == 0 {
+            return Ok(());
+        }
+        let at = b * of.steps * most;
+        let alpha = &self.alpha[at..at + steps * most];
+        let [_, _, v] = self.asked.by_sequence(of.batch());
+        let dcontext = Of { data: self.dcontext, width: wide, batch: of.batch() };
+        room.de.resize(steps * most, R::zero());
+        let start = match self.dalpha {
+            Some(given) => {
+                room.de.copy_from_slice(&given[at..at + steps * most]);
+                Start::Accumulate
             }
-            let at = b * of.steps * most;
-            let alpha = &self.alpha[at..at + steps * most];
-            let start = match self.dalpha {
-                Some(given) => {
-                    de.clear();
-                    de.extend_from_slice(&given[at..at + steps * most]);
-                    Start::Accumulate
-                }
-                None => {
-                    de.resize(steps * most, R::zero());
-                    Start::Zero
-                }
-            };
-            let scores = RowsMut { data: &mut de[..], stride: most };
-            v.packed_across(BACKWARD, b, sources)?.multiply(dcontext.rows(b, steps), start, scores);
-            for (de, alpha) in de.chunks_exact_mut(most).zip(alpha.chunks_exact(most)) {
-                through_softmax(&mut de[..sources], &alpha[..sources]);
-            }
-            let dv = RowsMut { data: &mut into.v[i * most * wide..], stride: wide };
-            let rows = transposed(alpha, most, sources, &mut across);
-            dcontext.packed(BACKWARD, b, steps)?.multiply(rows, Start::Zero, dv);
-            let dq = &mut into.q[i * of.steps * width..][..steps * width];
-            let dk = &mut into.k[i * most * width..][..sources * width];
-            match self.score {
-                Score::Product => self.product(b, &de, &mut across, (dq, dk))?,
-                Score::Additive(v) => {
-                    let dscore = &mut into.score[i * width..(i + 1) * width];
-                    self.additive(b, v, &de, &mut room, (dq, dk, dscore));
-                }
-            }
-            if stop.requested() {
-                break;
+            None => Start::Zero,
+        };
+        let scores = RowsMut { data: &mut room.de[..], stride: most };
+        v.packed_across(BACKWARD, b, sources)?.multiply(dcontext.rows(b, steps), start, scores);
+        for (de, alpha) in room.de.chunks_exact_mut(most).zip(alpha.chunks_exact(most)) {
+            through_softmax(&mut de[..sources], &alpha[..sources]);
+        }
+        let dv = RowsMut { data: &mut room.v[..], stride: wide };
+        let rows = transposed(alpha, most, sources, &mut room.across);
+        dcontext.packed(BACKWARD, b, steps)?.multiply(rows, Start::Zero, dv);
+        match self.score {
+            Score::Product => self.product(b, room),
+            Score::Additive(v) => {
+                self.additive(b, v, room, dscore);
+                Ok(())
             }
         }
-        Ok(())
     }
 
-    /// dq = de K and dK = deᵀ Q, of one sequence's de (T_b, S).
-    fn product(&self, b: usize, de: &[R], across: &mut Vec<R>, (dq, dk): (&mut [R], &mut [R])) -> Result<()> {
+    /// dq = de K and dK = deᵀ Q.
+    fn product(&self, b: usize, room: &mut Room<R>) -> Result<()> {
         let (steps, sources) = (self.of.lengths[b], self.of.source_lengths[b]);
         let (most, width) = (self.of.source_steps, self.asked.width);
         let [q, k, _] = self.asked.by_sequence(self.of.batch());
-        let rows = Rows { data: de, stride: most, count: steps };
-        k.packed(BACKWARD, b, sources)?.multiply(rows, Start::Zero, RowsMut { data: dq, stride: width });
-        let rows = transposed(de, most, sources, across);
-        q.packed(BACKWARD, b, steps)?.multiply(rows, Start::Zero, RowsMut { data: dk, stride: width });
+        let rows = Rows { data: &room.de[..], stride: most, count: steps };
+        let dq = RowsMut { data: &mut room.q[..], stride: width };
+        k.packed(BACKWARD, b, sources)?.multiply(rows, Start::Zero, dq);
+        let rows = transposed(&room.de, most, sources, &mut room.across);
+        let dk = RowsMut { data: &mut room.k[..], stride: width };
+        q.packed(BACKWARD, b, steps)?.multiply(rows, Start::Zero, dk);
         Ok(())
     }
 
     /// The same through v · tanh(q + k), which is computed once more: T·S·A numbers are too many to keep.
-    fn additive(
-        &self,
-        b: usize,
-        v: &[R],
-        de: &[R],
-        room: &mut Vec<R>,
-        (dq, dk, dscore): (&mut [R], &mut [R], &mut [R]),
-    ) {
-        let (sources, most, width) =
-            (self.of.source_lengths[b], self.of.source_steps, self.asked.width.max(1));
+    fn additive(&self, b: usize, v: &[R], room: &mut Room<R>, dscore: &mut [R]) {
+        let (sources, most, width) = (self.of.source_lengths[b], self.of.source_steps, v.len().max(1));
         let [q, k, _] = self.asked.by_sequence(self.of.batch());
-        let mut scores = vec![R::zero(); sources];
+        let Room { q: dq, k: dk, de, across: scores, tanh, .. } = room;
+        scores.resize(sources, R::zero());
+        dq.fill(R::zero());
+        dk.fill(R::zero());
         for ((t, de), dq) in de.chunks_exact(most).enumerate().zip(dq.chunks_exact_mut(width)) {
-            additive(v, q.row(t, b), (0..sources).map(|s| k.row(s, b)), room, &mut scores);
-            for ((&de, u), dk) in de.iter().zip(room.chunks_exact(width)).zip(dk.chunks_exact_mut(width)) {
+            additive(v, q.row(t, b), (0..sources).map(|s| k.row(s, b)), tanh, scores);
+            for ((&de, u), dk) in de.iter().zip(tanh.chunks_exact(width)).zip(dk.chunks_exact_mut(width)) {
                 let sums = dq.iter_mut().zip(dk).zip(dscore.iter_mut());
                 for (((dq, dk), dscore), (&u, &v)) in sums.zip(u.iter().zip(v)) {
                     let d = de * v * (R::one() - u * u);
@@ -362,22 +381,31 @@ fn transposed<'a, R: Real>(matrix: &[R], stride: usize, count: usize, room: &'a 
     Rows { data: room, stride: rows, count }
 }
 
-/// Numbers (B, steps, width) as (steps, B, width).
-fn time_major<R: Real>(
-    op: &'static str,
-    blocks: &[R],
-    (batch, steps, width): (usize, usize, usize),
-) -> Result<Vec<R>> {
-    let mut out = parallel::scratch(op, &[steps, batch, width])?;
-    let ranges = parallel::ranges(steps, GRAIN / (batch * width).max(1) + 1)?;
-    let tasks = parallel::split_rows(&mut out, &ranges, batch * width).into_iter().zip(&ranges).collect();
-    parallel::for_each(tasks, |(out, range): (&mut [R], &Range<usize>), _| {
-        for (t, rows) in range.clone().zip(out.chunks_exact_mut((batch * width).max(1))) {
-            for (b, row) in rows.chunks_exact_mut(width.max(1)).enumerate() {
-                row.copy_from_slice(&blocks[(b * steps + t) * width..][..width]);
+/// The rows of a time-major matrix (steps, B, width) by sequence, the sequences in these ranges.
+fn by_sequence<'a, R>(
+    data: &'a mut [R],
+    (batch, width): (usize, usize),
+    ranges: &[Range<usize>],
+) -> Vec<Vec<Vec<&'a mut [R]>>> {
+    let mut sequences: Vec<Vec<&mut [R]>> = Vec::new();
+    sequences.resize_with(batch, Vec::new);
+    for (i, row) in data.chunks_exact_mut(width.max(1)).enumerate() {
+        sequences[i % batch].push(row);
+    }
+    let mut sequences = sequences.into_iter();
+    ranges.iter().map(|range| sequences.by_ref().take(range.len()).collect()).collect()
+}
+
+/// What was found for a sequence's steps, one after the other, goes into its rows; the others are 0.
+fn spread<R: Real>(found: &[R], rows: Vec<&mut [R]>) {
+    let mut rest = found;
+    for row in rows {
+        match rest.split_at_checked(row.len()) {
+            Some((own, after)) => {
+                row.copy_from_slice(own);
+                rest = after;
             }
+            None => row.fill(R::zero()),
         }
-        Ok(())
-    })?;
-    Ok(out)
+    }
 }

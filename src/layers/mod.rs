@@ -7,6 +7,7 @@ pub mod decoder;
 pub mod dropout;
 pub mod embedding;
 mod gru;
+pub mod joined;
 pub mod jordan;
 pub mod linear;
 mod lstm;

@@ -5,14 +5,16 @@ use pyo3::prelude::*;
 
 use super::array::{Number, by_kind, ids, input, output, rows_and_columns, slice, target, with_last};
 use crate::error::check_shape;
-use crate::layers::embedding;
 use crate::layers::linear::{self, Linear};
+use crate::layers::{embedding, joined};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(embedding_forward, module)?)?;
     module.add_function(wrap_pyfunction!(embedding_backward, module)?)?;
     module.add_function(wrap_pyfunction!(linear_forward, module)?)?;
     module.add_function(wrap_pyfunction!(linear_backward, module)?)?;
+    module.add_function(wrap_pyfunction!(join_last, module)?)?;
+    module.add_function(wrap_pyfunction!(split_last, module)?)?;
     Ok(())
 }
 
@@ -152,5 +154,46 @@ fn linear_backward<'py>(
         let (numbers, dout, into) = (slice(&x)?, slice(&dout)?, (dv.as_slice_mut()?, dc.as_slice_mut()?));
         let dx = py.detach(|| linear::backward(layer, (numbers, rows), dout, into, need_dx))?;
         dx.map(|dx| output(py, x.shape(), dx)).transpose()
+    })
+}
+
+/// Arrays (…, A) and (…, B) side by side: (…, A + B).
+#[pyfunction]
+fn join_last<'py>(
+    py: Python<'py>,
+    a: &Bound<'py, PyAny>,
+    b: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    const OP: &str = "join_last";
+    by_kind!(OP, "a", a, R => {
+        let (a, b) = (input::<R>(OP, "a", a)?, input::<R>(OP, "b", b)?);
+        let (n, first) = rows_and_columns(OP, "a", a.shape())?;
+        let (_, second) = rows_and_columns(OP, "b", b.shape())?;
+        let wanted: Vec<_> = with_last(a.shape(), second).into_iter().map(|n| ("n", Some(n))).collect();
+        check_shape(OP, "b", b.shape(), &wanted)?;
+        let (one, other) = ((slice(&a)?, first), (slice(&b)?, second));
+        let whole = py.detach(|| joined::join(one, other, n))?;
+        output(py, &with_last(a.shape(), first + second), whole)
+    })
+}
+
+/// The first `first` numbers of every row of an array, and the others.
+#[pyfunction]
+fn split_last<'py>(
+    py: Python<'py>,
+    x: &Bound<'py, PyAny>,
+    first: usize,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    const OP: &str = "split_last";
+    by_kind!(OP, "x", x, R => {
+        let x = input::<R>(OP, "x", x)?;
+        let (n, width) = rows_and_columns(OP, "x", x.shape())?;
+        let Some(second) = width.checked_sub(first) else {
+            let expected = format!("at most {width}");
+            return Err(super::error::value_error(OP, "first", &expected, &first.to_string()));
+        };
+        let numbers = slice(&x)?;
+        let [a, b] = py.detach(|| joined::split(numbers, [first, second], n))?;
+        Ok((output(py, &with_last(x.shape(), first), a)?, output(py, &with_last(x.shape(), second), b)?))
     })
 }

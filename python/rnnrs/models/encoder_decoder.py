@@ -196,10 +196,10 @@ class EncoderDecoder:
         joined, attention, combined, gating, gate = h, None, None, None, None
         if self.attention is not None:
             context, attention = self.attention.forward(h, encoded.memory, batch.source_lengths, lengths)
-            joined = np.concatenate([h, context], axis=2)
+            joined = _rnnrs.join_last(h, context)
         if self.gate is not None:
             x, cache_x = self.target_embedding.forward(inputs)
-            gate, cache_g = self.gate.forward(np.concatenate([joined, x], axis=2))
+            gate, cache_g = self.gate.forward(_rnnrs.join_last(joined, x))
             _rnnrs.activate("sigmoid", gate)
             gate, gating = gate[..., 0], (cache_g, cache_x)
         h_hat = joined
@@ -253,16 +253,16 @@ class EncoderDecoder:
             cache_g, cache_x = decoded.gating
             da = (dgate * decoded.gate * (1.0 - decoded.gate))[..., None]
             dall = _given(self.gate.backward(cache_g, da))
-            d = d + dall[..., : d.shape[2]]
-            self.target_embedding.backward(cache_x, dall[..., d.shape[2] :])
-        H = self.decoder.hidden_size
+            own, dx = _rnnrs.split_last(dall, d.shape[2])
+            d = d + own
+            self.target_embedding.backward(cache_x, dx)
         dmemory: Array | None = None
-        dh = d
         if self.attention is not None and decoded.attention is not None:
             dalpha = None if dcopied is None else attended_backward(decoded.attention, batch, dcopied)
-            dq, dmemory = self.attention.backward(decoded.attention, d[..., H:], dalpha)
-            dh = dq + d[..., :H]
-        dstate = self.decoder.backward_tokens(self.target_embedding, decoded.rnn, dh)
+            d, dcontext = _rnnrs.split_last(d, self.decoder.hidden_size)
+            dq, dmemory = self.attention.backward(decoded.attention, dcontext, dalpha)
+            d += dq
+        dstate = self.decoder.backward_tokens(self.target_embedding, decoded.rnn, d)
         dz = self.bridge.backward(encoded.bridge, dstate)
         self.encoder.backward_tokens(self.source_embedding, encoded.rnn, dmemory, dz)
 

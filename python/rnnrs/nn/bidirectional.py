@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _rnnrs
 from ..errors import ShapeError
 from .embedding import Embedding
 from .layer import Composite
@@ -175,7 +176,7 @@ class Bidirectional(Composite):
     ) -> tuple[Array, BidirectionalCache]:
         cache = BidirectionalCache(ahead, back, np.concatenate([ahead.state, back.state], axis=1))
         if self.merge == "concat":
-            return np.concatenate([h, h_back], axis=2), cache
+            return _rnnrs.join_last(h, h_back), cache
         h = h + h_back
         return (h if self.merge == "sum" else h * h.dtype.type(0.5)), cache
 
@@ -187,6 +188,6 @@ class Bidirectional(Composite):
         if whole.ndim != 3 or whole.shape[2] != self.hidden_size:
             raise ShapeError(f"Bidirectional: dh: expected (T, B, H={self.hidden_size}), got {whole.shape}")
         if self.merge == "concat":
-            return whole[..., : self.ahead.hidden_size], whole[..., self.ahead.hidden_size :]
+            return _rnnrs.split_last(np.asarray(whole, self.dtype), self.ahead.hidden_size)
         half = whole if self.merge == "sum" else whole * 0.5
         return half, half
