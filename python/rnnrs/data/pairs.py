@@ -67,7 +67,7 @@ def read_tsv_pairs(path: str | os.PathLike[str], columns: tuple[int, int] = (0, 
     """
     first, second = (check_size("read_tsv_pairs", "columns", column, least=0) for column in columns)
     pairs: Pairs = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if not line:
             continue
         cells = line.split("\t")
@@ -89,7 +89,7 @@ def read_parallel_pairs(source: str | os.PathLike[str], target: str | os.PathLik
         OSError: if one cannot be read.
         FormatError: if they have different numbers of lines; for a line that is no UTF-8, which is named.
     """
-    sources, targets = _lines(source), _lines(target)
+    sources, targets = read_lines(source), read_lines(target)
     if len(sources) != len(targets):
         raise FormatError(
             f"{source}, {target}: expected as many lines in both, got {len(sources)} and {len(targets)}"
@@ -109,7 +109,7 @@ def read_json_pairs(path: str | os.PathLike[str], source: str = "source", target
         FormatError: for a line that is no object with these two texts, or no UTF-8; names the line.
     """
     pairs: Pairs = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if not line.strip():
             continue
         try:
@@ -197,7 +197,7 @@ def _clean(op: str, i: int, pair: Any) -> tuple[str, str]:
     return source, target
 
 
-def _lines(path: str | os.PathLike[str]) -> list[str]:
+def read_lines(path: str | os.PathLike[str]) -> list[str]:
     """A file's lines, ended by "\\n" or "\\r\\n" alone: other characters that break lines may stand in a text."""
     data = read_bytes(path)
     try:

@@ -1,6 +1,9 @@
 """Models: layers and a loss put together, with forward and backward written out."""
 
 from .cache import ContinuousCache, NgramCache
+from .chatbot import Chatbot
+from .chatbot_acts import Utterance
+from .chatbot_replies import Conversation, Ranked, Reply
 from .continuation import Continuation
 from .encoder_decoder import EncoderDecoder
 from .forecaster import Forecaster, ForecastEvaluation
@@ -13,9 +16,11 @@ from .sequence_tagger import SequenceTagger
 from .vector_to_sequence import VectorToSequence
 
 __all__ = [
+    "Chatbot",
     "Classification",
     "Continuation",
     "ContinuousCache",
+    "Conversation",
     "EncoderDecoder",
     "ExposureGap",
     "ForecastEvaluation",
@@ -24,9 +29,12 @@ __all__ = [
     "LanguageModel",
     "NgramCache",
     "PairEvaluation",
+    "Ranked",
     "RecurrentNetwork",
+    "Reply",
     "Seq2Seq",
     "SequenceClassifier",
     "SequenceTagger",
+    "Utterance",
     "VectorToSequence",
 ]
