@@ -35,6 +35,8 @@ KINDS = {
     "seq2seq": "an encoder–decoder (rnnrs.models.Seq2Seq)",
     "sequence_classifier": "a classifier of sequences (rnnrs classify)",
     "sequence_tagger": "a tagger of sequences (rnnrs.models.SequenceTagger)",
+    "summarizer": "a summarizer (rnnrs summarize)",
+    "translator": "a translator (rnnrs translate)",
     "network": "a checkpoint of a network that is no application's",
 }
 

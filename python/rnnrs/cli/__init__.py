@@ -19,6 +19,8 @@ examples:
   rnnrs lm generate letters.rnn --prompt "Dear "      let it write
   rnnrs classify train series.ts -o kinds.rnn         learn classes of time series or texts
   rnnrs forecast train series.csv -o next.rnn         learn what comes next in a series of numbers
+  rnnrs translate train pairs.tsv -o en-fr.rnn        learn to translate from sentences and their translations
+  rnnrs summarize train texts.tsv -o lines.rnn        learn to say in a line what a text says
   rnnrs info letters.rnn                              what is in the file
 
 exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted
@@ -29,7 +31,7 @@ environment: RNNRS_NUM_THREADS=N bounds the threads, RNNRS_DEBUG=1 shows the tra
 def parser() -> Parser:
     """All commands and their arguments."""
     from .. import __version__
-    from . import classify, demo, forecast, info, lm
+    from . import classify, demo, forecast, info, lm, summarize, translate
 
     top = Parser(prog="rnnrs", description="Recurrent networks on a CPU.", epilog=_EXAMPLES)
     top.add_argument("--version", action="version", version=f"rnnrs {__version__}")
@@ -38,6 +40,8 @@ def parser() -> Parser:
     lm.add(commands)
     classify.add(commands)
     forecast.add(commands)
+    translate.add(commands)
+    summarize.add(commands)
     info.add(commands)
     return top
 

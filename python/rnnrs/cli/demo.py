@@ -1,4 +1,4 @@
-"""`rnnrs demo`: from nothing to a network that writes, in about a minute."""
+"""`rnnrs demo`: from nothing to a network that writes, in a minute or two."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import demo_pairs
 from .common import CommandError, real, say, whole
 
 if TYPE_CHECKING:
@@ -18,11 +19,14 @@ _EXAMPLES = """\
 examples:
   rnnrs demo
   rnnrs demo --seconds 300 --hidden 512 -o shakespeare
+  rnnrs demo translate           English into French, two minutes
+  rnnrs demo summarize           descriptions of programs into one line, two minutes
 """
 
 #: A larger network would see too little text in a minute, more so on a slow or busy machine; a smaller batch, and so
 #: more and noisier steps, pays in so short a time, as does a rate above the usual 2e-3.
 HIDDEN, EMBEDDING, BATCH, STEPS, LEARNING_RATE = 256, 64, 32, 50, 5e-3
+SECONDS = 60.0
 
 _OPENINGS = ("I will go to the k", "Good morrow, my ", "What is thy n")
 
@@ -31,22 +35,31 @@ def add(commands: Any) -> None:
     """Adds the command to the parser."""
     demo = commands.add_parser(
         "demo",
-        help="train on Shakespeare for a minute and see what comes out",
-        description="Trains a character model on the bundled text, judges it, lets it write.",
+        help="train on bundled data for a minute or two and see what comes out",
+        description="Trains a model on bundled data, judges it, lets it write.",
         epilog=_EXAMPLES,
     )
     demo.set_defaults(run=run)
-    demo.add_argument("--seconds", type=real(0, above=True), default=60.0, help="of training (%(default)g)")
+    demo.add_argument(
+        "what",
+        nargs="?",
+        choices=("shakespeare", "translate", "summarize"),
+        default="shakespeare",
+        help="what is learnt (%(default)s)",
+    )
+    demo.add_argument(
+        "--seconds",
+        type=real(0, above=True),
+        help=f"of training ({SECONDS:g}; translate, summarize: {demo_pairs.SECONDS:g})",
+    )
     demo.add_argument(
         "-o",
         "--output",
         metavar="DIR",
         default="demo-output",
-        help="folder for model and loss curve (%(default)s)",
+        help="folder for model and picture (%(default)s)",
     )
-    demo.add_argument(
-        "--hidden", type=whole(1), metavar="H", default=HIDDEN, help="hidden size (%(default)s)"
-    )
+    demo.add_argument("--hidden", type=whole(1), metavar="H", help=f"hidden size ({HIDDEN})")
     demo.add_argument(
         "--seed", type=whole(0), metavar="N", default=0, help="of the first weights (%(default)s)"
     )
@@ -54,13 +67,21 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains, judges, writes, saves, and says what to type next."""
+    shakespeare = arguments.what == "shakespeare"
+    picture = "loss" if shakespeare else f"{arguments.what}-attention"
+    paths = _free_paths(Path(arguments.output), arguments.what, picture)
+    if arguments.seconds is None:
+        arguments.seconds = SECONDS if shakespeare else demo_pairs.SECONDS
+    return _shakespeare(arguments, *paths) if shakespeare else demo_pairs.run(arguments, *paths)
+
+
+def _shakespeare(arguments: argparse.Namespace, model_path: Path, curve_path: Path) -> int:
     from ..models import LanguageModel
     from ..text import split, tiny_shakespeare
 
-    model_path, curve_path = _free_paths(Path(arguments.output))
     training, held_out, _ = split(tiny_shakespeare())
     model = LanguageModel.from_text(
-        training, embedding_size=EMBEDDING, hidden_size=arguments.hidden, seed=arguments.seed
+        training, embedding_size=EMBEDDING, hidden_size=arguments.hidden or HIDDEN, seed=arguments.seed
     )
     print(f"Text      Shakespeare, {len(training):,} characters to learn from, {len(held_out):,} held out")
     print(f"Network   {model.parameters.flat.size:,} parameters: {_shapes(model)}")
@@ -96,8 +117,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _free_paths(folder: Path) -> tuple[Path, Path]:
-    """Where model and loss curve go: what an earlier run left stays.
+def _free_paths(folder: Path, model: str, picture: str) -> tuple[Path, Path]:
+    """Where model and picture go: what an earlier run left stays.
 
     Raises:
         CommandError, OSError: if the folder cannot be made.
@@ -108,7 +129,7 @@ def _free_paths(folder: Path) -> tuple[Path, Path]:
     number = 1
     while True:
         suffix = "" if number == 1 else f"-{number}"
-        paths = folder / f"shakespeare{suffix}.rnn", folder / f"loss{suffix}.png"
+        paths = folder / f"{model}{suffix}.rnn", folder / f"{picture}{suffix}.png"
         if not any(path.exists() for path in paths):
             return paths
         number += 1

@@ -16,6 +16,16 @@ examples:
 """
 
 
+#: The vocabularies that a configuration may hold, and the tensors that have a row for each of their tokens.
+_EMBEDDINGS = {
+    "vocabulary": "embedding.E",
+    "source_vocabulary": "source_embedding.E",
+    "target_vocabulary": "target_embedding.E",
+}
+#: That of the source too, where there is one vocabulary.
+_SHARED = "target_embedding.E"
+
+
 def add(commands: Any) -> None:
     """Adds the command to the parser."""
     info = commands.add_parser("info", help="what is in a model's file", epilog=_EXAMPLES)
@@ -55,9 +65,13 @@ def describe(path: str) -> dict[str, Any]:
 
     file = modelfile.load(path)
     config = dict(file.config)
-    if isinstance(vocabulary := config.pop("vocabulary", None), dict):
-        options = {k: v for k, v in vocabulary.items() if k not in ("tokens", "tokenizer")}
-        config["vocabulary"] = {"size": len(file.tensors["embedding.E"]), **options}
+    for name, embedding in _EMBEDDINGS.items():
+        if isinstance(vocabulary := config.pop(name, None), dict):
+            options = {k: v for k, v in vocabulary.items() if k not in ("tokens", "tokenizer")}
+            config[name] = {
+                "size": len(file.tensors[embedding if embedding in file.tensors else _SHARED]),
+                **options,
+            }
     return {
         "file": path,
         "kind": file.kind,

@@ -52,7 +52,7 @@ def add_network(verb: Any, hidden: int, cell: str = "gru") -> Any:
     return model
 
 
-def add_training(verb: Any, *, epochs: int = 10, batch: int = 32) -> Any:
+def add_training(verb: Any, *, epochs: int = 10, batch: int = 32, rate: float = 2e-3) -> Any:
     """How long, how fast. Gives the group of options, for more of them."""
     training = verb.add_argument_group("the training")
     training.add_argument("--epochs", type=whole(1), metavar="N", help=f"times through the data ({epochs})")
@@ -61,7 +61,7 @@ def add_training(verb: Any, *, epochs: int = 10, batch: int = 32) -> Any:
     )
     training.add_argument("--batch", type=whole(1), metavar="B", help=f"sequences side by side ({batch})")
     training.add_argument(
-        "--learning-rate", type=real(0, above=True), metavar="RATE", help="the highest (0.002)"
+        "--learning-rate", type=real(0, above=True), metavar="RATE", help=f"the highest ({rate:g})"
     )
     training.add_argument(
         "--clip", type=real(0, above=True), metavar="NORM", help="bound of the gradient's norm (1)"

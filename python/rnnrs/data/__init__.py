@@ -5,7 +5,7 @@ from .batches import ArrayBatches, SentenceBatches, StreamBatches
 from .dialogue_acts import DialogueAct, act_dialogues, read_dialogue_acts
 from .dialogues import read_dialogues
 from .pair_batches import PairBatch, PairBatches
-from .pairs import PairReport, clean_pairs, read_json_pairs, read_parallel_pairs, read_tsv_pairs
+from .pairs import PairReport, clean_pairs, clean_text, read_json_pairs, read_parallel_pairs, read_tsv_pairs
 from .sequence_batches import SequenceBatches
 from .sequences import LabelledSequences
 from .tables import Series, read_csv_sequences, read_csv_series, read_csv_texts
@@ -30,6 +30,7 @@ __all__ = [
     "WindowBatches",
     "act_dialogues",
     "clean_pairs",
+    "clean_text",
     "read_csv_sequences",
     "read_csv_series",
     "read_csv_texts",

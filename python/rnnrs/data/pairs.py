@@ -128,6 +128,11 @@ def read_json_pairs(path: str | os.PathLike[str], source: str = "source", target
     return pairs
 
 
+def clean_text(text: str) -> str:
+    """A text on one line: characters that are no text become spaces, runs of white space one; none at the ends."""
+    return " ".join(_CONTROLS.sub(" ", text).split())
+
+
 def clean_pairs(
     pairs: Sequence[tuple[str, str]],
     *,
@@ -193,8 +198,7 @@ def _clean(op: str, i: int, pair: Any) -> tuple[str, str]:
         or not all(isinstance(text, str) for text in pair)
     ):
         raise TypeError(f"{op}: pairs[{i}]: expected two texts, got {pair!r}")
-    source, target = (" ".join(_CONTROLS.sub(" ", text).split()) for text in pair)
-    return source, target
+    return clean_text(pair[0]), clean_text(pair[1])
 
 
 def read_lines(path: str | os.PathLike[str]) -> list[str]:

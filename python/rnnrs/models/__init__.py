@@ -13,7 +13,11 @@ from .network import RecurrentNetwork
 from .seq2seq import PairEvaluation, Seq2Seq
 from .sequence_classifier import Classification, SequenceClassifier
 from .sequence_tagger import SequenceTagger
+from .summarizer import Summarizer, SummaryEvaluation
+from .text_to_text import TextToText
+from .translator import TranslationEvaluation, Translator
 from .vector_to_sequence import VectorToSequence
+from .writing import Search, Written
 
 __all__ = [
     "Chatbot",
@@ -32,9 +36,16 @@ __all__ = [
     "Ranked",
     "RecurrentNetwork",
     "Reply",
+    "Search",
     "Seq2Seq",
     "SequenceClassifier",
     "SequenceTagger",
+    "Summarizer",
+    "SummaryEvaluation",
+    "TextToText",
+    "TranslationEvaluation",
+    "Translator",
     "Utterance",
     "VectorToSequence",
+    "Written",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Seq2Seq")
 
 
-class PairEvaluation(NamedTuple):
+@dataclass(frozen=True)
+class PairEvaluation:
     """How well a model predicts the targets of pairs.
 
     Attributes:

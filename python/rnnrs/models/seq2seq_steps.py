@@ -37,6 +37,7 @@ class Seq2SeqSteps:
         attention: (N, S), how much each hypothesis's last step looked at each step of its source; None without
             attention.
         sources: (N,), which source each hypothesis is of.
+        vocabulary: the target's.
         lacking: for each source, its words that the target's vocabulary lacks, whose ids are V, V + 1, …; where words
             are copied.
         tokens: (S, B), the sources' ids, 0 after their ends; `lengths` (B,).
@@ -54,10 +55,11 @@ class Seq2SeqSteps:
             raise ValueError(f"{op}: sources: expected at least one, got none")
         encoded = [encode_source(model, text) for text in sources]
         self._network, self._decoder = model.network, decoder
-        self._vocabulary = model.target_vocabulary
-        self.end_id = self._vocabulary.end_id
+        self.vocabulary = model.target_vocabulary
+        self.end_id = self.vocabulary.end_id
         self.tokens, self.lengths = sources_batch([ids for ids, _, _ in encoded])
         self.lacking = [lacking for _, _, lacking in encoded]
+        self._beyond = np.array([len(lacking) for lacking in self.lacking])
         copies = [copied for _, copied, _ in encoded if copied is not None]
         self._copies = fill(copies, IGNORE).T if copies else None
         self.sources = np.arange(len(encoded))
@@ -80,7 +82,8 @@ class Seq2SeqSteps:
 
         Returns:
             Scores of what may come next (N, V), of which a softmax makes probabilities. Where words are copied they
-            are ln P of V words and of as many more as a source has that the vocabulary lacks: (N, V + X).
+            are ln P of V words and of as many more as a source has that the vocabulary lacks: (N, V + X), −∞ for what
+            only another source has.
 
         Raises:
             IndexError, ValueError, ShapeError: for ids or places that there are not, or another number of them.
@@ -90,14 +93,17 @@ class Seq2SeqSteps:
         self.sources = self.sources[rows]
         if gate is None or self._copies is None or self.attention is None:
             return o
-        V, more = o.shape[1], max(len(lacking) for lacking in self.lacking)
+        V, more = o.shape[1], int(self._beyond.max())
         P = np.zeros((len(o), V + more), o.dtype)
         P[:, :V] = np.exp(log_softmax(o)) * gate[:, None]
         copies = self._copies[self.sources]
         hypothesis, place = np.nonzero(copies >= 0)
         share = (self.attention * (1 - gate[:, None]))[hypothesis, place]
         np.add.at(P, (hypothesis, copies[hypothesis, place]), share)
-        return np.asarray(np.log(P + o.dtype.type(LEAST)))
+        scores = np.asarray(np.log(P + o.dtype.type(LEAST)))
+        # Words that only other sources have: they share this table with them, and nothing else.
+        scores[:, V:][np.arange(more) >= self._beyond[self.sources][:, None]] = -np.inf
+        return scores
 
     def text(self, ids: Iterable[int], source: int) -> str:
         """The text of what was written for a source, words that were copied from it among it.
@@ -105,12 +111,12 @@ class Seq2SeqSteps:
         Raises:
             IndexError: for an id that is none.
         """
-        V, lacking = len(self._vocabulary), self.lacking[source]
+        V, lacking = len(self.vocabulary), self.lacking[source]
         known = list(ids)
         for place, id in enumerate(known):
             if not 0 <= id < V + len(lacking):
                 raise IndexError(
                     f"Seq2SeqSteps.text: ids: expected 0 to {V + len(lacking) - 1}, got {id} at position {place}"
                 )
-        pieces = [self._vocabulary.tokens[id] if id < V else lacking[id - V] for id in known]
-        return self._vocabulary.join(pieces) if lacking else self._vocabulary.decode(known)
+        pieces = [self.vocabulary.tokens[id] if id < V else lacking[id - V] for id in known]
+        return self.vocabulary.join(pieces) if lacking else self.vocabulary.decode(known)

@@ -1,4 +1,4 @@
-"""Texts from files, and the one that comes with the package."""
+"""Texts from files, and those that come with the package."""
 
 from __future__ import annotations
 
@@ -39,8 +39,34 @@ def _read(path: str | os.PathLike[str]) -> str:
 
 def tiny_shakespeare() -> str:
     """The bundled text: 1,115,394 characters from Shakespeare's plays (see NOTICE)."""
-    packed = resources.files(__package__).joinpath("data", "tiny_shakespeare.txt.gz").read_bytes()
+    return _bundled("tiny_shakespeare.txt.gz")
+
+
+def tatoeba_pairs() -> list[tuple[str, str]]:
+    """20,000 short English sentences and their French translations, bundled, from Tatoeba (see NOTICE).
+
+    Drawn in random order from those of 2 to 8 words, each of which occurs 10 times at least; no English sentence occurs
+    twice.
+    """
+    return _pairs("tatoeba_eng_fra.tsv.gz")
+
+
+def debian_synopses() -> list[tuple[str, str]]:
+    """8,000 first paragraphs of descriptions of Debian packages and their synopses, bundled (see NOTICE).
+
+    Drawn in random order from paragraphs of 8 to 60 words with synopses of 3 to 14; none occurs twice.
+    """
+    return _pairs("debian_synopses.tsv.gz")
+
+
+def _bundled(name: str) -> str:
+    packed = resources.files(__package__).joinpath("data", name).read_bytes()
     return gzip.decompress(packed).decode("utf-8")
+
+
+def _pairs(name: str) -> list[tuple[str, str]]:
+    rows = (line.split("\t") for line in _bundled(name).splitlines())
+    return [(source, target) for source, target in rows]
 
 
 def split(text: str, shares: Sequence[float] = (0.9, 0.05, 0.05)) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Training: the loop, what may watch it, and checkpoints from which it goes on as if nothing had happened."""
 
+from .best import BestParameters
 from .callbacks import BestCheckpoint, Callback, CSVLog, EarlyStopping
 from .history import History, StepRecord
 from .progress import ProgressBar
@@ -14,6 +15,7 @@ from .trainer import Model, Trainer
 
 __all__ = [
     "BestCheckpoint",
+    "BestParameters",
     "CSVLog",
     "Callback",
     "ConstantForcing",

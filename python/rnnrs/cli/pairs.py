@@ -1,0 +1,312 @@
+"""What the commands have in common that learn from pairs of texts: files, cleaning, options, training."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shlex
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .common import CommandError, real, say, whole
+from .training import (
+    TRAINING,
+    add_checkpoints,
+    add_output,
+    add_training,
+    check_files,
+    fit_or_stop,
+    given,
+    resumed,
+)
+
+if TYPE_CHECKING:
+    from ..models import PairEvaluation, TextToText
+
+Pairs = list[tuple[str, str]]
+
+FORMS = """\
+FILE is one of these, packed by gzip (.gz) or not:
+  two files, line by line: what is read, what is to be written
+  one of lines with columns between tabs (.tsv, .txt, …): the first two, or --columns
+  one with a JSON object in each line (.json, .jsonl): its "source" and "target", or --fields
+"""
+
+#: What `Seq2Seq` calls its sizes, and the commands their options.
+SIZES = {
+    "cell": "cell",
+    "embedding_size": "embedding",
+    "hidden_size": "hidden",
+    "layers": "layers",
+    "attention": "attention",
+    "dropout": "dropout",
+    "recurrent_dropout": "recurrent_dropout",
+    "label_smoothing": "label_smoothing",
+    "tied": "tied",
+    "copy": "copy",
+}
+SETTINGS = TRAINING | {"patience": "patience"}
+
+
+def add_reading(verb: Any, max_words: int | None = None) -> None:
+    """How pairs are read; with `max_words`, its default, also how they are cleaned."""
+    reading = verb.add_argument_group("the files")
+    reading.add_argument(
+        "--columns", type=whole(0), nargs=2, metavar="N", help="places of source and target, from 0 (0 1)"
+    )
+    reading.add_argument(
+        "--fields", nargs=2, metavar="NAME", help="names of source and target (source target)"
+    )
+    if max_words is None:
+        return
+    cleaning = verb.add_argument_group("which pairs are left out, besides those with an empty side")
+    cleaning.add_argument(
+        "--max-words",
+        type=whole(1),
+        metavar="N",
+        default=max_words,
+        help="with more on a side (%(default)s)",
+    )
+    cleaning.add_argument(
+        "--max-ratio", type=real(1), metavar="R", help="with one side so many times longer (none)"
+    )
+    cleaning.add_argument("--unique", action="store_true", help="that came before")
+
+
+def read(arguments: argparse.Namespace, files: Sequence[str]) -> Pairs:
+    """The pairs of one file or two, as the options say.
+
+    Raises:
+        CommandError: for another number of files, options of another form, or no pairs.
+        OSError, FormatError: see `rnnrs.data`.
+    """
+    from ..data import read_json_pairs, read_parallel_pairs, read_tsv_pairs
+
+    if len(files) not in (1, 2):
+        raise CommandError(f"FILE: expected one file or two, got {len(files)}")
+    plain = files[0].removesuffix(".gz")
+    form = "two files" if len(files) == 2 else "JSON" if plain.endswith((".json", ".jsonl")) else "columns"
+    for option, fits in (("columns", "columns"), ("fields", "JSON")):
+        if getattr(arguments, option) is not None and form != fits:
+            raise CommandError(f"--{option}: has no meaning with {form} ({' '.join(files)})")
+    if form == "two files":
+        pairs = read_parallel_pairs(*files)
+    elif form == "JSON":
+        pairs = read_json_pairs(files[0], *(arguments.fields or ()))
+    else:
+        pairs = read_tsv_pairs(files[0], *([tuple(arguments.columns)] if arguments.columns else ()))
+    if not pairs:
+        raise CommandError(f"{' '.join(files)}: expected pairs, got an empty file")
+    return pairs
+
+
+def add_train(verbs: Any, summary: str, epilog: str, *, max_words: int, sizes: dict[str, Any]) -> Any:
+    """The verb `train` with its options, which are the checkpoint's on --resume where not given.
+
+    Args:
+        verbs: of the command.
+        summary: what it does.
+        epilog: examples.
+        max_words: how many a side may have.
+        sizes: the application's `DEFAULTS`, over `Seq2Seq`'s, to tell of.
+    """
+    verb = verbs.add_parser(
+        "train", help=summary, description=summary.capitalize() + ".", epilog=FORMS + "\n" + epilog
+    )
+    verb.add_argument("files", metavar="FILE", nargs="+", help="one file of pairs, or two of lines")
+    add_output(verb)
+    add_reading(verb, max_words)
+    _add_model(verb, sizes)
+    training = add_training(verb, batch=64, rate=1e-3)
+    training.add_argument(
+        "--patience", type=whole(1), metavar="N", help="stop after so many epochs without a better loss"
+    )
+    training.add_argument(
+        "--validation",
+        metavar="FILE|SHARE",
+        nargs="+",
+        default=["0.05"],
+        help="pairs to judge on (one file or two), or the share of the pairs to hold out; 0: none (0.05)",
+    )
+    training.add_argument(
+        "--examples",
+        type=whole(0),
+        metavar="N",
+        default=2,
+        help="held-out pairs to show after every epoch (%(default)s)",
+    )
+    add_checkpoints(verb)
+    return verb
+
+
+def add_evaluate(verbs: Any, summary: str, epilog: str) -> Any:
+    """The verb `evaluate`."""
+    verb = verbs.add_parser(
+        "evaluate", help=summary, description=summary.capitalize() + ".", epilog=FORMS + "\n" + epilog
+    )
+    verb.add_argument("model", metavar="MODEL", help="a model's file")
+    verb.add_argument("files", metavar="FILE", nargs="+", help="one file of pairs, or two of lines")
+    verb.add_argument("--json", action="store_true", help="as JSON")
+    add_reading(verb)
+    return verb
+
+
+def likelihood_facts(result: PairEvaluation) -> dict[str, Any]:
+    """How well targets are predicted, as JSON's types."""
+    perplexity = result.perplexity if math.isfinite(result.perplexity) else None  # JSON has no infinity
+    return {"nats_per_token": result.loss, "perplexity": perplexity, "tokens": result.tokens}
+
+
+def _add_model(verb: Any, sizes: dict[str, Any]) -> None:
+    model = verb.add_argument_group("the model")
+    model.add_argument("--level", choices=("word", "subword"), help="what a token is (word)")
+    model.add_argument(
+        "--vocabulary", type=whole(3), metavar="V", help="the most tokens (30000 words, 8000 subwords)"
+    )
+    model.add_argument("--min-count", type=whole(1), metavar="N", help="leave out words that are rarer (2)")
+    model.add_argument(
+        "--lowercase", action="store_true", default=None, help="upper and lower case are the same"
+    )
+    model.add_argument("--cell", choices=("rnn", "lstm", "gru"), help=f"of the recurrence ({sizes['cell']})")
+    for option, letter, what in (
+        ("embedding", "I", "size of the embeddings"),
+        ("hidden", "H", "size of the decoder's state"),
+        ("layers", "N", "recurrent layers on top of each other, on both sides"),
+    ):
+        name = option if option == "layers" else f"{option}_size"
+        model.add_argument(f"--{option}", type=whole(1), metavar=letter, help=f"{what} ({sizes[name]})")
+    model.add_argument(
+        "--attention",
+        choices=("general", "dot", "additive"),
+        help=f"how the source is looked at ({sizes['attention']})",
+    )
+    for option, what in (
+        ("dropout", "of what goes into a layer"),
+        ("recurrent-dropout", "of the state before W, the same for a text"),
+        ("label-smoothing", "for all words but the wanted one"),
+    ):
+        default = sizes[option.replace("-", "_")]
+        model.add_argument(f"--{option}", type=real(0), metavar="P", help=f"{what} ({default})")
+    for option, what in (
+        ("tied", "the target's embedding is the output layer's matrix, too"),
+        ("copy", "words may be copied from the source"),
+    ):
+        state = "yes" if sizes[option] else "no"
+        model.add_argument(f"--{option}", action=argparse.BooleanOptionalAction, help=f"{what} ({state})")
+
+
+def train(
+    arguments: argparse.Namespace,
+    kind: type[TextToText],
+    advice: str,
+    prepare: Callable[[Pairs], Pairs] | None = None,
+) -> int:
+    """Trains, writes the model, says how good it is and what to do with it.
+
+    Args:
+        arguments: the command line.
+        kind: the application's class.
+        advice: the command to type next, with {model} for the file.
+        prepare: makes the pairs to train on of those that were read and cleaned.
+    """
+    checkpoint = arguments.checkpoint or arguments.output
+    check_files(arguments, checkpoint)
+    pairs, held_out = _split(arguments)
+    if prepare is not None:
+        pairs, held_out = prepare(pairs), held_out and prepare(held_out)
+    if arguments.resume:
+        model, settings = _resumed(arguments, kind, checkpoint)
+    else:
+        model, settings = _new(arguments, kind, pairs), given(arguments, SETTINGS)
+    say(f"{model.parameters.size:,} parameters, {_tokens(model)}", arguments.quiet)
+    examples = 0 if arguments.quiet else arguments.examples
+    code = fit_or_stop(
+        arguments,
+        model,
+        checkpoint,
+        lambda **more: model.fit(pairs, held_out, examples=examples, **settings, **more),
+    )
+    if code:
+        return code
+    if held_out:
+        result = model.likelihood(held_out)
+        print(
+            f"{arguments.output}: perplexity {result.perplexity:.3f} on {len(held_out):,} held-out pairs "
+            f"({result.loss:.4f} nats a token)"
+        )
+    else:
+        print(f"{arguments.output}: trained")
+    say(f"next: {advice.format(model=shlex.quote(arguments.output))}", arguments.quiet)
+    return 0
+
+
+def _tokens(model: TextToText) -> str:
+    unit = {"char": "characters", "word": "words", "subword": "subwords"}[model.source_vocabulary.level]
+    sizes = [f"{len(model.source_vocabulary):,}"]
+    if not model.shared:
+        sizes.append(f"{len(model.target_vocabulary):,}")
+    return f"{' and '.join(sizes)} {unit}"
+
+
+def _split(arguments: argparse.Namespace) -> tuple[Pairs, Pairs | None]:
+    """The pairs to train on and those to judge on, cleaned, with a word on what was left out.
+
+    Raises:
+        CommandError: for a share outside 0..1, or if no pair is left.
+    """
+    import numpy as np
+
+    pairs = _clean(arguments, read(arguments, arguments.files), " ".join(arguments.files))
+    try:
+        share = float(arguments.validation[0]) if len(arguments.validation) == 1 else None
+    except ValueError:
+        share = None
+    if share is None:
+        held_out = read(arguments, arguments.validation)
+        return pairs, _clean(arguments, held_out, " ".join(arguments.validation))
+    if not 0 <= share < 1:
+        raise CommandError(f"--validation: expected files or a share from 0, below 1, got {share:g}")
+    count = int(len(pairs) * share)
+    if not count:
+        return pairs, None
+    order = np.random.default_rng(0).permutation(len(pairs)).tolist()
+    return [pairs[i] for i in sorted(order[count:])], [pairs[i] for i in sorted(order[:count])]
+
+
+def _clean(arguments: argparse.Namespace, pairs: Pairs, name: str) -> Pairs:
+    from ..data import clean_pairs
+
+    kept, report = clean_pairs(
+        pairs, max_words=arguments.max_words, max_ratio=arguments.max_ratio, unique=arguments.unique
+    )
+    say(f"{name}: {report}", arguments.quiet)
+    if not kept:
+        raise CommandError(f"{name}: no pair is left: {report}")
+    return kept
+
+
+def _new(arguments: argparse.Namespace, kind: type[TextToText], pairs: Pairs) -> TextToText:
+    options = given(arguments, SIZES | {"seed": "seed", "level": "level", "lowercase": "lowercase"})
+    options |= given(arguments, {"vocabulary_size": "vocabulary"})
+    if arguments.min_count is not None:
+        if arguments.level == "subword":
+            raise CommandError("--min-count: has no meaning with --level subword")
+        options["min_count"] = arguments.min_count
+    return kind.from_pairs(pairs, **options)
+
+
+def _resumed(
+    arguments: argparse.Namespace, kind: type[TextToText], checkpoint: str
+) -> tuple[TextToText, dict[str, Any]]:
+    """The checkpoint's model and settings; epochs and time limit may be new ones, the rest must stay.
+
+    Raises:
+        CommandError: if an option contradicts the checkpoint.
+    """
+    model = kind.load(checkpoint)
+    if arguments.level not in (None, model.target_vocabulary.level):
+        raise CommandError(
+            f"{checkpoint}: was begun with level {model.target_vocabulary.level}, "
+            f"which cannot become {arguments.level}"
+        )
+    return model, resumed(arguments, checkpoint, model, (SIZES, SETTINGS))
