@@ -15,9 +15,9 @@ Ids = NDArray[np.int64]
 class Trigram:
     """P(w | u v), each order interpolated with the next lower one.
 
-    P(w | u v) = max(c(u v w) − d, 0) / c(u v ·) + d n(u v ·) / c(u v ·) · P(w | v), where n counts different words; in the
-    two lower orders c counts in how many different contexts a word came instead of how often, and the lowest is
-    interpolated with 1 / V. d is n_1 / (n_1 + 2 n_2) of each order's counts of 1 and 2.
+    P(w | u v) = max(c(u v w) − d, 0) / c(u v ·) + d n(u v ·) / c(u v ·) · P(w | v), where n counts different words; in
+    the two lower orders c counts in how many different contexts a word came instead of how often, and the lowest
+    is interpolated with 1 / V. d is n_1 / (n_1 + 2 n_2) of each order's counts of 1 and 2.
 
     Args:
         sentences: ids, without ends.

@@ -1,8 +1,8 @@
 """Dialogue acts: what an assistant is to say, before it has words. `inform(name='metro hotel';area='soma')`
 
-Written as in RNNLG (Wen et al. 2015, "Semantically Conditioned LSTM-based Natural Language Generation for Spoken Dialogue
-Systems"). A model reads and writes them *delexicalised*: values that are said as they stand become placeholders
-(`slot_area`), so that what was learned of one hotel holds for all.
+Written as in RNNLG (Wen et al. 2015, "Semantically Conditioned LSTM-based Natural Language Generation for Spoken
+Dialogue Systems"). A model reads and writes them *delexicalised*: values that are said as they stand become
+placeholders (`slot_area`), so that what was learned of one hotel holds for all.
 """
 
 from __future__ import annotations
@@ -90,9 +90,13 @@ class DialogueAct:
 
     @cached_property
     def source(self) -> str:
-        """The act as words that a model reads, without the values that are said as they stand. Order does not matter."""
-        unsaid = [f"{name} {value}" if value else f"{name} which" for name, value in self.slots if value in UNSAID]
-        return " ".join([*(["ask"] if self.question else []), self.kind, *sorted(self.values), *sorted(unsaid)])
+        """The act as words that a model reads, without the values that are said as they stand; sorted."""
+        unsaid = [
+            f"{name} {value}" if value else f"{name} which" for name, value in self.slots if value in UNSAID
+        ]
+        return " ".join(
+            [*(["ask"] if self.question else []), self.kind, *sorted(self.values), *sorted(unsaid)]
+        )
 
     def delexicalise(self, sentence: str) -> str:
         """A sentence with placeholders for the act's values, its tokens such that a vocabulary keeps each whole.
@@ -106,7 +110,7 @@ class DialogueAct:
         return " ".join("_" + word.removeprefix("-") if _is_ending(word) else word for word in words)
 
     def lexicalise(self, template: Iterable[str]) -> list[str]:
-        """The tokens of a template with the act's values in it; a placeholder that is none of its, without its prefix."""
+        """The tokens of a template with the act's values in it; a placeholder of no value loses its prefix."""
         tokens: list[str] = []
         for word in template:
             if word.startswith(PREFIX):

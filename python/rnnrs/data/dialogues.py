@@ -53,6 +53,7 @@ def read_dialogues(path: str | os.PathLike[str]) -> list[list[str]]:
     """
     name = os.fspath(path).removesuffix(".gz")
     lines = read_lines(path)
+    found: Iterator[tuple[int, list[str]]]
     if name.endswith((".jsonl", ".json")):
         found = ((n, _parse(path, n, line)) for n, line in enumerate(lines, 1) if line.strip())
     elif name.endswith(".tsv"):

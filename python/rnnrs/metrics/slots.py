@@ -29,7 +29,9 @@ class SlotError:
         return (self.missing + self.redundant) / self.slots if self.slots else float("nan")
 
     def __str__(self) -> str:
-        return f"slot error {self.rate:.2%} ({self.missing} missing, {self.redundant} redundant of {self.slots})"
+        return (
+            f"slot error {self.rate:.2%} ({self.missing} missing, {self.redundant} redundant of {self.slots})"
+        )
 
 
 def slot_error(acts: Sequence[DialogueAct], templates: Sequence[Sequence[str]]) -> SlotError:
@@ -45,7 +47,9 @@ def slot_error(acts: Sequence[DialogueAct], templates: Sequence[Sequence[str]]) 
         ShapeError: if there are not as many templates as acts.
     """
     if len(acts) != len(templates):
-        raise ShapeError(f"slot_error: templates: expected as many as acts, {len(acts)}, got {len(templates)}")
+        raise ShapeError(
+            f"slot_error: templates: expected as many as acts, {len(acts)}, got {len(templates)}"
+        )
     errors = [act.slot_errors(template) for act, template in zip(acts, templates, strict=True)]
     missing, redundant = (sum(column) for column in zip(*errors, strict=True)) if errors else (0, 0)
     return SlotError(missing, redundant, sum(len(act.values) for act in acts))

@@ -16,6 +16,7 @@ from ..decoding import Constraints, Hypothesis, beam_search
 from ..modelfile import ModelFile
 from ..nn.parameters import check_size
 from ..text import Vocabulary, WordVocabulary
+from ..train import BestParameters, Callback
 from .chatbot_acts import BEAM as BEAM_OF_ACTS
 from .chatbot_acts import Utterance, speak
 from .chatbot_contexts import answered_contexts, context_text, training_pairs
@@ -28,7 +29,7 @@ from .chatbot_replies import (
     own_turns,
     without_repetition,
 )
-from .chatbot_threshold import Threshold, find_threshold
+from .chatbot_threshold import Threshold, find_threshold, judged_replies
 from .seq2seq import PairEvaluation, Seq2Seq
 from .seq2seq_steps import Seq2SeqSteps
 
@@ -123,9 +124,11 @@ class Chatbot(Seq2Seq):
         noise: float = 0.1,
         forget: float = 0.1,
         seed: int = 0,
+        callbacks: Iterable[Callback] = (),
+        checkpoint: str | os.PathLike[str] | None = None,
         **settings: Any,
     ) -> History:
-        """Trains on every answer of the assistant's in dialogues.
+        """Trains on every answer of the assistant's in dialogues; with `validation` ends with the best by it.
 
         Args:
             dialogues: lists of turns, the first of each the person's, the second the assistant's, and so on.
@@ -135,7 +138,9 @@ class Chatbot(Seq2Seq):
             forget: the share of these copies whose context is empty, from which `rank` learns how likely answers are by
                 themselves.
             seed: of noise and shuffling.
-            settings: see `Seq2Seq.fit`.
+            callbacks: see `Seq2Seq.fit`.
+            checkpoint: see `TextToText.fit`.
+            settings: the others of `Seq2Seq.fit`.
 
         Raises:
             ValueError, TypeError: for what are no dialogues, or settings out of their range.
@@ -146,7 +151,13 @@ class Chatbot(Seq2Seq):
                 raise ValueError(f"fit: {name}: expected a share from 0, below 1, got {share}")
         pairs = training_pairs(self.pairs(dialogues), noise, forget, seed)
         held_out = None if validation is None else self.pairs(validation)
-        return super().fit(pairs, held_out, seed=seed, **settings)
+        best = BestParameters(None if checkpoint is None else f"{os.fspath(checkpoint)}.best")
+        watching: list[Callback] = [best, *callbacks]
+        history = super().fit(
+            pairs, held_out, seed=seed, callbacks=watching, checkpoint=checkpoint, **settings
+        )
+        best.restore(self)
+        return history
 
     def pairs(self, dialogues: Sequence[Dialogue]) -> list[tuple[str, str]]:
         """(context, answer) of every answer of the assistant's, as the network reads and writes them.
@@ -205,7 +216,12 @@ class Chatbot(Seq2Seq):
         return found
 
     def search(
-        self, sources: Sequence[str], *, beam: int = BEAM, n_best: int | None = None, decoder: Decoder | None = None
+        self,
+        sources: Sequence[str],
+        *,
+        beam: int = BEAM,
+        n_best: int | None = None,
+        decoder: Decoder | None = None,
     ) -> tuple[Seq2SeqSteps, list[list[Hypothesis]]]:
         """What may follow on contexts as the network reads them, by beam search; the best first."""
         steps = self.step_model(sources, decoder=decoder)
@@ -298,6 +314,17 @@ class Chatbot(Seq2Seq):
         self.threshold = found.threshold
         return found
 
+    def right_replies(self, dialogues: Sequence[Dialogue]) -> tuple[int, int]:
+        """(in how many contexts the own answer has the words of a recorded one, how many contexts there are).
+
+        By and large: from an F1 of words of 0.5 on, see `models.chatbot_threshold`.
+
+        Raises:
+            ValueError, TypeError: for what are no dialogues.
+        """
+        _, right = judged_replies(self, check_dialogues("right_replies", dialogues))
+        return sum(right), len(right)
+
     def checkpoint_contents(self) -> ModelFile:
         """The model as a file holds it; an encoder–decoder's, with history, canned answers and threshold."""
         file = super().checkpoint_contents()
@@ -305,7 +332,7 @@ class Chatbot(Seq2Seq):
         return replace(file, config=file.config | own)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Chatbot:  # type: ignore[override]
+    def load(cls, path: str | os.PathLike[str]) -> Chatbot:
         """The chatbot that `save` wrote; a checkpoint of its training will do too.
 
         Raises:

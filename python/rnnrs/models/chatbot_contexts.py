@@ -15,6 +15,9 @@ SEPARATOR = "\n"
 #: What stands for a word that is not known: a sign that no vocabulary holds.
 UNKNOWN = "\ufffd"
 
+#: The most words of a turn that are read: the last ones, where a question mostly stands.
+LONGEST_TURN = 200
+
 #: How often a noisy copy lacks each of these; other words are lacking or unknown as often as `noise` says.
 ARTICLES = frozenset(("a", "an", "the"))
 ARTICLE_NOISE = 0.5
@@ -27,7 +30,7 @@ def normalise(turn: str) -> str:
     """
     signs = find_words(unicodedata.normalize("NFKC", turn).lower().replace(UNKNOWN, " "))
     words = [word.replace("'", "").replace("’", "") for word in signs if any(map(str.isalnum, word))]
-    return " ".join(words or signs)
+    return " ".join((words or signs)[-LONGEST_TURN:])
 
 
 def context_text(turns: Sequence[str], history: int) -> str:

@@ -19,8 +19,8 @@ class Reply:
 
     Attributes:
         text: what is said.
-        confidence: P(answer | context)^(1/tokens), 0..1: how likely each token was, the end among them, in the geometric
-            mean. That of the model's own answer, also where a canned one took its place.
+        confidence: P(answer | context)^(1/tokens), 0..1: how likely each token was, the end among them, in the
+            geometric mean. That of the model's own answer, also where a canned one took its place.
         canned: whether it did.
     """
 

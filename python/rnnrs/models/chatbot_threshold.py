@@ -57,11 +57,10 @@ def best_cut(confidence: Sequence[float], right: Sequence[bool]) -> float:
     return float(cuts[np.argmax(np.where(possible, wrong_below + right_above, -1))])
 
 
-def find_threshold(bot: Chatbot, dialogues: list[list[str]], unanswerable: list[str]) -> Threshold:
-    """The threshold for which most decisions on these dialogues are right.
+def judged_replies(bot: Chatbot, dialogues: list[list[str]]) -> tuple[list[float], list[bool]]:
+    """The confidence of the bot's own answer in each context of dialogues, and whether it is right.
 
-    An answer is right if it has an F1 of words of at least `ALIKE` with one that was recorded in the same context; to
-    what is unanswerable none is.
+    It is if it has an F1 of words of at least `ALIKE` with an answer that was recorded in the same context.
     """
     recorded: dict[str, list[str]] = {}
     histories: dict[str, list[str]] = {}
@@ -70,15 +69,20 @@ def find_threshold(bot: Chatbot, dialogues: list[list[str]], unanswerable: list[
             context = context_text(turns[:place], bot.history)
             recorded.setdefault(context, []).append(turns[place])
             histories.setdefault(context, turns[:place])
-    asked = [*histories.values(), *([text] for text in unanswerable)]
-    replies = bot.own_replies(asked)
-    right = [alike(reply.text, answers) for reply, answers in zip(replies, recorded.values(), strict=False)]
+    replies = bot.own_replies(list(histories.values()))
+    right = [alike(reply.text, answers) for reply, answers in zip(replies, recorded.values(), strict=True)]
+    return [reply.confidence for reply in replies], right
+
+
+def find_threshold(bot: Chatbot, dialogues: list[list[str]], unanswerable: list[str]) -> Threshold:
+    """The threshold for which most decisions on these dialogues are right; to what is unanswerable no answer is."""
+    confidence, right = judged_replies(bot, dialogues)
+    confidence += [reply.confidence for reply in bot.own_replies(unanswerable)]
     right += [False] * len(unanswerable)
-    confidence = [reply.confidence for reply in replies]
     cut = best_cut(confidence, right)
     given = np.array(confidence) >= cut
     share = float(np.mean(np.array(right)[given])) if given.any() else float("nan")
-    return Threshold(cut, float(given.mean()), share, float(np.mean(right)), len(asked))
+    return Threshold(cut, float(given.mean()), share, float(np.mean(right)), len(right))
 
 
 def alike(answer: str, recorded: Sequence[str]) -> bool:
