@@ -6,7 +6,7 @@
 
 .gz is understood. `--time-limit`, `--epochs`, `--hidden`, … set the training; each task has a recipe of its own.
 
-- chatterbot: trains on all dialogues; then each first turn, as it is and typed in other ways, must get one of the
+- chatterbot: trains on all dialogues, each once; then each first turn, as it is and typed in other ways, must get one of the
   answers that were recorded for it, word for word.
 - rnnlg: BLEU-4 of the test acts' sentences, tokens as in the data, against all sentences of the test data whose act
   has the same slots, their values replaced by the act's own (as Wen et al. 2015 group them), and against the one
@@ -64,9 +64,11 @@ def train(bot: Chatbot, dialogues: Sequence[Sequence[str]], given: argparse.Name
 
 def chatterbot(given: argparse.Namespace) -> None:
     """Recorded answers to questions typed in other ways."""
-    dialogues = read_dialogues(given.files[0])
-    bot = Chatbot.from_dialogues(dialogues, history=2, embedding_size=128, hidden_size=given.hidden or 256)
-    train(bot, dialogues, given, time_limit=120, batch_size=32, learning_rate=3e-3, noise=0.03)
+    dialogues = list(dict.fromkeys(map(tuple, read_dialogues(given.files[0]))))
+    bot = Chatbot.from_dialogues(
+        dialogues, history=2, embedding_size=128, hidden_size=given.hidden or 256, dropout=0.1
+    )
+    train(bot, dialogues, given, epochs=40, batch_size=32, learning_rate=3e-3, noise=0.05)
     recorded = defaultdict(set)
     for question, answer, *_ in dialogues:
         recorded[question].add(tuple(find_words(answer)))

@@ -34,8 +34,8 @@ The model's file is also the checkpoint; the same command with --resume goes on 
 parameters for which the loss on the held-out dialogues was lowest, where there are such.
 
 examples:
-  rnnrs chat train dialogues.jsonl -o bot.rnn
-  rnnrs chat train faq.tsv -o bot.rnn --history 1 --time-limit 120 --validation 0
+  rnnrs chat train dialogues.jsonl -o bot.rnn --validation 0.05
+  rnnrs chat train faq.tsv -o bot.rnn --history 1 --time-limit 120
   rnnrs chat train acts.tsv -o hotel.rnn --acts --hidden 128
 """
 
@@ -48,7 +48,7 @@ SIZES = {
     "dropout": "dropout",
 }
 SETTINGS = TRAINING | {"patience": "patience"}
-HIDDEN, EMBEDDING, DROPOUT, EPOCHS, HISTORY = 256, 128, 0.2, 30, 3
+HIDDEN, EMBEDDING, DROPOUT, EPOCHS, HISTORY = 256, 128, 0.1, 30, 3
 
 Dialogues = list[list[str]]
 
@@ -80,9 +80,10 @@ def add(verbs: Any) -> None:
     training.add_argument(
         "--validation",
         type=real(0, 0.9),
-        default=0.05,
+        default=0.0,
         metavar="SHARE",
-        help="share of the dialogues to hold out; 0: none (%(default)s)",
+        help="share of the dialogues to hold out, and to end with the best parameters by; 0: none, all are learnt "
+        "(%(default)g)",
     )
     add_checkpoints(verb)
 

@@ -24,7 +24,7 @@ UNSAID = frozenset(("", "yes", "no", "none", "dont_care"))
 #: What placeholders begin with.
 PREFIX = "slot_"
 
-_ACT = re.compile(r"(\??)\s*(\w+)\s*\((.*)\)\s*", re.S)
+_ACT = re.compile(r"\s*(\??)\s*(\w+)\s*\((.*)\)\s*", re.S)
 _SLOT = re.compile(r"""\s*(\w+)\s*(?:=\s*('[^']*'|"[^"]*"|[^;]*?))?\s*(?:;|$)""")
 _SEVERAL = re.compile(r"\s+(?:or|and)\s+")
 
@@ -60,19 +60,12 @@ class DialogueAct:
         if not isinstance(text, str):
             raise TypeError(f"DialogueAct.parse: text: expected a string, got {type(text).__name__}")
         match = _ACT.fullmatch(text)
-        slots, place, inside = [], 0, match[3].strip() if match else ""
-        while match and place < len(inside):
-            slot = _SLOT.match(inside, place)
-            if slot is None:
-                match = None
-                break
-            slots.append((slot[1], (slot[2] or "").strip("'\"").strip()))
-            place = slot.end()
-        if match is None:
+        slots = None if match is None else _parse_slots(match[3].strip())
+        if match is None or slots is None:
             raise FormatError(
                 f"DialogueAct.parse: text: expected an act such as inform(name='x';area='y'), got {text!r}"
             )
-        return cls(match[2], tuple(slots), bool(match[1]))
+        return cls(match[2], slots, bool(match[1]))
 
     @cached_property
     def values(self) -> dict[str, str]:
@@ -126,6 +119,18 @@ class DialogueAct:
         said = Counter(word for word in template if word.startswith(PREFIX))
         missing = sum(placeholder not in said for placeholder in self.values)
         return missing, said.total() - (len(self.values) - missing)
+
+
+def _parse_slots(text: str) -> tuple[tuple[str, str], ...] | None:
+    """(name, value) each; None for what are no slots."""
+    slots, place = [], 0
+    while place < len(text):
+        slot = _SLOT.match(text, place)
+        if slot is None:
+            return None
+        slots.append((slot[1], (slot[2] or "").strip("'\"").strip()))
+        place = slot.end()
+    return tuple(slots)
 
 
 def _is_ending(word: str) -> bool:

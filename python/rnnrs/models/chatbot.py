@@ -44,9 +44,9 @@ CANNED = (
 )
 
 #: Contexts that are answered side by side; K of beam search; the longest answer in tokens.
-BATCH, BEAM, LONGEST = 64, 4, 120
+BATCH, BEAM, LONGEST = 64, 4, 300
 
-#: No so many tokens in a row twice in an answer: enough against going round in circles, and rare in what people say.
+#: No so many tokens in a row twice in an answer: it cannot go round in circles, and people hardly ever do so.
 REPEATED = 10
 
 
@@ -272,6 +272,8 @@ class Chatbot(Seq2Seq):
         """
         if not 0 <= prior <= 1:
             raise ValueError(f"Chatbot.rank: prior: expected 0 to 1, got {prior}")
+        if isinstance(candidates, str) or not all(isinstance(answer, str) for answer in candidates):
+            raise TypeError(f"Chatbot.rank: candidates: expected several strings, got {candidates!r}")
         context = context_text(self._turns(0, history), self.history)
         pairs = [(context, " ".join(answer.split())) for answer in candidates]
         log_probs = self.log_probs(pairs)
