@@ -6,8 +6,8 @@
 
 .gz is understood. `--time-limit`, `--epochs`, `--hidden`, … set the training; each task has a recipe of its own.
 
-- chatterbot: trains on all dialogues, each once; then each first turn, as it is and typed in other ways, must get one of the
-  answers that were recorded for it, word for word.
+- chatterbot: trains on all dialogues, each once; then each first turn, as it is and typed in other ways, must get
+  one of the answers that were recorded for it, word for word.
 - rnnlg: BLEU-4 of the test acts' sentences, tokens as in the data, against all sentences of the test data whose act
   has the same slots, their values replaced by the act's own (as Wen et al. 2015 group them), and against the one
   recorded sentence alone; slot error as `rnnrs.metrics.slot_error` has it.
@@ -158,8 +158,10 @@ def camrest(given: argparse.Namespace) -> None:
     training, held_out = dialogues[:-HELD_OUT], dialogues[-HELD_OUT:]
     bot = Chatbot.from_dialogues(
         training,
-        history=5,
+        history=9,
         min_count=2,
+        lowercase=True,
+        copy=True,
         embedding_size=128,
         hidden_size=given.hidden or 256,
         dropout=0.4,

@@ -67,9 +67,9 @@ def test_order_of_slots_does_not_matter():
 
 def test_slot_errors_are_missing_and_redundant_placeholders():
     act = DialogueAct.parse("inform(name=a;area=b;dogs=yes)")
-    assert act.slot_errors("slot_name in slot_area".split()) == (0, 0)
-    assert act.slot_errors("slot_name in".split()) == (1, 0)
-    assert act.slot_errors("slot_name or slot_name at slot_phone".split()) == (1, 2)
+    assert act.slot_errors(["slot_name", "in", "slot_area"]) == (0, 0)
+    assert act.slot_errors(["slot_name", "in"]) == (1, 0)
+    assert act.slot_errors(["slot_name", "or", "slot_name", "at", "slot_phone"]) == (1, 2)
     found = slot_error([act, act], [["slot_name"], ["slot_name", "slot_area", "slot_area"]])
     assert (found.missing, found.redundant, found.slots, found.rate) == (1, 1, 4, 0.5)
     assert str(found) == "slot error 50.00% (1 missing, 1 redundant of 4)"

@@ -15,7 +15,7 @@ from ..data.dialogues import Dialogue, check_dialogues
 from ..decoding import Constraints, Hypothesis, beam_search
 from ..modelfile import ModelFile
 from ..nn.parameters import check_size
-from ..text import Vocabulary, WordVocabulary
+from ..text import Vocabulary, WordVocabulary, capitalise
 from ..train import BestParameters, Callback
 from .chatbot_acts import BEAM as BEAM_OF_ACTS
 from .chatbot_acts import Utterance, speak
@@ -96,7 +96,13 @@ class Chatbot(Seq2Seq):
 
     @classmethod
     def from_dialogues(
-        cls, dialogues: Sequence[Dialogue], *, history: int = 3, min_count: int = 1, **options: Any
+        cls,
+        dialogues: Sequence[Dialogue],
+        *,
+        history: int = 3,
+        min_count: int = 1,
+        lowercase: bool = False,
+        **options: Any,
     ) -> Chatbot:
         """A chatbot that knows the words of some dialogues; not trained yet.
 
@@ -104,6 +110,8 @@ class Chatbot(Seq2Seq):
             dialogues: lists of turns, the first of each the person's, the second the assistant's, and so on.
             history: how many turns are read.
             min_count: rarer words are unknown.
+            lowercase: whether answers, too, are learnt in lower case; their sentences are written with capitals where
+                they begin. With `copy` names and words that the person used can then be taken over.
             options: see the class.
 
         Raises:
@@ -111,8 +119,9 @@ class Chatbot(Seq2Seq):
         """
         check_size("Chatbot", "history", history)
         pairs = answered_contexts(check_dialogues("Chatbot", dialogues), history)
-        sources, targets = (
-            WordVocabulary.build([pair[side] for pair in pairs], min_count=min_count) for side in (0, 1)
+        sources = WordVocabulary.build([context for context, _ in pairs], min_count=min_count)
+        targets = WordVocabulary.build(
+            [answer for _, answer in pairs], min_count=min_count, lowercase=lowercase
         )
         return cls(sources, targets, history=history, **options)
 
@@ -210,7 +219,7 @@ class Chatbot(Seq2Seq):
             batch = checked[first : first + BATCH]
             steps, hypotheses = self.search([context_text(t, self.history) for t in batch], decoder=decoder)
             for b, (turns, best) in enumerate(zip(batch, hypotheses, strict=True)):
-                texts = [steps.text(one.tokens, b) for one in best]
+                texts = [self._readable(steps.text(one.tokens, b)) for one in best]
                 place = without_repetition(texts, own_turns(turns))
                 found.append(Reply(texts[place], confidence(best[place])))
         return found
@@ -233,6 +242,9 @@ class Chatbot(Seq2Seq):
         return steps, beam_search(
             steps, start, steps.end_id, beam=beam, n_best=n_best, constraints=constraints
         )
+
+    def _readable(self, text: str) -> str:
+        return capitalise(text) if getattr(self.target_vocabulary, "lowercase", False) else text
 
     def _turns(self, place: int, history: str | Sequence[str]) -> list[str]:
         turns = [history] if isinstance(history, str) else history

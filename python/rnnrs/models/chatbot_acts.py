@@ -45,13 +45,14 @@ def speak(bot: Chatbot, acts: Sequence[str | DialogueAct], beam: int = BEAM) -> 
     That is Wen et al.'s reranking with a penalty above any difference of scores.
     """
     parsed = [act if isinstance(act, DialogueAct) else DialogueAct.parse(act) for act in acts]
-    tokens, found = bot.target_vocabulary.tokens, []
+    found: list[Utterance] = []
     decoder = bot.decoder()
     for first in range(0, len(parsed), BATCH):
         batch = parsed[first : first + BATCH]
         sources = [context_text([act.source], bot.history) for act in batch]
-        _, hypotheses = bot.search(sources, beam=beam, decoder=decoder)
-        for act, own in zip(batch, hypotheses, strict=True):
+        steps, hypotheses = bot.search(sources, beam=beam, decoder=decoder)
+        for b, (act, own) in enumerate(zip(batch, hypotheses, strict=True)):
+            tokens = bot.target_vocabulary.tokens + steps.lacking[b]
             templates = [tuple(tokens[i] for i in one.tokens) for one in own]
             errors = [sum(act.slot_errors(template)) for template in templates]
             best = errors.index(min(errors))
