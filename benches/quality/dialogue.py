@@ -167,7 +167,7 @@ def camrest(given: argparse.Namespace) -> None:
         dropout=0.4,
         seed=given.seed,
     )
-    train(bot, training, given, epochs=10, batch_size=32, learning_rate=2e-3, noise=0.1, forget=0.2)
+    train(bot, training, given, epochs=9, batch_size=32, learning_rate=3e-3, noise=0.1)
     encode, end = bot.target_vocabulary.encode, bot.target_vocabulary.end_id
     sides = [[encode(answer) for _, answer in bot.pairs(part)] for part in (training, held_out)]
     trigram = Trigram(sides[0], len(bot.target_vocabulary), end)

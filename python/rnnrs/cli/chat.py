@@ -78,7 +78,11 @@ def add(commands: Any) -> None:
     verb.add_argument("text", metavar="TEXT", help="what was said; turns on lines of their own")
     verb.add_argument("answers", metavar="ANSWER", nargs="+", help="what could be answered")
     verb.add_argument(
-        "--prior", type=real(0, 1), default=0.5, metavar="P", help="how much less common answers count (0.5)"
+        "--prior",
+        type=real(0, 1),
+        default=0.75,
+        metavar="P",
+        help="how much less common answers count (0.75)",
     )
 
     verb = _verb(verbs, "speak", "say dialogue acts", _SPEAK, _speak)

@@ -21,8 +21,8 @@ HIDDEN, EMBEDDING, BATCH, LEARNING_RATE, NOISE = 256, 128, 32, 3e-3, 0.05
 #: The bundled dialogues without long answers, most of which are programs: what is learnt in so short a time.
 LONGEST = 40
 
-#: Questions that are shown and tuned on; sentences of another kind, to which the bot can know no answer.
-SHOWN, TUNED, FOREIGN = 8, 200, 200
+#: Questions that are asked, shown and tuned on; sentences of another kind, to which the bot can know no answer.
+ASKED, SHOWN, TUNED, FOREIGN = 300, 8, 100, 100
 
 _SAID = ("hello", "what's your name?", "tell me a joke", "Which ships sail to Rotterdam on Thursdays?")
 
@@ -96,7 +96,7 @@ def _judge(bot: Chatbot, dialogues: list[list[str]]) -> None:
     recorded: dict[str, list[str]] = {}
     for question, answer, *_ in dialogues:
         recorded.setdefault(question, []).append(answer)
-    asked = list(recorded)
+    asked = list(recorded)[:: max(1, len(recorded) // ASKED)]
     replies = bot.own_replies([retyped(question) for question in asked])
     right = [alike(reply.text, recorded[q]) for q, reply in zip(asked, replies, strict=True)]
     print(

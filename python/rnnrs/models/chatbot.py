@@ -64,10 +64,11 @@ class Chatbot(Seq2Seq):
         history: how many turns are read, at least 1; the person's last one is among them.
         canned: what is said where the own answer's confidence is below `threshold`.
         threshold: 0..1, see `Reply.confidence`; 0: the own answer always.
+        max_length: the most tokens of an answer.
         options: see `Seq2Seq`.
 
     Attributes:
-        history, canned, threshold: as given; the last two may be set at any time.
+        history, canned, threshold, max_length: as given; all but the first may be set at any time.
 
     Raises:
         ValueError, TypeError: for settings out of their range.
@@ -83,8 +84,10 @@ class Chatbot(Seq2Seq):
         history: int = 3,
         canned: Sequence[str] = CANNED,
         threshold: float = 0.0,
+        max_length: int = LONGEST,
         **options: Any,
     ) -> None:
+        self.max_length = check_size("Chatbot", "max_length", max_length)
         self.history = check_size("Chatbot", "history", history)
         if isinstance(canned, str) or not all(isinstance(text, str) for text in canned):
             raise TypeError(f"Chatbot: canned: expected several strings, got {canned!r}")
@@ -104,7 +107,7 @@ class Chatbot(Seq2Seq):
         lowercase: bool = False,
         **options: Any,
     ) -> Chatbot:
-        """A chatbot that knows the words of some dialogues; not trained yet.
+        """A chatbot that knows the words of some dialogues; not trained yet. Its answers are no longer than theirs.
 
         Args:
             dialogues: lists of turns, the first of each the person's, the second the assistant's, and so on.
@@ -123,7 +126,8 @@ class Chatbot(Seq2Seq):
         targets = WordVocabulary.build(
             [answer for _, answer in pairs], min_count=min_count, lowercase=lowercase
         )
-        return cls(sources, targets, history=history, **options)
+        longest = max(len(targets.pieces(answer)) for _, answer in pairs)
+        return cls(sources, targets, history=history, **({"max_length": min(longest, LONGEST)} | options))
 
     def fit(  # type: ignore[override]
         self,
@@ -235,7 +239,9 @@ class Chatbot(Seq2Seq):
         """What may follow on contexts as the network reads them, by beam search; the best first."""
         steps = self.step_model(sources, decoder=decoder)
         constraints = Constraints(
-            max_length=LONGEST, no_repeat_ngram=REPEATED, forbidden=[self.target_vocabulary.unknown_id]
+            max_length=self.max_length,
+            no_repeat_ngram=REPEATED,
+            forbidden=[self.target_vocabulary.unknown_id],
         )
         start = np.full(len(sources), steps.end_id)
         n_best = beam if n_best is None else n_best
@@ -266,7 +272,7 @@ class Chatbot(Seq2Seq):
         return Conversation(self)
 
     def rank(
-        self, history: str | Sequence[str], candidates: Sequence[str], *, prior: float = 0.5
+        self, history: str | Sequence[str], candidates: Sequence[str], *, prior: float = 0.75
     ) -> list[Ranked]:
         """Given answers, the best first.
 
@@ -340,9 +346,9 @@ class Chatbot(Seq2Seq):
         return sum(right), len(right)
 
     def checkpoint_contents(self) -> ModelFile:
-        """The model as a file holds it; an encoder–decoder's, with history, canned answers and threshold."""
+        """The model as a file holds it; an encoder–decoder's, and the chatbot's settings."""
         file = super().checkpoint_contents()
-        own = {"history": self.history, "canned": self.canned, "threshold": self.threshold}
+        own = {name: getattr(self, name) for name in ("history", "canned", "threshold", "max_length")}
         return replace(file, config=file.config | own)
 
     @classmethod
