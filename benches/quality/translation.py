@@ -1,4 +1,4 @@
-"""Translation: an encoder–decoder with attention, its BLEU after every epoch, greedily.
+"""Translation: an encoder–decoder with attention, its BLEU after every epoch, greedily; at the end by beam search, too.
 
     python benches/quality/translation.py TRAIN.de TRAIN.en VALID.de VALID.en TEST.de TEST.en [--epochs 10] …
 
@@ -18,32 +18,16 @@ from typing import Any
 import numpy as np
 
 from rnnrs.data import read_parallel_pairs
-from rnnrs.decoding import Constraints, greedy
 from rnnrs.errors import MissingExtraError
 from rnnrs.metrics import bleu
-from rnnrs.models import Seq2Seq
-from rnnrs.text import WordVocabulary
+from rnnrs.models import Translator
 from rnnrs.train import Callback
 
-#: Sentences that are translated side by side, and the longest translation.
-BATCH, LONGEST = 100, 60
 
-
-def translate(model: Seq2Seq, sources: list[str]) -> list[str]:
-    """Greedy translations."""
-    decoder, found = model.decoder(), []
-    for first in range(0, len(sources), BATCH):
-        steps = model.step_model(sources[first : first + BATCH], decoder=decoder)
-        start = np.full(len(steps.lengths), steps.end_id)
-        best = greedy(steps, start, steps.end_id, constraints=Constraints(max_length=LONGEST))
-        found += [steps.text(hypothesis.tokens, b) for b, hypothesis in enumerate(best)]
-    return found
-
-
-def score(model: Seq2Seq, pairs: list[tuple[str, str]]) -> str:
+def score(model: Translator, pairs: list[tuple[str, str]], beam: int) -> str:
     """BLEU of the translations, and how many a second they were."""
     start = time.monotonic()
-    found = translate(model, [source for source, _ in pairs])
+    found = model.translate_all([source for source, _ in pairs], beam=beam)
     rate = len(pairs) / (time.monotonic() - start)
     try:
         quality = f"{bleu(found, [target for _, target in pairs], lowercase=True)}"
@@ -55,7 +39,7 @@ def score(model: Seq2Seq, pairs: list[tuple[str, str]]) -> str:
 class EachEpoch(Callback):
     """Prints losses and BLEU after every epoch."""
 
-    def __init__(self, model: Seq2Seq, test: list[tuple[str, str]]) -> None:
+    def __init__(self, model: Translator, test: list[tuple[str, str]]) -> None:
         self.model, self.test = model, test
 
     def on_validation(self, trainer: Any, loss: float) -> None:
@@ -63,7 +47,7 @@ class EachEpoch(Callback):
         training = float(np.mean(trainer.history.losses[-100:]))
         print(
             f"epoch {trainer.epoch + 1}: {trainer.seconds:.0f} s, training {training:.3f}, validation {loss:.3f} "
-            f"nats a word; {score(self.model, self.test)}",
+            f"nats a word; {score(self.model, self.test, beam=1)}",
             flush=True,
         )
 
@@ -82,10 +66,9 @@ def main() -> None:
     parser.add_argument("--save")
     given = parser.parse_args()
     training, validation, test = (read_parallel_pairs(*given.files[i : i + 2]) for i in (0, 2, 4))
-    sides = [[pair[i] for pair in training] for i in (0, 1)]
-    vocabularies = [WordVocabulary.build(side, min_count=2, lowercase=True) for side in sides]
-    model = Seq2Seq(
-        *vocabularies,
+    model = Translator.from_pairs(
+        training,
+        lowercase=True,
         cell=given.cell,
         embedding_size=given.embedding,
         hidden_size=given.hidden,
@@ -94,7 +77,7 @@ def main() -> None:
         tied=True,
         seed=given.seed,
     )
-    sizes = " and ".join(str(len(vocabulary)) for vocabulary in vocabularies)
+    sizes = f"{len(model.source_vocabulary)} and {len(model.target_vocabulary)}"
     print(f"{len(training)} pairs, {sizes} words, {model.parameters.size} parameters")
     model.fit(
         training,
@@ -105,6 +88,8 @@ def main() -> None:
         callbacks=[EachEpoch(model, test)],
         progress=False,
     )
+    for beam in (1, 5):
+        print(f"lowest validation loss, beam {beam}: {score(model, test, beam)}", flush=True)
     if given.save:
         model.save(given.save)
 

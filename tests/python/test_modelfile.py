@@ -188,15 +188,15 @@ def test_headers_that_are_no_json(path, text):
 
 
 def test_a_file_of_another_kind_says_what_it_holds_and_what_for(path, monkeypatch):
-    write(path, {**GOOD, "kind": "translator"})
+    write(path, {**GOOD, "kind": "interpreter"})
     refused(
         path,
-        r"holds a model of the kind 'translator', expected a language model \(rnnrs lm\)",
+        r"holds a model of the kind 'interpreter', expected a language model \(rnnrs lm\)",
         "language_model",
     )
-    assert load(path).kind == "translator"
-    monkeypatch.setitem(modelfile.KINDS, "translator", "a translator (rnnrs translate)")
-    refused(path, r"holds a translator \(rnnrs translate\), expected a language model", "language_model")
+    assert load(path).kind == "interpreter"
+    monkeypatch.setitem(modelfile.KINDS, "interpreter", "a interpreter (rnnrs translate)")
+    refused(path, r"holds a interpreter \(rnnrs translate\), expected a language model", "language_model")
 
 
 SHAPES = {"rnn.W": (3, 3), "rnn.b": (3,)}

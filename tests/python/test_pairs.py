@@ -11,6 +11,7 @@ from rnnrs.data import (
     PairBatch,
     PairBatches,
     clean_pairs,
+    clean_text,
     read_json_pairs,
     read_parallel_pairs,
     read_tsv_pairs,
@@ -218,3 +219,8 @@ def test_pairs_are_cleaned_and_what_was_done_is_counted():
 def test_cleaning_that_makes_no_sense(pairs, options, error, message):
     with pytest.raises(error, match=f"clean_pairs: {message}"):
         clean_pairs(pairs, **options)
+
+
+def test_a_text_on_one_line():
+    assert clean_text(" a\x00b\r\n\u2028 c\ufeff\t") == "a b c"
+    assert clean_text("\x07 \n") == ""

@@ -155,6 +155,18 @@ def test_the_step_model_refuses_what_makes_no_sense():
         steps.text([len(TARGET) + 2], 0)
 
 
+def test_words_that_only_another_source_has_are_impossible():
+    found = model(copy=True)
+    steps = found.step_model(["a q r", "b", "z b"])
+    assert steps.lacking == [["a", "q", "r"], ["b"], ["z", "b"]]
+    for tokens, rows in (([steps.end_id] * 3, [0, 1, 2]), ([2] * 4, [0, 1, 1, 2])):
+        scores = steps.step(tokens, rows)
+        beyond = np.isneginf(scores[:, len(TARGET) :])
+        known = np.array([len(steps.lacking[b]) for b in steps.sources])
+        np.testing.assert_array_equal(beyond, np.arange(3) >= known[:, None])
+        np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, atol=1e-6)
+
+
 @pytest.mark.parametrize("copy", [False, True])
 def test_a_file_holds_it_all(tmp_path, copy):
     found = model("lstm", "additive", copy, layers=2, dtype="float32", dropout=0.1)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 #: Of training.
 SECONDS = 100.0
 
-#: Pairs held out, of those the model is asked about, and those that are shown.
-HELD_OUT, SHOWN = 500, 8
+#: Pairs that the best parameters are found by, those that are held out to judge on, and those of these that are shown.
+VALIDATION, HELD_OUT, SHOWN = 300, 500, 8
 
 
 class Recipe(NamedTuple):
@@ -39,18 +39,18 @@ RECIPES = {
         "short English sentences and their French translations (Tatoeba)",
         "Translator",
         "tatoeba_pairs",
-        {"embedding_size": 128, "hidden_size": 256, "dropout": 0.2},
-        64,
-        4e-3,
+        {"embedding_size": 128, "hidden_size": 256, "dropout": 0.2, "label_smoothing": 0.0},
+        32,
+        3e-3,
         "I want to go home.",
     ),
     "summarize": Recipe(
         "descriptions of Debian packages and their synopses",
         "Summarizer",
         "debian_synopses",
-        {"embedding_size": 128, "hidden_size": 256, "dropout": 0.2, "vocabulary_size": 8000},
+        {"embedding_size": 128, "hidden_size": 256, "vocabulary_size": 4000},
         32,
-        4e-3,
+        2e-3,
         "This package provides a library to read and write pictures in many formats.",
     ),
 }
@@ -62,7 +62,8 @@ def run(arguments: argparse.Namespace, model_path: Path, picture: Path) -> int:
 
     recipe = RECIPES[arguments.what]
     pairs = getattr(text, recipe.data)()
-    training, held_out = pairs[:-HELD_OUT], pairs[-HELD_OUT:]
+    cut = len(pairs) - HELD_OUT
+    training, validation, held_out = pairs[: cut - VALIDATION], pairs[cut - VALIDATION : cut], pairs[cut:]
     sizes = recipe.sizes | ({"hidden_size": arguments.hidden} if arguments.hidden else {})
     model = getattr(models, recipe.kind).from_pairs(training, seed=arguments.seed, **sizes)
     print(f"Data      {recipe.title}: {len(training):,} to learn from, {len(held_out):,} held out")
@@ -74,8 +75,9 @@ def run(arguments: argparse.Namespace, model_path: Path, picture: Path) -> int:
     )
     start = time.monotonic()
     try:
-        _train(model, training, arguments, recipe, model_path)
+        _train(model, (training, validation), arguments, recipe, model_path)
     except KeyboardInterrupt:
+        Path(f"{model_path}.best").unlink(missing_ok=True)  # nobody goes on from here
         say(f"rnnrs: interrupted; try rnnrs {arguments.what} run {shlex.quote(str(model_path))}")
         return 130
     print(f"After     {_likelihood(model, held_out)}; {time.monotonic() - start:.0f} s")
@@ -93,13 +95,13 @@ def run(arguments: argparse.Namespace, model_path: Path, picture: Path) -> int:
 
 def _train(
     model: TextToText,
-    training: list[tuple[str, str]],
+    pairs: tuple[list[tuple[str, str]], list[tuple[str, str]]],
     arguments: argparse.Namespace,
     recipe: Recipe,
     checkpoint: Path,
 ) -> History:
     return model.fit(
-        training,
+        *pairs,
         time_limit=arguments.seconds,
         batch_size=recipe.batch,
         learning_rate=recipe.learning_rate,

@@ -1,14 +1,14 @@
-"""What the commands have in common that learn from pairs of texts: files, cleaning, options, training."""
+"""What the commands have in common that learn from pairs of texts: options, training."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import shlex
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .common import CommandError, real, say, whole
+from .pair_files import FORMS, Pairs, add_reading, clean, read
 from .training import (
     TRAINING,
     add_checkpoints,
@@ -22,15 +22,6 @@ from .training import (
 
 if TYPE_CHECKING:
     from ..models import PairEvaluation, TextToText
-
-Pairs = list[tuple[str, str]]
-
-FORMS = """\
-FILE is one of these, packed by gzip (.gz) or not:
-  two files, line by line: what is read, what is to be written
-  one of lines with columns between tabs (.tsv, .txt, …): the first two, or --columns
-  one with a JSON object in each line (.json, .jsonl): its "source" and "target", or --fields
-"""
 
 #: What `Seq2Seq` calls its sizes, and the commands their options.
 SIZES = {
@@ -48,59 +39,9 @@ SIZES = {
 SETTINGS = TRAINING | {"patience": "patience"}
 
 
-def add_reading(verb: Any, max_words: int | None = None) -> None:
-    """How pairs are read; with `max_words`, its default, also how they are cleaned."""
-    reading = verb.add_argument_group("the files")
-    reading.add_argument(
-        "--columns", type=whole(0), nargs=2, metavar="N", help="places of source and target, from 0 (0 1)"
-    )
-    reading.add_argument(
-        "--fields", nargs=2, metavar="NAME", help="names of source and target (source target)"
-    )
-    if max_words is None:
-        return
-    cleaning = verb.add_argument_group("which pairs are left out, besides those with an empty side")
-    cleaning.add_argument(
-        "--max-words",
-        type=whole(1),
-        metavar="N",
-        default=max_words,
-        help="with more on a side (%(default)s)",
-    )
-    cleaning.add_argument(
-        "--max-ratio", type=real(1), metavar="R", help="with one side so many times longer (none)"
-    )
-    cleaning.add_argument("--unique", action="store_true", help="that came before")
-
-
-def read(arguments: argparse.Namespace, files: Sequence[str]) -> Pairs:
-    """The pairs of one file or two, as the options say.
-
-    Raises:
-        CommandError: for another number of files, options of another form, or no pairs.
-        OSError, FormatError: see `rnnrs.data`.
-    """
-    from ..data import read_json_pairs, read_parallel_pairs, read_tsv_pairs
-
-    if len(files) not in (1, 2):
-        raise CommandError(f"FILE: expected one file or two, got {len(files)}")
-    plain = files[0].removesuffix(".gz")
-    form = "two files" if len(files) == 2 else "JSON" if plain.endswith((".json", ".jsonl")) else "columns"
-    for option, fits in (("columns", "columns"), ("fields", "JSON")):
-        if getattr(arguments, option) is not None and form != fits:
-            raise CommandError(f"--{option}: has no meaning with {form} ({' '.join(files)})")
-    if form == "two files":
-        pairs = read_parallel_pairs(*files)
-    elif form == "JSON":
-        pairs = read_json_pairs(files[0], *(arguments.fields or ()))
-    else:
-        pairs = read_tsv_pairs(files[0], *([tuple(arguments.columns)] if arguments.columns else ()))
-    if not pairs:
-        raise CommandError(f"{' '.join(files)}: expected pairs, got an empty file")
-    return pairs
-
-
-def add_train(verbs: Any, summary: str, epilog: str, *, max_words: int, sizes: dict[str, Any]) -> Any:
+def add_train(
+    verbs: Any, summary: str, epilog: str, *, max_words: int, sizes: dict[str, Any], words: int = 30_000
+) -> Any:
     """The verb `train` with its options, which are the checkpoint's on --resume where not given.
 
     Args:
@@ -109,6 +50,7 @@ def add_train(verbs: Any, summary: str, epilog: str, *, max_words: int, sizes: d
         epilog: examples.
         max_words: how many a side may have.
         sizes: the application's `DEFAULTS`, over `Seq2Seq`'s, to tell of.
+        words: its `WORDS`.
     """
     verb = verbs.add_parser(
         "train", help=summary, description=summary.capitalize() + ".", epilog=FORMS + "\n" + epilog
@@ -116,7 +58,7 @@ def add_train(verbs: Any, summary: str, epilog: str, *, max_words: int, sizes: d
     verb.add_argument("files", metavar="FILE", nargs="+", help="one file of pairs, or two of lines")
     add_output(verb)
     add_reading(verb, max_words)
-    _add_model(verb, sizes)
+    _add_model(verb, sizes, words)
     training = add_training(verb, batch=64, rate=1e-3)
     training.add_argument(
         "--patience", type=whole(1), metavar="N", help="stop after so many epochs without a better loss"
@@ -157,11 +99,11 @@ def likelihood_facts(result: PairEvaluation) -> dict[str, Any]:
     return {"nats_per_token": result.loss, "perplexity": perplexity, "tokens": result.tokens}
 
 
-def _add_model(verb: Any, sizes: dict[str, Any]) -> None:
+def _add_model(verb: Any, sizes: dict[str, Any], words: int) -> None:
     model = verb.add_argument_group("the model")
     model.add_argument("--level", choices=("word", "subword"), help="what a token is (word)")
     model.add_argument(
-        "--vocabulary", type=whole(3), metavar="V", help="the most tokens (30000 words, 8000 subwords)"
+        "--vocabulary", type=whole(3), metavar="V", help=f"the most tokens ({words} words, 8000 subwords)"
     )
     model.add_argument("--min-count", type=whole(1), metavar="N", help="leave out words that are rarer (2)")
     model.add_argument(
@@ -199,7 +141,6 @@ def train(
     arguments: argparse.Namespace,
     kind: type[TextToText],
     advice: str,
-    prepare: Callable[[Pairs], Pairs] | None = None,
 ) -> int:
     """Trains, writes the model, says how good it is and what to do with it.
 
@@ -207,13 +148,10 @@ def train(
         arguments: the command line.
         kind: the application's class.
         advice: the command to type next, with {model} for the file.
-        prepare: makes the pairs to train on of those that were read and cleaned.
     """
     checkpoint = arguments.checkpoint or arguments.output
     check_files(arguments, checkpoint)
     pairs, held_out = _split(arguments)
-    if prepare is not None:
-        pairs, held_out = prepare(pairs), held_out and prepare(held_out)
     if arguments.resume:
         model, settings = _resumed(arguments, kind, checkpoint)
     else:
@@ -256,14 +194,14 @@ def _split(arguments: argparse.Namespace) -> tuple[Pairs, Pairs | None]:
     """
     import numpy as np
 
-    pairs = _clean(arguments, read(arguments, arguments.files), " ".join(arguments.files))
+    pairs = clean(arguments, read(arguments, arguments.files), " ".join(arguments.files))
     try:
         share = float(arguments.validation[0]) if len(arguments.validation) == 1 else None
     except ValueError:
         share = None
     if share is None:
         held_out = read(arguments, arguments.validation)
-        return pairs, _clean(arguments, held_out, " ".join(arguments.validation))
+        return pairs, clean(arguments, held_out, " ".join(arguments.validation))
     if not 0 <= share < 1:
         raise CommandError(f"--validation: expected files or a share from 0, below 1, got {share:g}")
     count = int(len(pairs) * share)
@@ -271,18 +209,6 @@ def _split(arguments: argparse.Namespace) -> tuple[Pairs, Pairs | None]:
         return pairs, None
     order = np.random.default_rng(0).permutation(len(pairs)).tolist()
     return [pairs[i] for i in sorted(order[count:])], [pairs[i] for i in sorted(order[:count])]
-
-
-def _clean(arguments: argparse.Namespace, pairs: Pairs, name: str) -> Pairs:
-    from ..data import clean_pairs
-
-    kept, report = clean_pairs(
-        pairs, max_words=arguments.max_words, max_ratio=arguments.max_ratio, unique=arguments.unique
-    )
-    say(f"{name}: {report}", arguments.quiet)
-    if not kept:
-        raise CommandError(f"{name}: no pair is left: {report}")
-    return kept
 
 
 def _new(arguments: argparse.Namespace, kind: type[TextToText], pairs: Pairs) -> TextToText:

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from . import pairs, writing
+from . import pair_files, pairs, writing
 from .common import VerbParser, print_json
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ SIZES = {
     "hidden_size": 256,
     "layers": 1,
     "attention": "general",
-    "dropout": 0.3,
+    "dropout": 0.4,
     "recurrent_dropout": 0,
     "label_smoothing": 0,
     "tied": True,
@@ -58,7 +58,9 @@ def add(commands: Any) -> None:
     """Adds the group to the parser."""
     group = commands.add_parser("summarize", help="summaries in a line: train, evaluate, run")
     verbs = group.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=VerbParser)
-    verb = pairs.add_train(verbs, "learn from texts and summaries", _TRAIN, max_words=200, sizes=SIZES)
+    verb = pairs.add_train(
+        verbs, "learn from texts and summaries", _TRAIN, max_words=200, sizes=SIZES, words=10_000
+    )
     verb.set_defaults(run=_train)
     verb = pairs.add_evaluate(verbs, "how good summaries are", _EVALUATE)
     verb.set_defaults(run=_evaluate)
@@ -75,7 +77,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     model = _load(arguments.model)
-    read = pairs.read(arguments, arguments.files)
+    read = pair_files.read(arguments, arguments.files)
     result = model.evaluate(read, writing.search_of(arguments, model))
     if not arguments.json:
         print(result)

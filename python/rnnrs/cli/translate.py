@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from . import pairs, writing
+from . import pair_files, pairs, writing
 from .common import VerbParser, print_json
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     model = _load(arguments.model)
-    read = pairs.read(arguments, arguments.files)
+    read = pair_files.read(arguments, arguments.files)
     result = model.evaluate(read, writing.search_of(arguments, model))
     if not arguments.json:
         print(result)

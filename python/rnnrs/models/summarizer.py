@@ -48,10 +48,11 @@ class Summarizer(TextToText):
 
     KIND: ClassVar[str] = "summarizer"
     SHARED: ClassVar[bool] = True
+    WORDS: ClassVar[int] = 10_000  # what is rarer can be copied
     DEFAULTS: ClassVar[dict[str, Any]] = {
         "embedding_size": 128,
         "hidden_size": 256,
-        "dropout": 0.3,
+        "dropout": 0.4,
         "tied": True,
         "copy": True,
     }

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="TextToText")
 
-#: How many tokens a vocabulary has at most, where nothing else is said.
-SIZES = {"word": 30_000, "subword": 8_000}
+#: How many subwords there are where nothing else is said.
+SUBWORDS = 8_000
 
 
 class TextToText(Seq2Seq):
@@ -37,6 +37,8 @@ class TextToText(Seq2Seq):
     MAX_SOURCE: ClassVar[int] = 1000
     #: Whether source and target have one vocabulary; of subwords they always do.
     SHARED: ClassVar[bool] = False
+    #: How many words a vocabulary has at most, where nothing else is said.
+    WORDS: ClassVar[int] = 30_000
     #: What `from_pairs` takes instead of `Seq2Seq`'s defaults.
     DEFAULTS: ClassVar[dict[str, Any]] = {}
 
@@ -56,7 +58,7 @@ class TextToText(Seq2Seq):
         Args:
             pairs: (source, target) each.
             level: "word", or "subword" for byte-pair encoding, which needs the extra "subword".
-            vocabulary_size: the most tokens of a vocabulary; by default 30,000 words or 8,000 subwords.
+            vocabulary_size: the most tokens of a vocabulary; by default `WORDS`, or 8,000 subwords.
             min_count: words that are rarer are unknown.
             lowercase: whether upper and lower case are the same.
             options: see `Seq2Seq`; instead of its defaults those in `DEFAULTS`.
@@ -69,9 +71,10 @@ class TextToText(Seq2Seq):
         """
         op = f"{cls.__name__}.from_pairs"
         kept = _usable(op, pairs)
-        if level not in SIZES:
-            raise ValueError(f"{op}: level: expected one of {', '.join(SIZES)}, got {level!r}")
-        size = SIZES[level] if vocabulary_size is None else vocabulary_size
+        sizes = {"word": cls.WORDS, "subword": SUBWORDS}
+        if level not in sizes:
+            raise ValueError(f"{op}: level: expected one of {', '.join(sizes)}, got {level!r}")
+        size = sizes[level] if vocabulary_size is None else vocabulary_size
         sources, targets = ([pair[side] for pair in kept] for side in (0, 1))
         vocabularies: list[Vocabulary]
         if level == "subword":

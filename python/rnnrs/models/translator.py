@@ -20,8 +20,8 @@ class TranslationEvaluation(PairEvaluation):
     """How good translations are.
 
     Attributes:
-        bleu, chrf: of the translations, by sacrebleu, each with its signature; regardless of case where the model's
-            words are in lower case.
+        bleu, chrf: of the translations, by sacrebleu, each with its signature; BLEU regardless of case where the
+            model's words are in lower case.
         translations: they themselves, in the pairs' order.
     """
 

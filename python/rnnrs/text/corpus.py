@@ -44,10 +44,10 @@ def tiny_shakespeare() -> str:
 
 
 def tatoeba_pairs() -> list[tuple[str, str]]:
-    """20,000 short English sentences and their French translations, bundled, from Tatoeba (see NOTICE).
+    """16,000 short English sentences and their French translations, bundled, from Tatoeba (see NOTICE).
 
-    Drawn in random order from those of 2 to 8 words, each of which occurs 10 times at least; no English sentence occurs
-    twice.
+    In random order, of 2 to 7 words and signs (2 to 8 the translations) that are among the 1,000 (1,300) most frequent
+    ones of such sentences; no English sentence occurs twice.
     """
     return _pairs("tatoeba_eng_fra.tsv.gz")
 
