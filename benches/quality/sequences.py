@@ -43,37 +43,36 @@ def vowels(o: argparse.Namespace) -> None:
 
 
 def mnist1d(o: argparse.Namespace) -> None:
-    """Ten kinds of signals of 40 steps."""
+    """Ten kinds of signals of 40 steps; in training each stands 16 times, turned round, scaled and disturbed."""
     with np.load(o.files[0]) as held:
-        x, y = [signal[:, None] for signal in held["x"]], held["y"].astype(int).tolist()
+        x, y = held["x"], held["y"].astype(int)
     found = []
     for seed in range(o.seeds):
-        order = np.random.default_rng(seed).permutation(len(x))
-        test, train = order[: len(x) // 8], order[len(x) // 8 :]
+        draw = np.random.default_rng(seed)
+        order = draw.permutation(len(x))
+        test, train = order[: len(x) // 8], np.tile(order[len(x) // 8 :], 16)
+        turned = [_disturbed(draw, x[i])[:, None] for i in train]
         model = SequenceClassifier(
             [str(k) for k in range(10)],
             input_size=1,
-            hidden_size=o.hidden or 128,
-            layers=2,
-            dropout=0.3,
+            hidden_size=o.hidden or 64,
             pooling=o.pooling,
             cell=o.cell,
             seed=seed,
         )
-        model.fit(
-            [x[i] for i in train],
-            [y[i] for i in train],
-            epochs=o.epochs or 60,
-            batch_size=64,
-            learning_rate=3e-3,
-            seed=seed,
-            progress=False,
-        )
-        found.append(model.evaluate([x[i] for i in test], [y[i] for i in test]).accuracy)
+        settings = {"batch_size": 100, "learning_rate": 5e-3, "seed": seed, "progress": False}
+        model.fit(turned, y[train].tolist(), epochs=o.epochs or 12, **settings)
+        found.append(model.evaluate([x[i][:, None] for i in test], y[test].tolist()).accuracy)
         print(f"seed {seed}: {found[-1]:.4f}", flush=True)
     print(
         f"MNIST-1D, {o.cell} both ways, {o.pooling}: accuracy {_spread(found)} on {len(x) // 8} held-out signals"
     )
+
+
+def _disturbed(draw: np.random.Generator, signal: np.ndarray) -> np.ndarray:
+    """What the data's own maker varies: the place (a digit may wrap around), the height, smooth noise."""
+    noise = np.convolve(draw.standard_normal(len(signal) + 4), np.ones(5) / 5, "valid")
+    return np.roll(signal, draw.integers(len(signal))) * draw.uniform(0.7, 1.4) + 0.1 * noise
 
 
 def names(o: argparse.Namespace) -> None:
@@ -202,7 +201,7 @@ def main() -> None:
     parser.add_argument("task", choices=tasks)
     parser.add_argument("files", nargs="+")
     parser.add_argument("--cell", choices=("rnn", "lstm", "gru"), default="gru")
-    parser.add_argument("--pooling", choices=nn.POOLINGS, default="last")
+    parser.add_argument("--pooling", choices=nn.POOLINGS, default="last", help="of mnist1d and names")
     parser.add_argument("--hidden", type=int)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, default=0)
