@@ -43,6 +43,52 @@ def linear_backward(
 ) -> _Array | None: ...
 def join_last(a: _Array, b: _Array) -> _Array: ...
 def split_last(x: _Array, first: int) -> tuple[_Array, _Array]: ...
+def batch_norm_forward(
+    x: _Array,
+    gamma: _Array,
+    beta: _Array,
+    statistics: tuple[_Array, _Array] | None,
+    epsilon: float,
+    activation: str,
+) -> tuple[_Array, _Array, _Array]: ...
+def batch_norm_backward(
+    x: _Array,
+    y: _Array | None,
+    gamma: _Array,
+    statistics: tuple[_Array, _Array, bool],
+    dy: _Array,
+    dgamma: _Array,
+    dbeta: _Array,
+    epsilon: float,
+    activation: str,
+) -> _Array: ...
+def conv_forward(
+    x: _Array, K: _Array, b: _Array, stride: tuple[int, int], padding: tuple[int, int], activation: str
+) -> _Array: ...
+def conv_backward(
+    x: _Array,
+    y: _Array | None,
+    K: _Array,
+    dy: _Array,
+    dK: _Array,
+    db: _Array,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    activation: str,
+    need_dx: bool,
+) -> _Array | None: ...
+def pool_2d(
+    kind: str, x: _Array, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
+) -> _Array: ...
+def pool_2d_backward(
+    kind: str,
+    shape: tuple[int, int, int, int],
+    passed: tuple[_Array, _Array] | None,
+    dy: _Array,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+) -> _Array: ...
 def recurrent_forward(
     cell: str,
     x: _Array,

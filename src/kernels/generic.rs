@@ -11,29 +11,39 @@ use super::{Activation, Real, math};
 const DEPTH_BLOCK: usize = 1024;
 
 /// C ← A·B + start, with B in panels (see `pack.rs`).
+///
+/// A and C may be lines of rows (of pixels), and the columns of A runs of numbers; a plain matrix is one line and one run.
 pub(super) struct Product<R> {
-    /// Rows of A and C.
+    /// Lines of A and C.
+    pub(super) lines: usize,
+    /// Rows of A and C in a line.
     pub(super) rows: usize,
     /// Columns of A, rows of B.
     pub(super) depth: usize,
+    /// Columns of A in a run; `depth` is whole runs.
+    pub(super) run: usize,
     /// Columns of B and C.
     pub(super) columns: usize,
     /// Whether the panels come from the last to the first.
     pub(super) backwards: bool,
-    /// A's first number, and the distances between its rows and between its columns.
+    /// A's first number, and the distances between its lines, its rows, its runs and the columns of a run.
     pub(super) a: *const R,
+    pub(super) a_line: usize,
     pub(super) a_row: usize,
+    pub(super) a_run: usize,
     pub(super) a_column: usize,
     /// The panels of B.
     pub(super) b: *const R,
     /// What C starts from: null is zero; a row distance of 0 gives one row to all (a bias), a column distance of 0 one
     /// number to a whole row.
     pub(super) start: *const R,
+    pub(super) start_line: usize,
     pub(super) start_row: usize,
     /// 0 or 1.
     pub(super) start_column: usize,
-    /// C's first number, and the distance between its rows.
+    /// C's first number, and the distances between its lines and between its rows.
     pub(super) c: *mut R,
+    pub(super) c_line: usize,
     pub(super) c_row: usize,
 }
 
@@ -44,45 +54,53 @@ pub(super) struct Product<R> {
 #[inline(always)]
 pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
     let width = S::VECTORS * S::LANES;
+    // A block of k ends within the only run, or with a run.
+    let block = if p.run == p.depth { DEPTH_BLOCK } else { p.run * (DEPTH_BLOCK / p.run).max(1) };
     let mut done = 0;
     loop {
-        let depth = (p.depth - done).min(DEPTH_BLOCK);
+        let depth = (p.depth - done).min(block);
+        let (runs, run) = if depth < p.run { (1, depth) } else { (depth / p.run.max(1), p.run) };
+        let a_done = if p.run == p.depth { done * p.a_column } else { done / p.run * p.a_run };
         let panels = p.columns.div_ceil(width);
         for panel in 0..panels {
             let column = if p.backwards { panels - 1 - panel } else { panel } * width;
             let columns = (p.columns - column).min(width);
             let vectors = columns.div_ceil(S::LANES);
-            for row in (0..p.rows).step_by(S::ROWS) {
-                let rows = (p.rows - row).min(S::ROWS);
-                // SAFETY: all offsets stay inside what `Product` describes: row < rows, column < columns,
-                // done < depth; the panel at `column` begins after `column` · depth packed numbers.
-                unsafe {
-                    let c = p.c.add(row * p.c_row + column);
-                    let (start, start_row, start_column) = match (done, p.start.is_null()) {
-                        (0, true) => (p.start, 0, 1),
-                        (0, false) => {
-                            let start = p.start.add(row * p.start_row + column * p.start_column);
-                            (start, p.start_row, p.start_column)
+            for line in 0..p.lines {
+                for row in (0..p.rows).step_by(S::ROWS) {
+                    let rows = (p.rows - row).min(S::ROWS);
+                    // SAFETY: all offsets stay inside what `Product` describes: line < lines, row < rows,
+                    // column < columns, done < depth; the panel at `column` begins after `column` · depth packed numbers.
+                    unsafe {
+                        let c = p.c.add(line * p.c_line + row * p.c_row + column);
+                        let (start, start_row, start_column) = match (done, p.start.is_null()) {
+                            (0, true) => (p.start, 0, 1),
+                            (0, false) => {
+                                let at = line * p.start_line + row * p.start_row + column * p.start_column;
+                                (p.start.add(at), p.start_row, p.start_column)
+                            }
+                            _ => (c.cast_const(), p.c_row, 1),
+                        };
+                        let tile = Tile {
+                            runs,
+                            run,
+                            last: columns - (vectors - 1) * S::LANES,
+                            a: p.a.add(line * p.a_line + row * p.a_row + a_done),
+                            a_row: p.a_row,
+                            a_run: p.a_run,
+                            a_column: p.a_column,
+                            b: p.b.add(column * p.depth + done * vectors * S::LANES),
+                            start,
+                            start_row,
+                            start_column,
+                            c,
+                            c_row: p.c_row,
+                        };
+                        match vectors {
+                            1 => tile_rows::<S, 1>(&tile, rows),
+                            2 => tile_rows::<S, 2>(&tile, rows),
+                            _ => tile_rows::<S, 3>(&tile, rows),
                         }
-                        _ => (c.cast_const(), p.c_row, 1),
-                    };
-                    let tile = Tile {
-                        depth,
-                        last: columns - (vectors - 1) * S::LANES,
-                        a: p.a.add(row * p.a_row + done * p.a_column),
-                        a_row: p.a_row,
-                        a_column: p.a_column,
-                        b: p.b.add(column * p.depth + done * vectors * S::LANES),
-                        start,
-                        start_row,
-                        start_column,
-                        c,
-                        c_row: p.c_row,
-                    };
-                    match vectors {
-                        1 => tile_rows::<S, 1>(&tile, rows),
-                        2 => tile_rows::<S, 2>(&tile, rows),
-                        _ => tile_rows::<S, 3>(&tile, rows),
                     }
                 }
             }
@@ -96,11 +114,14 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
 
 /// One register tile of C: up to `ROWS` rows and `VECTORS` vectors of columns.
 struct Tile<R> {
-    depth: usize,
+    /// Runs of columns of A, and columns in each.
+    runs: usize,
+    run: usize,
     /// Lanes of the last vector that are columns of C.
     last: usize,
     a: *const R,
     a_row: usize,
+    a_run: usize,
     a_column: usize,
     b: *const R,
     start: *const R,
@@ -146,20 +167,24 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize>(t: &Tile<S::Number>) {
                 }
             }
         }
-        let (mut a, mut b) = (t.a, t.b);
-        for _ in 0..t.depth {
-            let mut row_of_b = [S::constant(0.0); V];
-            for (j, vector) in row_of_b.iter_mut().enumerate() {
-                *vector = S::load(b.add(j * S::LANES));
-            }
-            for (i, row) in sums.iter_mut().enumerate() {
-                let x = S::splat(*a.add(i * t.a_row));
-                for (j, sum) in row.iter_mut().enumerate() {
-                    *sum = x.mul_add(row_of_b[j], *sum);
+        let mut b = t.b;
+        for run in 0..t.runs {
+            let mut a = t.a.add(run * t.a_run);
+            for _ in 0..t.run {
+                let mut row_of_b = [S::constant(0.0); V];
+                for (j, vector) in row_of_b.iter_mut().enumerate() {
+                    *vector = S::load(b.add(j * S::LANES));
                 }
+                for (i, row) in sums.iter_mut().enumerate() {
+                    let x = S::splat(*a.add(i * t.a_row));
+                    for (j, sum) in row.iter_mut().enumerate() {
+                        *sum = x.mul_add(row_of_b[j], *sum);
+                    }
+                }
+                // The last step past a run may lead out of A: nothing is read there.
+                a = a.wrapping_add(t.a_column);
+                b = b.add(V * S::LANES);
             }
-            a = a.add(t.a_column);
-            b = b.add(V * S::LANES);
         }
         for (i, row) in sums.iter().enumerate() {
             let c = t.c.add(i * t.c_row);

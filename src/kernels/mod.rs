@@ -29,6 +29,7 @@ mod simd;
 #[cfg(test)]
 mod tests;
 mod update;
+mod windows;
 
 pub use activation::{Activation, activate, column_exponentials, differentiate, exponentials, scale_shift};
 pub use isa::{Isa, instruction_set, supported};
@@ -40,6 +41,7 @@ pub use pack::{AlignedVec, Packed, Rows, RowsMut, Start, accumulate_transposed};
 pub(crate) use processor::Processors;
 pub use real::Real;
 pub(crate) use update::Update;
+pub use windows::{Steps, Windows};
 
 /// (rule, scale, p, g, kept)
 type UpdateKernel<R> = unsafe fn(&Update<R>, R, &mut [R], &[R], [&mut [R]; 2]);

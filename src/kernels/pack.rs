@@ -38,10 +38,10 @@ impl<R: Real> AlignedVec<R> {
 /// A panel holds as many columns as the register tile (the last one fewer, filled up with zeros to whole vectors),
 /// row after row of B. Packing costs one pass over B and is done once per call, or once per life of a stepper.
 pub struct Packed<R: Real> {
-    kernels: &'static Kernels<R>,
-    depth: usize,
-    columns: usize,
-    panels: AlignedVec<R>,
+    pub(super) kernels: &'static Kernels<R>,
+    pub(super) depth: usize,
+    pub(super) columns: usize,
+    pub(super) panels: AlignedVec<R>,
 }
 
 /// The rows of A: `data[r * stride ..][.. depth]` for each r < count.
@@ -146,7 +146,12 @@ impl<R: Real> Packed<R> {
     }
 
     /// Panels of whatever numbers.
-    fn scratch(kernels: &'static Kernels<R>, op: &'static str, depth: usize, columns: usize) -> Result<Self> {
+    pub(super) fn scratch(
+        kernels: &'static Kernels<R>,
+        op: &'static str,
+        depth: usize,
+        columns: usize,
+    ) -> Result<Self> {
         let padded = columns.next_multiple_of(kernels.lanes);
         let len = depth.checked_mul(padded).ok_or_else(|| Error::Memory {
             op,
@@ -215,18 +220,24 @@ impl<R: Real> Packed<R> {
             Start::Accumulate => (to.cast_const(), c.stride),
         };
         let product = generic::Product {
+            lines: 1,
             rows: a.count,
             depth: self.depth,
+            run: self.depth,
             columns: self.columns,
             backwards: back,
             a: a.data.as_ptr(),
+            a_line: 0,
             a_row: a.stride,
+            a_run: 0,
             a_column: 1,
             b: self.panels.as_slice().as_ptr(),
             start: from,
+            start_line: 0,
             start_row: from_row,
             start_column: usize::from(!matches!(start, Start::Column(_))),
             c: to,
+            c_line: 0,
             c_row: c.stride,
         };
         // SAFETY: the lengths were checked above; the panels hold depth · columns (filled up) numbers; C is borrowed
@@ -259,7 +270,7 @@ fn squares<R: Real>(rows: [&[R]; SQUARE], lines: &mut [R], stride: usize) {
 }
 
 /// Writes the panels of a B whose rows lie `row` apart.
-fn pack<R: Real>(
+pub(super) fn pack<R: Real>(
     kernels: &Kernels<R>,
     b: &[R],
     (depth, row): (usize, usize),
@@ -281,7 +292,13 @@ fn pack<R: Real>(
 }
 
 /// Writes the panels of a B whose columns begin at `starts`.
-fn pack_transposed<R: Real>(kernels: &Kernels<R>, b: &[R], depth: usize, starts: &[usize], panels: &mut [R]) {
+pub(super) fn pack_transposed<R: Real>(
+    kernels: &Kernels<R>,
+    b: &[R],
+    depth: usize,
+    starts: &[usize],
+    panels: &mut [R],
+) {
     let mut rest = panels;
     for starts in starts.chunks(kernels.panel) {
         let padded = starts.len().next_multiple_of(kernels.lanes);
@@ -348,18 +365,24 @@ impl<R: Real> Packed<R> {
                 // One pointer for both uses: a second borrow would end the first.
                 let c = c.as_mut_ptr();
                 let product = generic::Product {
+                    lines: 1,
                     rows,
                     depth,
+                    run: depth,
                     columns: width,
                     backwards: false,
                     a: tiles.numbers.as_slice()[i / height * group..].as_ptr(),
+                    a_line: 0,
                     a_row: 1,
+                    a_run: 0,
                     a_column: height,
                     b: panel.as_ptr(),
                     start: c.cast_const(),
+                    start_line: 0,
                     start_row: n,
                     start_column: 1,
                     c,
+                    c_line: 0,
                     c_row: n,
                 };
                 // SAFETY: a group of tiles holds depth · height numbers, the panel depth · width filled up, C the rows

@@ -2,7 +2,9 @@
 
 pub mod activation;
 pub mod attention;
+pub mod batch_norm;
 pub mod cell;
+pub mod conv;
 pub mod decoder;
 pub mod dropout;
 pub mod embedding;
@@ -12,6 +14,7 @@ pub mod jordan;
 pub mod linear;
 mod lstm;
 pub mod pooling;
+pub mod pooling_2d;
 pub mod recurrence;
 mod rnn;
 mod step;

@@ -5,6 +5,8 @@
 
 mod array;
 mod attention;
+mod batch_norm;
+mod conv;
 mod decoder;
 mod decoding;
 mod dropout;
@@ -74,6 +76,8 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(check_memory, module)?)?;
     module.add_function(wrap_pyfunction!(init::initialise, module)?)?;
     layers::register(module)?;
+    conv::register(module)?;
+    batch_norm::register(module)?;
     dropout::register(module)?;
     recurrence::register(module)?;
     jordan::register(module)?;

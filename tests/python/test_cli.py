@@ -298,7 +298,7 @@ def test_the_demo(tmp_path):
     assert code == 0, error
     before, after = (float(re.search(rf"{word} +([\d.]+) nats", out)[1]) for word in ("Before", "After"))
     assert before > 4
-    assert after < 3
+    assert after < before - 0.5
     assert out.count("It writes, at temperature") == 3
     assert "rnnrs lm generate" in out
     model = folder / "shakespeare.rnn"

@@ -2,7 +2,9 @@
 
 from .adaptive import AdaptiveSoftmax
 from .attention import ATTENTIONS, Attention
+from .batch_norm import BatchNorm
 from .bidirectional import MERGES, Bidirectional
+from .conv import Conv2d
 from .embedding import Embedding
 from .feedback import FEEDBACKS
 from .gru import GRU
@@ -13,8 +15,10 @@ from .lstm import LSTM
 from .noise import Dropout
 from .parameters import Parameters
 from .pooling import POOLINGS, AttentionPooling, Pooling
+from .pooling_2d import GlobalPool2d, MaxPool2d, MeanPool2d
 from .recurrent import Recurrent
 from .rnn import ACTIVATIONS, RNN
+from .sequential import Sequential
 from .stack import Stack
 from .tied import TiedLinear
 
@@ -30,16 +34,22 @@ __all__ = [
     "AdaptiveSoftmax",
     "Attention",
     "AttentionPooling",
+    "BatchNorm",
     "Bidirectional",
     "Composite",
+    "Conv2d",
     "Dropout",
     "Embedding",
+    "GlobalPool2d",
     "JordanRNN",
     "Layer",
     "Linear",
+    "MaxPool2d",
+    "MeanPool2d",
     "Parameters",
     "Pooling",
     "Recurrent",
+    "Sequential",
     "Stack",
     "TiedLinear",
     "join",

@@ -1,0 +1,129 @@
+"""Batch normalisation: numbers of mean 0 and variance 1 between layers."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .. import _rnnrs
+from .layer import Layer
+from .parameters import check_size
+from .rnn import ACTIVATIONS
+
+Array = NDArray[Any]
+
+
+class BatchNormCache(NamedTuple):
+    """What `BatchNorm.backward` needs of the forward pass."""
+
+    x: ArrayLike
+    y: Array | None  #: where there is an activation
+    mean: Array  #: (C), with which x was normalised
+    variance: Array  #: (C)
+    training: bool  #: whether these are the batch's own
+
+
+class BatchNorm(Layer):
+    """y = f(γ ⊙ (x − μ) / √(σ² + ε) + β) for rows of C numbers, channel by channel (Ioffe and Szegedy 2015).
+
+    In training μ and σ² are those of the batch: of all its rows, which for pictures (B, Y, X, C) are its pixels. So
+    here, and nowhere else in this package, a result depends on the rest of the batch. Otherwise they are moving
+    averages, with which each row is normalised by itself.
+
+    `forward` changes nothing. The averages move where the gradients are added to: in `backward`, once for each
+    batch.
+
+    Parameters: gamma (C), one; beta (C), zero; and, so that they are saved and loaded with these, the averages mean
+    (C), zero, and variance (C), one. The gradients of the latter two are always zero, so that only an optimiser's
+    weight decay touches them, by a trifle that the next batch makes good.
+
+    Args:
+        channels: C.
+        activation: f, one of `ACTIVATIONS`.
+        momentum: how much of an average is replaced by a batch's own statistics, 0 to 1.
+        epsilon: ε.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError, TypeError: for a size that is no positive whole number, a momentum or ε out of range, or an unknown
+            activation.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        activation: str = "identity",
+        momentum: float = 0.1,
+        epsilon: float = 1e-5,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        C = self.channels = check_size("BatchNorm", "channels", channels)
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"BatchNorm: activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}"
+            )
+        if not 0.0 <= momentum <= 1.0:
+            raise ValueError(f"BatchNorm: momentum: expected a number from 0 to 1, got {momentum!r}")
+        if not 0.0 < epsilon < np.inf:
+            raise ValueError(f"BatchNorm: epsilon: expected a positive number, got {epsilon!r}")
+        self.activation, self.momentum, self.epsilon = activation, float(momentum), float(epsilon)
+        super().__init__({"gamma": (C,), "beta": (C,), "mean": (C,), "variance": (C,)}, dtype)
+        for name in ("gamma", "variance"):
+            self.parameters[name].fill(1.0)
+
+    def forward(self, x: ArrayLike, *, training: bool = False) -> tuple[Array, BatchNormCache]:
+        """y (…, C) of x (…, C).
+
+        Args:
+            x: rows of C numbers.
+            training: whether to normalise with the batch's own mean and variance, not with the averages.
+
+        Raises:
+            ShapeError: if x has not C numbers in its last axis.
+            DTypeError: if x holds no real numbers.
+        """
+        p = self.parameters
+        given = None if training else (p["mean"].copy(), p["variance"].copy())
+        y, mean, variance = _rnnrs.batch_norm_forward(
+            np.asarray(x), p["gamma"], p["beta"], given, self.epsilon, self.activation
+        )
+        return y, BatchNormCache(x, None if self.activation == "identity" else y, mean, variance, training)
+
+    def backward(self, cache: BatchNormCache, dy: ArrayLike, need_dx: bool = True) -> Array | None:
+        """dγ += Σ dz ⊙ x̂, dβ += Σ dz, with dz = dy ⊙ f′; in training the averages move, too.
+
+        dx = γ / √(σ² + ε) ⊙ (dz − mean of dz − x̂ ⊙ mean of dz ⊙ x̂); without the means if not in training.
+
+        Args:
+            cache: from `forward`.
+            dy: ∂L/∂y (…, C).
+            need_dx: whether dx is wanted.
+
+        Returns:
+            dx (…, C), or None where it is not wanted.
+
+        Raises:
+            ShapeError: if dy has not the shape of y.
+        """
+        p, g, x = self.parameters, self.gradients, np.asarray(cache.x)
+        dx = _rnnrs.batch_norm_backward(
+            x,
+            cache.y,
+            p["gamma"],
+            (cache.mean, cache.variance, cache.training),
+            np.asarray(dy),
+            g["gamma"],
+            g["beta"],
+            self.epsilon,
+            self.activation,
+        )
+        n = x.size // self.channels
+        if cache.training and n:
+            # An unbiased estimate of the variance, as PyTorch has it.
+            unbiased = cache.variance * (n / max(n - 1, 1))
+            for average, own in ((p["mean"], cache.mean), (p["variance"], unbiased)):
+                average += np.asarray(self.momentum * (own - average), average.dtype)
+        return dx if need_dx else None
