@@ -163,7 +163,7 @@ def camrest(given: argparse.Namespace) -> None:
         lowercase=True,
         copy=True,
         embedding_size=128,
-        hidden_size=given.hidden or 256,
+        hidden_size=given.hidden or 192,
         dropout=0.4,
         seed=given.seed,
     )
@@ -177,7 +177,7 @@ def camrest(given: argparse.Namespace) -> None:
         f"perplexity {found.perplexity:.2f}, of the trigram model {trigram.perplexity(sides[1]):.2f}, of "
         f"{found.tokens:,} tokens, {unknown:.1%} of them unknown; {len(bot.target_vocabulary):,} words"
     )
-    for prior in (0.0, 0.5, 1.0):
+    for prior in (0.0, 0.5, 0.75, 1.0):
         share = recall(bot, held_out, prior, given.seed)
         print(f"recall@1 among {CHOICES} answers, λ = {prior}: {share:.1%} of {len(sides[1])}")
 

@@ -46,36 +46,38 @@ def plain(request):
     [
         ("What's UP, doc?!", "whats up doc"),
         ("isn’t it", "isnt it"),
-        ("  a\tb\n\nc ", "a b c"),
+        ("  x\tb\n\nc ", "x b c"),
+        ("What's an apple? The one!", "whats apple one"),
+        ("The", "the"),
+        ("Node.js,or C++", "nodejs or c"),
+        ("हिन्दी में", "हिन्दी में"),
         ("?!", "? !"),
         ("", ""),
         ("ﬁne ＡＢＣ", "fine abc"),
-        (f"a {UNKNOWN} b", "a b"),
-        ("well-known slot_name_2", "well-known slot_name_2"),
+        (f"x {UNKNOWN} b", "x b"),
+        ("well-known slot_name_2", "wellknown slot_name_2"),
     ],
 )
-def test_case_punctuation_and_apostrophes_are_not_read(typed, read):
+def test_case_punctuation_and_articles_are_not_read(typed, read):
     assert normalise(typed) == read
 
 
 def test_contexts_are_the_turns_before_each_second_one():
-    turns = ["A b!", "C.", "D?", "E  e.", "F"]
-    assert answered_contexts([turns], 2) == [("a b", "C."), ("c\nd", "E e.")]
-    assert answered_contexts([turns], 1) == [("a b", "C."), ("d", "E e.")]
-    assert context_text(turns, 9) == "a b\nc\nd\ne e\nf"
+    turns = ["Ab b!", "C.", "D?", "E  e.", "F"]
+    assert answered_contexts([turns], 2) == [("ab b", "C."), ("c\nd", "E e.")]
+    assert answered_contexts([turns], 1) == [("ab b", "C."), ("d", "E e.")]
+    assert context_text(turns, 9) == "ab b\nc\nd\ne e\nf"
 
 
-def test_noise_leaves_words_out_or_unknown_and_articles_half_of_the_time():
+def test_noise_leaves_words_out_or_unknown():
     draw = np.random.default_rng(0)
-    clean = "\n".join(["the cat sees a dog", "an old man"] * 200)
+    clean = "\n".join(["cat sees dog", "old man"] * 400)
     found = noisy(clean, 0.2, draw)
     assert found.count("\n") == clean.count("\n")
     words, before = found.split(), clean.split()
-    kept = {word: words.count(word) / before.count(word) for word in ("the", "a", "an", "cat", "man")}
-    assert all(0.4 < kept[word] < 0.6 for word in ("the", "a", "an"))
-    assert all(0.7 < kept[word] < 0.9 for word in ("cat", "man"))
-    assert 0.06 < words.count(UNKNOWN) / len([w for w in before if w not in ("the", "a", "an")]) < 0.14
-    assert noisy(clean, 0.0, draw).replace("the ", "").count("cat") == 200
+    assert all(0.75 < words.count(word) / before.count(word) < 0.85 for word in ("cat", "sees", "old"))
+    assert 0.08 < words.count(UNKNOWN) / len(before) < 0.12
+    assert noisy(clean, 0.0, draw) == clean
 
 
 def test_questions_get_their_answers_however_they_are_typed(bot):

@@ -53,10 +53,10 @@ REPEATED = 10
 class Chatbot(Seq2Seq):
     """P(answer | the last turns): learns from dialogues, answers in them, ranks given answers.
 
-    Of what it reads case, punctuation and apostrophes are dropped; the last `history` turns stand one after the other,
-    separated by the token that ends a text. In training each context comes a second time with noise — half of its
-    articles gone, some words gone or unknown — so that a question need not be typed as in the training data. Nothing
-    is looked up: an answer is always written word by word.
+    Of what it reads case, punctuation and English articles are dropped; the last `history` turns stand one after the
+    other, separated by the token that ends a text. In training each context comes a second time with noise — some words
+    gone or unknown — so that a question need not be typed as in the training data. Nothing is looked up: an answer is
+    always written word by word.
 
     Args:
         source_vocabulary: of contexts, as `models.chatbot_contexts.normalise` writes them.
@@ -146,8 +146,8 @@ class Chatbot(Seq2Seq):
         Args:
             dialogues: lists of turns, the first of each the person's, the second the assistant's, and so on.
             validation: to measure the loss on after every epoch, without noise.
-            noise: in a second copy of each context, the share of words that are missing or unknown (half of each);
-                articles are missing half of the time. 0 with `forget` 0: no second copy.
+            noise: in a second copy of each context, the share of words that are missing or unknown (half of each). 0
+                with `forget` 0: no second copy.
             forget: the share of these copies whose context is empty, from which `rank` learns how likely answers are by
                 themselves.
             seed: of noise and shuffling.

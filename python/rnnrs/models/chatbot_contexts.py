@@ -1,4 +1,4 @@
-"""What a chatbot reads: the last turns of a conversation, in a form in which case and punctuation do not matter."""
+"""What a chatbot reads: the last turns of a conversation, without what does not matter: case, punctuation, articles."""
 
 from __future__ import annotations
 
@@ -18,19 +18,27 @@ UNKNOWN = "\ufffd"
 #: The most words of a turn that are read: the last ones, where a question mostly stands.
 LONGEST_TURN = 200
 
-#: How often a noisy copy lacks each of these; other words are lacking or unknown as often as `noise` says.
+#: Words that are not read where there are others: English articles, which people leave out when they type.
 ARTICLES = frozenset(("a", "an", "the"))
-ARTICLE_NOISE = 0.5
+
+#: Signs that part words even without a space; others are as if they were not there.
+_PARTING = ",;:!?_"
 
 
 def normalise(turn: str) -> str:
-    """A turn in lower case, without punctuation and apostrophes; the signs stay where there is nothing else.
+    """A turn in lower case, without punctuation and articles; signs or articles stay where there is nothing else.
 
-    Characters that only look different (full width, ligatures) become the same (NFKC).
+    Characters that only look different (full width, ligatures) become the same (NFKC). So `Node.js` and `nodejs`,
+    `isn't` and `isnt` are one word.
     """
-    signs = find_words(unicodedata.normalize("NFKC", turn).lower().replace(UNKNOWN, " "))
-    words = [word.replace("'", "").replace("’", "") for word in signs if any(map(str.isalnum, word))]
-    return " ".join((words or signs)[-LONGEST_TURN:])
+    text = unicodedata.normalize("NFKC", turn).lower().replace(UNKNOWN, " ")
+    words = [word for word in find_words("".join(filter(_is_read, text))) if any(map(str.isalnum, word))]
+    telling = [word for word in words if word not in ARTICLES]
+    return " ".join((telling or words or find_words(text))[-LONGEST_TURN:])
+
+
+def _is_read(character: str) -> bool:
+    return character in _PARTING or unicodedata.category(character)[0] not in "PS"
 
 
 def context_text(turns: Sequence[str], history: int) -> str:
@@ -48,20 +56,13 @@ def answered_contexts(dialogues: Sequence[Sequence[str]], history: int) -> list[
 
 
 def noisy(context: str, noise: float, draw: np.random.Generator) -> str:
-    """A context as another person may have typed it: articles left out, words left out or unknown."""
+    """A context as another person may have typed it: words left out or, as often, unknown."""
     turns = []
     for turn in context.split(SEPARATOR):
-        words = []
-        for word in turn.split():
-            gone = draw.random()
-            if word in ARTICLES and gone < ARTICLE_NOISE:
-                continue
-            if gone < noise:
-                if gone < noise / 2:
-                    words.append(UNKNOWN)
-                continue
-            words.append(word)
-        turns.append(" ".join(words))
+        drawn = [(word, draw.random()) for word in turn.split()]
+        turns.append(
+            " ".join(UNKNOWN if d < noise / 2 else word for word, d in drawn if not noise / 2 <= d < noise)
+        )
     return SEPARATOR.join(turns)
 
 
