@@ -21,8 +21,8 @@ HIDDEN, EMBEDDING, BATCH, LEARNING_RATE = 256, 128, 32, 3e-3
 #: The bundled dialogues without programs and long answers: what is learnt in so short a time, each as it stands.
 LONGEST = 25
 
-#: Questions that are asked, shown and tuned on; sentences of another kind, to which the bot can know no answer.
-ASKED, SHOWN, TUNED, FOREIGN = 300, 8, 100, 100
+#: Questions that are asked, and those that are shown.
+ASKED, SHOWN = 300, 8
 
 _SAID = ("hello", "who are you", "tell me joke!", "Which ships sail to Rotterdam on Thursdays?")
 
@@ -91,9 +91,8 @@ def retyped(question: str) -> str:
 
 
 def _judge(bot: Chatbot, dialogues: list[list[str]]) -> None:
-    """Questions typed in another way; the threshold of confidence; a conversation."""
+    """Questions typed in another way; a conversation."""
     from ..models.chatbot_threshold import alike
-    from ..text import tatoeba_pairs
 
     recorded: dict[str, list[str]] = {}
     for question, answer, *_ in dialogues:
@@ -106,11 +105,8 @@ def _judge(bot: Chatbot, dialogues: list[list[str]]) -> None:
     )
     for place in np.linspace(0, len(asked) - 1, SHOWN).astype(int).tolist():
         print(f"    {retyped(asked[place])}\n      {replies[place]}")
-    tuned = [[retyped(turns[0]), turns[1]] for turns in dialogues[:: max(1, len(dialogues) // TUNED)]]
-    found = bot.tune_threshold(tuned, [english for english, _ in tatoeba_pairs()[:FOREIGN]])
-    print(f"\nTuned on these and on {FOREIGN} sentences of another kind: {found}")
-    print("\nA conversation (confidence; * canned):")
+    print("\nA conversation, with its confidence in each answer:")
     conversation = bot.conversation()
     for text in _SAID:
         reply = conversation.say(text)
-        print(f"    you> {text}\n    bot> {reply}  ({reply.confidence:.2f}{' *' if reply.canned else ''})")
+        print(f"    you> {text}\n    bot> {reply}  ({reply.confidence:.2f})")
