@@ -11,7 +11,7 @@ but blanks to read, the ten symbols again. Without memory the mean loss is 10 ln
 
 No sequence is seen twice. Cells: rnn (tanh, orthogonal W), irnn (ReLU, W the identity: Le, Jaitly, Hinton 2015), lstm
 and gru, whose forget and update gates begin at σ(1). Copying is learnt by delays that grow to T: the next one when the
-loss is a hundredth of that without memory.
+loss is a twentieth of that without memory.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def run_copy(o: argparse.Namespace) -> None:
     trainer = rnnrs.Trainer(model, optim.Adam(o.rate), clip_norm=1.0)
     data, begin = Unseen(copying, 0, o.batch, o.seed), time.perf_counter()
     for data.T in [*(delay for delay in DELAYS if delay < o.length), o.length]:
-        goal = 0.01 * COPIED * np.log(SYMBOLS) / (data.T + 2 * COPIED)
+        goal = 0.05 * COPIED * np.log(SYMBOLS) / (data.T + 2 * COPIED)
         while trainer.step < o.steps:
             trainer.fit(data, max_steps=trainer.step + 25)
             L = np.mean(trainer.history.losses[-10:])

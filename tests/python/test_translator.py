@@ -71,13 +71,23 @@ def test_what_comes_with_a_translation(translator):
 
 
 def test_an_unknown_word_is_taken_over():
-    draw = np.random.default_rng(1)
-    names = ["".join(draw.choice(list("bdfglmnprt"), 5)) for _ in range(300)]
-    pairs = [(f"{name} sees a {n}", f"{name} voit un {NOUNS[n]}") for name in names for n in ("cat", "dog")]
+    draw, nouns = np.random.default_rng(1), list(NOUNS)
+
+    def word():
+        """A noun and its translation, or a name, which occurs nowhere else."""
+        if draw.random() < 0.6:
+            noun = nouns[draw.integers(len(nouns))]
+            return noun, NOUNS[noun]
+        return ("".join(draw.choice(list("bdfglmnprt"), 6)),) * 2
+
+    words = [(word(), word()) for _ in range(600)]
+    pairs = [(f"{a} sees {b}", f"{c} voit {d}") for (a, c), (b, d) in words]
     found = Translator.from_pairs(pairs, min_count=3, **SMALL)
-    assert len(found.target_vocabulary) < 10
-    found.fit(pairs, epochs=4, **QUICK)
-    assert found.translate("Zorro sees a cat") == "Zorro voit un chat"
+    assert len(found.target_vocabulary) == len(NOUNS) + 3
+    found.fit(pairs, epochs=6, **QUICK)
+    assert found.translate("cat sees Zorro") == "chat voit Zorro"
+    assert found.translate("Zorro sees dog") == "Zorro voit chien"
+    assert found.translate("Zorro sees Quux") == "Zorro voit Quux"
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\x00\x07", "\n\n"])

@@ -42,7 +42,7 @@ RECIPES = {
         {"embedding_size": 128, "hidden_size": 256, "dropout": 0.2, "label_smoothing": 0.0},
         32,
         3e-3,
-        "I want to go home.",
+        "I'd like to see your new house.",
     ),
     "summarize": Recipe(
         "descriptions of Debian packages and their synopses",

@@ -47,7 +47,7 @@ SIZES = {
     "embedding_size": 256,
     "hidden_size": 512,
     "layers": 1,
-    "attention": "general",
+    "attention": "additive",
     "dropout": 0.3,
     "recurrent_dropout": 0,
     "label_smoothing": 0.1,
