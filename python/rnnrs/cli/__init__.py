@@ -21,6 +21,7 @@ examples:
   rnnrs forecast train series.csv -o next.rnn         learn what comes next in a series of numbers
   rnnrs translate train pairs.tsv -o en-fr.rnn        learn to translate from sentences and their translations
   rnnrs summarize train texts.tsv -o lines.rnn        learn to say in a line what a text says
+  rnnrs chat train dialogues.jsonl -o bot.rnn         learn to answer; then rnnrs chat talk bot.rnn
   rnnrs info letters.rnn                              what is in the file
 
 exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted
@@ -31,7 +32,7 @@ environment: RNNRS_NUM_THREADS=N bounds the threads, RNNRS_DEBUG=1 shows the tra
 def parser() -> Parser:
     """All commands and their arguments."""
     from .. import __version__
-    from . import classify, demo, forecast, info, lm, summarize, translate
+    from . import chat, classify, demo, forecast, info, lm, summarize, translate
 
     top = Parser(prog="rnnrs", description="Recurrent networks on a CPU.", epilog=_EXAMPLES)
     top.add_argument("--version", action="version", version=f"rnnrs {__version__}")
@@ -42,6 +43,7 @@ def parser() -> Parser:
     forecast.add(commands)
     translate.add(commands)
     summarize.add(commands)
+    chat.add(commands)
     info.add(commands)
     return top
 

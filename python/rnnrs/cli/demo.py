@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import demo_pairs
+from . import demo_chat, demo_pairs
 from .common import CommandError, real, say, whole
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ examples:
   rnnrs demo --seconds 300 --hidden 512 -o shakespeare
   rnnrs demo translate           English into French, two minutes
   rnnrs demo summarize           descriptions of programs into one line, two minutes
+  rnnrs demo chat                answers to questions, two minutes
 """
 
 #: A larger network would see too little text in a minute, more so on a slow or busy machine; a smaller batch, and so
@@ -43,14 +44,14 @@ def add(commands: Any) -> None:
     demo.add_argument(
         "what",
         nargs="?",
-        choices=("shakespeare", "translate", "summarize"),
+        choices=("shakespeare", "translate", "summarize", "chat"),
         default="shakespeare",
         help="what is learnt (%(default)s)",
     )
     demo.add_argument(
         "--seconds",
         type=real(0, above=True),
-        help=f"of training ({SECONDS:g}; translate, summarize: {demo_pairs.SECONDS:g})",
+        help=f"of training ({SECONDS:g}; translate, summarize, chat: {demo_pairs.SECONDS:g})",
     )
     demo.add_argument(
         "-o",
@@ -67,12 +68,13 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains, judges, writes, saves, and says what to type next."""
-    shakespeare = arguments.what == "shakespeare"
-    picture = "loss" if shakespeare else f"{arguments.what}-attention"
+    pictures = {"shakespeare": "loss", "chat": "chat-loss"}
+    picture = pictures.get(arguments.what, f"{arguments.what}-attention")
     paths = _free_paths(Path(arguments.output), arguments.what, picture)
     if arguments.seconds is None:
-        arguments.seconds = SECONDS if shakespeare else demo_pairs.SECONDS
-    return _shakespeare(arguments, *paths) if shakespeare else demo_pairs.run(arguments, *paths)
+        arguments.seconds = SECONDS if arguments.what == "shakespeare" else demo_pairs.SECONDS
+    runs = {"shakespeare": _shakespeare, "chat": demo_chat.run}
+    return runs.get(arguments.what, demo_pairs.run)(arguments, *paths)
 
 
 def _shakespeare(arguments: argparse.Namespace, model_path: Path, curve_path: Path) -> int:
@@ -106,7 +108,7 @@ def _shakespeare(arguments: argparse.Namespace, model_path: Path, curve_path: Pa
     _show(model)
     model.save(model_path)
     print(f"\nSaved     {model_path}")
-    _save_curve(history, curve_path)
+    save_curve(history, curve_path)
     path = shlex.quote(str(model_path))
     print(
         "\nNext, type:\n"
@@ -167,7 +169,7 @@ def _show(model: LanguageModel) -> None:
         print(f'    "{opening}"  ->  {words or "nothing"}')
 
 
-def _save_curve(history: History, path: Path) -> None:
+def save_curve(history: History, path: Path) -> None:
     """The loss over the steps as a picture, where matplotlib is installed."""
     from ..errors import MissingExtraError
 

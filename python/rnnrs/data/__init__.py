@@ -2,6 +2,8 @@
 
 from .batch import Batch, Data
 from .batches import ArrayBatches, SentenceBatches, StreamBatches
+from .dialogue_acts import DialogueAct, act_dialogues, read_dialogue_acts
+from .dialogues import read_dialogues
 from .pair_batches import PairBatch, PairBatches
 from .pairs import PairReport, clean_pairs, clean_text, read_json_pairs, read_parallel_pairs, read_tsv_pairs
 from .sequence_batches import SequenceBatches
@@ -15,6 +17,7 @@ __all__ = [
     "ArrayBatches",
     "Batch",
     "Data",
+    "DialogueAct",
     "LabelledSequences",
     "PairBatch",
     "PairBatches",
@@ -25,11 +28,14 @@ __all__ = [
     "StreamBatches",
     "TruncatedBPTT",
     "WindowBatches",
+    "act_dialogues",
     "clean_pairs",
     "clean_text",
     "read_csv_sequences",
     "read_csv_series",
     "read_csv_texts",
+    "read_dialogue_acts",
+    "read_dialogues",
     "read_json_pairs",
     "read_parallel_pairs",
     "read_ts",

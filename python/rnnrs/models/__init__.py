@@ -1,6 +1,9 @@
 """Models: layers and a loss put together, with forward and backward written out."""
 
 from .cache import ContinuousCache, NgramCache
+from .chatbot import Chatbot
+from .chatbot_acts import Utterance
+from .chatbot_replies import Conversation, Ranked, Reply
 from .continuation import Continuation
 from .encoder_decoder import EncoderDecoder
 from .forecaster import Forecaster, ForecastEvaluation
@@ -17,9 +20,11 @@ from .vector_to_sequence import VectorToSequence
 from .writing import Search, Written
 
 __all__ = [
+    "Chatbot",
     "Classification",
     "Continuation",
     "ContinuousCache",
+    "Conversation",
     "EncoderDecoder",
     "ExposureGap",
     "ForecastEvaluation",
@@ -28,7 +33,9 @@ __all__ = [
     "LanguageModel",
     "NgramCache",
     "PairEvaluation",
+    "Ranked",
     "RecurrentNetwork",
+    "Reply",
     "Search",
     "Seq2Seq",
     "SequenceClassifier",
@@ -38,6 +45,7 @@ __all__ = [
     "TextToText",
     "TranslationEvaluation",
     "Translator",
+    "Utterance",
     "VectorToSequence",
     "Written",
 ]

@@ -1,6 +1,6 @@
 """Text in: reading files, the bundled texts, and vocabularies that turn text into token ids and back."""
 
-from .corpus import debian_synopses, read_text, split, tatoeba_pairs, tiny_shakespeare
+from .corpus import chatterbot_dialogues, debian_synopses, read_text, split, tatoeba_pairs, tiny_shakespeare
 from .subword import SubwordVocabulary
 from .vocabulary import CharVocabulary, Vocabulary, WordVocabulary, vocabulary_from_config
 from .words import capitalise, find_words, join_words
@@ -11,6 +11,7 @@ __all__ = [
     "Vocabulary",
     "WordVocabulary",
     "capitalise",
+    "chatterbot_dialogues",
     "debian_synopses",
     "find_words",
     "join_words",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 from collections.abc import Sequence
 from importlib import resources
@@ -57,6 +58,14 @@ def debian_synopses() -> list[tuple[str, str]]:
     Drawn in random order from paragraphs of 8 to 60 words with synopses of 3 to 14; none occurs twice.
     """
     return _pairs("debian_synopses.tsv.gz")
+
+
+def chatterbot_dialogues() -> list[list[str]]:
+    """2,025 short English dialogues, bundled, from the corpus of ChatterBot (see NOTICE), as lists of turns.
+
+    Most are a question and an answer; the same question may come several times, with other answers.
+    """
+    return [json.loads(line)["turns"] for line in _bundled("chatterbot.jsonl.gz").splitlines()]
 
 
 def _bundled(name: str) -> str:

@@ -1,0 +1,94 @@
+"""Dialogues: lists of turns, of two speakers by turns, and their files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..errors import FormatError
+from .pairs import read_lines
+from .sequences import shorten
+
+#: Turns in their order; the first is the person's, the second the assistant's, and so on.
+Dialogue = Sequence[str]
+
+
+def check_dialogues(op: str, dialogues: Any) -> list[list[str]]:
+    """Dialogues as lists of turns.
+
+    Raises:
+        ValueError: if there are none, or one has no answer.
+        TypeError: if one is no list of strings.
+    """
+    if isinstance(dialogues, (str, bytes)) or not isinstance(dialogues, Sequence):
+        raise TypeError(f"{op}: dialogues: expected lists of turns, got {type(dialogues).__name__}")
+    checked = []
+    for i, turns in enumerate(dialogues):
+        if isinstance(turns, (str, bytes)) or not isinstance(turns, Sequence):
+            raise TypeError(f"{op}: dialogues[{i}]: expected a list of turns, got {turns!r}")
+        if wrong := [turn for turn in turns if not isinstance(turn, str)]:
+            raise TypeError(f"{op}: dialogues[{i}]: expected strings, got {wrong[0]!r}")
+        if len(turns) < 2:
+            raise ValueError(f"{op}: dialogues[{i}]: expected at least 2 turns, got {len(turns)}")
+        checked.append(list(turns))
+    if not checked:
+        raise ValueError(f"{op}: dialogues: expected at least one, got none")
+    return checked
+
+
+def read_dialogues(path: str | os.PathLike[str]) -> list[list[str]]:
+    """Dialogues from a file, packed by gzip or not.
+
+    By its name it is one of
+
+    - `.jsonl`, `.json`: in each line a list of turns, or an object with such a list as "turns";
+    - `.tsv`: in each line a dialogue, its turns separated by tabs;
+    - any other: a turn in each line, an empty line between dialogues.
+
+    Raises:
+        OSError: if the file cannot be read.
+        FormatError: for what is no dialogue of at least two turns, or no UTF-8; names the line.
+    """
+    name = os.fspath(path).removesuffix(".gz")
+    lines = read_lines(path)
+    found: Iterator[tuple[int, list[str]]]
+    if name.endswith((".jsonl", ".json")):
+        found = ((n, _parse(path, n, line)) for n, line in enumerate(lines, 1) if line.strip())
+    elif name.endswith(".tsv"):
+        found = ((n, line.split("\t")) for n, line in enumerate(lines, 1) if line.strip())
+    else:
+        found = _paragraphs(lines)
+    dialogues = []
+    for number, turns in found:
+        if len(turns) < 2:
+            raise FormatError(f"{path}: line {number}: expected at least 2 turns, got {len(turns)}")
+        dialogues.append(turns)
+    if not dialogues:
+        raise FormatError(f"{path}: expected dialogues, got an empty file")
+    return dialogues
+
+
+def _parse(path: str | os.PathLike[str], number: int, line: str) -> list[str]:
+    try:
+        given = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: line {number}: expected JSON, got {shorten(line)}: {error}") from None
+    turns = given.get("turns") if isinstance(given, dict) else given
+    if not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
+        raise FormatError(
+            f'{path}: line {number}: expected a list of turns, or an object with one as "turns", got {shorten(line)}'
+        )
+    return turns
+
+
+def _paragraphs(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Runs of lines that are not empty, with the number of each one's first line."""
+    turns: list[str] = []
+    for number, line in enumerate([*lines, ""], 1):
+        if line.strip():
+            turns.append(line)
+        elif turns:
+            yield number - len(turns), turns
+            turns = []

@@ -1,0 +1,55 @@
+"""How many of a dialogue act's values are said, once each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..data.dialogue_acts import DialogueAct
+from ..errors import ShapeError
+
+
+@dataclass(frozen=True)
+class SlotError:
+    """Missing and redundant slots over all slots.
+
+    Attributes:
+        missing: values that are not said.
+        redundant: values said twice, or of no slot of the act.
+        slots: how many values there are to say.
+    """
+
+    missing: int
+    redundant: int
+    slots: int
+
+    @property
+    def rate(self) -> float:
+        """(missing + redundant) / slots; NaN without slots."""
+        return (self.missing + self.redundant) / self.slots if self.slots else float("nan")
+
+    def __str__(self) -> str:
+        return (
+            f"slot error {self.rate:.2%} ({self.missing} missing, {self.redundant} redundant of {self.slots})"
+        )
+
+
+def slot_error(acts: Sequence[DialogueAct], templates: Sequence[Sequence[str]]) -> SlotError:
+    """ERR = (p + q) / N (Wen et al. 2015): p missing and q redundant of N slots, over all sentences together.
+
+    Slots whose value is said in other words (yes, no, none, dont_care) or asked for do not count.
+
+    Args:
+        acts: what was to be said.
+        templates: the words of each sentence before values were put in, see `DialogueAct.delexicalise`.
+
+    Raises:
+        ShapeError: if there are not as many templates as acts.
+    """
+    if len(acts) != len(templates):
+        raise ShapeError(
+            f"slot_error: templates: expected as many as acts, {len(acts)}, got {len(templates)}"
+        )
+    errors = [act.slot_errors(template) for act, template in zip(acts, templates, strict=True)]
+    missing, redundant = (sum(column) for column in zip(*errors, strict=True)) if errors else (0, 0)
+    return SlotError(missing, redundant, sum(len(act.values) for act in acts))
