@@ -293,12 +293,12 @@ def test_ctrl_c_leaves_a_model_that_training_goes_on_from(text, tmp_path):
 
 def test_the_demo(tmp_path):
     folder = tmp_path / "demo"
-    demo = ("demo", "--seconds", "1.5", "--hidden", "32", "-o", folder)
+    demo = ("demo", "--seconds", "5", "--hidden", "32", "-o", folder)
     code, out, error = run(*demo)
     assert code == 0, error
     before, after = (float(re.search(rf"{word} +([\d.]+) nats", out)[1]) for word in ("Before", "After"))
     assert before > 4
-    assert after < before - 0.5
+    assert after < 3
     assert out.count("It writes, at temperature") == 3
     assert "rnnrs lm generate" in out
     model = folder / "shakespeare.rnn"

@@ -134,6 +134,29 @@ class Batches(Sequence[Kind], Generic[Kind]):
         return self._make(index % self._count)
 
 
+def batches_of_like(
+    rank: NDArray[Any], batch_size: int, draw: np.random.Generator, make: Callable[[NDArray[Any]], Kind]
+) -> Batches[Kind]:
+    """Batches of members whose ranks are near: which of equals stand together, and the batches' order, are drawn.
+
+    Args:
+        rank: (N,), of each member.
+        batch_size: B.
+        draw: of what is drawn.
+        make: members, by number, → batch.
+    """
+    count = -(-len(rank) // batch_size)
+    order = draw.permutation(len(rank))
+    order = order[np.argsort(rank[order], kind="stable")]
+    turn = draw.permutation(count)
+
+    def batch(index: int) -> Kind:
+        start = int(turn[index]) * batch_size
+        return make(order[start : start + batch_size])
+
+    return Batches(count, batch)
+
+
 def check_token_ids(op: str, argument: str, ids: ArrayLike) -> NDArray[np.int64]:
     """Token ids as one vector of int64.
 

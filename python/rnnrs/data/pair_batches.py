@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ShapeError
 from ..nn.parameters import check_size
-from .batch import IGNORE, Batches, check_token_ids, digest
+from .batch import IGNORE, batches_of_like, check_token_ids, digest
 from .sequence_batches import fill
 
 Array = NDArray[Any]
@@ -110,15 +110,7 @@ class PairBatches:
     def epoch(self, number: int) -> Sequence[PairBatch]:
         """The batches in the order of this epoch."""
         draw = np.random.default_rng([self.seed, number])
-        order = draw.permutation(len(self._sources))
-        order = order[np.argsort(self._rank[order], kind="stable")]
-        turn = draw.permutation(len(self))
-
-        def batch(index: int) -> PairBatch:
-            start = int(turn[index]) * self.batch_size
-            return self._pad(order[start : start + self.batch_size])
-
-        return Batches(len(self), batch)
+        return batches_of_like(self._rank, self.batch_size, draw, self._pad)
 
     def fingerprint(self) -> str:
         """See `Data.fingerprint`."""

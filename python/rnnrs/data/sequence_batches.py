@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DTypeError, ShapeError
 from ..nn.parameters import check_size
-from .batch import IGNORE, Batch, Batches, digest
+from .batch import IGNORE, Batch, batches_of_like, digest
 
 Array = NDArray[Any]
 
@@ -69,15 +69,7 @@ class SequenceBatches:
     def epoch(self, number: int) -> Sequence[Batch]:
         """The batches in the order of this epoch."""
         draw = np.random.default_rng([self.seed, number])
-        order = draw.permutation(len(self._x))
-        order = order[np.argsort(self._lengths[order], kind="stable")]
-        turn = draw.permutation(len(self))
-
-        def batch(index: int) -> Batch:
-            start = int(turn[index]) * self.batch_size
-            return self._pad(order[start : start + self.batch_size])
-
-        return Batches(len(self), batch)
+        return batches_of_like(self._lengths, self.batch_size, draw, self._pad)
 
     def fingerprint(self) -> str:
         """See `Data.fingerprint`."""
