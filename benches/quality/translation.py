@@ -47,7 +47,7 @@ class EachEpoch(Callback):
         training = float(np.mean(trainer.history.losses[-100:]))
         print(
             f"epoch {trainer.epoch + 1}: {trainer.seconds:.0f} s, training {training:.3f}, validation {loss:.3f} "
-            f"nats a word; {score(self.model, self.test, beam=1)}",
+            f"nats a token; {score(self.model, self.test, beam=1)}",
             flush=True,
         )
 
@@ -63,15 +63,19 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--attention", default="general")
     parser.add_argument("--dropout", type=float, default=0.4)
+    parser.add_argument("--level", default="word")
+    parser.add_argument("--vocabulary", type=int, help="the most tokens of a vocabulary")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save")
     given = parser.parse_args()
     training, validation, test = (read_parallel_pairs(*given.files[i : i + 2]) for i in (0, 2, 4))
     model = Translator.from_pairs(
         training,
+        level=given.level,
+        vocabulary_size=given.vocabulary,
         lowercase=True,
         cell=given.cell,
-        attention=given.attention,
+        attention=None if given.attention == "none" else given.attention,
         embedding_size=given.embedding,
         hidden_size=given.hidden,
         dropout=given.dropout,
@@ -80,7 +84,7 @@ def main() -> None:
         seed=given.seed,
     )
     sizes = f"{len(model.source_vocabulary)} and {len(model.target_vocabulary)}"
-    print(f"{len(training)} pairs, {sizes} words, {model.parameters.size} parameters")
+    print(f"{len(training)} pairs, {sizes} tokens, {model.parameters.size} parameters")
     model.fit(
         training,
         validation,

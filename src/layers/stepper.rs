@@ -23,6 +23,8 @@ pub struct Stepper<R: Real> {
     layers: Vec<Layer<R>>,
     /// The output layer, divided among the threads where it is large.
     outputs: Vec<Part<R>>,
+    /// Whether V is read from its end next time: to and fro, so that what the caches hold of it is met first.
+    back: bool,
     c: Vec<R>,
     o: Vec<R>,
 }
@@ -93,6 +95,7 @@ impl<R: Real> Stepper<R> {
             x: parallel::zeros(OP, &[batch, inputs])?,
             layers: layers.iter().map(|layer| Layer::new(OP, *layer, batch)).collect::<Result<_>>()?,
             outputs: parts.into_iter().flatten().collect(),
+            back: false,
             c: copy(c)?,
             o: parallel::zeros(OP, &[batch, c.len()])?,
         })
@@ -182,14 +185,17 @@ impl<R: Real> Stepper<R> {
     pub fn output(&mut self) -> Result<&[R]> {
         let outputs = self.c.len();
         let Some(last) = self.layers.last() else { return Ok(&self.o) };
-        let (h, c) = (last.output(), &self.c);
+        let (h, c, back) = (last.output(), &self.c, self.back);
+        self.back = !back;
         if let [all] = &mut self.outputs[..] {
-            all.v.multiply(h, Start::Row(c), RowsMut { data: &mut self.o, stride: outputs });
+            let into = RowsMut { data: &mut self.o, stride: outputs };
+            all.v.multiply_in_turn(h, Start::Row(c), into, back);
             return Ok(&self.o);
         }
         parallel::for_each(self.outputs.iter_mut().collect(), |part, _| {
             let stride = part.units.len();
-            part.v.multiply(h, Start::Row(&c[part.units.clone()]), RowsMut { data: &mut part.o, stride });
+            let into = RowsMut { data: &mut part.o, stride };
+            part.v.multiply_in_turn(h, Start::Row(&c[part.units.clone()]), into, back);
             Ok(())
         })?;
         for part in &self.outputs {
