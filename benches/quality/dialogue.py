@@ -12,7 +12,8 @@
   has the same slots, their values replaced by the act's own (as Wen et al. 2015 group them), and against the one
   recorded sentence alone; slot error as `rnnrs.metrics.slot_error` has it.
 - camrest: the last 100 dialogues are held out. recall@1: how often, of the recorded answer and nine others drawn from
-  held-out dialogues, the recorded one is ranked first. Perplexity of the answers' tokens, ends included, of the
+  held-out dialogues, the recorded one is ranked first; λ by the last 100 dialogues of the rest, with a model that was
+  trained without them. Perplexity of the answers' tokens, ends included, of the
   network and of a trigram model of the same vocabulary that was trained on the same answers.
 """
 
@@ -47,6 +48,9 @@ TYPED: dict[str, Callable[[str], str]] = {
 
 #: Turns of CamRest that are held out, and answers to choose among.
 HELD_OUT, CHOICES = 100, 10
+
+#: λ of `Chatbot.rank` that are tried.
+PRIORS = (0.0, 0.5, 0.75, 1.0)
 
 
 def train(bot: Chatbot, dialogues: Sequence[Sequence[str]], given: argparse.Namespace, **recipe: Any) -> None:
@@ -152,12 +156,10 @@ def recall(bot: Chatbot, dialogues: Sequence[Sequence[str]], prior: float, seed:
     return float(np.mean(hits))
 
 
-def camrest(given: argparse.Namespace) -> None:
-    """Choice among ten answers, and perplexity."""
-    dialogues = read_camrest(given.files[0])
-    training, held_out = dialogues[:-HELD_OUT], dialogues[-HELD_OUT:]
+def restaurant_bot(dialogues: Sequence[Sequence[str]], given: argparse.Namespace) -> Chatbot:
+    """A model trained on CamRest dialogues."""
     bot = Chatbot.from_dialogues(
-        training,
+        dialogues,
         history=9,
         min_count=2,
         lowercase=True,
@@ -167,7 +169,19 @@ def camrest(given: argparse.Namespace) -> None:
         dropout=0.4,
         seed=given.seed,
     )
-    train(bot, training, given, epochs=9, batch_size=32, learning_rate=3e-3, noise=0.1)
+    train(bot, dialogues, given, epochs=9, batch_size=32, learning_rate=3e-3, noise=0.1)
+    return bot
+
+
+def camrest(given: argparse.Namespace) -> None:
+    """Choice among ten answers, and perplexity."""
+    dialogues = read_camrest(given.files[0])
+    training, held_out = dialogues[:-HELD_OUT], dialogues[-HELD_OUT:]
+    first = restaurant_bot(training[:-HELD_OUT], given)
+    shares = {prior: recall(first, training[-HELD_OUT:], prior, given.seed) for prior in PRIORS}
+    for prior, share in shares.items():
+        print(f"training's own last {HELD_OUT} dialogues: recall@1 among {CHOICES}, λ = {prior}: {share:.1%}")
+    bot = restaurant_bot(training, given)
     encode, end = bot.target_vocabulary.encode, bot.target_vocabulary.end_id
     sides = [[encode(answer) for _, answer in bot.pairs(part)] for part in (training, held_out)]
     trigram = Trigram(sides[0], len(bot.target_vocabulary), end)
@@ -177,9 +191,13 @@ def camrest(given: argparse.Namespace) -> None:
         f"perplexity {found.perplexity:.2f}, of the trigram model {trigram.perplexity(sides[1]):.2f}, of "
         f"{found.tokens:,} tokens, {unknown:.1%} of them unknown; {len(bot.target_vocabulary):,} words"
     )
-    for prior in (0.0, 0.5, 0.75, 1.0):
+    chosen = max(shares, key=shares.__getitem__)
+    for prior in PRIORS:
         share = recall(bot, held_out, prior, given.seed)
-        print(f"recall@1 among {CHOICES} answers, λ = {prior}: {share:.1%} of {len(sides[1])}")
+        mark = ", as chosen by the training's own" if prior == chosen else ""
+        print(
+            f"recall@1 among {CHOICES} answers, λ = {prior}{mark}: {share:.1%} of {len(sides[1])}", flush=True
+        )
 
 
 def main() -> None:

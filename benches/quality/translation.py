@@ -43,11 +43,12 @@ class EachEpoch(Callback):
         self.model, self.test = model, test
 
     def on_validation(self, trainer: Any, loss: float) -> None:
-        """After an epoch: the trainer's seconds are of training alone."""
+        """After an epoch: the trainer's seconds are of training alone, those of processors of everything."""
         training = float(np.mean(trainer.history.losses[-100:]))
+        seconds = f"{trainer.seconds:.0f} s ({time.process_time():.0f} s of processors)"
         print(
-            f"epoch {trainer.epoch + 1}: {trainer.seconds:.0f} s, training {training:.3f}, validation {loss:.3f} "
-            f"nats a token; {score(self.model, self.test, beam=1)}",
+            f"epoch {trainer.epoch + 1}: {seconds}, training {training:.3f}, validation {loss:.3f} nats a token; "
+            f"{score(self.model, self.test, beam=1)}",
             flush=True,
         )
 
