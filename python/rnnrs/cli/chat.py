@@ -80,9 +80,9 @@ def add(commands: Any) -> None:
     verb.add_argument(
         "--prior",
         type=real(0, 1),
-        default=0.75,
+        default=1.0,
         metavar="P",
-        help="how much less common answers count (0.75)",
+        help="how much less common answers count (1)",
     )
 
     verb = _verb(verbs, "speak", "say dialogue acts", _SPEAK, _speak)

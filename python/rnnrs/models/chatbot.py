@@ -272,7 +272,7 @@ class Chatbot(Seq2Seq):
         return Conversation(self)
 
     def rank(
-        self, history: str | Sequence[str], candidates: Sequence[str], *, prior: float = 0.75
+        self, history: str | Sequence[str], candidates: Sequence[str], *, prior: float = 1.0
     ) -> list[Ranked]:
         """Given answers, the best first.
 
@@ -283,7 +283,7 @@ class Chatbot(Seq2Seq):
         Args:
             history: a text, or a conversation whose last turn is the person's.
             candidates: the answers.
-            prior: λ, 0..1.
+            prior: λ, 0..1. A model that was trained without `forget` has never seen an empty context: 0 then.
 
         Raises:
             ValueError, TypeError: without candidates, for what is no text, or a λ outside its range.
