@@ -350,12 +350,3 @@ class Chatbot(Seq2Seq):
         file = super().checkpoint_contents()
         own = {name: getattr(self, name) for name in ("history", "canned", "threshold", "max_length")}
         return replace(file, config=file.config | own)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Chatbot:
-        """The chatbot that `save` wrote; a checkpoint of its training will do too.
-
-        Raises:
-            OSError, FormatError: see `Seq2Seq.load`.
-        """
-        return super().load(path)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import modelfile
 from ..data import Batch, Series, WindowBatches
-from ..errors import DTypeError, FormatError, ShapeError
+from ..errors import DTypeError, ShapeError
 from ..losses import SquaredError
 from ..modelfile import ModelFile
 from ..nn import Bidirectional, Linear, Parameters
 from ..nn.build import build_recurrent
 from ..nn.parameters import check_size
 from .network import RecurrentNetwork
+from .saved import SavedModel
 from .scaling import Scaling
 from .training import TrainingSettings, make_trainer
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from ..train import Callback, History
 
 Array = NDArray[Any]
-
-KIND = "forecaster"
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class ForecastEvaluation:
         return skill
 
 
-class Forecaster:
+class Forecaster(SavedModel):
     """x̂_{t+1}, …, x̂_{t+K} = c + V h_t, h_t the state of a recurrent network that has read the series up to x_t.
 
     All K steps are told at once, so training and use are the same thing; for more of them, the network reads its own
@@ -88,6 +87,8 @@ class Forecaster:
         ValueError, TypeError: for settings that make no sense.
         MemoryError: if the weights do not fit.
     """
+
+    KIND: ClassVar[str] = "forecaster"
 
     def __init__(
         self,
@@ -355,34 +356,10 @@ class Forecaster:
             "scale": None if scale is None else scale.tolist(),
             "settings": None if self.settings is None else self.settings.to_config(),
         }
-        return ModelFile(KIND, config, dict(self.parameters))
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the model to one file, which replaces an older one only once it is complete.
-
-        Raises:
-            OSError: if that fails; then an older file is as it was.
-        """
-        modelfile.save(path, self.checkpoint_contents())
+        return ModelFile(self.KIND, config, dict(self.parameters))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Forecaster:
-        """The model that `save` wrote; a checkpoint of its training will do too.
-
-        Raises:
-            OSError: if the file cannot be read.
-            FormatError: if it is damaged, of a newer version, or of another kind of model.
-        """
-        file = modelfile.load(path, KIND)
-        try:
-            return cls._build(file, path)
-        except FormatError:
-            raise
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{path}: damaged configuration: {error}") from error
-
-    @classmethod
-    def _build(cls, file: ModelFile, path: str | os.PathLike[str]) -> Forecaster:
+    def _build(cls, file: ModelFile, path: str | os.PathLike[str], **given: Any) -> Forecaster:
         sizes = dict(file.config)
         columns, settings = sizes.pop("columns"), sizes.pop("settings")
         mean, scale = sizes.pop("mean"), sizes.pop("scale")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,17 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from .. import modelfile
 from ..data import Batch, Data
 from ..data.batches import ListData
-from ..errors import FormatError
 from ..losses import Loss, SoftmaxCrossEntropy, SquaredError
 from ..modelfile import ModelFile
 from ..nn import Embedding, JordanRNN, join
 from ..nn.embedding import EmbeddingCache
 from ..nn.feedback import check_probability, check_word
 from ..nn.jordan import JordanCache
+from .saved import SavedModel
 
 Array = NDArray[Any]
-
-KIND = "jordan_network"
 
 
 class JordanNetworkCache(NamedTuple):
@@ -53,7 +51,7 @@ class ExposureGap:
         return self.free_running - self.teacher_forced
 
 
-class JordanNetwork:
+class JordanNetwork(SavedModel):
     """h_t = f(b + U x_t + W z_t), o_t = c + V h_t, L = Σ_t L_t(o_t, y_t), z_t = y_{t−1} or the network's own output.
 
     Goodfellow, Bengio and Courville, *Deep Learning*, section 10.2.1. For `rnnrs.Trainer`; the state carried from
@@ -75,6 +73,8 @@ class JordanNetwork:
     Raises:
         ValueError: if the layers' sizes or dtypes do not belong together; for a setting out of its range.
     """
+
+    KIND: ClassVar[str] = "jordan_network"
 
     def __init__(
         self,
@@ -206,15 +206,7 @@ class JordanNetwork:
             "teacher_forcing": self.teacher_forcing,
             "seed": self.seed,
         }
-        return ModelFile(KIND, config, dict(self.parameters))
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the model to one file, which replaces an older one only once it is complete.
-
-        Raises:
-            OSError: if that fails; then an older file is as it was.
-        """
-        modelfile.save(path, self.checkpoint_contents())
+        return ModelFile(self.KIND, config, dict(self.parameters))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], loss: Loss | None = None) -> JordanNetwork:
@@ -228,13 +220,13 @@ class JordanNetwork:
             OSError: if the file cannot be read.
             FormatError: if it is damaged, of a newer version, or holds another kind of model.
         """
-        file = modelfile.load(path, KIND)
-        try:
-            return _build(cls, file, path, loss)
-        except FormatError:
-            raise
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{path}: damaged configuration: {error}") from error
+        return cls._load(path, loss=loss)
+
+    @classmethod
+    def _build(
+        cls, file: ModelFile, path: str | os.PathLike[str], *, loss: Loss | None = None, **given: Any
+    ) -> JordanNetwork:
+        return _build(cls, file, path, loss)
 
 
 def _build(

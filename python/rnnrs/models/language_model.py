@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .. import modelfile
 from .._rnnrs import Stepper
 from ..data import Batch
 from ..decoding import Constraints
@@ -23,6 +22,7 @@ from .adaptive_stepper import AdaptiveStepper, AnyStepper
 from .cache import Cache
 from .continuation import Continuation, LanguageModelSteps
 from .fitting import FitSettings, fit_language_model
+from .saved import SavedModel
 
 if TYPE_CHECKING:
     from ..train import Callback, History
@@ -36,7 +36,7 @@ _BUILD: dict[str, Callable[..., Vocabulary]] = {
 }
 
 
-class LanguageModel:
+class LanguageModel(SavedModel):
     """P(w_1 … w_n) = Π_t P(w_t | w_1 … w_{t−1}), by a recurrent network over characters, words or subwords.
 
     x_t = E[w_{t−1}]; a_t = b + W h_{t−1} + U x_t; h_t = f(a_t); o_t = c + V h_t; ŷ_t = softmax(o_t)
@@ -82,6 +82,8 @@ class LanguageModel:
             initialiser; for a tied model whose embedding and state differ in size, or that has cutoffs.
         MemoryError: if the weights do not fit.
     """
+
+    KIND: ClassVar[str] = "language_model"
 
     def __init__(
         self,
@@ -519,20 +521,6 @@ class LanguageModel:
         """The model as a file holds it: kind, configuration with vocabulary, and parameters."""
         return language_model_file.contents(self, self.sizes)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the model to one file, which replaces an older one only once it is complete.
-
-        Raises:
-            OSError: if that fails; then an older file is as it was.
-        """
-        modelfile.save(path, self.checkpoint_contents())
-
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> LanguageModel:
-        """The model that `save` wrote; a checkpoint of its training will do too.
-
-        Raises:
-            OSError: if the file cannot be read.
-            FormatError: if it is damaged, of a newer version, or not a language model.
-        """
-        return language_model_file.load(cls, path)
+    def _build(cls, file: ModelFile, path: str | os.PathLike[str], **given: Any) -> LanguageModel:
+        return language_model_file.build(cls, file, path)

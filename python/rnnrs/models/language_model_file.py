@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .. import modelfile
-from ..errors import FormatError
 from ..nn.adaptive import adaptive_shapes
 from ..nn.build import recurrent_shapes
 from ..text import vocabulary_from_config
@@ -14,8 +13,6 @@ from .fitting import FitSettings
 
 if TYPE_CHECKING:
     from .language_model import LanguageModel
-
-KIND = "language_model"
 
 
 def contents(model: LanguageModel, sizes: dict[str, Any]) -> modelfile.ModelFile:
@@ -26,19 +23,7 @@ def contents(model: LanguageModel, sizes: dict[str, Any]) -> modelfile.ModelFile
         "settings": None if model.settings is None else model.settings.to_config(),
         "vocabulary": model.vocabulary.to_config(),
     }
-    return modelfile.ModelFile(KIND, config, dict(model.parameters))
-
-
-def load(cls: type[LanguageModel], path: str | os.PathLike[str]) -> LanguageModel:
-    """See `LanguageModel.load`."""
-    file = modelfile.load(path, KIND)
-    try:
-        return build(cls, file, path)
-    except FormatError as error:
-        message = str(error)
-        raise FormatError(message if message.startswith(f"{path}:") else f"{path}: {message}") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"{path}: damaged configuration: {error}") from error
+    return modelfile.ModelFile(model.KIND, config, dict(model.parameters))
 
 
 def build(cls: type[LanguageModel], file: modelfile.ModelFile, path: str | os.PathLike[str]) -> LanguageModel:

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .. import modelfile
 from .._rnnrs import Decoder
 from ..data import PairBatch
-from ..errors import FormatError
 from ..modelfile import ModelFile
 from ..nn import Parameters
 from ..text import Vocabulary
 from . import seq2seq_file
 from .encoder_decoder import EncoderDecoder
 from .pairs import Pairs, encode_pairs, evaluation_batches
+from .saved import SavedModel
 from .seq2seq_fitting import PairSettings, fit_pairs
 from .seq2seq_steps import Seq2SeqSteps
 
@@ -44,7 +43,7 @@ class PairEvaluation:
     tokens: int
 
 
-class Seq2Seq:
+class Seq2Seq(SavedModel):
     """P(target | source) = Π_t P(w_t | w_1 … w_{t−1}, source): an encoder reads a text, a decoder writes one.
 
     The network is `EncoderDecoder`: an encoder of both directions, a decoder that begins with what the encoder has
@@ -304,26 +303,6 @@ class Seq2Seq:
         """The model as a file holds it: kind, configuration with vocabularies, and parameters."""
         return seq2seq_file.contents(self)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the model to one file, which replaces an older one only once it is complete.
-
-        Raises:
-            OSError: if that fails; then an older file is as it was.
-        """
-        modelfile.save(path, self.checkpoint_contents())
-
     @classmethod
-    def load(cls: type[M], path: str | os.PathLike[str]) -> M:
-        """The model that `save` wrote; a checkpoint of its training will do too.
-
-        Raises:
-            OSError: if the file cannot be read.
-            FormatError: if it is damaged, of a newer version, or of another kind of model.
-        """
-        file = modelfile.load(path, cls.KIND)
-        try:
-            return seq2seq_file.build(cls, file, path)
-        except FormatError:
-            raise
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{path}: damaged configuration: {error}") from error
+    def _build(cls: type[M], file: ModelFile, path: str | os.PathLike[str], **given: Any) -> M:
+        return seq2seq_file.build(cls, file, path)

@@ -13,7 +13,6 @@ from .. import modelfile
 from .._rnnrs import log_softmax
 from ..data import Batch, SequenceBatches
 from ..data.sequence_batches import fill
-from ..errors import FormatError
 from ..losses import SoftmaxCrossEntropy
 from ..modelfile import ModelFile
 from ..nn import Embedding, Linear, Parameters
@@ -22,6 +21,7 @@ from ..nn.parameters import check_size
 from ..text import Vocabulary, vocabulary_from_config
 from .encoding import Labels, Numbers, Sequences, Tokens
 from .network import RecurrentNetwork
+from .saved import SavedModel
 from .training import TrainingSettings, make_trainer
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ M = TypeVar("M", bound="SequenceModel")
 BATCH = 256
 
 
-class SequenceModel:
+class SequenceModel(SavedModel):
     """A recurrent network from sequences to labels; see `SequenceClassifier` and `SequenceTagger`.
 
     Attributes:
@@ -235,32 +235,8 @@ class SequenceModel:
         """The model as a file holds it: kind, configuration, and parameters."""
         return self._contents()
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the model to one file, which replaces an older one only once it is complete.
-
-        Raises:
-            OSError: if that fails; then an older file is as it was.
-        """
-        modelfile.save(path, self.checkpoint_contents())
-
     @classmethod
-    def load(cls: type[M], path: str | os.PathLike[str]) -> M:
-        """The model that `save` wrote; a checkpoint of its training will do too.
-
-        Raises:
-            OSError: if the file cannot be read.
-            FormatError: if it is damaged, of a newer version, or of another kind of model.
-        """
-        file = modelfile.load(path, cls.KIND)
-        try:
-            return cls._build(file, path)
-        except FormatError:
-            raise
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{path}: damaged configuration: {error}") from error
-
-    @classmethod
-    def _build(cls: type[M], file: ModelFile, path: str | os.PathLike[str]) -> M:
+    def _build(cls: type[M], file: ModelFile, path: str | os.PathLike[str], **given: Any) -> M:
         sizes = dict(file.config)
         labels, settings, inputs = sizes.pop("labels"), sizes.pop("settings"), sizes.pop("inputs")
         vocabulary = sizes.pop("vocabulary")
