@@ -442,3 +442,17 @@ def test_arrays_from_files(tmp_path):
             data.read_array(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         data.read_array(tmp_path / "missing.npy")
+
+
+# What is bundled
+
+
+def test_the_bundled_emoji():
+    emoji = data.noto_emoji()
+    assert emoji.pictures.shape == (3110, 32, 32, 3) and emoji.pictures.dtype == np.uint8
+    assert emoji.pictures[0, 0, 0].tolist() == [255] * 3
+    assert [len(set(names)) for names in emoji.names.values()][0] == 3110 and emoji.held_out.sum() == 76
+    heart = emoji.characters.index("💙")
+    assert [names[heart] for names in emoji.names.values()] == ["blue heart", "blaues Herz", "cœur bleu"]
+    middle = emoji.pictures[heart, 16, 16].astype(int)
+    assert middle[2] > 200 and middle[0] < 120

@@ -12,6 +12,7 @@ from .captions import (
 )
 from .dialogue_acts import DialogueAct, act_dialogues, read_dialogue_acts
 from .dialogues import read_dialogues
+from .emoji import Emoji, noto_emoji
 from .pair_batches import PairBatch, PairBatches
 from .pairs import PairReport, clean_pairs, clean_text, read_json_pairs, read_parallel_pairs, read_tsv_pairs
 from .pictures import Pictures, find_pictures, read_array, read_picture, read_pictures
@@ -29,6 +30,7 @@ __all__ = [
     "Data",
     "DescribedPictures",
     "DialogueAct",
+    "Emoji",
     "LabelledSequences",
     "PairBatch",
     "PairBatches",
@@ -45,6 +47,7 @@ __all__ = [
     "clean_text",
     "described_arrays",
     "find_pictures",
+    "noto_emoji",
     "read_array",
     "read_captions",
     "read_csv_sequences",
