@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,9 +70,7 @@ class Augmentation:
             return bool(self.flip(text))
         return self.flip and may_be_mirrored(text)
 
-    def apply(
-        self, pictures: Array, numbers: Sequence[int], may_flip: Sequence[bool], seed: int, epoch: int
-    ) -> Array:
+    def apply(self, pictures: Array, numbers: Array, may_flip: Array, seed: int, epoch: int) -> Array:
         """Changed pictures (B, Y, X, 3).
 
         Args:
@@ -94,7 +92,7 @@ class Augmentation:
         rows = np.clip(np.arange(Y) + dy[:, None], 0, Y - 1)
         columns = np.where(mirror[:, None], np.arange(X)[::-1], np.arange(X))
         columns = np.clip(columns + dx[:, None], 0, X - 1)
-        changed = pictures[np.arange(B)[:, None, None], rows[:, :, None], columns[:, None, :]]
+        changed: Array = pictures[np.arange(B)[:, None, None], rows[:, :, None], columns[:, None, :]]
         if self.noise:
             added = np.empty_like(changed)
             for own, draw in zip(added, draws, strict=True):

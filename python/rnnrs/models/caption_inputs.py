@@ -53,14 +53,13 @@ def check_pictures(op: str, pictures: Any, picture_size: tuple[int, int] | None)
     return array
 
 
-def check_features(op: str, features: Any, shape: tuple[int, ...], grid: bool) -> Array:
-    """Features (N, K), or (N, P, K) where there is a grid, of another network.
+def check_features(op: str, features: Any, shape: tuple[int, ...]) -> Array:
+    """Features of another network (N, P, K); P is 1 where there is one vector for each picture.
 
     Args:
         op: who asks, for messages.
-        features: an array, or arrays of one shape; a grid may also be (N, Y′, X′, K) with Y′·X′ = P.
+        features: an array, or arrays of one shape: (N, K), or (N, P, K), or (N, Y′, X′, K) with Y′·X′ = P.
         shape: (K,), (P, K) or (Y′, X′, K).
-        grid: whether there are places.
 
     Raises:
         ShapeError, DTypeError: for arrays that are not that.
@@ -69,17 +68,17 @@ def check_features(op: str, features: Any, shape: tuple[int, ...], grid: bool) -
     wanted = f"(N, {', '.join(map(str, shape))})"
     array = _stack(op, features, wanted)
     fits = array.shape[1:] == shape
-    if grid and not fits and array.ndim in (3, 4) and len(shape) > 1:
+    if not fits and len(shape) > 1 and array.ndim in (3, 4):
         fits = array.shape[-1] == shape[-1] and np.prod(array.shape[1:-1]) == np.prod(shape[:-1])
     if not fits:
         raise ShapeError(f"{op}: pictures: expected features {wanted}, got {array.shape}")
     if array.dtype.kind not in "fiu":
         raise DTypeError(f"{op}: pictures: expected features that are numbers, got {array.dtype}")
-    if array.dtype == np.uint8 or array.dtype.kind in "iu":
-        array = array.astype(np.float32)
+    if array.dtype.kind in "iu":
+        array = array.astype(np.float64)
     if not np.isfinite(array).all():
         raise _out_of_range(op, array, np.isfinite(array), "finite features")
-    return array.reshape(len(array), -1, shape[-1]) if grid else array
+    return array.reshape(len(array), -1, shape[-1])
 
 
 def _stack(op: str, pictures: Any, wanted: str) -> Array:
@@ -127,7 +126,9 @@ def check_descriptions(op: str, descriptions: Any, count: int) -> tuple[list[str
     if isinstance(descriptions, (str, bytes)) or not isinstance(descriptions, Sequence):
         raise TypeError(f"{op}: descriptions: expected one for each picture, got {descriptions!r}")
     if len(descriptions) != count:
-        raise ShapeError(f"{op}: descriptions: expected one for each of {count} pictures, got {len(descriptions)}")
+        raise ShapeError(
+            f"{op}: descriptions: expected one for each of {count} pictures, got {len(descriptions)}"
+        )
     texts, owners = [], []
     for i, given in enumerate(descriptions):
         several = [given] if isinstance(given, str) else given

@@ -11,7 +11,17 @@ from numpy.typing import DTypeLike, NDArray
 from .. import _rnnrs
 from ..data import PairBatch
 from ..losses import CopyCrossEntropy, CopyEvaluation, SoftmaxCrossEntropy
-from ..nn import Attention, Bidirectional, Dropout, Embedding, Linear, Parameters, Recurrent, Stack, TiedLinear
+from ..nn import (
+    Attention,
+    Bidirectional,
+    Dropout,
+    Embedding,
+    Linear,
+    Parameters,
+    Recurrent,
+    Stack,
+    TiedLinear,
+)
 from ..nn.attention import AttentionCache
 from ..nn.build import build_recurrent
 from ..nn.embedding import EmbeddingCache
