@@ -509,7 +509,7 @@ class Captioner:
             return captioner_file.build(cls, file, path)
         except FormatError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError) as error:
             raise FormatError(f"{path}: damaged configuration: {error}") from error
 
     def _pictures(self, op: str, pictures: Any) -> Array:
