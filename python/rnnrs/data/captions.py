@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,6 +51,15 @@ class DescribedPictures:
 
     def __len__(self) -> int:
         return len(self.descriptions)
+
+    def __getitem__(self, rows: Sequence[int]) -> DescribedPictures:
+        """Some of them, by their places; `problems` stay with the whole."""
+        return DescribedPictures(
+            self.pictures[list(rows)],
+            [self.descriptions[i] for i in rows],
+            tuple(self.files[i] for i in rows) if self.files else (),
+            (),
+        )
 
     def __str__(self) -> str:
         count = sum(map(len, self.descriptions))

@@ -114,7 +114,7 @@ def read_pictures(
     read: list[str] = []
     problems: list[str] = []
     for path in paths:
-        row, problem = _one(path, shape, fit, kept)
+        row, problem = try_picture(path, shape, fit, kept)
         if row is None:
             problems.append(f"{path}: {problem}")
         else:
@@ -126,10 +126,10 @@ def read_pictures(
     return Pictures(np.stack(rows), tuple(read), tuple(problems))
 
 
-def _one(
+def try_picture(
     path: str, size: tuple[int, int], fit: str, cache: PictureCache
 ) -> tuple[NDArray[np.uint8] | None, str]:
-    """A picture, or what is wrong with its file."""
+    """A picture as `read_picture` reads it, or None and what is wrong with its file."""
     found = cache.get(path)
     if found is not None:
         return found
