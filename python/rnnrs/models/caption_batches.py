@@ -60,9 +60,11 @@ def caption_batch(
 
 
 class CaptionBatches:
-    """N pairs of a picture and a description of it, those of descriptions of like length in a batch.
+    """N pairs of a picture and a description of it, shuffled anew in every epoch.
 
-    Pairs of the same length are shuffled anew in every epoch, and so are the batches.
+    Descriptions of all lengths share a batch: what fills up is not computed by the decoder, and pictures of names as
+    long as each other are alike, so that batch normalisation would see other statistics in every batch. (After ten
+    epochs of emoji 51 % instead of 11 % of held-back names are right.)
 
     Args:
         pictures: all pictures, or features, (M, …).
@@ -95,7 +97,6 @@ class CaptionBatches:
         self.batch_size = check_size("CaptionBatches", "batch_size", batch_size)
         self.end_id, self.dtype, self.seed = end_id, dtype, seed
         self._augmentation, self._may_flip = augmentation, np.asarray(may_flip, bool)
-        self._lengths = np.array([len(ids) for ids in descriptions])
 
     def __len__(self) -> int:
         return -(-len(self._owners) // self.batch_size)
@@ -103,9 +104,8 @@ class CaptionBatches:
     def epoch(self, number: int) -> Sequence[CaptionBatch]:
         """The batches in the order of this epoch, the pictures changed as in this epoch."""
         draw = np.random.default_rng([self.seed, number])
-        return batches_of_like(
-            self._lengths, self.batch_size, draw, lambda members: self._batch(members, number)
-        )
+        alike = np.zeros(len(self._owners), np.int64)
+        return batches_of_like(alike, self.batch_size, draw, lambda members: self._batch(members, number))
 
     def fingerprint(self) -> str:
         """See `Data.fingerprint`."""

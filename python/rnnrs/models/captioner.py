@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -17,11 +16,11 @@ from ..modelfile import ModelFile
 from ..nn import Parameters
 from ..nn.parameters import check_size
 from ..text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
-from ..train import BestParameters, Callback
-from . import captioner_file
+from . import caption_file
 from .augmentation import Augmentation
-from .caption_batches import CaptionBatch, CaptionBatches, as_numbers
+from .caption_batches import CaptionBatch, as_numbers
 from .caption_evaluation import CaptionEvaluation, evaluate, likelihoods
+from .caption_fitting import CaptionSettings, fit_captions
 from .caption_inputs import (
     Descriptions,
     check_description,
@@ -31,13 +30,11 @@ from .caption_inputs import (
 )
 from .caption_network import CaptionNetwork
 from .decoder_steps import DecoderSteps
-from .examples import Examples
-from .seq2seq_fitting import PairSettings, fit_batches
 from .text_to_text import SUBWORDS
 from .writing import Search, Written, search_steps
 
 if TYPE_CHECKING:
-    from ..train import History
+    from ..train import Callback, History
 
 Array = NDArray[Any]
 M = TypeVar("M", bound="Captioner")
@@ -47,17 +44,6 @@ SIDE_BY_SIDE = 64
 
 #: The most tokens of a description that is written, by the vocabulary's level.
 LONGEST = {"word": 60, "subword": 100, "char": 300}
-
-
-@dataclass(frozen=True)
-class CaptionSettings(PairSettings):
-    """What decides the course of the training, see `Captioner.fit`; kept in the model's file.
-
-    Raises:
-        ValueError: for a setting outside its range.
-    """
-
-    augmentation: dict[str, Any] | None = None
 
 
 class Captioner:
@@ -308,9 +294,8 @@ class Captioner:
             NonFiniteError: if the loss or a gradient is NaN or infinite.
             KeyboardInterrupt: at Ctrl-C, after a checkpoint was written; the model can be used.
         """
-        op = f"{type(self).__name__}.fit"
         if augmentation is not None and self.features is not None:
-            raise ValueError(f"{op}: augmentation: expected None for features, got {augmentation!r}")
+            raise ValueError(f"Captioner.fit: augmentation: expected None for features, got {augmentation!r}")
         settings = CaptionSettings(
             epochs=epochs,
             time_limit=time_limit,
@@ -323,27 +308,19 @@ class Captioner:
             seed=seed,
             augmentation=None if augmentation is None else augmentation.to_config(),
         )
-        data = self._batches(op, pictures, descriptions, settings, augmentation)
-        held_out = None if validation is None else self._batches(op, *validation, settings, None)
-        best = BestParameters(None if checkpoint is None else f"{os.fspath(checkpoint)}.best")
-        watching: list[Callback] = [best, *callbacks]
-        if check_size(op, "examples", examples, least=0) and validation is not None:
-            shown, (texts, owners) = validation[0], check_descriptions(op, validation[1], len(validation[0]))
-            pairs = [(shown[i], texts[int(np.searchsorted(owners, i))]) for i in range(len(shown))]
-            watching.append(Examples(self, pairs, examples))
-        history = fit_batches(
+        return fit_captions(
             self,
-            data,
-            held_out,
+            (pictures, descriptions),
+            validation,
             settings,
-            callbacks=watching,
+            augmentation,
+            examples=examples,
+            callbacks=callbacks,
             checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
             resume=resume,
             progress=progress,
         )
-        best.restore(self)
-        return history
 
     def describe(self, picture: ArrayLike, **search: Any) -> str:
         """What the model writes for a picture (Y, X, 3), or for features.
@@ -381,7 +358,7 @@ class Captioner:
         Raises:
             ShapeError, DTypeError, ValueError: for what are no pictures; for settings of the search that make no sense.
         """
-        seen = self._pictures(f"{type(self).__name__}.write", pictures)
+        seen = self.check_pictures(f"{type(self).__name__}.write", pictures)
         search, decoder = search or self.search(), decoder or self.decoder()
         written = []
         for start in range(0, len(seen), SIDE_BY_SIDE):
@@ -414,7 +391,7 @@ class Captioner:
         Raises:
             ShapeError, DTypeError, ValueError: for what are no pictures.
         """
-        seen = self._pictures(f"{type(self).__name__}.step_model", pictures)
+        seen = self.check_pictures(f"{type(self).__name__}.step_model", pictures)
         return self._steps(seen, decoder or self.decoder())
 
     def _steps(self, pictures: Array, decoder: Decoder) -> DecoderSteps:
@@ -438,7 +415,7 @@ class Captioner:
             ShapeError, DTypeError, TypeError, ValueError: for what are no pictures, or no texts, or not as many.
         """
         op = f"{type(self).__name__}.log_probs"
-        seen = self._pictures(op, pictures)
+        seen = self.check_pictures(op, pictures)
         if isinstance(texts, str) or len(texts) != len(seen):
             raise ShapeError(f"{op}: texts: expected one for each of {len(seen)} pictures, got {texts!r:.80}")
         ids = [self.vocabulary.encode(check_description(f"{op}: texts[{i}]", t)) for i, t in enumerate(texts)]
@@ -461,7 +438,7 @@ class Captioner:
             ShapeError, DTypeError, TypeError, ValueError: for what are no pictures, or no text.
         """
         op = f"{type(self).__name__}.rank"
-        seen, text = self._pictures(op, pictures), check_description(f"{op}: sentence", sentence)
+        seen, text = self.check_pictures(op, pictures), check_description(f"{op}: sentence", sentence)
         found = likelihoods(self, seen, [self.vocabulary.encode(text)] * len(seen))
         return [(int(i), float(found[i])) for i in np.argsort(-found, kind="stable")]
 
@@ -480,13 +457,13 @@ class Captioner:
                 together.
         """
         op = f"{type(self).__name__}.evaluate"
-        seen = self._pictures(op, pictures)
+        seen = self.check_pictures(op, pictures)
         texts, owners = check_descriptions(op, descriptions, len(seen))
         return evaluate(self, seen, texts, owners, self.search(**search))
 
     def checkpoint_contents(self) -> ModelFile:
         """The model as a file holds it: kind, configuration with the vocabulary, and parameters."""
-        return captioner_file.contents(self)
+        return caption_file.contents(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the model to one file, which replaces an older one only once it is complete.
@@ -506,38 +483,21 @@ class Captioner:
         """
         file = modelfile.load(path, cls.KIND)
         try:
-            return captioner_file.build(cls, file, path)
+            return caption_file.build(cls, file, path)
         except FormatError:
             raise
         except (LookupError, TypeError, ValueError) as error:
             raise FormatError(f"{path}: damaged configuration: {error}") from error
 
-    def _pictures(self, op: str, pictures: Any) -> Array:
+    def check_pictures(self, op: str, pictures: Any) -> Array:
+        """Pictures, or features, as the network is shown them; `op` is who asks, for messages.
+
+        Raises:
+            ShapeError, DTypeError, TypeError, ValueError: for what are none, or of another size.
+        """
         if self.features is None:
             return check_pictures(op, pictures, self.picture_size)
         return check_features(op, pictures, self.features)
-
-    def _batches(
-        self,
-        op: str,
-        pictures: Any,
-        descriptions: Descriptions,
-        settings: CaptionSettings,
-        augmentation: Augmentation | None,
-    ) -> CaptionBatches:
-        seen = self._pictures(op, pictures)
-        texts, owners = check_descriptions(op, descriptions, len(seen))
-        return CaptionBatches(
-            seen,
-            owners,
-            self.vocabulary.encode_all(texts),
-            settings.batch_size,
-            self.vocabulary.end_id,
-            dtype=self.parameters.dtype,
-            augmentation=augmentation,
-            may_flip=[augmentation is not None and augmentation.may_flip(text) for text in texts],
-            seed=settings.seed,
-        )
 
 
 def _pair(name: str, value: Any) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .. import modelfile
 from ..text import vocabulary_from_config
+from .caption_fitting import CaptionSettings
 
 if TYPE_CHECKING:
     from .captioner import Captioner
@@ -30,8 +31,6 @@ def build(cls: type[M], file: modelfile.ModelFile, path: str | os.PathLike[str])
     Raises:
         FormatError, KeyError, TypeError, ValueError: if the file does not describe such a model.
     """
-    from .captioner import CaptionSettings
-
     sizes = dict(file.config)
     settings, vocabulary = sizes.pop("settings"), vocabulary_from_config(sizes.pop("vocabulary"))
     I, H, channels = sizes["embedding_size"], sizes["hidden_size"], sizes["channels"]
