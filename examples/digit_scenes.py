@@ -15,6 +15,9 @@ import time
 
 import numpy as np
 
+from rnnrs import plot
+from rnnrs.models import Captioner
+
 SIZE = 32  #: pixels on a side
 BLOCK = 500  #: scenes that are drawn at a time
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -107,55 +110,61 @@ def paint(ink: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--scenes", type=int, default=20_000, help="to learn from (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=6, help="times through them (%(default)s)")
+    parser.add_argument("--scenes", type=int, default=40_000, help="to learn from (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=4, help="times through them (%(default)s)")
     parser.add_argument(
         "--seed", type=int, default=0, help="of the first weights and the scenes (%(default)s)"
     )
     parser.add_argument(
-        "--plot", metavar="PICTURE", help="draw where was looked at for each word (extra plot)"
+        "--plot", metavar="DRAWING", help="draw where was looked at for each word of a new scene"
     )
+    parser.add_argument("--save", metavar="MODEL", help="write the model to a file, for rnnrs caption")
     parser.add_argument(
         "--quick", action="store_true", help="few scenes: to see that it runs, not that it learns"
     )
-    arguments = parser.parse_args()
-    from rnnrs.models import Captioner
+    given = parser.parse_args()
 
-    count, judged = (600, 100) if arguments.quick else (arguments.scenes, 2000)
-    pictures, texts = scenes(count, 2 * arguments.seed + 1_000_000)
-    new, wanted = scenes(judged, 2 * arguments.seed + 1_000_001)
+    count, judged, epochs = (400, 100, 1) if given.quick else (given.scenes, 2000, given.epochs)
+    pictures, texts = scenes(count, 2 * given.seed)
+    new, wanted = scenes(judged, 2 * given.seed + 1)
     model = Captioner.from_pairs(
         pictures,
         texts,
         channels=(16, 32, 64),
         embedding_size=32,
         hidden_size=96,
-        seed=arguments.seed,
         dropout=0.1,
         label_smoothing=0.0,
+        seed=given.seed,
     )
     print(
-        f"{len(texts):,} scenes with {len(set(texts))} different descriptions, {model.parameters.size:,} parameters"
+        f"{count:,} scenes with {len(set(texts))} different descriptions, {model.parameters.size:,} parameters",
+        flush=True,
     )
     start = time.monotonic()
     model.fit(
         pictures,
         texts,
-        epochs=1 if arguments.quick else arguments.epochs,
+        epochs=epochs,
         batch_size=32,
         learning_rate=2e-3,
-        seed=arguments.seed,
+        seed=given.seed,
         progress=sys.stderr.isatty(),
     )
     seconds = time.monotonic() - start
     found = model.describe_all(new, beam=1)
-    right = sum(a == b for a, b in zip(found, wanted, strict=True))
+    wrong = [(got, want) for got, want in zip(found, wanted, strict=True) if got != want]
     print(
-        f"{right / judged:.2%} of {judged:,} new scenes described word for word, after {seconds:.0f} s of training"
+        f"{1 - len(wrong) / judged:.2%} of {judged:,} new scenes described word for word, "
+        f"after {seconds:.0f} s of training"
     )
-    wrong = [(a, b) for a, b in zip(found, wanted, strict=True) if a != b]
     for got, want in wrong[:5]:
         print(f"  wanted  {want}\n  got     {got}")
+    if given.save:
+        model.save(given.save)
+    if given.plot:
+        ((best, *_),) = model.write(new[:1])
+        plot.description(new[0], best.words, best.attention, model.grid, given.plot)
     return 0
 
 

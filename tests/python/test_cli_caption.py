@@ -215,7 +215,7 @@ def test_what_is_left_out_of_training_is_named(folder, tmp_path):
     assert code == 0 and "on 1 held-out pictures" in out
     assert "lost.png: No such file or directory\n" in error
     assert f"rnnrs: {tmp_path / 'd.tsv'}: line 22: 001.png: an empty description\n" in error
-    assert "d.tsv: 20 pictures with 20 descriptions, 2 left out" in error
+    assert f"{tmp_path / 'd.tsv'}: 20 pictures with 20 descriptions, 2 left out" in error
     assert "    wanted  a " in error and f"next: rnnrs caption describe {tmp_path / 'd.rnn'}" in error
 
 

@@ -36,10 +36,10 @@ def test_a_sheet_of_pictures(tmp_path):
     texts = ["right", "wrong $x$ and so long that it does not fit in a line", "a\nb"]
     figure = plot.pictures([PICTURE] * 3, texts, tmp_path / "a.png", right=[True, False, True], columns=2)
     assert len(figure.axes) == 4
-    labels = [axes.texts[0] for axes in figure.axes[:3]]
+    labels = [axes.xaxis.label for axes in figure.axes[:3]]
     assert labels[1].get_text().replace("\n", " ") == texts[1] and labels[2].get_text() == "a\nb"
     assert labels[0].get_color() != labels[1].get_color() and labels[1].get_style() == "italic"
-    assert plot.pictures(np.stack([PICTURE]), ["a"]).axes[0].texts[0].get_color() == "black"
+    assert plot.pictures(np.stack([PICTURE]), ["a"]).axes[0].xaxis.label.get_color() == "black"
 
 
 def test_what_cannot_be_drawn():

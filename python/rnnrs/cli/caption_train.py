@@ -171,7 +171,6 @@ def _train(arguments: argparse.Namespace) -> int:
         model, settings = _resumed(arguments, checkpoint)
     reader = Reader(arguments, model, tuple(arguments.size) if arguments.size else None)
     found, held_out = _split(arguments, reader)
-    say(f"{arguments.captions}: {found}", arguments.quiet)
     if model is None:
         model = _new(arguments, found)
         settings["augmentation"] = _augmentation(arguments, model)
@@ -211,6 +210,7 @@ def _split(
     import numpy as np
 
     found = reader.described(arguments.captions, arguments, arguments.pictures)
+    say(f"{arguments.captions}: {found}", arguments.quiet)
     if len(arguments.validation) > 2:
         raise CommandError(
             f"--validation: expected a share, or a file and where its pictures are, got {len(arguments.validation)}"

@@ -147,19 +147,13 @@ def pictures(
     for axes in panels:
         axes.set_axis_off()
     for i, (axes, image, text) in enumerate(zip(panels, seen, lines, strict=False)):
+        axes.set_axis_on()
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
         axes.imshow(image, interpolation="nearest")
         style = {"color": "black"} if right is None else _STYLES[bool(right[i])]
-        axes.text(
-            0.5,
-            -0.04,
-            text,
-            transform=axes.transAxes,
-            ha="center",
-            va="top",
-            fontsize=8,
-            parse_math=False,
-            **style,
-        )
+        axes.set_xlabel(text, fontsize=8, parse_math=False, **style)
     if title:
         figure.suptitle(title, fontsize=11, parse_math=False)
     return finish(figure, path)
