@@ -218,6 +218,17 @@ def test_what_is_written_has_the_probability_that_the_model_gives_it():
     assert without.grid is None and without.write(PICTURES[:1])[0][0].attention is None
 
 
+def test_how_many_are_looked_at_side_by_side_makes_no_difference(monkeypatch):
+    found = model(dtype="float32")
+    texts, log_probs = found.describe_all(PICTURES, beam=2), found.log_probs(PICTURES, TEXTS)
+    looked, look = [], found.network.look
+    monkeypatch.setattr(found.network, "look", lambda seen: looked.append(len(seen)) or look(seen))
+    monkeypatch.setattr(rnnrs.models.caption_evaluation, "PIXELS", 100)
+    assert found.describe_all(PICTURES, beam=2) == texts
+    np.testing.assert_array_equal(found.log_probs(PICTURES, TEXTS), log_probs)
+    assert looked == [2, 2, 1, 2, 2, 1]
+
+
 def test_features_as_vectors_and_grids():
     draw = np.random.default_rng(0)
     grids = draw.standard_normal((5, 2, 3, 7))

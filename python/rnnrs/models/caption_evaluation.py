@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Ids = NDArray[np.int64]
 
-#: Pictures that are judged side by side.
-BATCH = 64
+#: The most pictures that are looked at side by side, and the most pixels that they have: what bounds the memory.
+SIDE_BY_SIDE, PIXELS = 64, 1 << 18
 
 #: Among how many pictures the right one is to be found, and the seed of those that stand beside it.
 AMONG, SEED = 10, 0
@@ -76,15 +76,23 @@ def evaluate(
     )
 
 
+def side_by_side(model: Captioner) -> int:
+    """How many pictures are looked at side by side. What comes of each does not depend on it."""
+    if model.features is not None:
+        return SIDE_BY_SIDE
+    Y, X = model.picture_size
+    return int(np.clip(PIXELS // (Y * X), 1, SIDE_BY_SIDE))
+
+
 def likelihoods(
     model: Captioner, pictures: Array, descriptions: Sequence[Ids], owners: Ids | None = None
 ) -> NDArray[np.float64]:
     """ln P of descriptions, by their ids (N,), each of the picture that `owners` says; else of that of its number."""
     owners = np.arange(len(descriptions)) if owners is None else owners
-    found = np.zeros(len(descriptions))
+    found, count = np.zeros(len(descriptions)), side_by_side(model)
     order = np.argsort([len(ids) for ids in descriptions], kind="stable")
-    for start in range(0, len(order), BATCH):
-        members = order[start : start + BATCH]
+    for start in range(0, len(order), count):
+        members = order[start : start + count]
         encoded = model.network.look(as_numbers(pictures[owners[members]], model.parameters.dtype))
         found[members] = _of(model, encoded, [descriptions[n] for n in members])
     return found

@@ -19,7 +19,7 @@ from ..text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
 from . import caption_file
 from .augmentation import Augmentation
 from .caption_batches import CaptionBatch, as_numbers
-from .caption_evaluation import CaptionEvaluation, evaluate, likelihoods
+from .caption_evaluation import CaptionEvaluation, evaluate, likelihoods, side_by_side
 from .caption_fitting import CaptionSettings, fit_captions
 from .caption_inputs import (
     Descriptions,
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 M = TypeVar("M", bound="Captioner")
-
-#: Pictures that are described side by side.
-SIDE_BY_SIDE = 64
 
 #: The most tokens of a description that is written, by the vocabulary's level.
 LONGEST = {"word": 60, "subword": 100, "char": 300}
@@ -90,7 +87,7 @@ class Captioner:
         vocabulary: Vocabulary,
         *,
         picture_size: tuple[int, int] = (32, 32),
-        channels: Sequence[int] = (32, 64, 128),
+        channels: Sequence[int] = (32, 64, 128, 256),
         convolutions: int = 1,
         features: int | Sequence[int] | None = None,
         cell: str = "gru",
@@ -98,7 +95,7 @@ class Captioner:
         hidden_size: int = 256,
         layers: int = 1,
         attention: str | None = "additive",
-        dropout: float = 0.3,
+        dropout: float = 0.2,
         recurrent_dropout: float = 0.0,
         label_smoothing: float = 0.1,
         tied: bool = True,
@@ -253,8 +250,8 @@ class Captioner:
         augmentation: Augmentation | None = None,
         epochs: int | None = None,
         time_limit: float | None = None,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
+        batch_size: int = 32,
+        learning_rate: float = 3e-3,
         clip_norm: float | None = 1.0,
         schedule: str = "cosine",
         optimizer: str = "adam",
@@ -361,8 +358,9 @@ class Captioner:
         seen = self.check_pictures(f"{type(self).__name__}.write", pictures)
         search, decoder = search or self.search(), decoder or self.decoder()
         written = []
-        for start in range(0, len(seen), SIDE_BY_SIDE):
-            steps = self._steps(seen[start : start + SIDE_BY_SIDE], decoder)
+        count = side_by_side(self)
+        for start in range(0, len(seen), count):
+            steps = self._steps(seen[start : start + count], decoder)
             unknown = [self.vocabulary.unknown_id]
             for found in search_steps(steps, search, LONGEST[self.vocabulary.level], unknown):
                 written.append([self._written(hypothesis) for hypothesis in found])
