@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import json
 import re
@@ -17,7 +18,7 @@ import pytest
 
 from rnnrs import data
 from rnnrs.cli import caption_train, demo_caption, main
-from rnnrs.models import Captioner
+from rnnrs.models import Augmentation, Captioner
 from rnnrs.text import WordVocabulary
 
 Image = pytest.importorskip("PIL.Image")
@@ -120,6 +121,12 @@ def test_help_shows_examples_and_the_models_own_defaults():
         name: own[name] for name in caption_train.DEFAULTS
     }
     assert set(caption_train.SIZES) == set(own) - {"features", "seed", "dtype"}
+    out = " ".join(run("caption", "train", "--help")[1].split())
+    fit = inspect.signature(Captioner.fit).parameters
+    assert f"sequences side by side ({fit['batch_size'].default})" in out
+    assert f"the highest ({fit['learning_rate'].default:g})" in out
+    changes = Augmentation()
+    assert f"pixels ({changes.shift};" in out and f"0 to 1 ({changes.noise:g};" in out
 
 
 def test_files_folders_and_standard_input(folder, model):

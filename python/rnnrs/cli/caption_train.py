@@ -39,14 +39,14 @@ examples:
 
 #: What a model has where nothing is said; `Captioner`'s, which is not imported only to tell of them.
 DEFAULTS: dict[str, Any] = {
-    "channels": (32, 64, 128),
+    "channels": (32, 64, 128, 256),
     "convolutions": 1,
     "cell": "gru",
     "embedding_size": 128,
     "hidden_size": 256,
     "layers": 1,
     "attention": "additive",
-    "dropout": 0.3,
+    "dropout": 0.2,
     "recurrent_dropout": 0.0,
     "label_smoothing": 0.1,
     "tied": True,
@@ -78,7 +78,7 @@ def add(verbs: Any) -> None:
     add_captions(verb)
     add_output(verb)
     _add_model(verb)
-    training = add_training(verb, batch=64, rate=1e-3)
+    training = add_training(verb, batch=32, rate=3e-3)
     training.add_argument(
         "--patience", type=whole(1), metavar="N", help="stop after so many epochs without a better loss"
     )
@@ -104,7 +104,10 @@ def add(verbs: Any) -> None:
         "--shift", type=whole(0), metavar="N", help="moved by up to N pixels (2; with features 0)"
     )
     changes.add_argument(
-        "--noise", type=real(0), metavar="P", help="of this deviation, of colours 0 to 1 (0)"
+        "--noise",
+        type=real(0),
+        metavar="P",
+        help="of this deviation, of colours 0 to 1 (0.02; with features 0)",
     )
     changes.add_argument(
         "--flip",
@@ -254,7 +257,7 @@ def _new(arguments: argparse.Namespace, found: DescribedPictures) -> Captioner:
 
 
 def _augmentation(arguments: argparse.Namespace, model: Captioner) -> Any:
-    """How pictures are changed; None: not at all."""
+    """How pictures are changed; None for features: not at all."""
     from ..models import Augmentation
 
     asked = given(arguments, {"shift": "shift", "noise": "noise", "flip": "flip"})
@@ -262,7 +265,7 @@ def _augmentation(arguments: argparse.Namespace, model: Captioner) -> Any:
         if asked:
             raise CommandError(f"--{next(iter(asked))}: has no meaning with features of another network")
         return None
-    return Augmentation(**({"shift": 2, "noise": 0.0} | asked))
+    return Augmentation(**asked)
 
 
 def _resumed(arguments: argparse.Namespace, checkpoint: str) -> tuple[Captioner, dict[str, Any]]:

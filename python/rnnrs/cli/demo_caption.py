@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from ..models import Captioner
     from ..models.caption_evaluation import CaptionEvaluation
 
-#: Small batches at a high rate learn most in so short a time.
-SETTINGS: dict[str, Any] = {"batch_size": 32, "learning_rate": 3e-3}
-MODEL: dict[str, Any] = {"dropout": 0.2}
-
 #: Of every so many emoji one is learnt from; 1 but for tests.
 EVERY = 1
 
@@ -40,7 +36,7 @@ def run(arguments: argparse.Namespace, model_path: Path, drawing: Path) -> int:
     names = np.array(emoji.names["en"], object)
     learnt = np.flatnonzero(~emoji.held_out)[::EVERY]
     pictures, texts = emoji.pictures[learnt], names[learnt].tolist()
-    sizes = MODEL | ({"hidden_size": arguments.hidden} if arguments.hidden else {})
+    sizes = {"hidden_size": arguments.hidden} if arguments.hidden else {}
     model = Captioner.from_pairs(pictures, texts, seed=arguments.seed, **sizes)
     judged = np.flatnonzero(emoji.held_out)
     print(
@@ -61,7 +57,6 @@ def run(arguments: argparse.Namespace, model_path: Path, drawing: Path) -> int:
             time_limit=arguments.seconds,
             seed=arguments.seed,
             checkpoint=model_path,
-            **SETTINGS,
         )
     except KeyboardInterrupt:
         Path(f"{model_path}.best").unlink(missing_ok=True)  # nobody goes on from here

@@ -17,7 +17,7 @@ from .figure import COLOURS, SIZES, finish, new_figure
 #: The most words, and the most pictures: a picture of more could not be read.
 MOST_WORDS, MOST_PICTURES = 60, 200
 
-_COLUMNS = 6
+_COLUMNS = 8
 
 
 def description(
@@ -59,8 +59,8 @@ def description(
     if maps is not None and grid is not None and maps.shape != (len(words), grid[0] * grid[1]):
         raise ShapeError(f"{op}: alpha: expected (n={len(words)}, P={grid[0] * grid[1]}), got {maps.shape}")
     count = 1 + (0 if maps is None else len(words))
-    columns = min(count, _COLUMNS)
-    rows = math.ceil(count / columns)
+    rows = math.ceil(count / _COLUMNS)
+    columns = math.ceil(count / rows)
     figure = new_figure(max(3.0, 1.75 * columns), 0.6 + 2.0 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in panels:
