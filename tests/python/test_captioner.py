@@ -448,6 +448,25 @@ def test_a_file_holds_it_all(tmp_path, options):
             Captioner.load(tmp_path / "bad")
 
 
+@pytest.mark.parametrize(
+    ("size", "channels", "grid"),
+    [
+        ((1, 1), (32,), (1, 1)),
+        ((7, 90), (32,), (7, 90)),
+        ((8, 8), (32, 64), (4, 4)),
+        ((28, 28), (32, 64, 128), (7, 7)),
+        ((32, 40), (32, 64, 128, 256), (4, 5)),
+        ((120, 90), (32, 64, 128, 256, 256), (7, 5)),
+    ],
+)
+def test_as_many_stages_as_fit_the_pictures(size, channels, grid):
+    found = Captioner(VOCABULARY, picture_size=size, embedding_size=2, hidden_size=2)
+    assert found.channels == channels and found.grid == grid
+    assert found.write(np.zeros((1, *size, 3)), found.search(beam=1, max_length=1))[0][0].attention.shape[
+        1
+    ] == (grid[0] * grid[1])
+
+
 def test_vocabularies_of_other_levels():
     pictures, texts = drawings(20, 7)
     spelt = small(texts, pictures, level="char")

@@ -51,7 +51,8 @@ class Captioner:
     Args:
         vocabulary: of the descriptions.
         picture_size: Y and X of the pictures, in pixels.
-        channels: of the CNN's stages; between two of them height and width are halved.
+        channels: of the CNN's stages; between two of them height and width are halved. None: 32, 64, 128, 256, 256, …,
+            as many as leave a grid of 4 to 7 places along the shorter side.
         convolutions: of each stage.
         features: None for pictures. Else pictures come as another network's features: K, one vector for each; (P, K)
             or (Y′, X′, K), a grid of places to attend to.
@@ -87,7 +88,7 @@ class Captioner:
         vocabulary: Vocabulary,
         *,
         picture_size: tuple[int, int] = (32, 32),
-        channels: Sequence[int] = (32, 64, 128, 256),
+        channels: Sequence[int] | None = None,
         convolutions: int = 1,
         features: int | Sequence[int] | None = None,
         cell: str = "gru",
@@ -105,6 +106,7 @@ class Captioner:
         self.vocabulary = vocabulary
         self.features = _feature_shape(features)
         self.picture_size = _pair("picture_size", picture_size)
+        channels = default_channels(self.picture_size) if channels is None else channels
         self.channels = tuple(check_size("Captioner", "channels", wide) for wide in channels)
         halved = len(self.channels) - 1
         if halved < 0 or (self.features is None and min(self.picture_size) >> halved < 1):
@@ -496,6 +498,12 @@ class Captioner:
         if self.features is None:
             return check_pictures(op, pictures, self.picture_size)
         return check_features(op, pictures, self.features)
+
+
+def default_channels(picture_size: tuple[int, int]) -> list[int]:
+    """Of the stages of a CNN for pictures of that size."""
+    stages = max(1, (min(picture_size) // 2).bit_length() - 1)
+    return [min(32 << stage, 256) for stage in range(stages)]
 
 
 def _pair(name: str, value: Any) -> tuple[int, int]:
