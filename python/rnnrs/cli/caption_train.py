@@ -136,7 +136,7 @@ def _add_model(verb: Any) -> None:
     )
     channels = " ".join(map(str, DEFAULTS["channels"]))
     model.add_argument(
-        "--channels", type=whole(1), nargs="+", metavar="C", help=f"of the CNN's stages ({channels})"
+        "--channels", type=whole(1), nargs="+", metavar="C", help=f"of the CNN's stages (by the size; for 32 32: {channels})"
     )
     model.add_argument("--convolutions", type=whole(1), metavar="N", help="of each stage (1)")
     model.add_argument("--cell", choices=("rnn", "lstm", "gru"), help=f"of the decoder ({DEFAULTS['cell']})")
