@@ -277,7 +277,8 @@ def test_arrays_of_features(folder, tmp_path):
         assert code == 1 and f"{option[0]}: has no meaning with features of another network" in error
 
 
-def test_features_by_an_onnx_file(folder, tmp_path):
+@pytest.mark.parametrize("size", [(16, 16), ("Y", "X")])
+def test_features_by_an_onnx_file(folder, tmp_path, size):
     pytest.importorskip("onnxruntime")
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -293,7 +294,7 @@ def test_features_by_an_onnx_file(folder, tmp_path):
     graph = helper.make_graph(
         nodes,
         "features",
-        [helper.make_tensor_value_info("x", kind, ["N", 3, 16, 16])],
+        [helper.make_tensor_value_info("x", kind, ["N", 3, *size])],
         [helper.make_tensor_value_info("grid", kind, None)],
         [numpy_helper.from_array(weights, "W")],
     )
@@ -301,18 +302,29 @@ def test_features_by_an_onnx_file(folder, tmp_path):
     network.ir_version = 8
     onnx.save(network, tmp_path / "cnn.onnx")
     path, onnx_file = tmp_path / "o.rnn", ("--onnx", tmp_path / "cnn.onnx")
-    photos = ("--pictures", folder / "photos")
-    train = ["caption", "train", folder / "train.tsv", *photos, "-o", path, *onnx_file, "--epochs", "30"]
-    code, out, error = run(*train, *SMALL[3:11], "--dropout", "0", "--quiet")
+    train = [
+        "caption",
+        "train",
+        folder / "train.tsv",
+        "--pictures",
+        folder / "photos",
+        "-o",
+        path,
+        *onnx_file,
+    ]
+    small = ["--epochs", "30", *SMALL[3:11], "--dropout", "0", "--quiet"]
+    code, out, error = run(*train, *small, "--size", "16", "16")
     assert (code, error) == (0, "") and "held-out pictures" in out
     loaded = Captioner.load(path)
-    assert loaded.features == (4, 4, 8) and loaded.grid == (4, 4)
+    assert loaded.features == (4, 4, 8) and loaded.grid == (4, 4) and loaded.picture_size == (16, 16)
     photo = folder / "photos" / "090.png"
     code, out, error = run("caption", "describe", path, photo, *onnx_file, "--plot", tmp_path / "a.png")
     assert code == 0 and out == f"{photo}\t{wanted(90)}\n" and (tmp_path / "a.png").exists()
     code, out, _ = run("caption", "describe", path, *onnx_file, data=photo.read_bytes())
     assert (code, out) == (0, f"{wanted(90)}\n")
     fails(1, "expected an ONNX file", "caption", "describe", path, photo, "--onnx", folder / "train.tsv")
+    if size == (16, 16):
+        fails(1, "--size: the network takes pictures of 16 16", *train, "--force", *small, "--size", "8", "8")
 
 
 def test_a_model_of_another_application(folder, model, tmp_path):

@@ -103,7 +103,10 @@ class Reader:
             if model is not None and model.features is None:
                 raise CommandError("--onnx: the model looks at pictures themselves")
             self.features = PictureFeatures(arguments.onnx, output=arguments.onnx_output)
-            self.size = self.features.size or size or FEATURES_SIZE
+            wanted = model.picture_size if model else size
+            self.size = self.features.size or wanted or FEATURES_SIZE
+            if size is not None and size != self.size:
+                raise CommandError(f"--size: the network takes pictures of {self.size[0]} {self.size[1]}")
         elif arguments.onnx_output is not None:
             raise CommandError("--onnx-output: has no meaning without --onnx")
 

@@ -6,7 +6,7 @@ import argparse
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from .caption_files import FORMS, SIZE, Reader, add_captions
+from .caption_files import FEATURES_SIZE, FORMS, SIZE, Reader, add_captions
 from .common import CommandError, real, say, whole
 from .training import (
     TRAINING,
@@ -134,9 +134,9 @@ def _add_model(verb: Any) -> None:
         metavar=("Y", "X"),
         help=f"of pictures, in pixels ({SIZE[0]} {SIZE[1]})",
     )
-    channels = " ".join(map(str, DEFAULTS["channels"]))
+    channels = f"by the size; for 32 32: {' '.join(map(str, DEFAULTS['channels']))}"
     model.add_argument(
-        "--channels", type=whole(1), nargs="+", metavar="C", help=f"of the CNN's stages (by the size; for 32 32: {channels})"
+        "--channels", type=whole(1), nargs="+", metavar="C", help=f"of the CNN's stages ({channels})"
     )
     model.add_argument("--convolutions", type=whole(1), metavar="N", help="of each stage (1)")
     model.add_argument("--cell", choices=("rnn", "lstm", "gru"), help=f"of the decoder ({DEFAULTS['cell']})")
@@ -175,7 +175,7 @@ def _train(arguments: argparse.Namespace) -> int:
     reader = Reader(arguments, model, tuple(arguments.size) if arguments.size else None)
     found, held_out = _split(arguments, reader)
     if model is None:
-        model = _new(arguments, found)
+        model = _new(arguments, found, reader.size if reader.features else None)
         settings["augmentation"] = _augmentation(arguments, model)
     say(
         f"{model.parameters.size:,} parameters, {len(model.vocabulary):,} {model.vocabulary.level}s",
@@ -234,8 +234,13 @@ def _split(
     return found[sorted(order[count:])], found[sorted(order[:count])]
 
 
-def _new(arguments: argparse.Namespace, found: DescribedPictures) -> Captioner:
+def _new(arguments: argparse.Namespace, found: DescribedPictures, size: tuple[int, int] | None) -> Captioner:
     """An untrained model for pictures, or for features, as the rows are.
+
+    Args:
+        arguments: the command line.
+        found: what it is to be trained on.
+        size: that of the pictures that another network looks at, if one does.
 
     Raises:
         CommandError: for options that do not go together.
@@ -251,7 +256,7 @@ def _new(arguments: argparse.Namespace, found: DescribedPictures) -> Captioner:
         for option in ("channels", "convolutions", "size"):
             if getattr(arguments, option) is not None and not (option == "size" and arguments.onnx):
                 raise CommandError(f"--{option}: has no meaning with features of another network")
-        options.pop("picture_size", None)
+        options["picture_size"] = size or FEATURES_SIZE
         options["features"] = rows.shape[1:]
     return Captioner.from_pairs(rows, found.descriptions, **options)
 
