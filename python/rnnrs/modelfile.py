@@ -28,6 +28,7 @@ VERSION = 1
 
 #: What each kind of model is called, and the command that it is for: a new kind is a new line.
 KINDS = {
+    "captioner": "a describer of pictures (rnnrs caption)",
     "chatbot": "a chatbot (rnnrs chat)",
     "forecaster": "a forecaster (rnnrs forecast)",
     "jordan_network": "an output-to-hidden network (rnnrs.models.JordanNetwork)",

@@ -11,7 +11,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-ARGUMENTS = {"why_share_weights.py": ["--quick", "--seeds", "2"]}  # of examples that take minutes without
+ARGUMENTS = {  # of examples that take minutes without
+    "digit_scenes.py": ["--quick"],
+    "why_share_weights.py": ["--quick", "--seeds", "2"],
+}
 FENCE = re.compile(r"^```(\S*) ?(\S*)\n(.*?)^```$", re.M | re.S)
 
 

@@ -22,6 +22,7 @@ examples:
   rnnrs translate train pairs.tsv -o en-fr.rnn        learn to translate from sentences and their translations
   rnnrs summarize train texts.tsv -o lines.rnn        learn to say in a line what a text says
   rnnrs chat train dialogues.jsonl -o bot.rnn         learn to answer; then rnnrs chat talk bot.rnn
+  rnnrs caption train descriptions.tsv -o album.rnn   learn to describe pictures
   rnnrs info letters.rnn                              what is in the file
 
 exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted
@@ -32,7 +33,7 @@ environment: RNNRS_NUM_THREADS=N bounds the threads, RNNRS_DEBUG=1 shows the tra
 def parser() -> Parser:
     """All commands and their arguments."""
     from .. import __version__
-    from . import chat, classify, demo, forecast, info, lm, summarize, translate
+    from . import caption, chat, classify, demo, forecast, info, lm, summarize, translate
 
     top = Parser(prog="rnnrs", description="Recurrent networks on a CPU.", epilog=_EXAMPLES)
     top.add_argument("--version", action="version", version=f"rnnrs {__version__}")
@@ -44,6 +45,7 @@ def parser() -> Parser:
     translate.add(commands)
     summarize.add(commands)
     chat.add(commands)
+    caption.add(commands)
     info.add(commands)
     return top
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import demo_chat, demo_pairs
+from . import demo_caption, demo_chat, demo_pairs
 from .common import CommandError, real, say, whole
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ examples:
   rnnrs demo translate           English into French, two minutes
   rnnrs demo summarize           descriptions of programs into one line, two minutes
   rnnrs demo chat                answers to questions, two minutes
+  rnnrs demo caption             names of emoji from their pictures, two minutes
 """
 
 #: A larger network would see too little text in a minute, more so on a slow or busy machine; a smaller batch, and so
@@ -44,14 +45,14 @@ def add(commands: Any) -> None:
     demo.add_argument(
         "what",
         nargs="?",
-        choices=("shakespeare", "translate", "summarize", "chat"),
+        choices=("shakespeare", "translate", "summarize", "chat", "caption"),
         default="shakespeare",
         help="what is learnt (%(default)s)",
     )
     demo.add_argument(
         "--seconds",
         type=real(0, above=True),
-        help=f"of training ({SECONDS:g}; translate, summarize, chat: {demo_pairs.SECONDS:g})",
+        help=f"of training ({SECONDS:g}; the others: {demo_pairs.SECONDS:g})",
     )
     demo.add_argument(
         "-o",
@@ -68,12 +69,12 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains, judges, writes, saves, and says what to type next."""
-    pictures = {"shakespeare": "loss", "chat": "chat-loss"}
+    pictures = {"shakespeare": "loss", "chat": "chat-loss", "caption": "caption-pictures"}
     picture = pictures.get(arguments.what, f"{arguments.what}-attention")
     paths = _free_paths(Path(arguments.output), arguments.what, picture)
     if arguments.seconds is None:
         arguments.seconds = SECONDS if arguments.what == "shakespeare" else demo_pairs.SECONDS
-    runs = {"shakespeare": _shakespeare, "chat": demo_chat.run}
+    runs = {"shakespeare": _shakespeare, "chat": demo_chat.run, "caption": demo_caption.run}
     return runs.get(arguments.what, demo_pairs.run)(arguments, *paths)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .common import CommandError, input_lines, print_json, real, say, whole
 
 if TYPE_CHECKING:
-    from ..models import TextToText
+    from ..models import Captioner, TextToText
     from ..models.writing import Search, Written
 
 #: Lines of a file that are answered side by side.
@@ -26,19 +26,17 @@ SEARCH = {
 }
 
 
-def add_search(verb: Any, no_repeat: int = 0) -> None:
-    """How to look for what to write; defaults are `models.Search`'s, but for `no_repeat`."""
+def add_search(verb: Any, no_repeat: int = 0, *, source: bool = True) -> None:
+    """How to look for what to write; defaults are `models.Search`'s, but for `no_repeat`. `source`: is it a text?"""
     search = verb.add_argument_group("the search")
     search.add_argument("--beam", type=whole(1), metavar="K", help="hypotheses at a time; 1: greedily (5)")
     search.add_argument("--length-penalty", type=real(0), metavar="A", help="0 favours the short (0.6)")
+    what, longest = ("words of the source", "by the source's length") if source else ("places", "60 words")
     search.add_argument(
-        "--coverage-penalty",
-        type=real(0),
-        metavar="B",
-        help="for words of the source that were not looked at (0)",
+        "--coverage-penalty", type=real(0), metavar="B", help=f"for {what} that were not looked at (0)"
     )
     search.add_argument(
-        "--max-length", type=whole(1), metavar="N", help="the most tokens to write (by the source's length)"
+        "--max-length", type=whole(1), metavar="N", help=f"the most tokens to write ({longest})"
     )
     search.add_argument(
         "--no-repeat",
@@ -48,7 +46,7 @@ def add_search(verb: Any, no_repeat: int = 0) -> None:
     )
 
 
-def search_of(arguments: argparse.Namespace, model: TextToText, **more: Any) -> Search:
+def search_of(arguments: argparse.Namespace, model: TextToText | Captioner, **more: Any) -> Search:
     """The search that the options ask for."""
     from .training import given
 

@@ -1,11 +1,21 @@
-"""Batches: what a `Trainer` goes through, epoch after epoch; sequences and series from files."""
+"""Batches: what a `Trainer` goes through, epoch after epoch; sequences, series, pictures from files."""
 
 from .batch import Batch, Data
 from .batches import ArrayBatches, SentenceBatches, StreamBatches
+from .captions import (
+    Captions,
+    DescribedPictures,
+    described_arrays,
+    read_captions,
+    read_described_pictures,
+    read_descriptions,
+)
 from .dialogue_acts import DialogueAct, act_dialogues, read_dialogue_acts
 from .dialogues import read_dialogues
+from .emoji import Emoji, noto_emoji
 from .pair_batches import PairBatch, PairBatches
 from .pairs import PairReport, clean_pairs, clean_text, read_json_pairs, read_parallel_pairs, read_tsv_pairs
+from .pictures import Pictures, find_pictures, read_array, read_picture, read_pictures
 from .sequence_batches import SequenceBatches
 from .sequences import LabelledSequences
 from .tables import Series, read_csv_sequences, read_csv_series, read_csv_texts
@@ -16,12 +26,16 @@ from .windows import WindowBatches
 __all__ = [
     "ArrayBatches",
     "Batch",
+    "Captions",
     "Data",
+    "DescribedPictures",
     "DialogueAct",
+    "Emoji",
     "LabelledSequences",
     "PairBatch",
     "PairBatches",
     "PairReport",
+    "Pictures",
     "SentenceBatches",
     "SequenceBatches",
     "Series",
@@ -31,13 +45,22 @@ __all__ = [
     "act_dialogues",
     "clean_pairs",
     "clean_text",
+    "described_arrays",
+    "find_pictures",
+    "noto_emoji",
+    "read_array",
+    "read_captions",
     "read_csv_sequences",
     "read_csv_series",
     "read_csv_texts",
+    "read_described_pictures",
+    "read_descriptions",
     "read_dialogue_acts",
     "read_dialogues",
     "read_json_pairs",
     "read_parallel_pairs",
+    "read_picture",
+    "read_pictures",
     "read_ts",
     "read_tsv_pairs",
 ]

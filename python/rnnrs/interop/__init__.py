@@ -1,1 +1,1 @@
-"""Weights from other libraries and for them. None of these needs to be installed."""
+"""Weights from other libraries and for them; features of pictures by an ONNX file, which needs the extra "onnx"."""

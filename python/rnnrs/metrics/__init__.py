@@ -1,7 +1,19 @@
-"""Metrics of written texts: ROUGE; BLEU and chrF by sacrebleu (extra "metrics"); slot errors of dialogue acts."""
+"""Metrics of written texts: ROUGE; BLEU and chrF by sacrebleu (extra "metrics"); of descriptions; slot errors."""
 
+from .captions import CaptionScores, caption_scores
 from .rouge import Rouge, RougeScore, rouge
 from .slots import SlotError, slot_error
 from .translation import CorpusScore, bleu, chrf
 
-__all__ = ["CorpusScore", "Rouge", "RougeScore", "SlotError", "bleu", "chrf", "rouge", "slot_error"]
+__all__ = [
+    "CaptionScores",
+    "CorpusScore",
+    "Rouge",
+    "RougeScore",
+    "SlotError",
+    "bleu",
+    "caption_scores",
+    "chrf",
+    "rouge",
+    "slot_error",
+]

@@ -1,6 +1,10 @@
 """Models: layers and a loss put together, with forward and backward written out."""
 
+from .augmentation import Augmentation, may_be_mirrored
 from .cache import ContinuousCache, NgramCache
+from .caption_batches import CaptionBatch
+from .caption_evaluation import CaptionEvaluation
+from .captioner import Captioner
 from .chatbot import Chatbot
 from .chatbot_acts import Utterance
 from .chatbot_replies import Conversation, Ranked, Reply
@@ -20,6 +24,10 @@ from .vector_to_sequence import VectorToSequence
 from .writing import Search, Written
 
 __all__ = [
+    "Augmentation",
+    "CaptionBatch",
+    "CaptionEvaluation",
+    "Captioner",
     "Chatbot",
     "Classification",
     "Continuation",
@@ -48,4 +56,5 @@ __all__ = [
     "Utterance",
     "VectorToSequence",
     "Written",
+    "may_be_mirrored",
 ]

@@ -1,11 +1,12 @@
-"""From an encoder to a decoder: the state that the decoder begins with."""
+"""From what was read to a decoder: the state that the decoder begins with."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from .. import _rnnrs
 from ..nn import Bidirectional, Linear, Recurrent, Stack
@@ -23,35 +24,30 @@ class BridgeCache(NamedTuple):
 
 
 class Bridge(Composite):
-    """s_0 = tanh(c + V z), layer by layer: z is what the encoder has come to, s_0 what the decoder begins with.
+    """s_0 = tanh(c + V z), part by part: z is what the encoder has come to, s_0 what the decoder begins with.
 
     Of an encoder that reads from both ends z holds both states; of an LSTM, z and s_0 hold h and c. (Cho et al. 2014;
     Bahdanau, Cho and Bengio 2015, appendix A.2.2.)
 
-    Parameters: "0.V" (S, S′), "0.c" (S), "1.V", …: S and S′ numbers in the decoder's state of a layer and in the
-    encoder's.
+    Parameters: "0.V" (S, S′), "0.c" (S), "1.V", …: S and S′ numbers in a part of the decoder's state and of z.
 
     Args:
-        encoder, decoder: as many layers in the one as in the other.
+        sizes: (S′, S) of each part: of each layer, where an encoder has as many as the decoder.
         seed: of the first weights.
+        dtype: float32 or float64.
     """
 
     def __init__(
-        self,
-        encoder: Recurrent | Bidirectional | Stack,
-        decoder: Recurrent | Bidirectional | Stack,
-        *,
-        seed: int = 0,
+        self, sizes: Sequence[tuple[int, int]], *, seed: int = 0, dtype: DTypeLike = np.float32
     ) -> None:
-        self.sizes = [(_states(encoder)[i], size) for i, size in enumerate(_states(decoder))]
+        self.sizes = list(sizes)
         self.layers = [
-            Linear(z, s, seed=derive_seed(seed, i), dtype=encoder.dtype)
-            for i, (z, s) in enumerate(self.sizes)
+            Linear(z, s, seed=derive_seed(seed, i), dtype=dtype) for i, (z, s) in enumerate(self.sizes)
         ]
         super().__init__(**{str(i): layer for i, layer in enumerate(self.layers)})
 
     def forward(self, z: Array) -> tuple[Array, BridgeCache]:
-        """s_0 (B, S) of z (B, S′), all layers' side by side."""
+        """s_0 (B, S) of z (B, S′), all parts side by side."""
         parts = np.split(z, np.cumsum([size for size, _ in self.sizes])[:-1], axis=1)
         done = [layer.forward(part) for layer, part in zip(self.layers, parts, strict=True)]
         state = np.concatenate([s for s, _ in done], axis=1)
@@ -68,6 +64,6 @@ class Bridge(Composite):
         return np.concatenate([d for d in dz if d is not None], axis=1)
 
 
-def _states(rnn: Recurrent | Bidirectional | Stack) -> list[int]:
+def state_sizes(rnn: Recurrent | Bidirectional | Stack) -> list[int]:
     """Numbers in the state of each layer."""
     return [layer.state_size for layer in (rnn.layers if isinstance(rnn, Stack) else (rnn,))]

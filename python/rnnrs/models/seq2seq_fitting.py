@@ -1,12 +1,13 @@
-"""How an encoder–decoder is trained."""
+"""How what writes texts is trained."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..data import Data
 from .pairs import Pairs, pair_batches
 from .training import TrainingSettings, make_trainer
 
@@ -31,9 +32,20 @@ class PairSettings(TrainingSettings):
 
 
 def fit_pairs(
-    model: Seq2Seq,
-    pairs: Pairs,
-    validation: Pairs | None,
+    model: Seq2Seq, pairs: Pairs, validation: Pairs | None, settings: PairSettings, **run: Any
+) -> History:
+    """See `Seq2Seq.fit`; `run` is what `fit_batches` takes besides."""
+    data = pair_batches(model, pairs, settings.batch_size, settings.seed)
+    held_out = (
+        None if validation is None else pair_batches(model, validation, settings.batch_size, settings.seed)
+    )
+    return fit_batches(model, data, held_out, settings, **run)
+
+
+def fit_batches(
+    model: Any,
+    data: Data,
+    validation: Data | None,
     settings: PairSettings,
     *,
     callbacks: Iterable[Callback],
@@ -42,15 +54,15 @@ def fit_pairs(
     resume: str | os.PathLike[str] | None,
     progress: bool,
 ) -> History:
-    """See `Seq2Seq.fit`."""
+    """Trains a model that writes texts on batches of them.
+
+    Raises:
+        See `Seq2Seq.fit`.
+    """
     from ..train import EarlyStopping, ProgressBar
 
     if settings.patience is not None and validation is None:
-        raise ValueError("fit: patience: expected None without validation pairs, got a number")
-    data = pair_batches(model, pairs, settings.batch_size, settings.seed)
-    held_out = (
-        None if validation is None else pair_batches(model, validation, settings.batch_size, settings.seed)
-    )
+        raise ValueError("fit: patience: expected None without validation data, got a number")
     watching: list[Callback] = [ProgressBar(perplexity=True)] if progress else []
     if settings.patience is not None:
         watching.append(EarlyStopping(settings.patience))
@@ -63,4 +75,4 @@ def fit_pairs(
         checkpoint_every=checkpoint_every,
         resume=resume,
     )
-    return trainer.fit(data, validation=held_out, **settings.bounds)
+    return trainer.fit(data, validation=validation, **settings.bounds)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._rnnrs import Decoder, log_softmax
 from ..data.batch import IGNORE
 from ..data.sequence_batches import fill
+from .decoder_steps import DecoderSteps
 from .pairs import encode_source, sources_batch
 
 if TYPE_CHECKING:
@@ -22,11 +23,8 @@ Array = NDArray[Any]
 LEAST = 1e-30
 
 
-class Seq2SeqSteps:
-    """Hypotheses side by side, several to a source where a beam is searched.
-
-    Before the first step there is one for each of the B sources, with nothing written: `step(end_id, arange(B))`
-    gives the scores of the first words.
+class Seq2SeqSteps(DecoderSteps):
+    """Hypotheses side by side, see `DecoderSteps`; of texts, whose words may be copied.
 
     Args:
         model: whose decoder it is.
@@ -34,9 +32,7 @@ class Seq2SeqSteps:
         decoder: the packed weights.
 
     Attributes:
-        attention: (N, S), how much each hypothesis's last step looked at each step of its source; None without
-            attention.
-        sources: (N,), which source each hypothesis is of.
+        attention, sources: see `DecoderSteps`.
         vocabulary: the target's.
         lacking: for each source, its words that the target's vocabulary lacks, whose ids are V, V + 1, …; where words
             are copied.
@@ -54,43 +50,21 @@ class Seq2SeqSteps:
         if not len(sources):
             raise ValueError(f"{op}: sources: expected at least one, got none")
         encoded = [encode_source(model, text) for text in sources]
-        self._network, self._decoder = model.network, decoder
-        self.vocabulary = model.target_vocabulary
-        self.end_id = self.vocabulary.end_id
         self.tokens, self.lengths = sources_batch([ids for ids, _, _ in encoded])
         self.lacking = [lacking for _, _, lacking in encoded]
         self._beyond = np.array([len(lacking) for lacking in self.lacking])
         copies = [copied for _, copied, _ in encoded if copied is not None]
         self._copies = fill(copies, IGNORE).T if copies else None
-        self.sources = np.arange(len(encoded))
-        self.attention: Array | None = None
-        self._begin()
-
-    def _begin(self) -> None:
-        read, attention = self._network.encode(self.tokens, self.lengths), self._network.attention
-        if attention is None:
-            self._decoder.begin(read.state)
-        else:
-            self._decoder.begin(read.state, attention.keys(read.memory), read.memory, self.lengths)
+        read = model.network.encode(self.tokens, self.lengths)
+        super().__init__(model.network, model.target_vocabulary, decoder, read)
 
     def step(self, tokens: ArrayLike, rows: ArrayLike) -> Array:
-        """One step: the i-th hypothesis is now the earlier one `rows[i]` and after it the word `tokens[i]`.
+        """See `DecoderSteps.step`.
 
-        Args:
-            tokens: (N,) ids of the target's vocabulary, or of words that only the source has.
-            rows: (N,) places of earlier hypotheses; at first, of sources.
-
-        Returns:
-            Scores of what may come next (N, V), of which a softmax makes probabilities. Where words are copied they
-            are ln P of V words and of as many more as a source has that the vocabulary lacks: (N, V + X), −∞ for what
-            only another source has.
-
-        Raises:
-            IndexError, ValueError, ShapeError: for ids or places that there are not, or another number of them.
+        Where words are copied, tokens may be words that only the source has, and scores are ln P of V words and of as
+        many more as a source has that the vocabulary lacks: (N, V + X), −∞ for what only another source has.
         """
-        rows = np.asarray(rows)
-        o, self.attention, gate = self._decoder.step(self._network.known(np.asarray(tokens)), rows)
-        self.sources = self.sources[rows]
+        o, gate = super().step(tokens, rows), self._gate
         if gate is None or self._copies is None or self.attention is None:
             return o
         V, more = o.shape[1], int(self._beyond.max())

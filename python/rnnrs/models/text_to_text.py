@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .._rnnrs import Decoder
 from ..data import clean_pairs, clean_text
 from ..nn.parameters import check_size
 from ..text import SubwordVocabulary, Vocabulary, WordVocabulary
 from ..train import BestParameters, Callback
+from .examples import Examples
 from .pairs import Pairs, check_pairs
 from .seq2seq import PairEvaluation, Seq2Seq
 from .writing import Search, Written, write
 
 if TYPE_CHECKING:
-    from ..train import History, Trainer
+    from ..train import History
 
 M = TypeVar("M", bound="TextToText")
 
@@ -161,31 +161,6 @@ class TextToText(Seq2Seq):
     def readable(self, text: str, source: str) -> str:
         """What was written for a source, as one reads it."""
         return text
-
-
-class Examples(Callback):
-    """Prints after every validation what a model writes for some pairs, greedily.
-
-    Args:
-        model: the model.
-        pairs: of which the first, the last and some between are taken.
-        count: how many.
-        file: where to; standard error by default.
-    """
-
-    def __init__(self, model: TextToText, pairs: Pairs, count: int, file: TextIO | None = None) -> None:
-        self._model, self._file = model, file
-        self.pairs = [
-            pairs[i] for i in sorted({n * (len(pairs) - 1) // max(count - 1, 1) for n in range(count)})
-        ]
-
-    def on_validation(self, trainer: Trainer, loss: float) -> None:
-        written = self._model.write([source for source, _ in self.pairs], self._model.search(beam=1))
-        lines = [f"epoch {trainer.epoch + 1}, held out {loss:.3f}:"]
-        for (source, target), (best, *_) in zip(self.pairs, written, strict=True):
-            lines += [f"  {source}", f"    wanted  {target}", f"    got     {best.text}"]
-        out = self._file or sys.stderr
-        print(("\n" if out.isatty() else "") + "\n".join(lines), file=out, flush=True)
 
 
 def _usable(op: str, pairs: Pairs) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What an encoder–decoder writes for texts: beam search over many of them, and the words that come out."""
+"""What a model writes for texts: beam search over many of them, and the words that come out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .._rnnrs import Decoder
 from ..data import clean_text
 from ..decoding import Constraints, Hypothesis, beam_search
 from ..text import Vocabulary
+from .decoder_steps import DecoderSteps
 from .seq2seq_steps import Seq2SeqSteps
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ class Written:
     Attributes:
         text: as one reads it.
         score, log_prob: see `decoding.Hypothesis`.
-        source: the S words, or other tokens, that were read, the end among them.
+        source: the S words, or other tokens, that were read, the end among them; of pictures none.
         words: the n that were written.
-        attention: α (n, S), for `plot.attention`; None without attention.
+        attention: α (n, S), of what was read at each word, for `plot.attention`; None without attention.
         cut: whether the text was longer than what is read, see `TextToText.MAX_SOURCE`.
     """
 
@@ -111,22 +112,41 @@ def _groups(lengths: Sequence[int]) -> Iterator[list[int]]:
 def _search(model: TextToText, steps: Seq2SeqSteps, search: Search) -> list[list[Hypothesis]]:
     longest = [model.longest(int(length) - 1) for length in steps.lengths]
     unknown = [] if _says_unknown(model) else [model.target_vocabulary.unknown_id]
+    return search_steps(steps, search, longest, unknown, steps.lengths)
+
+
+def search_steps(
+    steps: DecoderSteps,
+    search: Search,
+    longest: list[int] | int,
+    forbidden: Sequence[int],
+    source_lengths: Array | None = None,
+) -> list[list[Hypothesis]]:
+    """What a search finds for each source.
+
+    Args:
+        steps: before their first step.
+        search: how to look.
+        longest: the most tokens, of all sources or of each, where the search does not say.
+        forbidden: ids that are not to be written.
+        source_lengths: see `decoding.beam_search`.
+    """
     constraints = Constraints(
         max_length=longest if search.max_length is None else search.max_length,
         min_length=1,
         no_repeat_ngram=search.no_repeat_ngram,
-        forbidden=np.array(unknown, np.int64),
+        forbidden=np.array(forbidden, np.int64),
     )
     return beam_search(
         steps,
-        np.full(len(steps.lengths), steps.end_id),
+        np.full(len(steps.sources), steps.end_id),
         steps.end_id,
         beam=search.beam,
         n_best=search.n_best,
         length_penalty=search.length_penalty,
         coverage_penalty=search.coverage_penalty,
         constraints=constraints,
-        source_lengths=steps.lengths,
+        source_lengths=source_lengths,
     )
 
 

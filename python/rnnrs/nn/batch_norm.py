@@ -74,6 +74,11 @@ class BatchNorm(Layer):
         for name in ("gamma", "variance"):
             self.parameters[name].fill(1.0)
 
+    @property
+    def averages(self) -> list[Array]:
+        """The moving averages, which `backward` changes besides the gradients."""
+        return [self.parameters["mean"], self.parameters["variance"]]
+
     def forward(self, x: ArrayLike, *, training: bool = False) -> tuple[Array, BatchNormCache]:
         """y (…, C) of x (…, C).
 

@@ -47,6 +47,12 @@ class Sequential(Composite):
         self._lowest = int(next(iter(parts)))
         super().__init__(**parts)
 
+    @property
+    def averages(self) -> list[Array]:
+        """The moving averages of each `BatchNorm` in it."""
+        holders = (layer for layer in self.layers if isinstance(layer, (BatchNorm, Sequential)))
+        return [average for layer in holders for average in layer.averages]
+
     def forward(self, x: ArrayLike, *, training: bool = False) -> tuple[Array, tuple[Any, ...]]:
         """(y, caches) of x: the last layer's y.
 

@@ -1,7 +1,8 @@
-"""Pictures of what `rnnrs.inspection` finds, of attention and forecasts; they need the extra "plot" (matplotlib)."""
+"""Drawings of what `rnnrs.inspection` finds, of attention, forecasts, described pictures (extra "plot": matplotlib)."""
 
 from .attention import attention
 from .curves import gradients_through_time, jacobians
+from .pictures import description, pictures
 from .series import forecast
 from .text import coloured_text, states
 from .training import monitor
@@ -9,9 +10,11 @@ from .training import monitor
 __all__ = [
     "attention",
     "coloured_text",
+    "description",
     "forecast",
     "gradients_through_time",
     "jacobians",
     "monitor",
+    "pictures",
     "states",
 ]

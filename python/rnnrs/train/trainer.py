@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,8 +29,10 @@ from .interrupts import Interrupts
 class Model(Protocol):
     """What can be trained.
 
-    A model may also have `checkpoint_contents() -> modelfile.ModelFile`: then its checkpoints are its own files; and
-    `stochastic`, which is true if its `loss` is to be given `noise`, a whole number, another one at every step.
+    A model may also have `checkpoint_contents() -> modelfile.ModelFile`: then its checkpoints are its own files;
+    `stochastic`, which is true if its `loss` is to be given `noise`, a whole number, another one at every step; and
+    `averages`, the arrays that `loss` with a gradient moves (batch normalisation's), which are put back where no whole
+    step comes of it.
     """
 
     @property
@@ -140,11 +143,12 @@ class Trainer:
                     batches = data.epoch(self.epoch)
                     while self.position < len(batches) and not self.finished:
                         begin = time.monotonic()
-                        with interrupts.allowed():  # forward and backward touch nothing but the gradients
-                            batch = batches[self.position]
-                            self.model.gradients.fill(0.0)
-                            L, state = self.model.loss(batch, self.state, **self._noise())
-                        record = self._update(L, batch)
+                        with self._whole_step():
+                            with interrupts.allowed():  # forward and backward touch nothing but the gradients
+                                batch = batches[self.position]
+                                self.model.gradients.fill(0.0)
+                                L, state = self.model.loss(batch, self.state, **self._noise())
+                            record = self._update(L, batch)
                         self.state = state if data.carries_state else None
                         self.position += 1
                         self.seconds += time.monotonic() - begin
@@ -248,6 +252,18 @@ class Trainer:
         return (
             {"noise": derive_seed(self.seed, self.step)} if getattr(self.model, "stochastic", False) else {}
         )
+
+    @contextmanager
+    def _whole_step(self) -> Iterator[None]:
+        """Puts the model's averages back if what is done within it fails."""
+        averages = list(getattr(self.model, "averages", ()))
+        kept = [average.copy() for average in averages]
+        try:
+            yield
+        except BaseException:
+            for average, before in zip(averages, kept, strict=True):
+                average[...] = before
+            raise
 
     def _update(self, L: float, batch: Any) -> StepRecord:
         """Clips and steps; the parameters change here and nowhere else."""

@@ -1,0 +1,224 @@
+"""Descriptions of pictures from files, and pictures with their descriptions."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FormatError, ShapeError
+from ..nn.parameters import check_size
+from .pairs import clean_text, read_lines
+from .pictures import read_pictures
+from .sequences import shorten
+
+
+class Captions(NamedTuple):
+    """The descriptions of some pictures.
+
+    Attributes:
+        files: the pictures' files, as the file of descriptions names them; none where it does not.
+        descriptions: for each picture its descriptions, at least one where there are files.
+        problems: a line for each place without a description.
+    """
+
+    files: tuple[str, ...]
+    descriptions: tuple[tuple[str, ...], ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DescribedPictures:
+    """N pictures, each with at least one description.
+
+    Attributes:
+        pictures: (N, Y, X, 3) of numbers 0..255 (uint8), or other arrays as they were given.
+        descriptions: of each.
+        files: of each; none where they come from arrays.
+        problems: a line for each picture or description that was left out.
+    """
+
+    pictures: NDArray[Any]
+    descriptions: list[list[str]]
+    files: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.descriptions)
+
+    def __getitem__(self, rows: Sequence[int]) -> DescribedPictures:
+        """Some of them, by their places; `problems` stay with the whole."""
+        return DescribedPictures(
+            self.pictures[list(rows)],
+            [self.descriptions[i] for i in rows],
+            tuple(self.files[i] for i in rows) if self.files else (),
+            (),
+        )
+
+    def __str__(self) -> str:
+        count = sum(map(len, self.descriptions))
+        left_out = f", {len(self.problems):,} left out" if self.problems else ""
+        return f"{len(self):,} pictures with {count:,} descriptions{left_out}"
+
+
+def read_captions(
+    path: str | os.PathLike[str],
+    *,
+    columns: tuple[int, int] = (0, 1),
+    fields: tuple[str, str] = ("file", "description"),
+) -> Captions:
+    """(file, description) from a file: JSON objects line by line (.json, .jsonl), or columns between tabs.
+
+    A picture may have several descriptions: in several lines, or as a list of texts in JSON. Control characters become
+    spaces; a line whose description has no text is named in `problems`.
+
+    Args:
+        path: the file, packed by gzip or not.
+        columns: the places of file and description, from 0.
+        fields: their names in JSON.
+
+    Raises:
+        OSError: if the file cannot be read.
+        FormatError: for a line with too few columns, no such object, or no UTF-8; names the line. If there is no
+            description at all.
+        ValueError: for places that are none.
+    """
+    found: dict[str, list[str]] = {}
+    problems: list[str] = []
+    for number, (file, *texts) in _rows(path, tuple(columns), tuple(fields)):
+        kept = [text for text in map(clean_text, texts) if text]
+        if not file.strip() or len(kept) < len(texts) or not texts:
+            what = "no file" if not file.strip() else f"{file}: an empty description"
+            problems.append(f"{os.fspath(path)}: line {number}: {what}")
+        if file.strip() and kept:
+            found.setdefault(file.strip(), []).extend(kept)
+    if not found:
+        raise FormatError(f"{os.fspath(path)}: expected files and their descriptions, got none")
+    return Captions(tuple(found), tuple(map(tuple, found.values())), tuple(problems))
+
+
+def read_descriptions(
+    path: str | os.PathLike[str], *, column: int = 0, field: str = "description"
+) -> Captions:
+    """The descriptions of pictures that stand in an array: a line for each of its rows.
+
+    Args:
+        path: a file as `read_captions` takes it, packed by gzip or not.
+        column: the description's place between tabs, from 0.
+        field: its name in JSON.
+
+    Returns:
+        As `read_captions`, without files; a row without text has no description.
+
+    Raises:
+        See `read_captions`.
+    """
+    rows: list[tuple[str, ...]] = []
+    problems: list[str] = []
+    for number, texts in _rows(path, (column,), (field,)):
+        kept = tuple(text for text in map(clean_text, texts) if text)
+        if len(kept) < len(texts) or not texts:
+            problems.append(f"{os.fspath(path)}: line {number}: an empty description")
+        rows.append(kept)
+    if not any(rows):
+        raise FormatError(f"{os.fspath(path)}: expected descriptions, got none")
+    return Captions((), tuple(rows), tuple(problems))
+
+
+def _rows(
+    path: str | os.PathLike[str], columns: tuple[int, ...], fields: tuple[str, ...]
+) -> list[tuple[int, list[str]]]:
+    """The line's number and the wanted cells of each; the last one may be several.
+
+    Raises:
+        FormatError: for a line that does not have them.
+    """
+    plain = os.fspath(path).removesuffix(".gz").lower()
+    lines = list(enumerate(read_lines(path), 1))
+    if plain.endswith((".json", ".jsonl")):
+        return [(number, _fields(path, number, line, fields)) for number, line in lines if line.strip()]
+    places = [check_size("read_captions", "columns", column, least=0) for column in columns]
+    rows: list[tuple[int, list[str]]] = []
+    for number, line in lines:
+        cells = line.split("\t")
+        if not line and len(places) > 1:
+            continue
+        if len(cells) <= max(places):
+            raise FormatError(
+                f"{os.fspath(path)}: line {number}: expected at least {max(places) + 1} columns between tabs, "
+                f"got {len(cells)}: {shorten(line)}"
+            )
+        rows.append((number, [cells[place] for place in places]))
+    return rows
+
+
+def _fields(path: str | os.PathLike[str], number: int, line: str, fields: tuple[str, ...]) -> list[str]:
+    where = f"{os.fspath(path)}: line {number}: expected"
+    try:
+        given = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{where} JSON, got {shorten(line)}: {error}") from None
+    cells: list[str] = []
+    for name in fields:
+        value: Any = given.get(name) if isinstance(given, dict) else None
+        texts = value if name == fields[-1] and isinstance(value, list) else [value]
+        if not all(isinstance(text, str) for text in texts):
+            raise FormatError(f"{where} an object with a text {name!r}, got {shorten(line)}")
+        cells += texts
+    return cells
+
+
+def read_described_pictures(
+    captions: Captions,
+    folder: str | os.PathLike[str],
+    size: tuple[int, int] = (32, 32),
+    *,
+    fit: str = "pad",
+    cache: str | os.PathLike[str] | None = None,
+) -> DescribedPictures:
+    """The pictures that have descriptions.
+
+    Args:
+        captions: of `read_captions`.
+        folder: where the files' names start.
+        size, fit, cache: see `read_pictures`.
+
+    Raises:
+        See `read_pictures`: an error if none of them can be read.
+    """
+    own: dict[str, list[str]] = {}
+    for file, texts in zip(captions.files, captions.descriptions, strict=True):
+        own.setdefault(str(Path(folder, file)), []).extend(texts)
+    pictures = read_pictures(list(own), size, fit=fit, cache=cache)
+    return DescribedPictures(
+        pictures.images,
+        [own[file] for file in pictures.files],
+        pictures.files,
+        (*captions.problems, *pictures.problems),
+    )
+
+
+def described_arrays(arrays: NDArray[Any], captions: Captions) -> DescribedPictures:
+    """The rows of an array (pictures, or what another network made of them) that have descriptions.
+
+    Args:
+        arrays: (N, …).
+        captions: of `read_descriptions`.
+
+    Raises:
+        ShapeError: if there are not as many descriptions as rows.
+    """
+    if len(arrays) != len(captions.descriptions):
+        raise ShapeError(
+            f"described_arrays: captions: expected a line for each of {len(arrays)} rows, "
+            f"got {len(captions.descriptions)}"
+        )
+    kept = [i for i, own in enumerate(captions.descriptions) if own]
+    chosen = arrays if len(kept) == len(arrays) else arrays[np.array(kept)]
+    return DescribedPictures(chosen, [list(captions.descriptions[i]) for i in kept], (), captions.problems)

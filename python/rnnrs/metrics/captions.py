@@ -1,0 +1,156 @@
+"""Scores of descriptions of pictures: BLEU-1 to 4, ROUGE-L and CIDEr, over several references for each picture."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..text.words import find_words, is_word
+from .references import References, check_references
+from .rouge import rouge
+
+#: The longest n-grams that count.
+ORDERS = 4
+
+#: CIDEr-D's penalty on lengths: standard deviation, in words.
+SIGMA = 6.0
+
+Ngram = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CaptionScores:
+    """How near descriptions are to those of people.
+
+    Attributes:
+        bleu_1, bleu_2, bleu_3, bleu_4: BLEU by n-grams up to 1, …, 4 words, of all descriptions together, 0..1, without
+            smoothing: 0 if no n-gram of that length is right.
+        rouge_l: the mean of each description's F1, 0..1.
+        cider: the mean of each description's CIDEr-D, 0..10; 0 for a single picture, where no n-gram tells it from
+            others.
+    """
+
+    bleu_1: float
+    bleu_2: float
+    bleu_3: float
+    bleu_4: float
+    rouge_l: float
+    cider: float
+
+    def __str__(self) -> str:
+        bleus = (self.bleu_1, self.bleu_2, self.bleu_3, self.bleu_4)
+        return (
+            f"BLEU-1/2/3/4 {' / '.join(f'{100 * bleu:.1f}' for bleu in bleus)}, "
+            f"ROUGE-L {100 * self.rouge_l:.1f}, CIDEr {self.cider:.3f}"
+        )
+
+
+def caption_words(text: str) -> list[str]:
+    """The words of a description in lower case, without punctuation."""
+    return [word for word in find_words(text.lower()) if is_word(word)]
+
+
+def caption_scores(
+    found: Sequence[str],
+    wanted: References,
+    *,
+    tokenize: Callable[[str], Sequence[str]] = caption_words,
+) -> CaptionScores:
+    """BLEU, ROUGE-L and CIDEr-D of the descriptions of N pictures.
+
+    BLEU (Papineni et al. 2002): clipped n-gram precisions of the whole corpus, their geometric mean, and the brevity
+    penalty by the references nearest in length. ROUGE-L: see `rouge`. CIDEr-D (Vedantam, Zitnick and Parikh 2015), as
+    the evaluation of COCO's captions computes it: for each length n of n-grams the cosine of vectors of tf-idf, clipped
+    to the reference's, times a Gaussian penalty on the difference of lengths; the mean over n and references, times
+    10. A document of idf is a picture: all its references together.
+
+    Args:
+        found: a description of each picture.
+        wanted: for each the description that was wanted, or several.
+        tokenize: what makes words of a text. COCO's evaluation has the tokeniser of the Penn Treebank, which cuts
+            some words otherwise ("don't"); its ROUGE-L weighs recall more.
+
+    Raises:
+        ShapeError: if there are not as many lists of references as descriptions.
+        ValueError: without descriptions, or for one without a reference.
+        TypeError: for what is no text.
+    """
+    listed = check_references("caption_scores", found, wanted)
+    candidates = [_counts(tokenize(text)) for text in found]
+    references = [[_counts(tokenize(text)) for text in own] for own in listed]
+    one, two, three, four = _bleu(candidates, references)
+    rouge_l = rouge(found, listed, tokenize=tokenize).rouge_l.f1
+    return CaptionScores(one, two, three, four, rouge_l, _cider(candidates, references))
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """A text's words in number, and its n-grams by length."""
+
+    words: int
+    ngrams: tuple[Counter[Ngram], ...]
+
+
+def _counts(words: Sequence[str]) -> _Counts:
+    return _Counts(len(words), tuple(Counter(_ngrams(words, n)) for n in range(1, ORDERS + 1)))
+
+
+def _ngrams(words: Sequence[str], n: int) -> Iterator[Ngram]:
+    return zip(*(words[start:] for start in range(n)), strict=False)
+
+
+def _bleu(candidates: list[_Counts], references: list[list[_Counts]]) -> list[float]:
+    """BLEU-1 to BLEU-4."""
+    right, all_ = [0] * ORDERS, [0] * ORDERS
+    length = nearest = 0
+    for candidate, own in zip(candidates, references, strict=True):
+        length += candidate.words
+        nearest += min((abs(r.words - candidate.words), r.words) for r in own)[1]
+        for n, ngrams in enumerate(candidate.ngrams):
+            most: Counter[Ngram] = Counter()
+            for reference in own:
+                most |= reference.ngrams[n]
+            right[n] += (ngrams & most).total()
+            all_[n] += ngrams.total()
+    brevity = min(1.0, math.exp(1 - nearest / length)) if length else 0.0
+    bleus, product = [], 1.0
+    for n in range(ORDERS):
+        product *= right[n] / all_[n] if all_[n] else 0.0
+        bleus.append(brevity * product ** (1 / (n + 1)))
+    return bleus
+
+
+def _cider(candidates: list[_Counts], references: list[list[_Counts]]) -> float:
+    """The mean CIDEr-D."""
+    pictures: Counter[Ngram] = Counter()  # in which an n-gram occurs
+    for own in references:
+        pictures.update({ngram for reference in own for ngrams in reference.ngrams for ngram in ngrams})
+    idf = {ngram: math.log(len(references) / count) for ngram, count in pictures.items()}
+    rarest = math.log(len(references))  # of an n-gram that no reference has
+    total = 0.0
+    for candidate, own in zip(candidates, references, strict=True):
+        vectors = _weigh(candidate, idf, rarest)
+        similar = sum(
+            _similarity(vectors, _weigh(reference, idf, rarest))
+            * math.exp(-((candidate.words - reference.words) ** 2) / (2 * SIGMA**2))
+            for reference in own
+        )
+        total += 10 * similar / len(own)
+    return total / len(candidates)
+
+
+def _weigh(text: _Counts, idf: dict[Ngram, float], rarest: float) -> list[dict[Ngram, float]]:
+    """A vector of tf-idf for each length of n-grams."""
+    return [{g: count * idf.get(g, rarest) for g, count in ngrams.items()} for ngrams in text.ngrams]
+
+
+def _similarity(candidate: list[dict[Ngram, float]], reference: list[dict[Ngram, float]]) -> float:
+    """The mean over n of the vectors' cosines, the candidate's numbers clipped to the reference's."""
+    total = 0.0
+    for a, b in zip(candidate, reference, strict=True):
+        norms = math.sqrt(sum(v * v for v in a.values()) * sum(v * v for v in b.values()))
+        if norms:
+            total += sum(min(a[g], b[g]) * b[g] for g in a.keys() & b.keys()) / norms
+    return total / ORDERS
