@@ -45,7 +45,7 @@ pub fn backward<R: Real>(
         return Ok(Back { da, dfirst, dnorm: [Vec::new(), Vec::new()] });
     }
     let w = Packed::of(op, layer.w, layout.recurrent * hidden, hidden)?;
-    let ranges = sequences.shards(layer.least_rows())?;
+    let ranges = sequences.groups(layer.least_rows())?;
     // A normalisation's gradients are summed up sequence by sequence: so their bits do not depend on the threads.
     let normed = if layer.extras.norm.is_some() { sequences.batch() } else { 0 };
     let mut dnorms = [parallel::zeros(op, &[normed, width])?, parallel::zeros(op, &[normed, width])?];
@@ -62,10 +62,12 @@ pub fn backward<R: Real>(
         )))
         .zip(&ranges)
         .collect();
-    parallel::for_each(parts, |(((da, dfirst), dnorm), range), stop| {
-        let start = First::of(layout, hidden, passed.first, range);
-        let way = Backward { layer, sequences, passed, dy, dlast, w: &w, range };
-        way.walk(da, dfirst, dnorm, &start, stop);
+    parallel::for_each(sequences.deal(&ranges, parts)?, |parts, stop| {
+        for (((da, dfirst), dnorm), range) in parts {
+            let start = First::of(layout, hidden, passed.first, range);
+            let way = Backward { layer, sequences, passed, dy, dlast, w: &w, range };
+            way.walk(da, dfirst, dnorm, &start, stop);
+        }
         Ok(())
     })?;
     Ok(Back { da, dfirst, dnorm: dnorms.map(|rows| total(&rows, normed_width)) })

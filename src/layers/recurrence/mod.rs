@@ -160,13 +160,15 @@ pub fn recurrent_gradient<R: Real>(
     }
     // The states before the steps, without those that no step follows.
     let mut before = parallel::scratch(op, &[sequences.rows() - begun, hidden])?;
-    let mut rest = &mut before[..];
-    for t in 1..sequences.steps() {
-        let (rows, after) = std::mem::take(&mut rest).split_at_mut(sequences.count(t) * hidden);
-        rows.copy_from_slice(&h[sequences.start(t - 1) * hidden..][..rows.len()]);
-        masked(rows, mask);
-        rest = after;
-    }
+    let steps: Vec<_> = (1..sequences.steps()).map(|t| 0..sequences.count(t)).collect();
+    let parts = parallel::split_rows(&mut before, &steps, hidden).into_iter().enumerate().collect();
+    parallel::for_each(parallel::batches(parts, |(_, rows)| rows.len())?, |steps, _| {
+        for (t, rows) in steps {
+            rows.copy_from_slice(&h[sequences.start(t) * hidden..][..rows.len()]);
+            masked(rows, mask);
+        }
+        Ok(())
+    })?;
     linear::accumulate_weights(op, &columns(da_rest), (&before, hidden), dw)
 }
 
