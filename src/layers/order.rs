@@ -117,12 +117,8 @@ mod tests {
     #[test]
     fn longest_first_and_back() {
         // Stream 0 has steps 0 and 1, stream 1 none, stream 2 two sequences: step 0, and steps 1 to 3.
-        let parts = Parts {
-            shape: [4, 3],
-            stream: &[0, 1, 2, 2],
-            first: &[0, 0, 0, 1],
-            length: &[2, 0, 1, 3],
-        };
+        let parts =
+            Parts { shape: [4, 3], stream: &[0, 1, 2, 2], first: &[0, 0, 0, 1], length: &[2, 0, 1, 3] };
         let order = order(parts, false).unwrap();
         assert_eq!(order.longest, [3, 0, 2, 1]);
         assert_eq!(order.counts, [3, 2, 1]);

@@ -2,11 +2,14 @@
 
 use std::ops::Range;
 
-use super::{First, Passed, Recurrent, Sequences, extras, lockstep};
+use super::{First, Passed, Recurrent, Sequences, extras, is_far, lockstep};
 use crate::error::Result;
 use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
 use crate::parallel::{self, Stop};
+
+/// How many steps before its turn what a step needs is asked for.
+const SOON: usize = 4;
 
 /// What the way back gives.
 pub struct Back<R> {
@@ -118,6 +121,7 @@ impl<R: Real> Backward<'_, R> {
                 vec![R::zero(); if self.layer.extras.is_none() { 0 } else { count * hidden }]
             }),
         };
+        let far = is_far::<R>(self.sequences, width);
         // The sequences whose next step has been gone back through.
         let mut known = 0;
         for t in (0..da.len()).rev() {
@@ -126,6 +130,9 @@ impl<R: Real> Backward<'_, R> {
                 continue;
             }
             let row = self.sequences.start(t) + self.range.start;
+            if let Some(coming) = t.checked_sub(SOON).filter(|_| far) {
+                self.expect(coming, &*da[coming]);
+            }
             let (until_now, after) = da.split_at_mut(t + 1);
             if let Some(da_next) = after.first().filter(|_| known > 0) {
                 let dy = self.dy.map(|dy| &dy[row * hidden..][..known * hidden]);
@@ -196,6 +203,18 @@ impl<R: Real> Backward<'_, R> {
                 (&hat[row * width..][..rows * width], &scales[row * layout.sums..][..rows * layout.sums]);
             kernels::differentiate_norm(extras::norm(norm, hidden), of, da, (dnorm.0, dnorm.1));
         }
+    }
+
+    /// Has what a step reads and writes brought near.
+    fn expect(&self, t: usize, da: &[R]) {
+        let rows = self.sequences.going_on(t, self.range);
+        let row = self.sequences.start(t) + rows.start;
+        let State { h, c } = self.state(row, rows.len());
+        let numbers = |width: usize| row * width..(row + rows.len()) * width;
+        let dy = self.dy.map_or(&[][..], |dy| &dy[numbers(self.layer.hidden)]);
+        let kept =
+            if self.passed.kept.is_empty() { &[] } else { &self.passed.kept[numbers(self.layer.width())] };
+        [h, c, dy, kept, da].into_iter().for_each(kernels::prefetch);
     }
 
     /// Rows of the states that were passed through.

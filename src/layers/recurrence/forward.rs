@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::input::Source;
-use super::{AHEAD, AHEAD_NUMBERS, First, Input, Recurrent, Sequences, Trace, extras, lockstep};
+use super::{AHEAD, AHEAD_NUMBERS, First, Input, Recurrent, Sequences, Trace, extras, is_far, lockstep};
 use crate::error::Result;
 use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
@@ -128,6 +128,7 @@ impl<R: Real> Forward<'_, R> {
         let mut ring = parallel::scratch(self.op, &[ring, count, width])?;
         let Shard { range, h, c, kept, last, normed } = &mut shard;
         let mut besides = Besides::new(&self.layer, normed, count);
+        let far = is_far::<R>(self.sequences, width);
         for t in 0..h.len() {
             if t % ahead == 0 {
                 for step in t..h.len().min(t + ahead) {
@@ -138,6 +139,12 @@ impl<R: Real> Forward<'_, R> {
             let rows = h[t].len() / hidden.max(1);
             if rows == 0 {
                 break;
+            }
+            if far && t + ahead < h.len() {
+                self.expect(t + ahead, range);
+                if ring.is_empty() {
+                    kernels::prefetch(sums_of(t + ahead, ahead, count * width, h, kept, &mut ring));
+                }
             }
             let (h_before, h_after) = h.split_at_mut(t);
             let memory = c.len();
@@ -180,6 +187,14 @@ impl<R: Real> Forward<'_, R> {
         let rows = self.sequences.going_on(t, range);
         if !rows.is_empty() {
             self.source.fill(self.sequences.start(t) + rows.start, rows.len(), sums);
+        }
+    }
+
+    /// Has the rows of x of some sequences brought near.
+    fn expect(&self, t: usize, range: &Range<usize>) {
+        let rows = self.sequences.going_on(t, range);
+        if !rows.is_empty() {
+            self.source.expect(self.sequences.start(t) + rows.start, rows.len());
         }
     }
 

@@ -34,6 +34,14 @@ use crate::parallel;
 const AHEAD: usize = 32;
 const AHEAD_NUMBERS: usize = 1 << 17;
 
+/// Bytes of an array from which what a step needs is asked for some steps before: it is not in a core's cache by itself.
+const FAR: usize = 1 << 22;
+
+/// Whether an array of rows of `width` numbers is so large.
+fn is_far<R>(sequences: &Sequences, width: usize) -> bool {
+    sequences.rows() * width * size_of::<R>() >= FAR
+}
+
 /// What the way through time needs of a recurrent layer's parameters.
 #[derive(Clone, Copy)]
 pub struct Recurrent<'a, R> {
