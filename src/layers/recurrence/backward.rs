@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{First, Passed, Recurrent, Sequences, extras, is_far, lockstep};
+use super::{First, Passed, Recurrent, Sequences, extras, lockstep};
 use crate::error::Result;
 use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
@@ -48,7 +48,7 @@ pub fn backward<R: Real>(
         return Ok(Back { da, dfirst, dnorm: [Vec::new(), Vec::new()] });
     }
     let w = Packed::of(op, layer.w, layout.recurrent * hidden, hidden)?;
-    let ranges = sequences.groups(layer.least_rows())?;
+    let ranges = layer.groups(sequences)?;
     // A normalisation's gradients are summed up sequence by sequence: so their bits do not depend on the threads.
     let normed = if layer.extras.norm.is_some() { sequences.batch() } else { 0 };
     let mut dnorms = [parallel::zeros(op, &[normed, width])?, parallel::zeros(op, &[normed, width])?];
@@ -121,7 +121,7 @@ impl<R: Real> Backward<'_, R> {
                 vec![R::zero(); if self.layer.extras.is_none() { 0 } else { count * hidden }]
             }),
         };
-        let far = is_far::<R>(self.sequences, width);
+        let far = self.layer.is_far(self.sequences);
         // The sequences whose next step has been gone back through.
         let mut known = 0;
         for t in (0..da.len()).rev() {

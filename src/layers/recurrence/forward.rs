@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::input::Source;
-use super::{AHEAD, AHEAD_NUMBERS, First, Input, Recurrent, Sequences, Trace, extras, is_far, lockstep};
+use super::{AHEAD, AHEAD_NUMBERS, First, Input, Recurrent, Sequences, Trace, extras, lockstep};
 use crate::error::Result;
 use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
@@ -56,7 +56,7 @@ pub fn forward<R: Real>(
         return Ok(trace);
     }
     let (w, source) = both(|| layer.pack(op), || input.source(op, layout, hidden))?;
-    let ranges = sequences.groups(layer.least_rows())?;
+    let ranges = layer.groups(sequences)?;
     let mut c = sequences.split(&mut trace.c, hidden, &ranges).into_iter();
     let mut kept = sequences.split(&mut trace.kept, layout.sums * hidden, &ranges).into_iter();
     let [hat, scales] = &mut trace.normed;
@@ -128,7 +128,7 @@ impl<R: Real> Forward<'_, R> {
         let mut ring = parallel::scratch(self.op, &[ring, count, width])?;
         let Shard { range, h, c, kept, last, normed } = &mut shard;
         let mut besides = Besides::new(&self.layer, normed, count);
-        let far = is_far::<R>(self.sequences, width);
+        let far = self.layer.is_far(self.sequences);
         for t in 0..h.len() {
             if t % ahead == 0 {
                 for step in t..h.len().min(t + ahead) {

@@ -34,13 +34,13 @@ use crate::parallel;
 const AHEAD: usize = 32;
 const AHEAD_NUMBERS: usize = 1 << 17;
 
-/// Bytes of an array from which what a step needs is asked for some steps before: it is not in a core's cache by itself.
+/// Bytes of an array from which what a step needs is asked for some steps before: it is not in a core's cache by itself;
+/// and most bytes of W with which that is worth while: a larger one needs the cache and the time for itself.
 const FAR: usize = 1 << 22;
+const FAR_WEIGHTS: usize = 1 << 18;
 
-/// Whether an array of rows of `width` numbers is so large.
-fn is_far<R>(sequences: &Sequences, width: usize) -> bool {
-    sequences.rows() * width * size_of::<R>() >= FAR
-}
+/// Bytes of W that stay in a core's own cache.
+const CACHE: usize = 1 << 21;
 
 /// What the way through time needs of a recurrent layer's parameters.
 #[derive(Clone, Copy)]
@@ -92,6 +92,21 @@ impl<R: Real> Recurrent<'_, R> {
     /// Numbers in a row of sums.
     fn width(&self) -> usize {
         self.layout().sums * self.hidden
+    }
+
+    /// Bytes of W.
+    fn weights(&self) -> usize {
+        self.layout().recurrent * self.hidden * self.hidden * size_of::<R>()
+    }
+
+    /// Whether what a step needs is to be asked for some steps before.
+    fn is_far(&self, sequences: &Sequences) -> bool {
+        sequences.rows() * self.width() * size_of::<R>() >= FAR && self.weights() <= FAR_WEIGHTS
+    }
+
+    /// The sequences in groups for the threads: small ones only if W can be read from the cache for each.
+    fn groups(&self, sequences: &Sequences) -> Result<Vec<Range<usize>>> {
+        sequences.groups(self.least_rows(), self.weights() <= CACHE)
     }
 
     /// Rows worth a thread.

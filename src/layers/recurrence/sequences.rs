@@ -84,15 +84,37 @@ impl Sequences {
     }
 
     /// The sequences in groups, to be dealt out over the threads where the work is worth it: one for each thread where all
-    /// are equally long, else some more.
-    pub(super) fn groups(&self, least_rows: usize) -> Result<Vec<Range<usize>>> {
+    /// are equally long; else `small` ones, or one for each thread with about as many steps.
+    pub(super) fn groups(&self, least_rows: usize, small: bool) -> Result<Vec<Range<usize>>> {
         let parts = parallel::num_threads()?.min(self.rows() / least_rows.max(1)).max(1);
         if parts == 1 || self.is_even() {
             return Ok(parallel::even_ranges(self.batch, parts));
         }
+        if !small {
+            return Ok(self.even_in_steps(parts));
+        }
         let size = self.batch.div_ceil(2 * parts);
         let size = if size > TILE { (size - size % TILE).min(MOST_TOGETHER) } else { size };
         Ok((0..self.batch).step_by(size).map(|first| first..self.batch.min(first + size)).collect())
+    }
+
+    /// The sequences in so many parts, even in their steps.
+    fn even_in_steps(&self, parts: usize) -> Vec<Range<usize>> {
+        let mut lengths = vec![0; self.batch];
+        for t in 0..self.steps() {
+            lengths[..self.count(t)].iter_mut().for_each(|length| *length += 1);
+        }
+        let (mut ranges, mut begin, mut done) = (Vec::with_capacity(parts), 0, 0);
+        for (i, length) in lengths.iter().enumerate() {
+            done += length;
+            if done * parts >= self.rows() * (ranges.len() + 1) && ranges.len() + 1 < parts {
+                ranges.push(begin..i + 1);
+                begin = i + 1;
+            }
+        }
+        ranges.push(begin..self.batch);
+        ranges.retain(|range| !range.is_empty());
+        ranges
     }
 
     /// Deals out what belongs to the groups over the threads, by their rows; see [`deal`].
