@@ -33,7 +33,7 @@ mod windows;
 
 pub use activation::{Activation, activate, column_exponentials, differentiate, exponentials, scale_shift};
 pub use isa::{Isa, instruction_set, supported};
-pub use memory::Recycler;
+pub use memory::{Recycler, prefetch};
 pub(crate) use memory::{scratch, zeroed};
 pub use noise::{Place, bernoulli};
 pub use norm::{Norm, differentiate_norm, normalise};

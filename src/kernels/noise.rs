@@ -15,7 +15,10 @@ const WIDE: usize = 16;
 const NUMBERS: usize = 4 * WIDE;
 
 const ROUNDS: usize = 7;
-const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
+/// The lower half.
+const LOWER: u64 = 0xFFFF_FFFF;
+
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
 /// Where a row of random numbers belongs.
@@ -29,32 +32,38 @@ pub struct Place {
     pub step: u32,
 }
 
-/// The words of counters `first..first + WIDE` at a place.
+/// The words of counters `first..first + WIDE` at a place: the first ones of all, then the second ones, and so on.
+///
+/// Each is in the lower half of a number of 64 bits until the end: there a product of two words needs no more room, and what
+/// is left in the upper half is never looked at.
 #[expect(clippy::needless_range_loop, reason = "loops over whole vectors, as the compiler is to see them")]
 #[inline(always)]
-fn words(place: Place, first: u32) -> [[u32; WIDE]; 4] {
+fn words(place: Place, first: u32) -> [u32; NUMBERS] {
     let mut x = [[0; WIDE]; 4];
     for i in 0..WIDE {
-        x[0][i] = first.wrapping_add(i as u32);
-        x[1][i] = place.step;
-        x[2][i] = place.key as u32;
-        x[3][i] = (place.key >> 32) as u32;
+        x[0][i] = u64::from(first.wrapping_add(i as u32));
+        x[1][i] = u64::from(place.step);
+        x[2][i] = place.key & LOWER;
+        x[3][i] = place.key >> 32;
     }
     let mut key = [place.seed as u32, (place.seed >> 32) as u32];
     for _ in 0..ROUNDS {
         for i in 0..WIDE {
-            let (p, q) = (
-                u64::from(MULTIPLIERS[0]) * u64::from(x[0][i]),
-                u64::from(MULTIPLIERS[1]) * u64::from(x[2][i]),
-            );
-            x[0][i] = (q >> 32) as u32 ^ x[1][i] ^ key[0];
-            x[1][i] = q as u32;
-            x[2][i] = (p >> 32) as u32 ^ x[3][i] ^ key[1];
-            x[3][i] = p as u32;
+            let (p, q) = (MULTIPLIERS[0] * (x[0][i] & LOWER), MULTIPLIERS[1] * (x[2][i] & LOWER));
+            x[0][i] = (q >> 32) ^ x[1][i] ^ u64::from(key[0]);
+            x[1][i] = q;
+            x[2][i] = (p >> 32) ^ x[3][i] ^ u64::from(key[1]);
+            x[3][i] = p;
         }
         key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }
-    x
+    let mut words = [0; NUMBERS];
+    for (words, x) in words.chunks_exact_mut(WIDE).zip(&x) {
+        for i in 0..WIDE {
+            words[i] = x[i] as u32;
+        }
+    }
+    words
 }
 
 struct Bernoulli<'a, R> {
@@ -67,18 +76,12 @@ struct Bernoulli<'a, R> {
 impl<R: Real> Task<R> for Bernoulli<'_, R> {
     #[inline(always)]
     unsafe fn run<S: Simd<Number = R>>(self) {
-        let (whole, rest) = self.out.as_chunks_mut::<NUMBERS>();
-        for (block, out) in whole.iter_mut().enumerate() {
+        for (block, out) in self.out.chunks_mut(NUMBERS).enumerate() {
             let words = words(self.place, (block * WIDE) as u32);
-            for (w, words) in words.iter().enumerate() {
-                for i in 0..WIDE {
-                    out[w * WIDE + i] = if words[i] >= self.threshold { self.kept } else { R::zero() };
-                }
+            // One loop over all of them: of shorter ones the compiler makes no vectors.
+            for (out, &word) in out.iter_mut().zip(&words) {
+                *out = if word >= self.threshold { self.kept } else { R::zero() };
             }
-        }
-        let words = words(self.place, (whole.len() * WIDE) as u32);
-        for (out, &word) in rest.iter_mut().zip(words.iter().flatten()) {
-            *out = if word >= self.threshold { self.kept } else { R::zero() };
         }
     }
 }
@@ -114,7 +117,7 @@ mod tests {
         let words = words(place, 32);
         for i in 0..WIDE as u32 {
             let expected = philox([32 + i, 3, 7, 0xfeed_beef], [0x89ab_cdef, 0x0123_4567], ROUNDS);
-            assert_eq!(words.map(|w| w[i as usize]), expected);
+            assert_eq!([0, 1, 2, 3].map(|w| words[w * WIDE + i as usize]), expected);
         }
     }
 

@@ -13,6 +13,7 @@ pub mod joined;
 pub mod jordan;
 pub mod linear;
 mod lstm;
+pub mod order;
 pub mod pooling;
 pub mod pooling_2d;
 pub mod recurrence;

@@ -16,6 +16,7 @@ mod jordan;
 mod layers;
 mod loss;
 mod optim;
+mod order;
 mod pooling;
 mod recurrence;
 mod sampling;
@@ -79,6 +80,7 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     conv::register(module)?;
     batch_norm::register(module)?;
     dropout::register(module)?;
+    order::register(module)?;
     recurrence::register(module)?;
     jordan::register(module)?;
     loss::register(module)?;

@@ -24,31 +24,26 @@ class Order:
         counts: (T′,), how many sequences are going on at each step.
         sequences: how many there are.
         rows: (N,), of every row of the engine, which of the T·B rows of the batch it is.
+        places: (T·B,), of every row of the batch, which row of the engine it is; −1 for padding.
+        stream, first: (sequences,), of which stream each sequence is, and from which step on.
+        last: (B,), the streams' last sequences.
+        goes_on: (sequences,), whether it goes on from a state before the batch.
     """
 
     def __init__(
         self, shape: tuple[int, int], stream: Array, first: Array, length: Array, reverse: bool
     ) -> None:
-        _, B = self.shape = shape
+        self.shape = shape
         self.sequences = len(stream)
-        #: The streams' last sequences, and the sequences that go on from a state before the batch.
-        ends = np.lexsort((first, stream))
-        last = np.append(stream[ends][1:] != stream[ends][:-1], True) if len(ends) else np.zeros(0, bool)
-        longest = np.argsort(-length, kind="stable")
-        place = np.empty_like(longest)
-        place[longest] = np.arange(len(longest))
-        self.stream = stream[longest]
-        self.goes_on = first[longest] == 0  # from the state before the batch
-        self.last = place[ends[last]]
-        self.first, length = first[longest], length[longest]
-        steps = int(length[0]) if len(length) else 0
-        self.counts = np.searchsorted(-length, -np.arange(steps), side="left").astype(np.int64)
-        t = np.repeat(np.arange(steps), self.counts)
-        s = np.arange(len(t)) - np.repeat(np.cumsum(self.counts) - self.counts, self.counts)
-        at = length[s] - 1 - t if reverse else t
-        #: The time step of every row of the engine.
-        self.steps = self.first[s] + at
-        self.rows = self.steps * B + self.stream[s]
+        found = _rnnrs.order_sequences(shape, stream, first, length, reverse)
+        longest, self.counts, self.rows, self.places, self.last = found
+        self.stream, self.first = stream[longest], first[longest]
+        self.goes_on = self.first == 0  # from the state before the batch
+
+    @property
+    def steps(self) -> Array:
+        """The time step of every row of the engine."""
+        return self.rows // self.shape[1]
 
     def pack(self, x: Array) -> Array:
         """The rows (N, …) of an array (T, B, …)."""
@@ -63,10 +58,7 @@ class Order:
 
     def unpack(self, x: Array) -> Array:
         """The array (T, B, …) of rows (N, …): zero where there is only padding."""
-        T, B = self.shape
-        whole = np.zeros((T * B, *x.shape[1:]), x.dtype)
-        whole[self.rows] = x
-        return whole.reshape(T, B, *x.shape[1:])
+        return _rnnrs.unpack_rows(self.places, x).reshape(*self.shape, x.shape[1])
 
     def begin(self, state: Array | None, otherwise: Array | None, width: int, dtype: Any) -> Array | None:
         """The state before each sequence (sequences, S): of its stream (B, S), or `otherwise` (S,)."""

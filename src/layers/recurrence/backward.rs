@@ -8,6 +8,9 @@ use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
 use crate::parallel::{self, Stop};
 
+/// How many steps before its turn what a step needs is asked for.
+const SOON: usize = 4;
+
 /// What the way back gives.
 pub struct Back<R> {
     /// ∂L/∂ the products' sums (rows, sums·H)
@@ -45,7 +48,7 @@ pub fn backward<R: Real>(
         return Ok(Back { da, dfirst, dnorm: [Vec::new(), Vec::new()] });
     }
     let w = Packed::of(op, layer.w, layout.recurrent * hidden, hidden)?;
-    let ranges = sequences.shards(layer.least_rows())?;
+    let ranges = layer.groups(sequences)?;
     // A normalisation's gradients are summed up sequence by sequence: so their bits do not depend on the threads.
     let normed = if layer.extras.norm.is_some() { sequences.batch() } else { 0 };
     let mut dnorms = [parallel::zeros(op, &[normed, width])?, parallel::zeros(op, &[normed, width])?];
@@ -62,10 +65,12 @@ pub fn backward<R: Real>(
         )))
         .zip(&ranges)
         .collect();
-    parallel::for_each(parts, |(((da, dfirst), dnorm), range), stop| {
-        let start = First::of(layout, hidden, passed.first, range);
-        let way = Backward { layer, sequences, passed, dy, dlast, w: &w, range };
-        way.walk(da, dfirst, dnorm, &start, stop);
+    parallel::for_each(sequences.deal(&ranges, parts)?, |parts, stop| {
+        for (((da, dfirst), dnorm), range) in parts {
+            let start = First::of(layout, hidden, passed.first, range);
+            let way = Backward { layer, sequences, passed, dy, dlast, w: &w, range };
+            way.walk(da, dfirst, dnorm, &start, stop);
+        }
         Ok(())
     })?;
     Ok(Back { da, dfirst, dnorm: dnorms.map(|rows| total(&rows, normed_width)) })
@@ -116,6 +121,7 @@ impl<R: Real> Backward<'_, R> {
                 vec![R::zero(); if self.layer.extras.is_none() { 0 } else { count * hidden }]
             }),
         };
+        let far = self.layer.is_far(self.sequences);
         // The sequences whose next step has been gone back through.
         let mut known = 0;
         for t in (0..da.len()).rev() {
@@ -124,6 +130,9 @@ impl<R: Real> Backward<'_, R> {
                 continue;
             }
             let row = self.sequences.start(t) + self.range.start;
+            if let Some(coming) = t.checked_sub(SOON).filter(|_| far) {
+                self.expect(coming, &*da[coming]);
+            }
             let (until_now, after) = da.split_at_mut(t + 1);
             if let Some(da_next) = after.first().filter(|_| known > 0) {
                 let dy = self.dy.map(|dy| &dy[row * hidden..][..known * hidden]);
@@ -194,6 +203,18 @@ impl<R: Real> Backward<'_, R> {
                 (&hat[row * width..][..rows * width], &scales[row * layout.sums..][..rows * layout.sums]);
             kernels::differentiate_norm(extras::norm(norm, hidden), of, da, (dnorm.0, dnorm.1));
         }
+    }
+
+    /// Has what a step reads and writes brought near.
+    fn expect(&self, t: usize, da: &[R]) {
+        let rows = self.sequences.going_on(t, self.range);
+        let row = self.sequences.start(t) + rows.start;
+        let State { h, c } = self.state(row, rows.len());
+        let numbers = |width: usize| row * width..(row + rows.len()) * width;
+        let dy = self.dy.map_or(&[][..], |dy| &dy[numbers(self.layer.hidden)]);
+        let kept =
+            if self.passed.kept.is_empty() { &[] } else { &self.passed.kept[numbers(self.layer.width())] };
+        [h, c, dy, kept, da].into_iter().for_each(kernels::prefetch);
     }
 
     /// Rows of the states that were passed through.

@@ -9,7 +9,7 @@ use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
 use crate::parallel::{self, Stop};
 
-/// What one thread writes on the way forward: the rows of its sequences, a slice a step.
+/// What the way forward of a group of sequences writes: their rows, a slice a step.
 struct Shard<'a, R> {
     range: Range<usize>,
     h: Vec<&'a mut [R]>,
@@ -56,7 +56,7 @@ pub fn forward<R: Real>(
         return Ok(trace);
     }
     let (w, source) = both(|| layer.pack(op), || input.source(op, layout, hidden))?;
-    let ranges = sequences.shards(layer.least_rows())?;
+    let ranges = layer.groups(sequences)?;
     let mut c = sequences.split(&mut trace.c, hidden, &ranges).into_iter();
     let mut kept = sequences.split(&mut trace.kept, layout.sums * hidden, &ranges).into_iter();
     let [hat, scales] = &mut trace.normed;
@@ -66,9 +66,9 @@ pub fn forward<R: Real>(
     let shards: Vec<_> = sequences
         .split(&mut trace.h, hidden, &ranges)
         .into_iter()
-        .zip(ranges)
+        .zip(&ranges)
         .map(|(h, range)| Shard {
-            range,
+            range: range.clone(),
             h,
             c: c.next().unwrap_or_default(),
             kept: kept.next().unwrap_or_default(),
@@ -76,9 +76,12 @@ pub fn forward<R: Real>(
             normed: [hat.next().unwrap_or_default(), scales.next().unwrap_or_default()],
         })
         .collect();
-    parallel::for_each(shards, |shard, stop| {
-        let start = First::of(layout, hidden, first, &shard.range);
-        Forward { op, layer, sequences, w: &w, source: &source }.walk(shard, &start, stop)
+    parallel::for_each(sequences.deal(&ranges, shards)?, |shards, stop| {
+        for shard in shards {
+            let start = First::of(layout, hidden, first, &shard.range);
+            Forward { op, layer, sequences, w: &w, source: &source }.walk(shard, &start, stop)?;
+        }
+        Ok(())
     })?;
     Ok(trace)
 }
@@ -125,6 +128,7 @@ impl<R: Real> Forward<'_, R> {
         let mut ring = parallel::scratch(self.op, &[ring, count, width])?;
         let Shard { range, h, c, kept, last, normed } = &mut shard;
         let mut besides = Besides::new(&self.layer, normed, count);
+        let far = self.layer.is_far(self.sequences);
         for t in 0..h.len() {
             if t % ahead == 0 {
                 for step in t..h.len().min(t + ahead) {
@@ -135,6 +139,12 @@ impl<R: Real> Forward<'_, R> {
             let rows = h[t].len() / hidden.max(1);
             if rows == 0 {
                 break;
+            }
+            if far && t + ahead < h.len() {
+                self.expect(t + ahead, range);
+                if ring.is_empty() {
+                    kernels::prefetch(sums_of(t + ahead, ahead, count * width, h, kept, &mut ring));
+                }
             }
             let (h_before, h_after) = h.split_at_mut(t);
             let memory = c.len();
@@ -177,6 +187,14 @@ impl<R: Real> Forward<'_, R> {
         let rows = self.sequences.going_on(t, range);
         if !rows.is_empty() {
             self.source.fill(self.sequences.start(t) + rows.start, rows.len(), sums);
+        }
+    }
+
+    /// Has the rows of x of some sequences brought near.
+    fn expect(&self, t: usize, range: &Range<usize>) {
+        let rows = self.sequences.going_on(t, range);
+        if !rows.is_empty() {
+            self.source.expect(self.sequences.start(t) + rows.start, rows.len());
         }
     }
 

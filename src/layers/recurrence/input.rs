@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
+use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::Layout;
 use crate::layers::embedding::check_ids;
 
@@ -128,6 +128,13 @@ pub(super) fn rows_of(
 }
 
 impl<R: Real> Source<'_, R> {
+    /// Has these rows of x brought near, if they will be read.
+    pub(super) fn expect(&self, first: usize, count: usize) {
+        if let Source::Projection { x, inputs, .. } = self {
+            kernels::prefetch(&x[first * inputs..(first + count) * inputs]);
+        }
+    }
+
     /// The sums of `count` rows of input from `first` on.
     pub(super) fn fill(&self, first: usize, count: usize, sums: &mut [R]) {
         match self {

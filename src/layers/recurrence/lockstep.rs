@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::atomic::AtomicU64;
 
 use super::input::{self, Input, Source};
-use super::{AHEAD, Passed, Recurrent, Sequences, Trace};
+use super::{AHEAD, CACHE, Passed, Recurrent, Sequences, Trace};
 use crate::error::Result;
 use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{Layout, State, StateMut};
@@ -25,9 +25,6 @@ const LEAST_ROWS: usize = 4;
 /// Sequences for each thread up to which a W of more bytes than [`CACHE`] is shared: with more, a step takes longer than
 /// reading it.
 const MOST_ROWS: usize = 64;
-
-/// Bytes of W that stay in a core's own cache.
-const CACHE: usize = 1 << 21;
 
 /// Units worth a thread.
 const LEAST_UNITS: usize = 64;

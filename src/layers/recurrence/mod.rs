@@ -34,6 +34,14 @@ use crate::parallel;
 const AHEAD: usize = 32;
 const AHEAD_NUMBERS: usize = 1 << 17;
 
+/// Bytes of an array from which what a step needs is asked for some steps before: it is not in a core's cache by itself;
+/// and most bytes of W with which that is worth while: a larger one needs the cache and the time for itself.
+const FAR: usize = 1 << 22;
+const FAR_WEIGHTS: usize = 1 << 18;
+
+/// Bytes of W that stay in a core's own cache.
+const CACHE: usize = 1 << 21;
+
 /// What the way through time needs of a recurrent layer's parameters.
 #[derive(Clone, Copy)]
 pub struct Recurrent<'a, R> {
@@ -84,6 +92,21 @@ impl<R: Real> Recurrent<'_, R> {
     /// Numbers in a row of sums.
     fn width(&self) -> usize {
         self.layout().sums * self.hidden
+    }
+
+    /// Bytes of W.
+    fn weights(&self) -> usize {
+        self.layout().recurrent * self.hidden * self.hidden * size_of::<R>()
+    }
+
+    /// Whether what a step needs is to be asked for some steps before.
+    fn is_far(&self, sequences: &Sequences) -> bool {
+        sequences.rows() * self.width() * size_of::<R>() >= FAR && self.weights() <= FAR_WEIGHTS
+    }
+
+    /// The sequences in groups for the threads: small ones only if W can be read from the cache for each.
+    fn groups(&self, sequences: &Sequences) -> Result<Vec<Range<usize>>> {
+        sequences.groups(self.least_rows(), self.weights() <= CACHE)
     }
 
     /// Rows worth a thread.
@@ -160,13 +183,15 @@ pub fn recurrent_gradient<R: Real>(
     }
     // The states before the steps, without those that no step follows.
     let mut before = parallel::scratch(op, &[sequences.rows() - begun, hidden])?;
-    let mut rest = &mut before[..];
-    for t in 1..sequences.steps() {
-        let (rows, after) = std::mem::take(&mut rest).split_at_mut(sequences.count(t) * hidden);
-        rows.copy_from_slice(&h[sequences.start(t - 1) * hidden..][..rows.len()]);
-        masked(rows, mask);
-        rest = after;
-    }
+    let steps: Vec<_> = (1..sequences.steps()).map(|t| 0..sequences.count(t)).collect();
+    let parts = parallel::split_rows(&mut before, &steps, hidden).into_iter().enumerate().collect();
+    parallel::for_each(parallel::batches(parts, |(_, rows)| rows.len())?, |steps, _| {
+        for (t, rows) in steps {
+            rows.copy_from_slice(&h[sequences.start(t) * hidden..][..rows.len()]);
+            masked(rows, mask);
+        }
+        Ok(())
+    })?;
     linear::accumulate_weights(op, &columns(da_rest), (&before, hidden), dw)
 }
 

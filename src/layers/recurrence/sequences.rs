@@ -3,10 +3,16 @@
 //! Sequences stand longest first, and step t has a row for each that is still going on: rows of padding do not exist.
 //! Where all are equally long, that is the array (T, B, ·) as it is.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::parallel;
+
+/// Groups of different lengths are of so many sequences or of a multiple, since the product takes so many rows at a time;
+/// and of so many at most.
+const TILE: usize = 8;
+const MOST_TOGETHER: usize = 32;
 
 /// B sequences, longest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,12 +83,23 @@ impl Sequences {
         of.start..of.end.min(self.count(t)).max(of.start)
     }
 
-    /// The sequences, divided over the threads evenly by their steps where the work is worth it.
-    pub(super) fn shards(&self, least_rows: usize) -> Result<Vec<Range<usize>>> {
+    /// The sequences in groups, to be dealt out over the threads where the work is worth it: one for each thread where all
+    /// are equally long; else `small` ones, or one for each thread with about as many steps.
+    pub(super) fn groups(&self, least_rows: usize, small: bool) -> Result<Vec<Range<usize>>> {
         let parts = parallel::num_threads()?.min(self.rows() / least_rows.max(1)).max(1);
-        if self.is_even() {
+        if parts == 1 || self.is_even() {
             return Ok(parallel::even_ranges(self.batch, parts));
         }
+        if !small {
+            return Ok(self.even_in_steps(parts));
+        }
+        let size = self.batch.div_ceil(2 * parts);
+        let size = if size > TILE { (size - size % TILE).min(MOST_TOGETHER) } else { size };
+        Ok((0..self.batch).step_by(size).map(|first| first..self.batch.min(first + size)).collect())
+    }
+
+    /// The sequences in so many parts, even in their steps.
+    fn even_in_steps(&self, parts: usize) -> Vec<Range<usize>> {
         let mut lengths = vec![0; self.batch];
         for t in 0..self.steps() {
             lengths[..self.count(t)].iter_mut().for_each(|length| *length += 1);
@@ -97,7 +114,14 @@ impl Sequences {
         }
         ranges.push(begin..self.batch);
         ranges.retain(|range| !range.is_empty());
-        Ok(ranges)
+        ranges
+    }
+
+    /// Deals out what belongs to the groups over the threads, by their rows; see [`deal`].
+    pub(super) fn deal<P>(&self, groups: &[Range<usize>], parts: Vec<P>) -> Result<Vec<Vec<P>>> {
+        let rows = |group| (0..self.steps()).map(|t| self.going_on(t, group).len()).sum();
+        let cards = groups.iter().map(rows).zip(parts).collect();
+        Ok(deal(cards, parallel::num_threads()?.min(groups.len())))
     }
 
     /// Divides an array of rows of `width` numbers by sequences: for each range, a slice a step.
@@ -123,6 +147,19 @@ impl Sequences {
     }
 }
 
+/// Deals out parts of some sizes, the largest first, each to the hand that has least.
+fn deal<P>(mut cards: Vec<(usize, P)>, hands: usize) -> Vec<Vec<P>> {
+    cards.sort_by_key(|&(size, _)| Reverse(size));
+    let mut hands: Vec<(usize, Vec<P>)> = (0..hands).map(|_| (0, Vec::new())).collect();
+    for (size, part) in cards {
+        if let Some((total, hand)) = hands.iter_mut().min_by_key(|(total, _)| *total) {
+            *total += size;
+            hand.push(part);
+        }
+    }
+    hands.into_iter().map(|(_, hand)| hand).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +173,13 @@ mod tests {
         let parts = s.split(&mut rows, 1, &[0..1, 1..4]);
         assert_eq!(parts[0], [&[0][..], &[3], &[6], &[]]);
         assert_eq!(parts[1], [&[1, 2][..], &[4, 5], &[], &[]]);
+    }
+
+    #[test]
+    fn groups_are_dealt_out_evenly() {
+        let cards = || vec![(1, 'd'), (6, 'a'), (4, 'b'), (3, 'c')];
+        assert_eq!(deal(cards(), 1), [['a', 'b', 'c', 'd']]);
+        assert_eq!(deal(cards(), 2), [['a', 'd'], ['b', 'c']]);
     }
 
     #[test]
