@@ -66,6 +66,15 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
             let column = if p.backwards { panels - 1 - panel } else { panel } * width;
             let columns = (p.columns - column).min(width);
             let vectors = columns.div_ceil(S::LANES);
+            // While the first tiles are computed, the next panel comes nearer.
+            let following = if p.backwards { column.wrapping_sub(width) } else { column + width };
+            let (mut ahead, most) = if following < p.columns {
+                let columns = (p.columns - following).min(width).next_multiple_of(S::LANES);
+                (p.b.wrapping_add(following * p.depth + done * columns), columns / S::LANES)
+            } else {
+                (p.b, 0)
+            };
+            let mut left = most;
             for line in 0..p.lines {
                 for row in (0..p.rows).step_by(S::ROWS) {
                     let rows = (p.rows - row).min(S::ROWS);
@@ -95,11 +104,22 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
                             start_column,
                             c,
                             c_row: p.c_row,
+                            ahead,
+                            ahead_step: if left > 0 { S::LANES } else { 0 },
+                            next: c.cast_const().wrapping_add(if row + S::ROWS < p.rows {
+                                S::ROWS * p.c_row
+                            } else {
+                                p.c_line.wrapping_sub(row * p.c_row)
+                            }),
                         };
                         match vectors {
                             1 => tile_rows::<S, 1>(&tile, rows),
                             2 => tile_rows::<S, 2>(&tile, rows),
                             _ => tile_rows::<S, 3>(&tile, rows),
+                        }
+                        if left > 0 {
+                            left -= 1;
+                            ahead = ahead.wrapping_add(depth * S::LANES);
                         }
                     }
                 }
@@ -129,6 +149,11 @@ struct Tile<R> {
     start_column: usize,
     c: *mut R,
     c_row: usize,
+    /// What will soon be needed, a vector a step.
+    ahead: *const R,
+    ahead_step: usize,
+    /// The next tile of C.
+    next: *const R,
 }
 
 #[inline(always)]
@@ -167,7 +192,13 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize>(t: &Tile<S::Number>) {
                 }
             }
         }
-        let mut b = t.b;
+        // The next tile of C comes to the nearest cache while this one is computed.
+        for i in 0..M {
+            for j in 0..V {
+                S::prefetch(t.next.wrapping_add(i * t.c_row + j * S::LANES));
+            }
+        }
+        let (mut b, mut ahead) = (t.b, t.ahead);
         for run in 0..t.runs {
             let mut a = t.a.add(run * t.a_run);
             for _ in 0..t.run {
@@ -184,6 +215,8 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize>(t: &Tile<S::Number>) {
                 // The last step past a run may lead out of A: nothing is read there.
                 a = a.wrapping_add(t.a_column);
                 b = b.add(V * S::LANES);
+                S::prefetch_far(ahead);
+                ahead = ahead.wrapping_add(t.ahead_step);
             }
         }
         for (i, row) in sums.iter().enumerate() {
