@@ -117,7 +117,7 @@ def main() -> None:
         same = np.mean(
             [
                 len(w) == len(best.words)
-                and all(a == unknown or a == b for a, b in zip(w, best.words, strict=True))
+                and all(a in (unknown, b) for a, b in zip(w, best.words, strict=True))
                 for w, (best, *_) in zip(words, ours, strict=True)
             ]
         )
