@@ -226,6 +226,7 @@ impl<R: Real> Packed<R> {
             run: self.depth,
             columns: self.columns,
             backwards: back,
+            cold: size_of_val(self.panels.as_slice()) > COLD,
             a: a.data.as_ptr(),
             a_line: 0,
             a_row: a.stride,
@@ -245,6 +246,11 @@ impl<R: Real> Packed<R> {
         unsafe { (self.kernels.product)(&product) }
     }
 }
+
+/// Bytes of a product's B, of a gradient's C, from which they are asked for in time: what does not stay in a core's own cache
+/// from one call to the next.
+const COLD: usize = 1 << 20;
+const COLD_SUMS: usize = 1 << 19;
 
 /// Lines of a panel that are filled together when B is packed from its transpose.
 const TRANSPOSED: usize = 64;
@@ -374,6 +380,7 @@ impl<R: Real> Packed<R> {
                     run: depth,
                     columns: width,
                     backwards: false,
+                    cold: m * n * size_of::<R>() > COLD_SUMS,
                     a: tiles.numbers.as_slice()[i * group..].as_ptr(),
                     a_line: group,
                     a_row: 1,
