@@ -57,6 +57,16 @@ impl Simd for Lanes8 {
         unsafe { _mm256_maskstore_ps(p, Self::first(n), self.0) }
     }
     #[inline(always)]
+    unsafe fn prefetch(p: *const f32) {
+        // SAFETY: any address may be asked for.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn prefetch_far(p: *const f32) {
+        // SAFETY: any address may be asked for.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+    #[inline(always)]
     unsafe fn add(self, y: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm256_add_ps(self.0, y.0) })
@@ -188,6 +198,16 @@ impl Simd for Lanes4 {
     unsafe fn store_first(self, p: *mut f64, n: usize) {
         // SAFETY: as above.
         unsafe { _mm256_maskstore_pd(p, Self::first(n), self.0) }
+    }
+    #[inline(always)]
+    unsafe fn prefetch(p: *const f64) {
+        // SAFETY: any address may be asked for.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn prefetch_far(p: *const f64) {
+        // SAFETY: any address may be asked for.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
     unsafe fn add(self, y: Self) -> Self {

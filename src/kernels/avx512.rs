@@ -42,6 +42,16 @@ impl Simd for Lanes16 {
         unsafe { _mm512_mask_storeu_ps(p, (1u16 << n) - 1, self.0) }
     }
     #[inline(always)]
+    unsafe fn prefetch(p: *const f32) {
+        // SAFETY: any address may be asked for.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn prefetch_far(p: *const f32) {
+        // SAFETY: any address may be asked for.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+    #[inline(always)]
     unsafe fn add(self, y: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm512_add_ps(self.0, y.0) })
@@ -168,6 +178,16 @@ impl Simd for Lanes8 {
     unsafe fn store_first(self, p: *mut f64, n: usize) {
         // SAFETY: as above.
         unsafe { _mm512_mask_storeu_pd(p, (1u8 << n) - 1, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn prefetch(p: *const f64) {
+        // SAFETY: any address may be asked for.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn prefetch_far(p: *const f64) {
+        // SAFETY: any address may be asked for.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
     unsafe fn add(self, y: Self) -> Self {

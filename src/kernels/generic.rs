@@ -26,6 +26,8 @@ pub(super) struct Product<R> {
     pub(super) columns: usize,
     /// Whether the panels come from the last to the first.
     pub(super) backwards: bool,
+    /// Whether B or C is too large for a core's own cache: then it is asked for in time.
+    pub(super) cold: bool,
     /// A's first number, and the distances between its lines, its rows, its runs and the columns of a run.
     pub(super) a: *const R,
     pub(super) a_line: usize,
@@ -66,6 +68,15 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
             let column = if p.backwards { panels - 1 - panel } else { panel } * width;
             let columns = (p.columns - column).min(width);
             let vectors = columns.div_ceil(S::LANES);
+            // While the first tiles are computed, the next panel comes nearer.
+            let following = if p.backwards { column.wrapping_sub(width) } else { column + width };
+            let (mut ahead, most) = if p.cold && following < p.columns {
+                let columns = (p.columns - following).min(width).next_multiple_of(S::LANES);
+                (p.b.wrapping_add(following * p.depth + done * columns), columns / S::LANES)
+            } else {
+                (p.b, 0)
+            };
+            let mut left = most;
             for line in 0..p.lines {
                 for row in (0..p.rows).step_by(S::ROWS) {
                     let rows = (p.rows - row).min(S::ROWS);
@@ -95,11 +106,25 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
                             start_column,
                             c,
                             c_row: p.c_row,
+                            ahead,
+                            ahead_step: if left > 0 { S::LANES } else { 0 },
+                            next: c.cast_const().wrapping_add(if row + S::ROWS < p.rows {
+                                S::ROWS * p.c_row
+                            } else {
+                                p.c_line.wrapping_sub(row * p.c_row)
+                            }),
                         };
-                        match vectors {
-                            1 => tile_rows::<S, 1>(&tile, rows),
-                            2 => tile_rows::<S, 2>(&tile, rows),
-                            _ => tile_rows::<S, 3>(&tile, rows),
+                        match (vectors, p.cold) {
+                            (1, false) => tile_rows::<S, 1, false>(&tile, rows),
+                            (2, false) => tile_rows::<S, 2, false>(&tile, rows),
+                            (_, false) => tile_rows::<S, 3, false>(&tile, rows),
+                            (1, true) => tile_rows::<S, 1, true>(&tile, rows),
+                            (2, true) => tile_rows::<S, 2, true>(&tile, rows),
+                            (_, true) => tile_rows::<S, 3, true>(&tile, rows),
+                        }
+                        if left > 0 {
+                            left -= 1;
+                            ahead = ahead.wrapping_add(depth * S::LANES);
                         }
                     }
                 }
@@ -129,27 +154,32 @@ struct Tile<R> {
     start_column: usize,
     c: *mut R,
     c_row: usize,
+    /// What will soon be needed, a vector a step.
+    ahead: *const R,
+    ahead_step: usize,
+    /// The next tile of C.
+    next: *const R,
 }
 
 #[inline(always)]
-unsafe fn tile_rows<S: Simd, const V: usize>(t: &Tile<S::Number>, rows: usize) {
+unsafe fn tile_rows<S: Simd, const V: usize, const COLD: bool>(t: &Tile<S::Number>, rows: usize) {
     // SAFETY: the same promise, passed on.
     unsafe {
         match rows {
-            1 => tile::<S, 1, V>(t),
-            2 => tile::<S, 2, V>(t),
-            3 => tile::<S, 3, V>(t),
-            4 => tile::<S, 4, V>(t),
-            5 => tile::<S, 5, V>(t),
-            6 => tile::<S, 6, V>(t),
-            7 => tile::<S, 7, V>(t),
-            _ => tile::<S, 8, V>(t),
+            1 => tile::<S, 1, V, COLD>(t),
+            2 => tile::<S, 2, V, COLD>(t),
+            3 => tile::<S, 3, V, COLD>(t),
+            4 => tile::<S, 4, V, COLD>(t),
+            5 => tile::<S, 5, V, COLD>(t),
+            6 => tile::<S, 6, V, COLD>(t),
+            7 => tile::<S, 7, V, COLD>(t),
+            _ => tile::<S, 8, V, COLD>(t),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn tile<S: Simd, const M: usize, const V: usize>(t: &Tile<S::Number>) {
+unsafe fn tile<S: Simd, const M: usize, const V: usize, const COLD: bool>(t: &Tile<S::Number>) {
     let full = t.last == S::LANES;
     // SAFETY: `Product`'s promise; of the last vector only the first `last` lanes touch C.
     unsafe {
@@ -167,7 +197,15 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize>(t: &Tile<S::Number>) {
                 }
             }
         }
-        let mut b = t.b;
+        // The next tile of C comes to the nearest cache while this one is computed.
+        if COLD {
+            for i in 0..M {
+                for j in 0..V {
+                    S::prefetch(t.next.wrapping_add(i * t.c_row + j * S::LANES));
+                }
+            }
+        }
+        let (mut b, mut ahead) = (t.b, t.ahead);
         for run in 0..t.runs {
             let mut a = t.a.add(run * t.a_run);
             for _ in 0..t.run {
@@ -184,6 +222,10 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize>(t: &Tile<S::Number>) {
                 // The last step past a run may lead out of A: nothing is read there.
                 a = a.wrapping_add(t.a_column);
                 b = b.add(V * S::LANES);
+                if COLD {
+                    S::prefetch_far(ahead);
+                    ahead = ahead.wrapping_add(t.ahead_step);
+                }
             }
         }
         for (i, row) in sums.iter().enumerate() {

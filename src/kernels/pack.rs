@@ -226,6 +226,7 @@ impl<R: Real> Packed<R> {
             run: self.depth,
             columns: self.columns,
             backwards: back,
+            cold: size_of_val(self.panels.as_slice()) > COLD,
             a: a.data.as_ptr(),
             a_line: 0,
             a_row: a.stride,
@@ -245,6 +246,11 @@ impl<R: Real> Packed<R> {
         unsafe { (self.kernels.product)(&product) }
     }
 }
+
+/// Bytes of a product's B, of a gradient's C, from which they are asked for in time: what does not stay in a core's own cache
+/// from one call to the next.
+const COLD: usize = 1 << 20;
+const COLD_SUMS: usize = 1 << 19;
 
 /// Lines of a panel that are filled together when B is packed from its transpose.
 const TRANSPOSED: usize = 64;
@@ -356,33 +362,37 @@ impl<R: Real> Packed<R> {
         let (lanes, wide) = (self.kernels.lanes, self.kernels.panel);
         for from in (0..n).step_by(wide) {
             let width = (n - from).min(wide);
-            // A panel of B stays in the cache while A's groups pass by.
+            // A panel of B stays in the cache while A's groups pass by: first the whole ones, then what is left.
             let panel = &self.panels.as_slice()[from * depth..][..depth * width.next_multiple_of(lanes)];
-            for i in (0..m).step_by(height) {
-                let rows = (m - i).min(height);
-                let c = &mut c[i * n + from..];
-                assert!(c.len() >= (rows - 1) * n + width);
+            let whole = m / height;
+            for (i, lines, rows) in [(0, whole, height), (whole, 1, m - whole * height)] {
+                if lines * rows == 0 {
+                    continue;
+                }
+                let c = &mut c[i * height * n + from..];
+                assert!(c.len() >= (lines * rows - 1) * n + width);
                 // One pointer for both uses: a second borrow would end the first.
                 let c = c.as_mut_ptr();
                 let product = generic::Product {
-                    lines: 1,
+                    lines,
                     rows,
                     depth,
                     run: depth,
                     columns: width,
                     backwards: false,
-                    a: tiles.numbers.as_slice()[i / height * group..].as_ptr(),
-                    a_line: 0,
+                    cold: m * n * size_of::<R>() > COLD_SUMS,
+                    a: tiles.numbers.as_slice()[i * group..].as_ptr(),
+                    a_line: group,
                     a_row: 1,
                     a_run: 0,
                     a_column: height,
                     b: panel.as_ptr(),
                     start: c.cast_const(),
-                    start_line: 0,
+                    start_line: height * n,
                     start_row: n,
                     start_column: 1,
                     c,
-                    c_line: 0,
+                    c_line: height * n,
                     c_row: n,
                 };
                 // SAFETY: a group of tiles holds depth · height numbers, the panel depth · width filled up, C the rows

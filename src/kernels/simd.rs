@@ -35,6 +35,12 @@ pub(super) trait Simd: Copy {
     unsafe fn load_first(p: *const Self::Number, n: usize) -> Self;
     /// Stores the first `n` < `LANES` numbers.
     unsafe fn store_first(self, p: *mut Self::Number, n: usize);
+    /// Says that the number there, if there is one, will soon be needed.
+    #[inline(always)]
+    unsafe fn prefetch(_: *const Self::Number) {}
+    /// The same, but not so soon.
+    #[inline(always)]
+    unsafe fn prefetch_far(_: *const Self::Number) {}
 
     unsafe fn add(self, y: Self) -> Self;
     unsafe fn sub(self, y: Self) -> Self;

@@ -136,6 +136,7 @@ impl<R: Real> Packed<R> {
             run: a.columns.count,
             columns: self.columns,
             backwards: false,
+            cold: false,
             a: a.data.as_ptr(),
             a_line: a.lines.stride,
             a_row: a.rows.stride,
