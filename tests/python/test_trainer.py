@@ -1,6 +1,7 @@
 """The loop, its bounds, checkpoints, interrupts, callbacks, and what happens when things go wrong."""
 
 import csv
+import gc
 import io
 import os
 import signal
@@ -137,7 +138,33 @@ def test_a_loss_alone_that_is_not_finite_names_no_parameter():
     np.testing.assert_array_equal(model.parameters.flat, before)
 
 
+class Doomed:
+    """Ctrl-C comes while it is thrown away, where Python drops what a signal's handler raises."""
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # says that it was dropped
+def test_ctrl_c_that_python_drops_is_answered_at_the_next_step():
+    run = trainer()
+    loss, calls = run.model.loss, []
+
+    def interrupted(*arguments, **options):
+        calls.append(options)
+        if len(calls) == 1:
+            Doomed()
+        return loss(*arguments, **options)
+
+    run.model.loss = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        run.fit(StreamBatches(np.arange(2000) % 9, batch_size=5, steps=20), epochs=100)
+    assert len(calls) == run.step == 1
+
+
 def test_ctrl_c_leaves_a_checkpoint_and_a_run_that_goes_on(tmp_path):
+    gc.collect()  # so that the signal does not find Python collecting what other tests left
     rng = np.random.default_rng(0)
     stream = StreamBatches(rng.integers(0, 9, 200_000), batch_size=5, steps=20)
     path = tmp_path / "run"

@@ -15,8 +15,9 @@ class Interrupts:
 
     A training step is thus whole or not at all: forward and backward may be broken off, since they touch nothing but
     the gradients; the update and the book-keeping may not. The handler that was there before does the answering
-    (Python's own raises KeyboardInterrupt). Outside the main thread, where Python has no signal handlers, nothing is
-    changed.
+    (Python's own raises KeyboardInterrupt). Where what it raises is lost, as Python loses it in the callback of a weak
+    reference or in `__del__`, it answers again at the next `check()` or `allowed()`. Outside the main thread, where
+    Python has no signal handlers, nothing is changed.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,9 @@ class Interrupts:
             self._allowed = True
             self.check()
             yield
+        except BaseException:
+            self._pending = False  # the answer is on its way
+            raise
         finally:
             self._allowed = False
 
@@ -55,10 +59,10 @@ class Interrupts:
             self._answer(signal.SIGINT, None)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._pending = True
         if self._allowed:
             self._answer(number, frame)
-        else:
-            self._pending = True
+            self._pending = False
 
     def _answer(self, number: int, frame: FrameType | None) -> None:
         if callable(self._previous):
