@@ -14,9 +14,11 @@ from .training import (
     add_output,
     add_training,
     check_files,
+    divided,
     fit_or_stop,
     given,
     resumed,
+    share_held_out,
 )
 
 if TYPE_CHECKING:
@@ -210,28 +212,18 @@ def _split(
     Raises:
         CommandError: for a share outside 0..1.
     """
-    import numpy as np
-
     found = reader.described(arguments.captions, arguments, arguments.pictures)
     say(f"{arguments.captions}: {found}", arguments.quiet)
     if len(arguments.validation) > 2:
         raise CommandError(
             f"--validation: expected a share, or a file and where its pictures are, got {len(arguments.validation)}"
         )
-    try:
-        share = float(arguments.validation[0]) if len(arguments.validation) == 1 else None
-    except ValueError:
-        share = None
+    share = share_held_out(arguments.validation, "a file")
     if share is None:
         captions, *where = arguments.validation
         return found, reader.described(captions, arguments, where[0] if where else arguments.pictures)
-    if not 0 <= share < 1:
-        raise CommandError(f"--validation: expected a file or a share from 0, below 1, got {share:g}")
-    count = int(len(found) * share)
-    if not count:
-        return found, None
-    order = np.random.default_rng(0).permutation(len(found)).tolist()
-    return found[sorted(order[count:])], found[sorted(order[:count])]
+    training, kept = divided(len(found), share)
+    return (found[training], found[kept]) if kept else (found, None)
 
 
 def _new(arguments: argparse.Namespace, found: DescribedPictures, size: tuple[int, int] | None) -> Captioner:

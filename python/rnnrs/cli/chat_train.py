@@ -13,6 +13,7 @@ from .training import (
     add_output,
     add_training,
     check_files,
+    divided,
     fit_or_stop,
     given,
     resumed,
@@ -160,10 +161,5 @@ def _resumed(arguments: argparse.Namespace, checkpoint: str, bot: Chatbot) -> di
 
 def _split(dialogues: Dialogues, share: float) -> tuple[Dialogues, Dialogues | None]:
     """Dialogues to train on and those to judge on, drawn at random."""
-    import numpy as np
-
-    count = int(len(dialogues) * share)
-    if not count:
-        return dialogues, None
-    order = np.random.default_rng(0).permutation(len(dialogues)).tolist()
-    return [dialogues[i] for i in sorted(order[count:])], [dialogues[i] for i in sorted(order[:count])]
+    training, kept = divided(len(dialogues), share)
+    return [dialogues[i] for i in training], [dialogues[i] for i in kept] or None

@@ -15,9 +15,11 @@ from .training import (
     add_output,
     add_training,
     check_files,
+    divided,
     fit_or_stop,
     given,
     resumed,
+    share_held_out,
 )
 
 if TYPE_CHECKING:
@@ -192,23 +194,13 @@ def _split(arguments: argparse.Namespace) -> tuple[Pairs, Pairs | None]:
     Raises:
         CommandError: for a share outside 0..1, or if no pair is left.
     """
-    import numpy as np
-
     pairs = clean(arguments, read(arguments, arguments.files), " ".join(arguments.files))
-    try:
-        share = float(arguments.validation[0]) if len(arguments.validation) == 1 else None
-    except ValueError:
-        share = None
+    share = share_held_out(arguments.validation, "files")
     if share is None:
         held_out = read(arguments, arguments.validation)
         return pairs, clean(arguments, held_out, " ".join(arguments.validation))
-    if not 0 <= share < 1:
-        raise CommandError(f"--validation: expected files or a share from 0, below 1, got {share:g}")
-    count = int(len(pairs) * share)
-    if not count:
-        return pairs, None
-    order = np.random.default_rng(0).permutation(len(pairs)).tolist()
-    return [pairs[i] for i in sorted(order[count:])], [pairs[i] for i in sorted(order[:count])]
+    training, kept = divided(len(pairs), share)
+    return [pairs[i] for i in training], [pairs[i] for i in kept] or None
 
 
 def _new(arguments: argparse.Namespace, kind: type[TextToText], pairs: Pairs) -> TextToText:

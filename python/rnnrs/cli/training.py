@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from .common import CommandError, real, say, whole
@@ -195,3 +195,31 @@ def _stamp(path: str) -> tuple[int, int] | None:
         return None
     status = os.stat(path)
     return status.st_ino, status.st_mtime_ns
+
+
+def share_held_out(validation: Sequence[str], what: str) -> float | None:
+    """The share of the data to hold out that --validation tells; None where it names files.
+
+    Args:
+        validation: the option's arguments.
+        what: it may name, for messages.
+
+    Raises:
+        CommandError: for a share outside 0..1.
+    """
+    try:
+        share = float(validation[0]) if len(validation) == 1 else None
+    except ValueError:
+        return None
+    if share is not None and not 0 <= share < 1:
+        raise CommandError(f"--validation: expected {what} or a share from 0, below 1, got {share:g}")
+    return share
+
+
+def divided(count: int, share: float) -> tuple[list[int], list[int]]:
+    """Which of so many examples to train on and which to hold out, drawn, each in their order."""
+    import numpy as np
+
+    held_out = int(count * share)
+    order = np.random.default_rng(0).permutation(count).tolist()
+    return sorted(order[held_out:]), sorted(order[:held_out])

@@ -68,10 +68,7 @@ def check_features(op: str, features: Any, shape: tuple[int, ...]) -> Array:
     wanted = f"(N, {', '.join(map(str, shape))})"
     array = _stack(op, features, wanted)
     fits = array.shape[1:] == shape
-    if not fits and array.ndim in (
-        3,
-        4,
-    ):  # (N, 1, K) where there is one vector for each: as this function gives them
+    if not fits and array.ndim in (3, 4):  # (N, P, K), as this function gives them
         fits = array.shape[-1] == shape[-1] and np.prod(array.shape[1:-1]) == np.prod(shape[:-1])
     if not fits:
         raise ShapeError(f"{op}: pictures: expected features {wanted}, got {array.shape}")
