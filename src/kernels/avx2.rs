@@ -92,6 +92,11 @@ impl Simd for Lanes8 {
         Self(unsafe { _mm256_fmadd_ps(self.0, y.0, z.0) })
     }
     #[inline(always)]
+    unsafe fn minus_product(self, x: Self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm256_fnmadd_ps(x.0, y.0, self.0) })
+    }
+    #[inline(always)]
     unsafe fn max(self, y: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm256_max_ps(self.0, y.0) })
@@ -125,6 +130,17 @@ impl Simd for Lanes8 {
         unsafe {
             let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(self.0), _mm256_set1_epi32(127));
             Self(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent)))
+        }
+    }
+    // As in AVX-512.
+    #[inline(always)]
+    unsafe fn powers(self, factor: f64) -> (Self, Self) {
+        // SAFETY: as above.
+        unsafe {
+            let shift = _mm256_set1_ps(12_582_912.0 + 127.0);
+            let sum = _mm256_fmadd_ps(self.0, _mm256_set1_ps(factor as f32), shift);
+            let power = _mm256_slli_epi32::<23>(_mm256_castps_si256(sum));
+            (Self(_mm256_sub_ps(sum, shift)), Self(_mm256_castsi256_ps(power)))
         }
     }
     #[inline(always)]
@@ -235,6 +251,11 @@ impl Simd for Lanes4 {
         Self(unsafe { _mm256_fmadd_pd(self.0, y.0, z.0) })
     }
     #[inline(always)]
+    unsafe fn minus_product(self, x: Self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm256_fnmadd_pd(x.0, y.0, self.0) })
+    }
+    #[inline(always)]
     unsafe fn max(self, y: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm256_max_pd(self.0, y.0) })
@@ -270,6 +291,16 @@ impl Simd for Lanes4 {
             let narrow = _mm256_cvtpd_epi32(self.0);
             let exponent = _mm256_add_epi64(_mm256_cvtepi32_epi64(narrow), _mm256_set1_epi64x(1023));
             Self(_mm256_castsi256_pd(_mm256_slli_epi64::<52>(exponent)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn powers(self, factor: f64) -> (Self, Self) {
+        // SAFETY: as above.
+        unsafe {
+            let shift = _mm256_set1_pd(6_755_399_441_055_744.0 + 1023.0);
+            let sum = _mm256_fmadd_pd(self.0, _mm256_set1_pd(factor), shift);
+            let power = _mm256_slli_epi64::<52>(_mm256_castpd_si256(sum));
+            (Self(_mm256_sub_pd(sum, shift)), Self(_mm256_castsi256_pd(power)))
         }
     }
     #[inline(always)]

@@ -71,9 +71,14 @@ impl Simd for Lanes16 {
         // SAFETY: as above.
         Self(unsafe { _mm512_div_ps(self.0, y.0) })
     }
+    // A division takes as long as ten multiplications: 14 bits, and by one step of Newton's method twice as many.
+    #[inline(always)]
+    unsafe fn estimate(self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_rcp14_ps(self.0) })
+    }
     #[inline(always)]
     unsafe fn reciprocal(self) -> Self {
-        // A division takes as long as ten multiplications: 14 bits, and by one step of Newton's method twice as many.
         // SAFETY: as above.
         unsafe {
             let r = _mm512_rcp14_ps(self.0);
@@ -85,6 +90,11 @@ impl Simd for Lanes16 {
     unsafe fn mul_add(self, y: Self, z: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm512_fmadd_ps(self.0, y.0, z.0) })
+    }
+    #[inline(always)]
+    unsafe fn minus_product(self, x: Self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_fnmadd_ps(x.0, y.0, self.0) })
     }
     #[inline(always)]
     unsafe fn max(self, y: Self) -> Self {
@@ -118,6 +128,18 @@ impl Simd for Lanes16 {
     unsafe fn power_of_two(self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm512_scalef_ps(_mm512_set1_ps(1.0), self.0) })
+    }
+    // With 1.5 · 2^23 added, a number is rounded, and n stands in its last bits; with the exponents' bias added, too, those
+    // are the exponent of 2^n.
+    #[inline(always)]
+    unsafe fn powers(self, factor: f64) -> (Self, Self) {
+        // SAFETY: as above.
+        unsafe {
+            let shift = _mm512_set1_ps(12_582_912.0 + 127.0);
+            let sum = _mm512_fmadd_ps(self.0, _mm512_set1_ps(factor as f32), shift);
+            let power = _mm512_slli_epi32::<23>(_mm512_castps_si512(sum));
+            (Self(_mm512_sub_ps(sum, shift)), Self(_mm512_castsi512_ps(power)))
+        }
     }
     #[inline(always)]
     unsafe fn scale(self, n: Self) -> Self {
@@ -215,6 +237,11 @@ impl Simd for Lanes8 {
         Self(unsafe { _mm512_fmadd_pd(self.0, y.0, z.0) })
     }
     #[inline(always)]
+    unsafe fn minus_product(self, x: Self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_fnmadd_pd(x.0, y.0, self.0) })
+    }
+    #[inline(always)]
     unsafe fn max(self, y: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm512_max_pd(self.0, y.0) })
@@ -251,6 +278,16 @@ impl Simd for Lanes8 {
     unsafe fn scale(self, n: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm512_scalef_pd(self.0, n.0) })
+    }
+    #[inline(always)]
+    unsafe fn powers(self, factor: f64) -> (Self, Self) {
+        // SAFETY: as above.
+        unsafe {
+            let shift = _mm512_set1_pd(6_755_399_441_055_744.0 + 1023.0);
+            let sum = _mm512_fmadd_pd(self.0, _mm512_set1_pd(factor), shift);
+            let power = _mm512_slli_epi64::<52>(_mm512_castpd_si512(sum));
+            (Self(_mm512_sub_pd(sum, shift)), Self(_mm512_castsi512_pd(power)))
+        }
     }
     #[inline(always)]
     unsafe fn less(self, y: Self, then: Self, otherwise: Self) -> Self {

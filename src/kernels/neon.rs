@@ -88,6 +88,11 @@ impl Simd for Lanes4 {
         // SAFETY: as above.
         Self(unsafe { vfmaq_f32(z.0, self.0, y.0) })
     }
+    #[inline(always)]
+    unsafe fn minus_product(self, x: Self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { vfmsq_f32(self.0, x.0, y.0) })
+    }
     // A comparison and a choice: the instructions for the larger and the smaller one treat NaN otherwise.
     #[inline(always)]
     unsafe fn max(self, y: Self) -> Self {
@@ -206,6 +211,11 @@ impl Simd for Lanes2 {
     unsafe fn mul_add(self, y: Self, z: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { vfmaq_f64(z.0, self.0, y.0) })
+    }
+    #[inline(always)]
+    unsafe fn minus_product(self, x: Self, y: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { vfmsq_f64(self.0, x.0, y.0) })
     }
     #[inline(always)]
     unsafe fn max(self, y: Self) -> Self {

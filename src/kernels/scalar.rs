@@ -77,6 +77,15 @@ impl<R: Real> Simd for Four<R> {
         Four(std::array::from_fn(|i| self.0[i] * y.0[i] + z.0[i]))
     }
     #[inline(always)]
+    unsafe fn minus_product(self, x: Self, y: Self) -> Self {
+        Four(std::array::from_fn(|i| self.0[i] - x.0[i] * y.0[i]))
+    }
+    // What a product loses is not found without rounding once.
+    #[inline(always)]
+    unsafe fn quotient(self, y: Self, rest: Self) -> Self {
+        Four(std::array::from_fn(|i| R::of(self.0[i].wide() / (y.0[i].wide() + rest.0[i].wide()))))
+    }
+    #[inline(always)]
     unsafe fn max(self, y: Self) -> Self {
         self.zip(y, |a, b| if a > b { a } else { b })
     }

@@ -46,15 +46,32 @@ pub(super) trait Simd: Copy {
     unsafe fn sub(self, y: Self) -> Self;
     unsafe fn mul(self, y: Self) -> Self;
     unsafe fn div(self, y: Self) -> Self;
-    /// 1 / self for numbers from 1 to 2, within a unit in the last place.
+    /// About 1 / self, for 0 < self with a normal reciprocal: within 2^{-12} of it.
+    #[inline(always)]
+    unsafe fn estimate(self) -> Self {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { Self::constant(1.0).div(self) }
+    }
+    /// 1 / self, within a unit in the last place.
     #[inline(always)]
     unsafe fn reciprocal(self) -> Self {
         // SAFETY: the caller's promise, passed on.
         unsafe { Self::constant(1.0).div(self) }
     }
-    #[cfg_attr(not(test), allow(dead_code, reason = "for the optimisers' kernels"))]
+    /// self / (y + rest), with a rest that is below a unit in y's last place: rounded about once.
+    #[inline(always)]
+    unsafe fn quotient(self, y: Self, rest: Self) -> Self {
+        // SAFETY: the caller's promise, passed on.
+        unsafe {
+            let r = y.estimate();
+            let q = self.mul(r);
+            self.minus_product(q, y).minus_product(q, rest).mul_add(r, q)
+        }
+    }
     /// `self · y + z`, rounded once where the machine has such an instruction.
     unsafe fn mul_add(self, y: Self, z: Self) -> Self;
+    /// `self − x · y`, likewise.
+    unsafe fn minus_product(self, x: Self, y: Self) -> Self;
     /// The larger one; `y` where either is NaN.
     unsafe fn max(self, y: Self) -> Self;
     /// The smaller one; `y` where either is NaN.
@@ -66,6 +83,16 @@ pub(super) trait Simd: Copy {
     unsafe fn round(self) -> Self;
     /// `2^self` for whole numbers whose power is a normal number.
     unsafe fn power_of_two(self) -> Self;
+    /// The whole numbers n nearest to `self · factor` (to one of both where two are as near), and 2^n, which must be normal
+    /// numbers.
+    #[inline(always)]
+    unsafe fn powers(self, factor: f64) -> (Self, Self) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe {
+            let n = self.mul(Self::constant(factor)).round();
+            (n, n.power_of_two())
+        }
+    }
     /// `self · 2^n` for whole numbers n, also where the result is subnormal, 0 or infinite.
     #[inline(always)]
     unsafe fn scale(self, n: Self) -> Self {
@@ -152,6 +179,7 @@ mod tests {
                         ("mul", x.mul(y), a * b),
                         ("div", x.div(y), a / b),
                         ("mul_add", x.mul_add(y, x), a * b + a),
+                        ("minus_product", x.minus_product(x, y), a - a * b),
                         ("max", x.max(y), larger),
                         ("min", x.min(y), smaller),
                         ("abs", x.abs(), a.abs()),
