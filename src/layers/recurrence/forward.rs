@@ -9,6 +9,9 @@ use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
 use crate::parallel::{self, Stop};
 
+/// Rows that do not fill the product's register tile.
+const FEW: usize = 8;
+
 /// What the way forward of a group of sequences writes: their rows, a slice a step.
 struct Shard<'a, R> {
     range: Range<usize>,
@@ -123,17 +126,25 @@ impl<R: Real> Forward<'_, R> {
         let (layout, hidden, width) = (self.layer.layout(), self.layer.hidden, self.layer.width());
         let count = shard.range.len();
         let ahead = (AHEAD_NUMBERS / (count * width).max(1)).clamp(4, AHEAD);
-        // Sums that nobody keeps are made in a ring of some steps.
-        let ring = if layout.sums > 1 && shard.kept.is_empty() { ahead.min(shard.h.len()) } else { 0 };
+        // The sums begin in a ring of some steps where nobody keeps them, or where so few rows a step are better done together.
+        let together = self.together(&shard.range);
+        let unkept = layout.sums > 1 && shard.kept.is_empty();
+        let ring = if unkept || together.is_some() { ahead.min(shard.h.len()) } else { 0 };
         let mut ring = parallel::scratch(self.op, &[ring, count, width])?;
         let Shard { range, h, c, kept, last, normed } = &mut shard;
         let mut besides = Besides::new(&self.layer, normed, count);
         let far = self.layer.is_far(self.sequences);
         for t in 0..h.len() {
             if t % ahead == 0 {
-                for step in t..h.len().min(t + ahead) {
-                    let sums = sums_of(step, ahead, count * width, h, kept, &mut ring);
-                    self.begin(step, range, sums);
+                let steps = t..h.len().min(t + ahead);
+                if let Some(stride) = together {
+                    let first = self.sequences.start(t) + range.start;
+                    self.source.fill(first, stride, steps.len() * count, &mut ring);
+                } else {
+                    for step in steps {
+                        let sums = sums_of(step, ahead, count * width, h, kept, &mut ring);
+                        self.begin(step, range, sums);
+                    }
                 }
             }
             let rows = h[t].len() / hidden.max(1);
@@ -154,13 +165,21 @@ impl<R: Real> Forward<'_, R> {
                 (Some(h), c) => State { h, c: c.map_or(&[], |c| c) },
             };
             let c = c_after.first_mut().map_or(&mut [][..], |c| c);
-            let (sums, mut after) = if layout.sums == 1 {
-                (&mut *h_after[0], StateMut { h: &mut [], c })
-            } else if kept.is_empty() {
-                (&mut ring[t % ahead * count * width..][..rows * width], StateMut { h: h_after[0], c })
+            let begun =
+                ring.chunks_exact_mut(count * width).nth(t % ahead).map(|begun| &mut begun[..rows * width]);
+            let (sums, begun, mut after) = if layout.sums == 1 {
+                (&mut *h_after[0], begun, StateMut { h: &mut [], c })
             } else {
-                (&mut *kept[t], StateMut { h: h_after[0], c })
+                let after = StateMut { h: h_after[0], c };
+                match (kept.get_mut(t), begun) {
+                    (None, Some(begun)) => (begun, None, after),
+                    (None, None) => unreachable!("sums that are not kept have a ring"),
+                    (Some(kept), begun) => (&mut **kept, begun, after),
+                }
             };
+            if let Some(begun) = begun {
+                sums.copy_from_slice(begun);
+            }
             if t > 0 || start.given {
                 let previous =
                     Rows { data: besides.before_product(before.h, range), stride: hidden, count: rows };
@@ -182,11 +201,18 @@ impl<R: Real> Forward<'_, R> {
         Ok(())
     }
 
+    /// Whether the rows of several steps are one product: few rows a step that lie equally far from each other, at this distance.
+    fn together(&self, range: &Range<usize>) -> Option<usize> {
+        let (count, batch) = (range.len(), self.sequences.batch());
+        let stride = if count == batch { 1 } else { batch };
+        (self.sequences.is_even() && count < FEW && (count == 1 || count == batch)).then_some(stride)
+    }
+
     /// b + U x_t of some sequences.
     fn begin(&self, t: usize, range: &Range<usize>, sums: &mut [R]) {
         let rows = self.sequences.going_on(t, range);
         if !rows.is_empty() {
-            self.source.fill(self.sequences.start(t) + rows.start, rows.len(), sums);
+            self.source.fill(self.sequences.start(t) + rows.start, 1, rows.len(), sums);
         }
     }
 

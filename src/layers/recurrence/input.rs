@@ -135,15 +135,17 @@ impl<R: Real> Source<'_, R> {
         }
     }
 
-    /// The sums of `count` rows of input from `first` on.
-    pub(super) fn fill(&self, first: usize, count: usize, sums: &mut [R]) {
+    /// The sums of `count` rows of input, every `step`-th from `first` on.
+    pub(super) fn fill(&self, first: usize, step: usize, count: usize, sums: &mut [R]) {
         match self {
             Source::Projection { projection, x, inputs } => {
-                projection.fill(Rows { data: &x[first * inputs..], stride: *inputs, count }, sums);
+                let x = Rows { data: &x[first * inputs..], stride: step * inputs, count };
+                projection.fill(x, sums);
             }
             Source::Table { table, ids, width, columns } => {
                 let units: usize = columns.iter().map(ExactSizeIterator::len).sum();
-                for (row, &id) in sums.chunks_exact_mut(units).zip(&ids[first..first + count]) {
+                let ids = ids[first..].iter().step_by(step).take(count);
+                for (row, &id) in sums.chunks_exact_mut(units).zip(ids) {
                     let entry = &table[id as usize * width..][..*width];
                     let mut done = 0;
                     for range in columns {

@@ -26,6 +26,9 @@ const LEAST_ROWS: usize = 4;
 /// reading it.
 const MOST_ROWS: usize = 64;
 
+/// Rows whose input projection is done in one go: with more, their sums would drive W out of the cache.
+const ROWS_AHEAD: usize = 256;
+
 /// Units worth a thread.
 const LEAST_UNITS: usize = 64;
 
@@ -205,7 +208,8 @@ pub(super) fn forward<R: Real>(
         let rows = input::rows_of(0..layout.recurrent, hidden, units);
         let w = Packed::transposed_rows(op, layer.w, rows, hidden)?;
         let source = input.source_of(op, layout, hidden, units)?;
-        let ahead = parallel::scratch(op, &[AHEAD.min(steps), batch, layout.sums, units.len()])?;
+        let ahead = (ROWS_AHEAD / batch.max(1)).clamp(1, AHEAD).min(steps);
+        let ahead = parallel::scratch(op, &[ahead, batch, layout.sums, units.len()])?;
         let c_now = if layout.memory { units_of(first, states, 1, units) } else { Vec::new() };
         let h_now = units_of(first, states, 0, units);
         let part = Units {
@@ -251,11 +255,12 @@ struct Units<'a, R: Real> {
 
 impl<R: Real> Part<R> for Units<'_, R> {
     fn begin(&mut self, t: usize, sums: &mut [R]) {
-        if t.is_multiple_of(AHEAD) {
-            let count = AHEAD.min(self.steps - t) * self.batch;
-            self.source.fill(t * self.batch, count, &mut self.ahead);
+        let ahead = self.ahead.len() / sums.len();
+        if t % ahead == 0 {
+            let count = ahead.min(self.steps - t) * self.batch;
+            self.source.fill(t * self.batch, 1, count, &mut self.ahead);
         }
-        sums.copy_from_slice(&self.ahead[t % AHEAD * sums.len()..][..sums.len()]);
+        sums.copy_from_slice(&self.ahead[t % ahead * sums.len()..][..sums.len()]);
     }
 
     fn finish(&mut self, t: usize, sums: &mut [R], h: &mut [R]) {
