@@ -256,7 +256,7 @@ struct Units<'a, R: Real> {
 impl<R: Real> Part<R> for Units<'_, R> {
     fn begin(&mut self, t: usize, sums: &mut [R]) {
         let ahead = self.ahead.len() / sums.len();
-        if t % ahead == 0 {
+        if t.is_multiple_of(ahead) {
             let count = ahead.min(self.steps - t) * self.batch;
             self.source.fill(t * self.batch, 1, count, &mut self.ahead);
         }
