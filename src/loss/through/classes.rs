@@ -20,7 +20,7 @@ use crate::kernels::{
 };
 use crate::layers::linear::Linear;
 use crate::loss::Targets;
-use crate::parallel::{self, Stop};
+use crate::parallel;
 
 /// Bytes of the scores of a chunk, about.
 const SCORES: usize = 1 << 24;
@@ -31,6 +31,9 @@ const POSITIONS: (usize, usize) = (64, 192);
 /// Bytes of a block's rows of V, about.
 const BLOCK: usize = 1 << 18;
 
+/// Classes that stay together: rows of the product's register tile.
+const TILE: usize = 8;
+
 /// Most groups of blocks: each has its own part of dh.
 const GROUPS: usize = 16;
 
@@ -39,9 +42,9 @@ struct Plan<'a, R> {
     layer: Linear<'a, R>,
     targets: Targets<'a, R>,
     scale: f64,
-    /// Classes of a block.
-    block: usize,
-    /// Blocks of a group.
+    /// Blocks of classes, as even as they can be.
+    blocks: usize,
+    /// Blocks of a group; all groups have as many.
     group: usize,
 }
 
@@ -87,15 +90,17 @@ pub(super) fn chunks<R: Real>(
     let (rows, hidden, classes) = (positions.len(), layer.inputs, layer.outputs);
     let most = (SCORES / (classes * size_of::<R>())).clamp(POSITIONS.0, POSITIONS.1);
     let count = rows.div_ceil(rows.div_ceil(most).max(1)).next_multiple_of(16);
-    let block = (BLOCK / (hidden.max(1) * size_of::<R>()) / 8 * 8).clamp(32, 512);
-    let group = classes.div_ceil(block).div_ceil(GROUPS);
-    let plan = Plan { layer, targets, scale, block, group };
+    let tiles = classes.div_ceil(TILE).max(1);
+    let block = (BLOCK / (hidden.max(1) * size_of::<R>()) / TILE).clamp(4, 64);
+    let groups = GROUPS.min(tiles.div_ceil(block));
+    let group = tiles.div_ceil(groups * block);
+    let plan = Plan { layer, targets, scale, blocks: groups * group, group };
     let mut work = Work::new(&plan, count.min(rows), gradients.is_some())?;
     for first in (0..rows).step_by(count.max(1)) {
         let last = (first + count).min(rows);
         let chunk = Chunk { positions: first..last, h: &h[first * hidden..last * hidden] };
         plan.forward(&chunk, &mut work)?;
-        plan.combine(&chunk, &mut work, &mut positions[first..last])?;
+        plan.combine(&chunk, &mut work, &mut positions[first..last]);
         if let Some(into) = &mut gradients {
             let dh = &mut into.h[first * hidden..last * hidden];
             let goal = Goal::new(&plan, &chunk, &positions[first..last]);
@@ -119,8 +124,8 @@ struct Work<R> {
 
 impl<R: Real> Work<R> {
     fn new(plan: &Plan<'_, R>, count: usize, back: bool) -> Result<Self> {
-        let blocks = plan.blocks();
-        let dh = if back { blocks.div_ceil(plan.group) * count * plan.layer.inputs } else { 0 };
+        let blocks = plan.blocks;
+        let dh = if back { plan.groups() * count * plan.layer.inputs } else { 0 };
         Ok(Work {
             scores: parallel::scratch(OP, &[plan.layer.outputs, count])?,
             most: parallel::scratch(OP, &[blocks, count])?,
@@ -133,18 +138,20 @@ impl<R: Real> Work<R> {
 }
 
 impl<R: Real> Plan<'_, R> {
-    fn blocks(&self) -> usize {
-        self.layer.outputs.div_ceil(self.block)
+    fn groups(&self) -> usize {
+        self.blocks / self.group
     }
 
     fn classes(&self, block: usize) -> Range<usize> {
-        block * self.block..((block + 1) * self.block).min(self.layer.outputs)
+        let classes = self.layer.outputs;
+        let first = |block: usize| (block * classes.div_ceil(TILE) / self.blocks * TILE).min(classes);
+        first(block)..first(block + 1)
     }
 
     /// Each thread's blocks: whole groups.
     fn shares(&self) -> Result<Vec<Range<usize>>> {
-        let groups = parallel::ranges(self.blocks().div_ceil(self.group), 1)?;
-        Ok(groups.iter().map(|g| g.start * self.group..(g.end * self.group).min(self.blocks())).collect())
+        let groups = parallel::ranges(self.groups(), 1)?;
+        Ok(groups.iter().map(|g| g.start * self.group..g.end * self.group).collect())
     }
 
     /// The classes of several blocks.
@@ -208,59 +215,41 @@ impl<R: Real> Plan<'_, R> {
         Ok(())
     }
 
-    /// Step 2: the losses; m_b becomes the factor of the block.
-    fn combine(&self, chunk: &Chunk<'_, R>, work: &mut Work<R>, losses: &mut [R]) -> Result<()> {
+    /// Step 2: the losses; m_b becomes the factor of the block. So little beside the products that one thread does it.
+    fn combine(&self, chunk: &Chunk<'_, R>, work: &mut Work<R>, losses: &mut [R]) {
         let (count, classes) = (chunk.positions.len(), self.layer.outputs);
         let smoothing = self.targets.smoothing;
-        let blocks = self.blocks();
-        let mut shift = vec![0.0f64; count];
-        let mut factor = vec![0.0f64; count];
-        let parts: Vec<_> = {
-            let ranges = parallel::ranges(count, 16)?;
-            parallel::split_rows(&mut shift, &ranges, 1)
-                .into_iter()
-                .zip(parallel::split_rows(&mut factor, &ranges, 1))
-                .zip(parallel::split_rows(losses, &ranges, 1))
-                .zip(ranges)
-                .collect()
-        };
-        let work_ = &*work;
-        parallel::for_each(parts, |(((shift, factor), losses), range), _: &Stop<'_>| {
-            for (((p, shift), factor), loss) in range.zip(shift).zip(factor).zip(losses) {
-                let of_block = |b: usize| work_.most[b * count + p].wide();
-                let most =
-                    (0..blocks).map(of_block).fold(f64::NEG_INFINITY, |m, x| if x > m { x } else { m });
-                let sum: f64 = (0..blocks)
-                    .map(|b| work_.sums[b * count + p].wide() * libm::exp(of_block(b) - most))
-                    .sum();
-                let position = chunk.positions.start + p;
-                *shift = most;
-                if !self.targets.counts(position) || self.targets.ids[position] as usize >= classes {
-                    let counts = self.targets.counts(position);
-                    (*loss, *factor) = (if counts { R::infinity() } else { R::zero() }, 0.0);
-                    continue;
-                }
-                let score = work_.right[p].wide();
-                let mean = if smoothing > 0.0 {
-                    (0..blocks).map(|b| work_.total[b * count + p]).sum::<f64>() / classes as f64
-                } else {
-                    score
-                };
-                *loss =
-                    R::of(libm::log(sum) + ((1.0 - smoothing) * (most - score) + smoothing * (most - mean)));
-                *factor = self.targets.weight(position, self.scale, *loss) / sum;
+        let (mut most, mut room) = (vec![R::zero(); count], vec![R::zero(); count]);
+        column_exponentials(&mut work.most[..self.blocks * count], &mut most, &mut room);
+        let (mut sums, mut totals) = (vec![0.0f64; count], vec![0.0f64; count]);
+        let blocks = work.most.chunks_exact(count).zip(work.sums.chunks_exact(count)).take(self.blocks);
+        for (e, s) in blocks {
+            sums.iter_mut().zip(e.iter().zip(s)).for_each(|(sum, (e, s))| *sum += e.wide() * s.wide());
+        }
+        if smoothing > 0.0 {
+            for row in work.total.chunks_exact(count).take(self.blocks) {
+                totals.iter_mut().zip(row).for_each(|(total, x)| *total += x);
             }
-            Ok(())
-        })?;
-        let shares = parallel::ranges(blocks, 8)?;
-        parallel::for_each(parallel::split_rows(&mut work.most, &shares, count), |most, _| {
-            for row in most.chunks_exact_mut(count) {
-                for ((m, shift), factor) in row.iter_mut().zip(&shift).zip(&factor) {
-                    *m = R::of(if *factor == 0.0 { 0.0 } else { libm::exp(m.wide() - shift) * factor });
-                }
+        }
+        let mut factors = vec![R::zero(); count];
+        for (p, loss) in losses.iter_mut().enumerate() {
+            let position = chunk.positions.start + p;
+            let counts = self.targets.counts(position);
+            if !counts || self.targets.ids[position] as usize >= classes {
+                *loss = if counts { R::infinity() } else { R::zero() };
+                continue;
             }
-            Ok(())
-        })
+            let (score, most) = (work.right[p].wide(), most[p].wide());
+            let mean = if smoothing > 0.0 { totals[p] / classes as f64 } else { score };
+            *loss =
+                R::of(libm::log(sums[p]) + ((1.0 - smoothing) * (most - score) + smoothing * (most - mean)));
+            factors[p] = R::of(self.targets.weight(position, self.scale, *loss) / sums[p]);
+        }
+        for row in work.most.chunks_exact_mut(count).take(self.blocks) {
+            for (e, factor) in row.iter_mut().zip(&factors) {
+                *e = if *factor == R::zero() { R::zero() } else { *e * *factor };
+            }
+        }
     }
 
     /// Step 3: the gradients.
@@ -276,8 +265,7 @@ impl<R: Real> Plan<'_, R> {
         let h = Packed::of(OP, chunk.h, count, hidden)?;
         let shares = self.shares()?;
         let classes = self.classes_of(&shares);
-        let groups: Vec<_> =
-            shares.iter().map(|s| s.start / self.group..s.end.div_ceil(self.group)).collect();
+        let groups: Vec<_> = shares.iter().map(|s| s.start / self.group..s.end / self.group).collect();
         let size = count * hidden;
         let parts: Vec<_> = shares
             .iter()
@@ -312,12 +300,11 @@ impl<R: Real> Plan<'_, R> {
             }
             Ok(())
         })?;
-        let groups = self.blocks().div_ceil(self.group);
         let ranges = parallel::ranges(size, 1 << 14)?;
         let parts = parallel::split_rows(dh, &ranges, 1).into_iter().zip(ranges).collect();
         parallel::for_each(parts, |(dh, range): (&mut [R], Range<usize>), _| {
             dh.fill(R::zero());
-            for part in work.dh.chunks_exact(size).take(groups) {
+            for part in work.dh.chunks_exact(size).take(self.groups()) {
                 dh.iter_mut().zip(&part[range.clone()]).for_each(|(sum, x)| *sum += *x);
             }
             Ok(())
