@@ -23,13 +23,13 @@ use crate::loss::Targets;
 use crate::parallel;
 
 /// Bytes of the scores of a chunk, about.
-const SCORES: usize = 1 << 24;
+const SCORES: usize = 20 << 20;
 
 /// Positions of a chunk, at least and at most.
-const POSITIONS: (usize, usize) = (64, 192);
+const POSITIONS: (usize, usize) = (64, 352);
 
 /// Bytes of a block's rows of V, about.
-const BLOCK: usize = 1 << 18;
+const BLOCK: usize = 1 << 19;
 
 /// Classes that stay together: rows of the product's register tile.
 const TILE: usize = 8;
