@@ -28,7 +28,7 @@ const MOST_BLOCKS: usize = 128;
 /// Large blocks taken between two looks at how much memory is needed at one time.
 const SEASON: u32 = 4096;
 
-/// An allocator that keeps large blocks for their next use: no more than a quarter above what was in use at one time not long ago. The Python module installs it; a Rust program can, with `#[global_allocator]`.
+/// An allocator that keeps large blocks for their next use: no more than half above what was in use at one time not long ago. The Python module installs it; a Rust program can, with `#[global_allocator]`.
 pub struct Recycler;
 
 static BLOCKS: Blocks = Blocks {
@@ -115,14 +115,14 @@ impl Kept {
     /// The oldest block, if more is kept than was needed.
     fn surplus(&mut self) -> Option<(*mut u8, usize)> {
         let needed = self.most_live[0].max(self.most_live[1]);
-        (self.count > 0 && self.held > needed + needed / 4).then(|| self.remove(0))
+        (self.count > 0 && self.held > needed + needed / 2).then(|| self.remove(0))
     }
 }
 
 /// The size and place of the block that serves a large layout: a little more, so that the arrays of batches of other
 /// lengths share blocks. What lies behind an array's end is not touched, and so costs no memory until it is.
 fn block(size: usize) -> Option<Layout> {
-    let grain = (size.next_power_of_two() / 4).max(GRAIN);
+    let grain = (size.next_power_of_two() / 2).max(GRAIN);
     let size = size.checked_next_multiple_of(grain)?;
     Layout::from_size_align(size, if size >= HUGE { HUGE } else { PAGE }).ok()
 }
@@ -315,7 +315,7 @@ mod tests {
             Recycler.dealloc(other, layout);
         }
         let held = BLOCKS.with(|blocks| (blocks.held, blocks.most_live)).unwrap();
-        assert!(held.0 <= held.1[0].max(held.1[1]) / 4 * 5, "more is kept than was needed");
+        assert!(held.0 <= held.1[0].max(held.1[1]) / 2 * 3, "more is kept than was needed");
     }
 
     #[test]
