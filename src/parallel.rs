@@ -172,8 +172,9 @@ fn for_each_on<P: Send>(
 ) -> Result<()> {
     let stopped = AtomicBool::new(false);
     let workers = match &pool.rayon {
-        // After a fork the pool's threads are not there: the child works alone.
-        Some(rayon) if parts.len() > 1 && pool.process == std::process::id() => rayon,
+        // After a fork the pool's threads are not there: the child works alone. And so does who has been given a part already:
+        // the other threads have theirs.
+        Some(rayon) if parts.len() > 1 && pool.process == std::process::id() && !Busy::is() => rayon,
         _ => {
             let stop = Stop::of_caller(&stopped);
             for part in parts {
@@ -196,18 +197,44 @@ fn for_each_on<P: Send>(
             scope.spawn(move |_| {
                 processors.claim();
                 let finishing = outcome.finishing(i);
+                let _busy = Busy::begin();
                 finishing.done(task(part, &Stop::of_worker(stopped)));
             });
         }
         pool.keep_awake(workers);
         if let Some((i, part)) = own {
             let finishing = outcome.finishing(i);
+            let _busy = Busy::begin();
             finishing.done(task(part, &Stop::of_caller(&stopped)));
         }
         outcome.wait(|| ask(&stopped));
     });
     outcome.first_error()?;
     if stopped.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+}
+
+thread_local! {
+    static BUSY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While this is there, its thread works on a part of something.
+struct Busy;
+
+impl Busy {
+    fn begin() -> Self {
+        BUSY.set(true);
+        Busy
+    }
+
+    fn is() -> bool {
+        BUSY.get()
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        BUSY.set(false);
+    }
 }
 
 impl Pool {

@@ -1,8 +1,11 @@
 //! Matrices laid out for the product: B in panels as wide as the register tile, read once from front to back.
 
+use std::ops::Range;
+
 use super::generic;
 use super::{Kernels, Real};
 use crate::error::{Error, Result};
+use crate::parallel;
 
 /// Numbers that begin at a multiple of 64 bytes, so that no vector straddles two cache lines.
 pub struct AlignedVec<R> {
@@ -123,7 +126,8 @@ impl<R: Real> Packed<R> {
     ) -> Result<Self> {
         let starts: Vec<usize> = rows.map(|row| row * depth).collect();
         let mut packed = Self::scratch(R::kernels(), op, depth, starts.len())?;
-        pack_transposed(packed.kernels, b, depth, &starts, packed.panels.as_mut_slice());
+        packed
+            .fill(|kernels, columns, panels| pack_transposed(kernels, b, depth, &starts[columns], panels))?;
         Ok(packed)
     }
 
@@ -136,13 +140,39 @@ impl<R: Real> Packed<R> {
     ) -> Result<Self> {
         let mut packed = Self::scratch(kernels, op, depth, columns)?;
         if column == 1 {
-            pack(kernels, b, (depth, row), columns, packed.panels.as_mut_slice());
+            packed.fill(|kernels, columns, panels| {
+                pack(kernels, &b[columns.start..], (depth, row), columns.len(), panels);
+            })?;
         } else {
             assert_eq!(row, 1, "one of the strides is 1");
-            let starts: Vec<usize> = (0..columns).map(|j| j * column).collect();
-            pack_transposed(kernels, b, depth, &starts, packed.panels.as_mut_slice());
+            packed.fill(|kernels, columns, panels| {
+                let starts: Vec<usize> = columns.map(|j| j * column).collect();
+                pack_transposed(kernels, b, depth, &starts, panels);
+            })?;
         }
         Ok(packed)
+    }
+
+    /// Has the panels of all columns written: many of them by several threads.
+    fn fill(&mut self, write: impl Fn(&'static Kernels<R>, Range<usize>, &mut [R]) + Sync) -> Result<()> {
+        let (kernels, depth, columns) = (self.kernels, self.depth, self.columns);
+        let mut panels = self.panels.as_mut_slice();
+        if panels.len() < 2 * LEAST {
+            write(kernels, 0..columns, panels);
+            return Ok(());
+        }
+        let mut parts = Vec::new();
+        for range in parallel::ranges(columns.div_ceil(kernels.panel), LEAST.div_ceil(depth * kernels.panel))?
+        {
+            let range = range.start * kernels.panel..(range.end * kernels.panel).min(columns);
+            let part;
+            (part, panels) = panels.split_at_mut(depth * range.len().next_multiple_of(kernels.lanes));
+            parts.push((range, part));
+        }
+        parallel::for_each(parts, |(range, part), _| {
+            write(kernels, range, part);
+            Ok(())
+        })
     }
 
     /// Panels of whatever numbers.
@@ -251,6 +281,9 @@ impl<R: Real> Packed<R> {
 /// from one call to the next.
 const COLD: usize = 1 << 20;
 const COLD_SUMS: usize = 1 << 19;
+
+/// Numbers that are worth a thread when B is packed.
+const LEAST: usize = 1 << 15;
 
 /// Lines of a panel that are filled together when B is packed from its transpose.
 const TRANSPOSED: usize = 64;
