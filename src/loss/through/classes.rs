@@ -117,7 +117,7 @@ struct Work<R> {
     sums: Vec<R>,
     /// The right class's score at each position; the sum of all scores where labels are smoothed.
     right: Vec<R>,
-    total: Vec<f64>,
+    total: Vec<R>,
     /// dh of each group.
     dh: Vec<R>,
 }
@@ -131,7 +131,7 @@ impl<R: Real> Work<R> {
             most: parallel::scratch(OP, &[blocks, count])?,
             sums: parallel::scratch(OP, &[blocks, count])?,
             right: parallel::zeros(OP, &[count])?,
-            total: parallel::zeros(OP, &[blocks, count])?,
+            total: parallel::scratch(OP, &[blocks, count])?,
             dh: parallel::scratch(OP, &[dh])?,
         })
     }
@@ -197,9 +197,10 @@ impl<R: Real> Plan<'_, R> {
                 found.extend(right);
                 let at = i * count..(i + 1) * count;
                 if smoothed {
-                    total[at.clone()].fill(0.0);
+                    let total = &mut total[at.clone()];
+                    total.fill(R::zero());
                     for row in own.chunks_exact(count) {
-                        total[at.clone()].iter_mut().zip(row).for_each(|(sum, o)| *sum += o.wide());
+                        total.iter_mut().zip(row).for_each(|(sum, &o)| *sum += o);
                     }
                 }
                 column_exponentials(own, &mut part.most[at.clone()], &mut part.sums[at]);
@@ -228,7 +229,7 @@ impl<R: Real> Plan<'_, R> {
         }
         if smoothing > 0.0 {
             for row in work.total.chunks_exact(count).take(self.blocks) {
-                totals.iter_mut().zip(row).for_each(|(total, x)| *total += x);
+                totals.iter_mut().zip(row).for_each(|(total, x)| *total += x.wide());
             }
         }
         let mut factors = vec![R::zero(); count];
