@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,26 +75,35 @@ def write(
     if isinstance(sources, (str, bytes)):
         raise TypeError(f"{op}: sources: expected several strings, got {sources!r}")
     texts = [_prepared(op, model, i, text) for i, text in enumerate(sources)]
-    found = [[Written("", 0.0, 0.0, (), (), None, cut)] for _, cut in texts]
+    found = [[Written("", 0.0, 0.0, (), (), None, prepared.cut)] for prepared in texts]
     decoder = decoder or model.decoder()
-    for members in _groups([len(model.source_vocabulary.encode(text)) for text, _ in texts]):
-        steps = model.step_model([texts[i][0] for i in members], decoder=decoder)
+    for members in _groups([prepared.length for prepared in texts]):
+        steps = model.step_model([texts[i].text for i in members], decoder=decoder)
         for b, (i, hypotheses) in enumerate(zip(members, _search(model, steps, search), strict=True)):
             found[i] = [_written(model, steps, b, h, texts[i]) for h in hypotheses]
     return found
 
 
-def _prepared(op: str, model: TextToText, i: int, text: Any) -> tuple[str, bool]:
-    """A text as it is read, and whether that is not all of it."""
+class _Prepared(NamedTuple):
+    """A text as it is read, of how many tokens, and whether that is not all of it."""
+
+    text: str
+    length: int
+    cut: bool
+
+
+def _prepared(op: str, model: TextToText, i: int, text: Any) -> _Prepared:
     if not isinstance(text, str):
         raise TypeError(f"{op}: sources[{i}]: expected a string, got {type(text).__name__}")
     text, vocabulary, most = clean_text(text), model.source_vocabulary, model.MAX_SOURCE
     ids = vocabulary.encode(text)
     if len(ids) <= most:
-        return text, False
+        return _Prepared(text, len(ids), False)
     if vocabulary.level == "subword":
-        return vocabulary.decode(ids[:most]), True
-    return vocabulary.join(vocabulary.pieces(text)[:most]), True
+        text = vocabulary.decode(ids[:most])
+    else:
+        text = vocabulary.join(vocabulary.pieces(text)[:most])
+    return _Prepared(text, len(vocabulary.encode(text)), True)
 
 
 def _groups(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -160,9 +169,9 @@ def _says_unknown(model: TextToText) -> bool:
 
 
 def _written(
-    model: TextToText, steps: Seq2SeqSteps, b: int, found: Hypothesis, prepared: tuple[str, bool]
+    model: TextToText, steps: Seq2SeqSteps, b: int, found: Hypothesis, prepared: _Prepared
 ) -> Written:
-    text, cut = prepared
+    text = prepared.text
     source = _words(model.source_vocabulary, text)
     alpha, vocabulary = found.attention, model.target_vocabulary
     ids = found.tokens.tolist()
@@ -176,7 +185,7 @@ def _written(
         ]
     written = model.readable(vocabulary.join(words) if written is None else written, text)
     read = (*source, model.source_vocabulary.tokens[model.source_vocabulary.end_id])
-    return Written(written, found.score, found.log_prob, read, tuple(words), alpha, cut)
+    return Written(written, found.score, found.log_prob, read, tuple(words), alpha, prepared.cut)
 
 
 def _word(steps: Seq2SeqSteps, b: int, id: int) -> str:

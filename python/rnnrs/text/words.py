@@ -60,6 +60,8 @@ def _is_mark(character: str) -> bool:
 
 def _marks_in(text: str) -> str:
     """The marks that occur in a text, sorted: there are thousands, but in one text few."""
+    if max(text, default="") < "\u0300":
+        return ""
     found = {c for c in set(text) if ord(c) >= 0x300 and (c in _JOINERS or _is_mark(c))}
     return "".join(sorted(found))
 
