@@ -3,19 +3,25 @@
     python benches/peers/seq2seq_torch.py TRAIN.de TRAIN.en [--batches 30] [--rounds 3] [--threads 2] [--cell gru]
     [--profile]
 
-Needs torch. Both networks begin with the same weights; their losses on the same batch, without dropout, are compared
-first. Then both train on the same batches, by turns, a step each: forward, back, clipping to 1, Adam at 1e-3, dropout
-0.4, label smoothing 0.1. PyTorch is timed as it is fastest: with packed sequences, or with an encoder that reads the
-padding, too; its Adam is the fused one. What is compared are the times of steps on the same batch, one after the other:
-the median of their ratios says more than a sum does where a machine is shared.
+Needs torch and a POSIX system. All networks begin with the same weights; their losses on the same batch, without
+dropout, are compared first. Then all train on the same batches, by turns of some steps: forward, back, clipping to 1,
+Adam at 1e-3, dropout 0.4, label smoothing 0.1. Each has a process of its own, and who has no turn is stopped, as in
+`run.py`. PyTorch is timed as it is fastest: with packed sequences, or with an encoder that reads the padding, too; its
+Adam is the fused one. What is compared are the times of steps on the same batch: the median of their ratios says more
+than a sum does where a machine is shared.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import itertools
+import multiprocessing
+import os
+import signal
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +39,9 @@ from rnnrs.optim import Adam, clip_factor
 from rnnrs.text import WordVocabulary
 
 RATE, SMOOTHING = 0.4, 0.1
+
+#: Steps before the next one has its turn.
+TURN = 5
 
 
 def lines(path: str) -> list[str]:
@@ -170,17 +179,8 @@ class Ours:
         return loss
 
 
-def main() -> None:
-    """Compares, and prints what came out."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("source")
-    parser.add_argument("target")
-    parser.add_argument("--batches", type=int, default=30)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--cell", default="gru", choices=("gru", "lstm"))
-    parser.add_argument("--profile", action="store_true")
-    given = parser.parse_args()
+def prepare(given: argparse.Namespace) -> tuple[Seq2Seq, list[PairBatch]]:
+    """The network that all begin with, and what they train on."""
     torch.set_num_threads(given.threads)
     rnnrs.set_num_threads(given.threads)
     sources, targets = lines(given.source), lines(given.target)
@@ -195,34 +195,77 @@ def main() -> None:
         label_smoothing=SMOOTHING,
     )
     data = pair_batches(model, list(zip(sources, targets, strict=True)), 64, 0)
-    batches = list(data.epoch(0)[: given.batches])
-    peers = {"packed": Torch(model, True), "padded": Torch(model, False)}
-    theirs = [tensors(batch) for batch in batches]
-    with torch.no_grad():
-        expected = peers["packed"].network(theirs[0], 0.0, 0.0).item()
-    found, _ = model.loss(batches[0], gradient=False)
-    print(f"loss of the first batch: rnnrs {found:.6f}, PyTorch {torch.__version__} {expected:.6f}")
-    assert abs(found - expected) < 1e-4 * expected
-    ours = Ours(model)
-    trainers: dict[str, tuple[Callable[[Any], float], Any]] = {"rnnrs": (ours.steps, batches)}
-    trainers |= {name: (peer.steps, theirs) for name, peer in peers.items()}
-    seconds = {name: np.zeros((given.rounds + 1, len(batches))) for name in trainers}
-    for i, k in np.ndindex(given.rounds + 1, len(batches)):
-        for name, (steps, data) in trainers.items():
+    return model, list(data.epoch(0)[: given.batches])
+
+
+def work(name: str, given: argparse.Namespace, asked: Connection) -> None:
+    """One trainer's process: the first batch's loss, then for every list of batches the seconds of a step on each."""
+    model, batches = prepare(given)
+    steps: Callable[[Any], float]
+    data: list[Any]
+    if name == "rnnrs":
+        loss, _ = model.loss(batches[0], gradient=False)
+        steps, data = Ours(model).steps, batches
+    else:
+        peer, data = Torch(model, name == "packed"), [tensors(batch) for batch in batches]
+        with torch.no_grad():
+            loss = peer.network(data[0], 0.0, 0.0).item()
+        steps = peer.steps
+    asked.send((loss, [batch.positions for batch in batches]))
+    while True:
+        numbers = asked.recv()
+        steps(data[numbers[0] : numbers[0] + 1])  # warms up
+        seconds = []
+        for k in numbers:
             start = time.perf_counter()
             steps(data[k : k + 1])
-            seconds[name][i, k] = time.perf_counter() - start
-    seconds = {name: times[1:] for name, times in seconds.items()}  # the first round warms up
-    words = sum(batch.positions for batch in batches)
+            seconds.append(time.perf_counter() - start)
+        asked.send(seconds)
+
+
+def main() -> None:
+    """Compares, and prints what came out."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("source")
+    parser.add_argument("target")
+    parser.add_argument("--batches", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cell", default="gru", choices=("gru", "lstm"))
+    parser.add_argument("--profile", action="store_true")
+    given = parser.parse_args()
+    workers, losses = {}, {}
+    context = multiprocessing.get_context("spawn")
+    for name in ("rnnrs", "packed", "padded"):
+        connection, other = context.Pipe()
+        process = context.Process(target=work, args=(name, given, other), daemon=True)
+        process.start()
+        losses[name], positions = connection.recv()
+        os.kill(process.pid, signal.SIGSTOP)
+        workers[name] = (process.pid, connection)
+    print(f"PyTorch {torch.__version__}; loss of the first batch: {losses}")
+    assert np.ptp(list(losses.values())) < 1e-4 * losses["packed"]
+    count = len(positions)
+    seconds = {name: np.zeros((given.rounds, count)) for name in workers}
+    for i, first in itertools.product(range(given.rounds), range(0, count, TURN)):
+        numbers = list(range(first, min(first + TURN, count)))
+        for name, (pid, connection) in workers.items():
+            os.kill(pid, signal.SIGCONT)
+            connection.send(numbers)
+            seconds[name][i, numbers] = connection.recv()
+            os.kill(pid, signal.SIGSTOP)
+    for pid, _ in workers.values():
+        os.kill(pid, signal.SIGKILL)
     for name, times in seconds.items():
         step = np.median(times, axis=0).mean()
-        print(f"{name}: {words / len(batches) / step:.0f} target tokens/s, {1e3 * step:.0f} ms a step")
-    fastest = min(peers, key=lambda name: np.median(seconds[name]))
+        print(f"{name}: {sum(positions) / count / step:.0f} target tokens/s, {1e3 * step:.0f} ms a step")
+    fastest = min(("packed", "padded"), key=lambda name: np.median(seconds[name]))
     ratios = seconds[fastest] / seconds["rnnrs"]
     rounds = ", ".join(f"{ratio:.2f}" for ratio in np.median(ratios, axis=1))
     print(f"rnnrs is {np.median(ratios):.2f} times as fast as {fastest} (rounds: {rounds})")
     if given.profile:
-        profile(ours, batches)
+        model, batches = prepare(given)
+        profile(Ours(model), batches)
 
 
 def profile(ours: Ours, batches: list[PairBatch]) -> None:
