@@ -50,14 +50,16 @@ pub(super) fn team_forward<R: Real>(batch: usize, rows: usize, hidden: usize) ->
 
 /// What is one thread's own on the way through time: some of the units, in all sequences.
 trait Part<R: Real>: Send {
-    /// Writes what the sums of step t begin with.
-    fn begin(&mut self, t: usize, sums: &mut [R]);
-    /// Turns the sums of step t into what the other threads need of it (B, blocks, units).
-    fn finish(&mut self, t: usize, sums: &mut [R], result: &mut [R]);
-    /// Writes what the sums after the last step begin with.
-    fn close(&mut self, sums: &mut [R]);
+    /// Makes ready what the sums of step t begin with.
+    fn begin(&mut self, t: usize);
+    /// The sums of the step at hand.
+    fn sums(&mut self) -> &mut [R];
+    /// Turns them into what the other threads need of step t (B, blocks, units).
+    fn finish(&mut self, t: usize, result: &mut [R]);
+    /// Makes ready what the sums after the last step begin with.
+    fn close(&mut self);
     /// Takes these sums.
-    fn end(&mut self, sums: &mut [R]);
+    fn end(&mut self);
 }
 
 /// The way through time: result_t ← finish(begin_t + result_{t′} M), with t′ the step before t in the order given.
@@ -103,7 +105,6 @@ impl<R: Real> Way<'_, R> {
         let stride = self.sums * units.len();
         // All of the step before, and this thread's part of the step at hand.
         let mut before: Option<Vec<R>> = self.initial.map(<[R]>::to_vec);
-        let mut sums = vec![R::zero(); batch * stride];
         let mut result = vec![R::zero(); batch * blocks * units.len()];
         let multiply = |i: usize, before: &[R], sums: &mut [R]| {
             let before = Rows { data: before, stride: width, count: batch };
@@ -112,11 +113,11 @@ impl<R: Real> Way<'_, R> {
         };
         for i in 0..self.steps {
             let t = if self.back { self.steps - 1 - i } else { i };
-            part.begin(t, &mut sums);
+            part.begin(t);
             if let Some(before) = &before {
-                multiply(i, before, &mut sums);
+                multiply(i, before, part.sums());
             }
-            part.finish(t, &mut sums, &mut result);
+            part.finish(t, &mut result);
             exchange.give(i, units, &result);
             if stop.requested() || !team.wait(stop) {
                 return;
@@ -124,12 +125,12 @@ impl<R: Real> Way<'_, R> {
             exchange.take(i, before.get_or_insert_with(|| vec![R::zero(); batch * width]));
         }
         if self.back {
-            part.close(&mut sums);
+            part.close();
             if let Some(before) = &before {
-                multiply(self.steps, before, &mut sums);
+                multiply(self.steps, before, part.sums());
             }
         }
-        part.end(&mut sums);
+        part.end();
     }
 }
 
@@ -220,8 +221,9 @@ pub(super) fn forward<R: Real>(
             units: units.len(),
             source,
             ahead,
-            h_now,
-            c_now,
+            place: 0,
+            before: [h_now.clone(), c_now.clone()],
+            now: [h_now, c_now],
             h,
             c,
             kept,
@@ -242,53 +244,66 @@ struct Units<'a, R: Real> {
     batch: usize,
     units: usize,
     source: Source<'a, R>,
-    /// The sums of some steps ahead.
+    /// The sums of some steps ahead, and which of these is at hand.
     ahead: Vec<R>,
-    /// h and c of the step before (B, units).
-    h_now: Vec<R>,
-    c_now: Vec<R>,
+    place: usize,
+    /// h and c of the step before (B, units); room for the next ones.
+    now: [Vec<R>; 2],
+    before: [Vec<R>; 2],
     h: Vec<&'a mut [R]>,
     c: Vec<&'a mut [R]>,
     kept: Vec<&'a mut [R]>,
     last: Vec<&'a mut [R]>,
 }
 
+impl<R: Real> Units<'_, R> {
+    /// Numbers in the sums of a step.
+    fn size(&self) -> usize {
+        self.batch * self.layout.sums * self.units
+    }
+}
+
 impl<R: Real> Part<R> for Units<'_, R> {
-    fn begin(&mut self, t: usize, sums: &mut [R]) {
-        let ahead = self.ahead.len() / sums.len();
-        if t.is_multiple_of(ahead) {
+    fn begin(&mut self, t: usize) {
+        let ahead = self.ahead.len() / self.size();
+        self.place = t % ahead;
+        if self.place == 0 {
             let count = ahead.min(self.steps - t) * self.batch;
             self.source.fill(t * self.batch, 1, count, &mut self.ahead);
         }
-        sums.copy_from_slice(&self.ahead[t % ahead * sums.len()..][..sums.len()]);
     }
 
-    fn finish(&mut self, t: usize, sums: &mut [R], h: &mut [R]) {
-        let (batch, units) = (self.batch, self.units);
-        let (h_before, c_before) = (self.h_now.clone(), self.c_now.clone());
-        let before = State { h: &h_before, c: &c_before };
-        let after = StateMut { h: &mut self.h_now, c: &mut self.c_now };
-        self.layer.cell.step(units, sums, before, after);
+    fn sums(&mut self) -> &mut [R] {
+        let size = self.size();
+        &mut self.ahead[self.place * size..][..size]
+    }
+
+    fn finish(&mut self, t: usize, result: &mut [R]) {
+        let (batch, units, size) = (self.batch, self.units, self.size());
+        let sums = &mut self.ahead[self.place * size..][..size];
+        std::mem::swap(&mut self.before, &mut self.now);
+        let ([h_before, c_before], [h, c]) = (&self.before, &mut self.now);
+        let before = State { h: h_before, c: c_before };
+        self.layer.cell.step(units, sums, before, StateMut { h, c });
         if self.layout.sums == 1 {
-            self.h_now.copy_from_slice(sums);
+            h.copy_from_slice(sums);
         }
-        h.copy_from_slice(&self.h_now);
+        result.copy_from_slice(h);
         write(h, units, &mut self.h[t * batch..]);
         if self.layout.memory {
-            write(&self.c_now, units, &mut self.c[t * batch..]);
+            write(c, units, &mut self.c[t * batch..]);
         }
         if !self.kept.is_empty() {
             write(sums, units, &mut self.kept[t * batch * self.layout.sums..]);
         }
     }
 
-    fn close(&mut self, _: &mut [R]) {}
+    fn close(&mut self) {}
 
-    fn end(&mut self, _: &mut [R]) {
+    fn end(&mut self) {
         let states = self.layout.states();
         for (i, to) in self.last.iter_mut().enumerate() {
-            let from = if i % states == 0 { &self.h_now } else { &self.c_now };
-            to.copy_from_slice(&from[i / states * self.units..][..self.units]);
+            to.copy_from_slice(&self.now[i % states][i / states * self.units..][..self.units]);
         }
     }
 }
@@ -325,6 +340,7 @@ pub(super) fn backward<R: Real>(
             first: [units_of(passed.first, states, 0, units), memory(passed.first)],
             dh: dlast.map(|_| units_of(dlast, states, 0, units)),
             dc: memory(dlast),
+            felt: vec![R::zero(); batch * units.len()],
             own: vec![R::zero(); batch * layout.sums * units.len()],
             da,
             dfirst,
@@ -348,6 +364,8 @@ struct UnitsBack<'a, R: Real> {
     /// What of dh_t does not come through the sums: of the last states, or directly.
     dh: Option<Vec<R>>,
     dc: Vec<R>,
+    /// dh_t
+    felt: Vec<R>,
     /// da_t
     own: Vec<R>,
     da: Vec<&'a mut [R]>,
@@ -374,8 +392,9 @@ impl<R: Real> UnitsBack<'_, R> {
 }
 
 impl<R: Real> Part<R> for UnitsBack<'_, R> {
-    fn begin(&mut self, t: usize, dh: &mut [R]) {
+    fn begin(&mut self, t: usize) {
         let dy = self.dy.map(|dy| self.rows(dy, t, 1));
+        let dh = &mut self.felt;
         match (dy, &self.dh) {
             (None, None) => dh.fill(R::zero()),
             (None, Some(known)) => dh.copy_from_slice(known),
@@ -386,31 +405,35 @@ impl<R: Real> Part<R> for UnitsBack<'_, R> {
         }
     }
 
-    fn finish(&mut self, t: usize, dh: &mut [R], result: &mut [R]) {
+    fn sums(&mut self) -> &mut [R] {
+        &mut self.felt
+    }
+
+    fn finish(&mut self, t: usize, result: &mut [R]) {
         let (n, sums, recurrent) = (self.units.len(), self.layout.sums, self.layout.recurrent);
         let (before, after) = (self.state(t.checked_sub(1)), self.state(Some(t)));
         let kept = if sums == 1 { Vec::new() } else { self.rows(self.passed.kept, t, sums) };
         let states = (State { h: &before[0], c: &before[1] }, State { h: &after[0], c: &after[1] });
-        let d = StateMut { h: dh, c: &mut self.dc };
+        let d = StateMut { h: &mut self.felt, c: &mut self.dc };
         self.layer.cell.derivative(n, &kept, states, d, &mut self.own);
-        self.dh = self.layout.direct.then(|| dh.to_vec());
+        self.dh = self.layout.direct.then(|| self.felt.clone());
         write(&self.own, n, &mut self.da[t * self.batch * sums..]);
         for (result, own) in result.chunks_exact_mut(recurrent * n).zip(self.own.chunks_exact(sums * n)) {
             result.copy_from_slice(&own[..recurrent * n]);
         }
     }
 
-    fn close(&mut self, dh: &mut [R]) {
+    fn close(&mut self) {
         match &self.dh {
-            None => dh.fill(R::zero()),
-            Some(known) => dh.copy_from_slice(known),
+            None => self.felt.fill(R::zero()),
+            Some(known) => self.felt.copy_from_slice(known),
         }
     }
 
-    fn end(&mut self, dh: &mut [R]) {
+    fn end(&mut self) {
         let (n, states) = (self.units.len(), self.layout.states());
         for (i, to) in self.dfirst.iter_mut().enumerate() {
-            let from = if i % states == 0 { &*dh } else { &self.dc };
+            let from = if i % states == 0 { &self.felt } else { &self.dc };
             to.copy_from_slice(&from[i / states * n..][..n]);
         }
     }
