@@ -150,7 +150,7 @@ impl<R: Real> Targets<'_, R> {
             score
         };
         let (most, sum) = kernels::exponentials(o);
-        let log_sum = R::of(libm::log(sum.wide()));
+        let log_sum = R::of(sum.wide().ln());
         let loss = log_sum + ((R::one() - smoothing) * (most - score) + smoothing * (most - mean));
         let weight = self.weight(position, scale, loss);
         if weight == 0.0 {
@@ -162,7 +162,7 @@ impl<R: Real> Targets<'_, R> {
         if self.smoothing > 0.0 {
             o.iter_mut().for_each(|x| *x = *x * factor - spread);
         } else {
-            o.iter_mut().for_each(|x| *x *= factor);
+            kernels::scale(factor, o);
         }
         o[right] -= (R::one() - smoothing) * weight;
         loss

@@ -9,6 +9,9 @@ use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
 use crate::parallel::{self, Stop};
 
+/// Numbers of W whose packing is worth waking a second thread that will have nothing else to do.
+const WORTH: usize = 1 << 14;
+
 /// Rows that do not fill the product's register tile.
 const FEW: usize = 8;
 
@@ -58,8 +61,9 @@ pub fn forward<R: Real>(
         lockstep::forward(op, layer, sequences, input, first, &team, &mut trace)?;
         return Ok(trace);
     }
-    let (w, source) = both(|| layer.pack(op), || input.source(op, layout, hidden))?;
     let ranges = layer.groups(sequences)?;
+    let together = ranges.len() > 1 || layer.w.len() >= WORTH;
+    let (w, source) = both(together, || layer.pack(op), || input.source(op, layout, hidden))?;
     let mut c = sequences.split(&mut trace.c, hidden, &ranges).into_iter();
     let mut kept = sequences.split(&mut trace.kept, layout.sums * hidden, &ranges).into_iter();
     let [hat, scales] = &mut trace.normed;
@@ -91,11 +95,15 @@ pub fn forward<R: Real>(
 
 type Job<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
 
-/// Two things at the same time.
+/// Two things, at the same time if that is worth while.
 fn both<A: Send, B: Send>(
+    together: bool,
     a: impl FnOnce() -> Result<A> + Send,
     b: impl FnOnce() -> Result<B> + Send,
 ) -> Result<(A, B)> {
+    if !together {
+        return Ok((a()?, b()?));
+    }
     let (mut first, mut second) = (None, None);
     let jobs: Vec<Job<'_>> = vec![
         Box::new(|| {

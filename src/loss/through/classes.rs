@@ -242,8 +242,7 @@ impl<R: Real> Plan<'_, R> {
             }
             let (score, most) = (work.right[p].wide(), most[p].wide());
             let mean = if smoothing > 0.0 { totals[p] / classes as f64 } else { score };
-            *loss =
-                R::of(libm::log(sums[p]) + ((1.0 - smoothing) * (most - score) + smoothing * (most - mean)));
+            *loss = R::of(sums[p].ln() + ((1.0 - smoothing) * (most - score) + smoothing * (most - mean)));
             factors[p] = R::of(self.targets.weight(position, self.scale, *loss) / sums[p]);
         }
         for row in work.most.chunks_exact_mut(count).take(self.blocks) {
