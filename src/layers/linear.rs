@@ -12,9 +12,10 @@ use crate::parallel::{self, Stop};
 /// Rows that one task multiplies before it looks whether to stop.
 const BLOCK: usize = 256;
 
-/// Rows from which a sum of outer products into a small matrix is halved, and how many numbers make a small one.
-const LONG: usize = 1024;
-const SMALL: usize = 1 << 17;
+/// Rows from which a sum of outer products into a small matrix is halved; and how many numbers make a small one, at most and
+/// for each row.
+const LONG: usize = 512;
+const SMALL: (usize, usize) = (1 << 17, 64);
 
 /// Operations (multiply and add counted as two) worth a thread of their own.
 const GRAIN: usize = 1 << 20;
@@ -100,7 +101,7 @@ pub(crate) fn accumulate_weights<R: Real>(
 ) -> Result<()> {
     let (rows, outputs) = (x.len() / inputs.max(1), dout.count());
     let threads = parallel::ranges(outputs, least_rows(2 * rows * inputs).max(8))?.len();
-    if rows < LONG || outputs * inputs > SMALL {
+    if rows < LONG || outputs * inputs > SMALL.0.min(SMALL.1 * rows) {
         let ranges = parallel::even_ranges(outputs, threads);
         let parts = parallel::split_rows(dv, &ranges, inputs).into_iter().zip(ranges).collect();
         return parallel::for_each(parts, |(dv, range): (&mut [R], Range<usize>), stop| {
