@@ -150,19 +150,41 @@ fn outer_products<R: Real>(
     Ok(())
 }
 
-/// dc (O) += Σ do over all rows.
+/// Rows of do that are added up by themselves, where there are more.
+const ROWS: usize = 8192;
+
+/// dc (O) += Σ do over all rows: of many rows, block by block, so that each thread reads its own part of memory.
 ///
 /// # Errors
 /// [`crate::Error::Interrupted`].
 pub(crate) fn accumulate_bias<R: Real>(dout: &[R], outputs: usize, dc: &mut [R]) -> Result<()> {
-    let ranges = parallel::ranges(outputs, least_rows(dout.len() / outputs.max(1)).max(16))?;
-    let parts: Vec<_> = parallel::split_rows(dc, &ranges, 1).into_iter().zip(&ranges).collect();
-    parallel::for_each(parts, |(dc, range), _| {
-        for row in dout.chunks_exact(outputs.max(1)) {
+    let add = |dc: &mut [R], rows: &[R], range: &Range<usize>| {
+        for row in rows.chunks_exact(outputs.max(1)) {
             dc.iter_mut().zip(&row[range.clone()]).for_each(|(sum, &d)| *sum += d);
         }
+    };
+    if dout.len() <= ROWS * outputs {
+        let ranges = parallel::ranges(outputs, least_rows(dout.len() / outputs.max(1)).max(16))?;
+        let parts: Vec<_> = parallel::split_rows(dc, &ranges, 1).into_iter().zip(&ranges).collect();
+        return parallel::for_each(parts, |(dc, range), _| {
+            add(dc, dout, range);
+            Ok(())
+        });
+    }
+    let blocks: Vec<&[R]> = dout.chunks(ROWS * outputs).collect();
+    let mut sums = vec![R::zero(); blocks.len() * outputs];
+    let parts: Vec<_> = sums.chunks_exact_mut(outputs).zip(blocks).collect();
+    parallel::for_each(parallel::batches(parts, |(_, block)| block.len())?, |parts, stop| {
+        for (sums, block) in parts {
+            add(sums, block, &(0..outputs));
+            if stop.requested() {
+                break;
+            }
+        }
         Ok(())
-    })
+    })?;
+    add(dc, &sums, &(0..outputs));
+    Ok(())
 }
 
 /// The parameters of a linear layer, V row-major.
