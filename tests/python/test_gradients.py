@@ -51,7 +51,10 @@ def test_every_activation(activation, embedding):
     ],
 )
 def test_every_loss(loss, reduction, targets):
-    assert rnnrs.gradient_check(network(loss=loss(reduction)), array_batch(targets=targets), step=1e-4).worst <= 1e-6
+    assert (
+        rnnrs.gradient_check(network(loss=loss(reduction)), array_batch(targets=targets), step=1e-4).worst
+        <= 1e-6
+    )
 
 
 def test_the_check_finds_a_wrong_gradient():
