@@ -210,8 +210,8 @@ def test_gradients_of_whole_sequences(number):
     if lengths is not None and not pooling and not values:
         y[np.arange(T)[:, None] >= lengths] = -1
     noise = 5 if network.stochastic else None
-    # Some gradients are tiny: a longer step drowns less of them in rounding, a shorter one bends less. Which one suits is a
-    # parameter's own affair; a wrong gradient is wrong at every step.
+    # Some gradients are tiny: a longer step drowns less of them in rounding, a shorter one bends less. Which one
+    # suits is a parameter's own affair; a wrong gradient is wrong at every step.
     batch = Batch(x, y, lengths=lengths)
     checks = [rnnrs.gradient_check(network, batch, noise=noise, step=step) for step in (1e-3, 3e-4, 1e-4)]
     errors = {name: min(check.relative_error[name] for check in checks) for name in checks[0].relative_error}
