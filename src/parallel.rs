@@ -278,7 +278,7 @@ pub(crate) struct Team {
 pub(crate) fn team(most: usize) -> Result<Option<Team>> {
     let pool = pool()?;
     let threads = pool.threads.min(most);
-    if threads < 2 || pool.process != std::process::id() {
+    if threads < 2 || pool.process != std::process::id() || Busy::is() {
         return Ok(None);
     }
     let only = match TEAM.try_lock() {

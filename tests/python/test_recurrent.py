@@ -405,3 +405,15 @@ class TestNoise:
                 net.forward(x, noise=wrong)
         with pytest.raises(rnnrs.ShapeError, match=r"x: expected \(T, B, I\) or \(B, I\), got \(3,\)"):
             nn.Dropout(0.1).forward(x[0, 0], noise=1)
+
+
+@pytest.mark.parametrize("cell", [nn.RNN, nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("batch, steps", [(0, 4), (3, 0)])
+def test_no_sequences_and_no_steps(cell, batch, steps):
+    """With a W that the threads share, too."""
+    for hidden in (8, 1024):
+        layer = cell(2, hidden)
+        h, cache = layer.forward(np.zeros((steps, batch, 2), np.float32))
+        dx, _ = layer.backward(cache, np.zeros_like(h))
+        assert h.shape == (steps, batch, hidden) and dx.shape == (steps, batch, 2)
+        assert all((g == 0.0).all() for g in layer.gradients.values())

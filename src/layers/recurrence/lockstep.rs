@@ -44,7 +44,8 @@ pub(super) fn team(batch: usize, rows: usize, hidden: usize) -> Result<Option<Te
 /// The same on the way forward, where more sequences may share a W that is too large for a core's own cache: each core
 /// reads half of it at every step, not all of it. (On the way back that saves no time: there is more to exchange.)
 pub(super) fn team_forward<R: Real>(batch: usize, rows: usize, hidden: usize) -> Result<Option<Team>> {
-    let shared = batch < MOST_ROWS * parallel::num_threads()? && rows * hidden * size_of::<R>() > CACHE;
+    let some = (1..MOST_ROWS * parallel::num_threads()?).contains(&batch);
+    let shared = some && rows * hidden * size_of::<R>() > CACHE;
     if shared { parallel::team(hidden / LEAST_UNITS) } else { team(batch, rows, hidden) }
 }
 
