@@ -19,9 +19,6 @@ const HUGE: usize = 1 << 21;
 /// Where smaller ones begin at least: at a page.
 const PAGE: usize = 1 << 12;
 
-/// What the sizes are multiples of: of every system's pages.
-const GRAIN: usize = 1 << 16;
-
 /// Most blocks that are kept.
 const MOST_BLOCKS: usize = 128;
 
@@ -119,11 +116,10 @@ impl Kept {
     }
 }
 
-/// The size and place of the block that serves a large layout: a little more, so that the arrays of batches of other
+/// The size and place of the block that serves a large layout: the next power of 2, so that the arrays of batches of other
 /// lengths share blocks. What lies behind an array's end is not touched, and so costs no memory until it is.
 fn block(size: usize) -> Option<Layout> {
-    let grain = (size.next_power_of_two() / 2).max(GRAIN);
-    let size = size.checked_next_multiple_of(grain)?;
+    let size = size.checked_next_power_of_two()?;
     Layout::from_size_align(size, if size >= HUGE { HUGE } else { PAGE }).ok()
 }
 
@@ -291,8 +287,8 @@ mod tests {
 
     #[test]
     fn a_large_block_is_used_again() {
-        // Large, but not so large that Miri takes minutes to look at it.
-        let layout = Layout::from_size_align(if cfg!(miri) { LARGE } else { 3 << 20 }, 4).unwrap();
+        // So large that no other test's arrays could be meant; but not so large that Miri takes minutes to look at it.
+        let layout = Layout::from_size_align(if cfg!(miri) { LARGE } else { 48 << 20 }, 4).unwrap();
         // SAFETY: the size is not zero; every block goes back with its layout.
         unsafe {
             let first = Recycler.alloc(layout);
@@ -319,12 +315,13 @@ mod tests {
     }
 
     #[test]
-    fn blocks_of_nearly_equal_sizes_are_the_same_and_little_is_wasted() {
-        assert_eq!(block(1_000_001), block(1_000_404));
+    fn blocks_of_like_sizes_are_the_same() {
+        assert_eq!(block(600_001), block(1_000_404));
         for size in [LARGE, LARGE + 1, 1 << 20, 5_000_000, 123_456_789] {
             let block = block(size).unwrap();
-            assert!(block.size() >= size && block.size() <= size + size / 2 + GRAIN, "{size}");
+            assert!(block.size() >= size && block.size() < 2 * size, "{size}");
             assert_eq!(super::block(block.size()), Some(block), "a block's size is its own block");
         }
+        assert_eq!(block(usize::MAX), None);
     }
 }
