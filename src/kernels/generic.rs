@@ -10,6 +10,9 @@ use super::{Activation, Real, math};
 /// Steps of k done before the next panel: a panel's slice of B then stays in the nearest caches.
 const DEPTH_BLOCK: usize = 1024;
 
+/// The most rows of a register tile.
+const MOST_ROWS: usize = 8;
+
 /// C ← A·B + start, with B in panels (see `pack.rs`).
 ///
 /// A and C may be lines of rows (of pixels), and the columns of A runs of numbers; a plain matrix is one line and one run.
@@ -58,6 +61,9 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
     let width = S::VECTORS * S::LANES;
     // A block of k ends within the only run, or with a run.
     let block = if p.run == p.depth { DEPTH_BLOCK } else { p.run * (DEPTH_BLOCK / p.run).max(1) };
+    // Where a tile's rows begin, as the compiler must not know: it would go from row to row by additions, at every step,
+    // and these take the places of multiply-adds (on Intel's processors the ports are shared).
+    let rows_of_a = std::hint::black_box(std::array::from_fn(|i| i * p.a_row));
     let mut done = 0;
     loop {
         let depth = (p.depth - done).min(block);
@@ -97,7 +103,7 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
                             run,
                             last: columns - (vectors - 1) * S::LANES,
                             a: p.a.add(line * p.a_line + row * p.a_row + a_done),
-                            a_row: p.a_row,
+                            rows_of_a,
                             a_run: p.a_run,
                             a_column: p.a_column,
                             b: p.b.add(column * p.depth + done * vectors * S::LANES),
@@ -145,7 +151,7 @@ struct Tile<R> {
     /// Lanes of the last vector that are columns of C.
     last: usize,
     a: *const R,
-    a_row: usize,
+    rows_of_a: [usize; MOST_ROWS],
     a_run: usize,
     a_column: usize,
     b: *const R,
@@ -213,8 +219,8 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize, const COLD: bool>(t: &Ti
                 for (j, vector) in row_of_b.iter_mut().enumerate() {
                     *vector = S::load(b.add(j * S::LANES));
                 }
-                for (i, row) in sums.iter_mut().enumerate() {
-                    let x = S::splat(*a.add(i * t.a_row));
+                for (row, &at) in sums.iter_mut().zip(&t.rows_of_a) {
+                    let x = S::splat(*a.add(at));
                     for (j, sum) in row.iter_mut().enumerate() {
                         *sum = x.mul_add(row_of_b[j], *sum);
                     }
