@@ -13,6 +13,9 @@ const DEPTH_BLOCK: usize = 1024;
 /// The most rows of a register tile.
 const MOST_ROWS: usize = 8;
 
+/// Steps of a full tile between two looks at whether it is done.
+const TOGETHER: usize = 2;
+
 /// C ← A·B + start, with B in panels (see `pack.rs`).
 ///
 /// A and C may be lines of rows (of pixels), and the columns of A runs of numbers; a plain matrix is one line and one run.
@@ -61,8 +64,8 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
     let width = S::VECTORS * S::LANES;
     // A block of k ends within the only run, or with a run.
     let block = if p.run == p.depth { DEPTH_BLOCK } else { p.run * (DEPTH_BLOCK / p.run).max(1) };
-    // Where a tile's rows begin, as the compiler must not know: it would go from row to row by additions, at every step,
-    // and these take the places of multiply-adds (on Intel's processors the ports are shared).
+    // Where a tile's rows begin, which the compiler must not see through: it would go from row to row by additions, at every
+    // step, and these take the places of multiply-adds, since an Intel processor has ports for either.
     let rows_of_a = std::hint::black_box(std::array::from_fn(|i| i * p.a_row));
     let mut done = 0;
     loop {
@@ -214,18 +217,21 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize, const COLD: bool>(t: &Ti
         let (mut b, mut ahead) = (t.b, t.ahead);
         for run in 0..t.runs {
             let mut a = t.a.add(run * t.a_run);
-            for _ in 0..t.run {
-                let mut row_of_b = [S::constant(0.0); V];
-                for (j, vector) in row_of_b.iter_mut().enumerate() {
-                    *vector = S::load(b.add(j * S::LANES));
-                }
-                for (row, &at) in sums.iter_mut().zip(&t.rows_of_a) {
-                    let x = S::splat(*a.add(at));
-                    for (j, sum) in row.iter_mut().enumerate() {
-                        *sum = x.mul_add(row_of_b[j], *sum);
+            let times = if M == S::ROWS { t.run / TOGETHER } else { 0 };
+            for _ in 0..times {
+                for i in 0..TOGETHER {
+                    step::<S, M, V>(&mut sums, a, &t.rows_of_a, b.add(i * V * S::LANES));
+                    // The last step past a run may lead out of A: nothing is read there.
+                    a = S::unforeseen(a.wrapping_add(t.a_column));
+                    if COLD {
+                        S::prefetch_far(ahead);
+                        ahead = ahead.wrapping_add(t.ahead_step);
                     }
                 }
-                // The last step past a run may lead out of A: nothing is read there.
+                b = S::unforeseen(b.add(TOGETHER * V * S::LANES));
+            }
+            for _ in TOGETHER * times..t.run {
+                step::<S, M, V>(&mut sums, a, &t.rows_of_a, b);
                 a = a.wrapping_add(t.a_column);
                 b = b.add(V * S::LANES);
                 if COLD {
@@ -243,6 +249,29 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize, const COLD: bool>(t: &Ti
                 } else {
                     sum.store_first(p, t.last);
                 }
+            }
+        }
+    }
+}
+
+/// A step of a tile: to each row of sums, its number of A times a row of B.
+#[inline(always)]
+unsafe fn step<S: Simd, const M: usize, const V: usize>(
+    sums: &mut [[S; V]; M],
+    a: *const S::Number,
+    rows_of_a: &[usize; MOST_ROWS],
+    b: *const S::Number,
+) {
+    // SAFETY: the tile's numbers of A and B.
+    unsafe {
+        let mut row_of_b = [S::constant(0.0); V];
+        for (j, vector) in row_of_b.iter_mut().enumerate() {
+            *vector = S::load(b.add(j * S::LANES));
+        }
+        for (row, &at) in sums.iter_mut().zip(rows_of_a) {
+            let x = S::splat(*a.add(at));
+            for (j, sum) in row.iter_mut().enumerate() {
+                *sum = x.mul_add(row_of_b[j], *sum);
             }
         }
     }

@@ -42,6 +42,20 @@ pub(super) trait Simd: Copy {
     #[inline(always)]
     unsafe fn prefetch_far(_: *const Self::Number) {}
 
+    /// The same place, of which the compiler no longer knows how it was come by: so it keeps to the additions that are written
+    /// here, and makes no others in their stead.
+    #[inline(always)]
+    fn unforeseen(p: *const Self::Number) -> *const Self::Number {
+        #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+        let p = {
+            let mut p = p;
+            // SAFETY: no instruction at all.
+            unsafe { std::arch::asm!("/* {0} */", inout(reg) p, options(pure, nomem, nostack, preserves_flags)) };
+            p
+        };
+        p
+    }
+
     unsafe fn add(self, y: Self) -> Self;
     unsafe fn sub(self, y: Self) -> Self;
     unsafe fn mul(self, y: Self) -> Self;
