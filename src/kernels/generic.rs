@@ -207,7 +207,7 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize, const COLD: bool>(t: &Ti
             }
         }
         // The next tile of C comes to the nearest cache while this one is computed.
-        if COLD {
+        if COLD || M == S::ROWS {
             for i in 0..M {
                 for j in 0..V {
                     S::prefetch(t.next.wrapping_add(i * t.c_row + j * S::LANES));
