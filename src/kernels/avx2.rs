@@ -67,6 +67,16 @@ impl Simd for Lanes8 {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
+    unsafe fn interleave(self, y: Self) -> (Self, Self) {
+        // SAFETY: as above.
+        unsafe {
+            let (even, odd) = (_mm256_unpacklo_ps(self.0, y.0), _mm256_unpackhi_ps(self.0, y.0));
+            let halves =
+                (_mm256_permute2f128_ps::<0x20>(even, odd), _mm256_permute2f128_ps::<0x31>(even, odd));
+            (Self(halves.0), Self(halves.1))
+        }
+    }
+    #[inline(always)]
     unsafe fn add(self, y: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm256_add_ps(self.0, y.0) })
@@ -224,6 +234,16 @@ impl Simd for Lanes4 {
     unsafe fn prefetch_far(p: *const f64) {
         // SAFETY: any address may be asked for.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn interleave(self, y: Self) -> (Self, Self) {
+        // SAFETY: as above.
+        unsafe {
+            let (even, odd) = (_mm256_unpacklo_pd(self.0, y.0), _mm256_unpackhi_pd(self.0, y.0));
+            let halves =
+                (_mm256_permute2f128_pd::<0x20>(even, odd), _mm256_permute2f128_pd::<0x31>(even, odd));
+            (Self(halves.0), Self(halves.1))
+        }
     }
     #[inline(always)]
     unsafe fn add(self, y: Self) -> Self {

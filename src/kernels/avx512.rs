@@ -52,6 +52,16 @@ impl Simd for Lanes16 {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
+    unsafe fn interleave(self, y: Self) -> (Self, Self) {
+        // SAFETY: as above.
+        unsafe {
+            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+            let pick = |lanes| Self(_mm512_permutex2var_ps(self.0, lanes, y.0));
+            (pick(low), pick(high))
+        }
+    }
+    #[inline(always)]
     unsafe fn add(self, y: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { _mm512_add_ps(self.0, y.0) })
@@ -210,6 +220,16 @@ impl Simd for Lanes8 {
     unsafe fn prefetch_far(p: *const f64) {
         // SAFETY: any address may be asked for.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn interleave(self, y: Self) -> (Self, Self) {
+        // SAFETY: as above.
+        unsafe {
+            let low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+            let high = _mm512_add_epi64(low, _mm512_set1_epi64(4));
+            let pick = |lanes| Self(_mm512_permutex2var_pd(self.0, lanes, y.0));
+            (pick(low), pick(high))
+        }
     }
     #[inline(always)]
     unsafe fn add(self, y: Self) -> Self {

@@ -22,6 +22,7 @@ mod neon;
 mod noise;
 mod norm;
 mod pack;
+mod panels;
 mod processor;
 mod real;
 mod scalar;
@@ -57,6 +58,8 @@ pub struct Kernels<R: 'static> {
     /// Columns of the tile, and so of a panel of B.
     panel: usize,
     product: unsafe fn(&generic::Product<R>),
+    pack: unsafe fn(*const R, (usize, usize), usize, *mut R),
+    pack_transposed: unsafe fn(*const R, usize, &[usize], *mut R),
     activate: unsafe fn(Activation, &mut [R]),
     differentiate: unsafe fn(Activation, &[R], &mut [R]),
     exponentials: unsafe fn(&mut [R]) -> (R, R),
@@ -78,7 +81,7 @@ macro_rules! variant {
             unsafe { task.run::<$vector>() }
         }
         pub(super) static $table: crate::kernels::Kernels<$number> = {
-            use crate::kernels::{Activation, Update, generic, update};
+            use crate::kernels::{Activation, Update, generic, panels, update};
             use crate::kernels::simd::Simd as _;
 
             // SAFETY, for all of these functions: `isa::kernels` hands this table out only where the processor has
@@ -87,6 +90,16 @@ macro_rules! variant {
             unsafe fn product(p: &generic::Product<$number>) {
                 // SAFETY: as above.
                 unsafe { generic::product::<$vector>(p) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn pack(b: *const $number, rows: (usize, usize), columns: usize, to: *mut $number) {
+                // SAFETY: as above.
+                unsafe { panels::pack::<$vector>(b, rows, columns, to) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn pack_transposed(b: *const $number, depth: usize, starts: &[usize], to: *mut $number) {
+                // SAFETY: as above.
+                unsafe { panels::pack_transposed::<$vector>(b, depth, starts, to) }
             }
             $(#[target_feature(enable = $features)])?
             unsafe fn activate(activation: Activation, a: &mut [$number]) {
@@ -142,6 +155,8 @@ macro_rules! variant {
                 rows: <$vector>::ROWS,
                 panel: <$vector>::VECTORS * <$vector>::LANES,
                 product,
+                pack,
+                pack_transposed,
                 activate,
                 differentiate,
                 exponentials,

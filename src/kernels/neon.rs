@@ -64,6 +64,11 @@ impl Simd for Lanes4 {
         }
     }
     #[inline(always)]
+    unsafe fn interleave(self, y: Self) -> (Self, Self) {
+        // SAFETY: as above.
+        unsafe { (Self(vzip1q_f32(self.0, y.0)), Self(vzip2q_f32(self.0, y.0))) }
+    }
+    #[inline(always)]
     unsafe fn add(self, y: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { vaddq_f32(self.0, y.0) })
@@ -186,6 +191,11 @@ impl Simd for Lanes2 {
             // SAFETY: as above.
             unsafe { vst1q_lane_f64::<0>(p, self.0) }
         }
+    }
+    #[inline(always)]
+    unsafe fn interleave(self, y: Self) -> (Self, Self) {
+        // SAFETY: as above.
+        unsafe { (Self(vzip1q_f64(self.0, y.0)), Self(vzip2q_f64(self.0, y.0))) }
     }
     #[inline(always)]
     unsafe fn add(self, y: Self) -> Self {

@@ -285,30 +285,10 @@ const COLD_SUMS: usize = 1 << 19;
 /// Numbers that are worth a thread when B is packed.
 const LEAST: usize = 1 << 15;
 
-/// Lines of a panel that are filled together when B is packed from its transpose.
-const TRANSPOSED: usize = 64;
-
-/// Rows and columns that are transposed together.
-const SQUARE: usize = 8;
-
-/// Writes the columns of some rows as the beginnings of lines, `stride` numbers apart: square by square, so that neither
-/// reads nor writes are of single numbers.
-fn squares<R: Real>(rows: [&[R]; SQUARE], lines: &mut [R], stride: usize) {
-    let whole = rows[0].len() - rows[0].len() % SQUARE;
-    for k in (0..whole).step_by(SQUARE) {
-        let square: [[R; SQUARE]; SQUARE] = std::array::from_fn(|i| std::array::from_fn(|j| rows[i][k + j]));
-        for j in 0..SQUARE {
-            let line: [R; SQUARE] = std::array::from_fn(|i| square[i][j]);
-            lines[(k + j) * stride..][..SQUARE].copy_from_slice(&line);
-        }
-    }
-    for k in whole..rows[0].len() {
-        let line: [R; SQUARE] = std::array::from_fn(|i| rows[i][k]);
-        lines[k * stride..][..SQUARE].copy_from_slice(&line);
-    }
-}
-
 /// Writes the panels of a B whose rows lie `row` apart.
+///
+/// # Panics
+/// If a slice is shorter than the sizes say.
 pub(super) fn pack<R: Real>(
     kernels: &Kernels<R>,
     b: &[R],
@@ -316,21 +296,19 @@ pub(super) fn pack<R: Real>(
     columns: usize,
     panels: &mut [R],
 ) {
-    let mut rest = panels;
-    for first in (0..columns).step_by(kernels.panel) {
-        let width = (columns - first).min(kernels.panel);
-        let padded = width.next_multiple_of(kernels.lanes);
-        let (panel, after) = rest.split_at_mut(depth * padded);
-        rest = after;
-        for (k, line) in panel.chunks_exact_mut(padded).enumerate() {
-            let at = k * row + first;
-            line[..width].copy_from_slice(&b[at..at + width]);
-            line[width..].fill(R::zero());
-        }
+    if depth == 0 || columns == 0 {
+        return;
     }
+    assert!(b.len() >= (depth - 1) * row + columns, "B is too short");
+    assert!(panels.len() >= depth * columns.next_multiple_of(kernels.lanes), "the panels are too short");
+    // SAFETY: the lengths were checked; all panels but the last are whole vectors; the kernels are the processor's.
+    unsafe { (kernels.pack)(b.as_ptr(), (depth, row), columns, panels.as_mut_ptr()) }
 }
 
 /// Writes the panels of a B whose columns begin at `starts`.
+///
+/// # Panics
+/// If a slice is shorter than the sizes say.
 pub(super) fn pack_transposed<R: Real>(
     kernels: &Kernels<R>,
     b: &[R],
@@ -338,34 +316,11 @@ pub(super) fn pack_transposed<R: Real>(
     starts: &[usize],
     panels: &mut [R],
 ) {
-    let mut rest = panels;
-    for starts in starts.chunks(kernels.panel) {
-        let padded = starts.len().next_multiple_of(kernels.lanes);
-        let (panel, after) = rest.split_at_mut(depth * padded);
-        rest = after;
-        if starts.len() < padded {
-            panel.fill(R::zero());
-        }
-        let (whole, last) = starts.as_chunks::<SQUARE>();
-        // A block of lines at a time, so that they are still in the nearest cache when the next columns fill them.
-        for block in (0..depth).step_by(TRANSPOSED) {
-            let until = (block + TRANSPOSED).min(depth);
-            let lines = &mut panel[block * padded..until * padded];
-            for (i, starts) in whole.iter().enumerate() {
-                squares(
-                    starts.map(|start| &b[start + block..start + until]),
-                    &mut lines[i * SQUARE..],
-                    padded,
-                );
-            }
-            for (j, start) in last.iter().enumerate() {
-                let column = &b[start + block..start + until];
-                for (line, &x) in lines.chunks_exact_mut(padded).zip(column) {
-                    line[whole.len() * SQUARE + j] = x;
-                }
-            }
-        }
-    }
+    assert!(starts.iter().all(|start| start + depth <= b.len()), "B is too short");
+    let padded = starts.len().next_multiple_of(kernels.lanes);
+    assert!(panels.len() >= depth * padded, "the panels are too short");
+    // SAFETY: as in `pack`.
+    unsafe { (kernels.pack_transposed)(b.as_ptr(), depth, starts, panels.as_mut_ptr()) }
 }
 
 /// Bytes of the rows of B that [`accumulate_transposed`] packs at a time, and how many rows those are at least and at most.

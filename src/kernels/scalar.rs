@@ -56,6 +56,11 @@ impl<R: Real> Simd for Four<R> {
         }
     }
     #[inline(always)]
+    unsafe fn interleave(self, y: Self) -> (Self, Self) {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, y.0);
+        (Four([a, e, b, f]), Four([c, g, d, h]))
+    }
+    #[inline(always)]
     unsafe fn add(self, y: Self) -> Self {
         self.zip(y, |a, b| a + b)
     }

@@ -50,12 +50,16 @@ pub(super) trait Simd: Copy {
         let p = {
             let mut p = p;
             // SAFETY: no instruction at all.
-            unsafe { std::arch::asm!("/* {0} */", inout(reg) p, options(pure, nomem, nostack, preserves_flags)) };
+            unsafe {
+                std::arch::asm!("/* {0} */", inout(reg) p, options(pure, nomem, nostack, preserves_flags))
+            };
             p
         };
         p
     }
 
+    /// The lanes of both in turn, x₀ y₀ x₁ y₁ …: the first half and the second.
+    unsafe fn interleave(self, y: Self) -> (Self, Self);
     unsafe fn add(self, y: Self) -> Self;
     unsafe fn sub(self, y: Self) -> Self;
     unsafe fn mul(self, y: Self) -> Self;
@@ -237,6 +241,9 @@ mod tests {
                 assert_eq!(got, exponents.iter().map(|&n| libm::ldexp(1.0, n as i32)).collect::<Vec<_>>());
             }
             let (x, last) = (S::load(count.as_ptr()), S::LANES as f64 - 3.0);
+            let (low, high) = x.interleave(S::constant(-9.0));
+            let turns: Vec<R> = count.iter().flat_map(|&x| [x, R::of(-9.0)]).collect();
+            assert_eq!([lanes(low), lanes(high)].concat(), turns, "the lanes of two vectors in turn");
             assert_eq!(x.sum().wide(), (last - 2.0) * S::LANES as f64 / 2.0);
             assert_eq!(x.largest().wide(), last);
             assert_eq!(lanes(S::constant(0.75)), vec![R::of(0.75); S::LANES]);
