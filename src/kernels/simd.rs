@@ -45,6 +45,7 @@ pub(super) trait Simd: Copy {
     /// The same place, of which the compiler no longer knows how it was come by: so it keeps to the additions that are written
     /// here, and makes no others in their stead.
     #[inline(always)]
+    #[allow(clippy::pointers_in_nomem_asm_block, reason = "what it points to is neither read nor written")]
     fn unforeseen(p: *const Self::Number) -> *const Self::Number {
         #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
         let p = {

@@ -3,14 +3,11 @@
 use std::ops::Range;
 
 use super::input::Source;
-use super::{AHEAD, AHEAD_NUMBERS, First, Input, Recurrent, Sequences, Trace, extras, lockstep};
+use super::{AHEAD, AHEAD_NUMBERS, APART, First, Input, Recurrent, Sequences, Trace, extras, lockstep};
 use crate::error::Result;
 use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
 use crate::parallel::{self, Stop};
-
-/// Numbers of W whose packing is worth waking a second thread that will have nothing else to do.
-const WORTH: usize = 1 << 14;
 
 /// Rows that do not fill the product's register tile.
 const FEW: usize = 8;
@@ -62,8 +59,12 @@ pub fn forward<R: Real>(
         return Ok(trace);
     }
     let ranges = layer.groups(sequences)?;
-    let together = ranges.len() > 1 || layer.w.len() >= WORTH;
-    let (w, source) = both(together, || layer.pack(op), || input.source(op, layout, hidden))?;
+    let ready = || Ok((layer.pack(op)?, input.source(op, layout, hidden)?));
+    let shared = if layer.w.len().max(input.weights()) > APART {
+        Some(both(|| layer.pack(op), || input.source(op, layout, hidden))?)
+    } else {
+        None
+    };
     let mut c = sequences.split(&mut trace.c, hidden, &ranges).into_iter();
     let mut kept = sequences.split(&mut trace.kept, layout.sums * hidden, &ranges).into_iter();
     let [hat, scales] = &mut trace.normed;
@@ -84,9 +85,13 @@ pub fn forward<R: Real>(
         })
         .collect();
     parallel::for_each(sequences.deal(&ranges, shards)?, |shards, stop| {
+        let own = if shared.is_none() { Some(ready()?) } else { None };
+        let Some((w, source)) = shared.as_ref().or(own.as_ref()) else {
+            unreachable!("one of them is there")
+        };
         for shard in shards {
             let start = First::of(layout, hidden, first, &shard.range);
-            Forward { op, layer, sequences, w: &w, source: &source }.walk(shard, &start, stop)?;
+            Forward { op, layer, sequences, w, source }.walk(shard, &start, stop)?;
         }
         Ok(())
     })?;
@@ -95,15 +100,11 @@ pub fn forward<R: Real>(
 
 type Job<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
 
-/// Two things, at the same time if that is worth while.
+/// Two things at the same time.
 fn both<A: Send, B: Send>(
-    together: bool,
     a: impl FnOnce() -> Result<A> + Send,
     b: impl FnOnce() -> Result<B> + Send,
 ) -> Result<(A, B)> {
-    if !together {
-        return Ok((a()?, b()?));
-    }
     let (mut first, mut second) = (None, None);
     let jobs: Vec<Job<'_>> = vec![
         Box::new(|| {

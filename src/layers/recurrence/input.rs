@@ -95,6 +95,14 @@ impl<'a, R: Real> Input<'a, R> {
         self.source_of(op, layout, hidden, &(0..hidden))
     }
 
+    /// Numbers of U.
+    pub(super) fn weights(&self) -> usize {
+        match self {
+            Input::Vectors { u, .. } => u.len(),
+            Input::Tokens { .. } => 0,
+        }
+    }
+
     /// Ready for some of the units: then a row of sums is (sums, units).
     pub(super) fn source_of(
         &self,

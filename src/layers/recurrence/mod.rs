@@ -39,6 +39,10 @@ const AHEAD_NUMBERS: usize = 1 << 17;
 const FAR: usize = 1 << 22;
 const FAR_WEIGHTS: usize = 1 << 18;
 
+/// Numbers of W, or of U, up to which each thread packs them for itself: that takes less time than to fetch what another core
+/// has packed.
+const APART: usize = 1 << 15;
+
 /// Bytes of W that stay in a core's own cache.
 const CACHE: usize = 1 << 21;
 
