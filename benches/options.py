@@ -40,16 +40,17 @@ def training(net: nn.Recurrent, x: Any, dh: Any, **options: Any) -> Callable[[],
     return run
 
 
-def measure(runs: list[Callable[[], None]], seconds: float) -> list[float]:
-    """Seconds of each, in turn again and again: the first quartile, for other programs only ever make a run longer."""
-    times: list[list[float]] = [[] for _ in runs]
-    end = time.perf_counter() + seconds * len(runs)
+def ratio(run: Callable[[], None], other: Callable[[], None], seconds: float) -> float:
+    """The time of one, of that of the other, in turn again and again: the first quartiles, for other programs only ever
+    make a run longer. Only these two take turns: more would drive each other's arrays out of the caches."""
+    times: list[list[float]] = [[], []]
+    end = time.perf_counter() + 2 * seconds
     while len(times[0]) < 9 or time.perf_counter() < end:
-        for own, run in zip(times, runs, strict=True):
+        for own, timed in zip(times, (run, other), strict=True):
             before = time.perf_counter()
-            run()
+            timed()
             own.append(time.perf_counter() - before)
-    return [float(np.quantile(own, 0.25)) for own in times]
+    return float(np.quantile(times[0], 0.25) / np.quantile(times[1], 0.25))
 
 
 def main() -> None:
@@ -63,11 +64,10 @@ def main() -> None:
     print(f"| cell | lengths | {' | '.join(OPTIONS)} |\n" + "|---" * (len(OPTIONS) + 2) + "|")
     for name, cell in CELLS.items():
         plain = cell(H, H)
-        runs = [training(plain, x, dh), training(plain, x, dh, lengths=lengths)]
-        runs += [training(cell(H, H, **options), x, dh, noise=1) for options in OPTIONS.values()]
-        whole, some, *others = measure(runs, a.seconds)
-        share = lengths.sum() / (T * B)
-        ratios = [some / whole / share, *(other / whole for other in others)]
+        whole, share = training(plain, x, dh), lengths.sum() / (T * B)
+        ratios = [ratio(training(plain, x, dh, lengths=lengths), whole, a.seconds) / share]
+        for options in OPTIONS.values():
+            ratios.append(ratio(training(cell(H, H, **options), x, dh, noise=1), whole, a.seconds))
         print(f"| {name} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |", flush=True)
 
 

@@ -72,7 +72,7 @@ def chatterbot(given: argparse.Namespace) -> None:
     bot = Chatbot.from_dialogues(
         dialogues, history=2, embedding_size=128, hidden_size=given.hidden or 256, dropout=0.1
     )
-    train(bot, dialogues, given, epochs=80, batch_size=32, learning_rate=3e-3, noise=0.0, forget=0.0)
+    train(bot, dialogues, given, epochs=120, batch_size=32, learning_rate=3e-3, noise=0.0, forget=0.0)
     recorded = defaultdict(set)
     for question, answer, *_ in dialogues:
         recorded[question].add(tuple(find_words(answer)))

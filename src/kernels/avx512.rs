@@ -57,8 +57,9 @@ impl Simd for Lanes16 {
         unsafe {
             let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
             let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
-            let pick = |lanes| Self(_mm512_permutex2var_ps(self.0, lanes, y.0));
-            (pick(low), pick(high))
+            let halves =
+                (_mm512_permutex2var_ps(self.0, low, y.0), _mm512_permutex2var_ps(self.0, high, y.0));
+            (Self(halves.0), Self(halves.1))
         }
     }
     #[inline(always)]
@@ -227,8 +228,9 @@ impl Simd for Lanes8 {
         unsafe {
             let low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
             let high = _mm512_add_epi64(low, _mm512_set1_epi64(4));
-            let pick = |lanes| Self(_mm512_permutex2var_pd(self.0, lanes, y.0));
-            (pick(low), pick(high))
+            let halves =
+                (_mm512_permutex2var_pd(self.0, low, y.0), _mm512_permutex2var_pd(self.0, high, y.0));
+            (Self(halves.0), Self(halves.1))
         }
     }
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! The kernels: everything that is `unsafe` or knows an instruction set, behind safe functions.
 //!
-//! `simd.rs` says what a vector can do; `scalar.rs`, `avx2.rs`, `avx512.rs`, `neon.rs` implement it; `generic.rs` and
+//! `simd.rs` says what a vector can do; `scalar.rs`, `avx2.rs`, `avx512.rs`, `neon.rs` implement it; `generic.rs`, `panels.rs` and
 //! `math.rs` hold each kernel's body once; `pack.rs` lays matrices out for the product. The instruction set is chosen
 //! at run time, once, from what the processor has; the variable `RNNRS_ISA` (`scalar`, `neon`, `avx2`, `avx512`) forces
 //! another.
