@@ -21,6 +21,9 @@ HIDDEN, EMBEDDING, BATCH, LEARNING_RATE = 256, 128, 32, 3e-3
 #: The bundled dialogues without programs and long answers: what is learnt in so short a time, each as it stands.
 LONGEST = 25
 
+#: The confidence below which a canned answer is given: by it the bot still says hello, which has many recorded answers.
+SURE = 0.7
+
 #: Questions that are asked, and those that are shown.
 ASKED, SHOWN = 300, 8
 
@@ -78,6 +81,8 @@ def _new(dialogues: list[list[str]], arguments: argparse.Namespace) -> Chatbot:
 
     return Chatbot.from_dialogues(
         dialogues,
+        history=1,
+        threshold=SURE,
         embedding_size=EMBEDDING,
         hidden_size=arguments.hidden or HIDDEN,
         seed=arguments.seed,
@@ -105,7 +110,7 @@ def _judge(bot: Chatbot, dialogues: list[list[str]]) -> None:
     )
     for place in np.linspace(0, len(asked) - 1, SHOWN).astype(int).tolist():
         print(f"    {retyped(asked[place])}\n      {replies[place]}")
-    print("\nA conversation, with its confidence in each answer:")
+    print(f"\nA conversation, with its confidence in each answer; below {SURE:g} a canned one:")
     conversation = bot.conversation()
     for text in _SAID:
         reply = conversation.say(text)
