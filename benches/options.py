@@ -68,7 +68,7 @@ def main() -> None:
         ratios = [ratio(training(plain, x, dh, lengths=lengths), whole, a.seconds) / share]
         for options in OPTIONS.values():
             ratios.append(ratio(training(cell(H, H, **options), x, dh, noise=1), whole, a.seconds))
-        print(f"| {name} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |", flush=True)
+        print(f"| {name} | {' | '.join(f'{found:.2f}' for found in ratios)} |", flush=True)
 
 
 if __name__ == "__main__":

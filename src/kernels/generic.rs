@@ -220,24 +220,13 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize, const COLD: bool>(t: &Ti
             let times = if M == S::ROWS { t.run / TOGETHER } else { 0 };
             for _ in 0..times {
                 for i in 0..TOGETHER {
-                    step::<S, M, V>(&mut sums, a, &t.rows_of_a, b.add(i * V * S::LANES));
-                    // The last step past a run may lead out of A: nothing is read there.
-                    a = S::unforeseen(a.wrapping_add(t.a_column));
-                    if COLD {
-                        S::prefetch_far(ahead);
-                        ahead = ahead.wrapping_add(t.ahead_step);
-                    }
+                    step::<S, M, V, COLD>(t, &mut sums, (&mut a, b.add(i * V * S::LANES)), &mut ahead);
                 }
                 b = S::unforeseen(b.add(TOGETHER * V * S::LANES));
             }
             for _ in TOGETHER * times..t.run {
-                step::<S, M, V>(&mut sums, a, &t.rows_of_a, b);
-                a = a.wrapping_add(t.a_column);
+                step::<S, M, V, COLD>(t, &mut sums, (&mut a, b), &mut ahead);
                 b = b.add(V * S::LANES);
-                if COLD {
-                    S::prefetch_far(ahead);
-                    ahead = ahead.wrapping_add(t.ahead_step);
-                }
             }
         }
         for (i, row) in sums.iter().enumerate() {
@@ -254,13 +243,13 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize, const COLD: bool>(t: &Ti
     }
 }
 
-/// A step of a tile: to each row of sums, its number of A times a row of B.
+/// A step of a tile: to each row of sums, its number of A times a row of B; then A's next column, and what comes nearer.
 #[inline(always)]
-unsafe fn step<S: Simd, const M: usize, const V: usize>(
+unsafe fn step<S: Simd, const M: usize, const V: usize, const COLD: bool>(
+    t: &Tile<S::Number>,
     sums: &mut [[S; V]; M],
-    a: *const S::Number,
-    rows_of_a: &[usize; MOST_ROWS],
-    b: *const S::Number,
+    (a, b): (&mut *const S::Number, *const S::Number),
+    ahead: &mut *const S::Number,
 ) {
     // SAFETY: the tile's numbers of A and B.
     unsafe {
@@ -268,11 +257,17 @@ unsafe fn step<S: Simd, const M: usize, const V: usize>(
         for (j, vector) in row_of_b.iter_mut().enumerate() {
             *vector = S::load(b.add(j * S::LANES));
         }
-        for (row, &at) in sums.iter_mut().zip(rows_of_a) {
+        for (row, &at) in sums.iter_mut().zip(&t.rows_of_a) {
             let x = S::splat(*a.add(at));
             for (j, sum) in row.iter_mut().enumerate() {
                 *sum = x.mul_add(row_of_b[j], *sum);
             }
+        }
+        // The last step past a run may lead out of A: nothing is read there.
+        *a = S::unforeseen(a.wrapping_add(t.a_column));
+        if COLD {
+            S::prefetch_far(*ahead);
+            *ahead = ahead.wrapping_add(t.ahead_step);
         }
     }
 }

@@ -299,7 +299,7 @@ pub(super) fn pack<R: Real>(
     if depth == 0 || columns == 0 {
         return;
     }
-    assert!(b.len() >= (depth - 1) * row + columns, "B is too short");
+    assert!(b.len() >= (depth - 1).saturating_mul(row).saturating_add(columns), "B is too short");
     assert!(panels.len() >= depth * columns.next_multiple_of(kernels.lanes), "the panels are too short");
     // SAFETY: the lengths were checked; all panels but the last are whole vectors; the kernels are the processor's.
     unsafe { (kernels.pack)(b.as_ptr(), (depth, row), columns, panels.as_mut_ptr()) }
@@ -316,7 +316,7 @@ pub(super) fn pack_transposed<R: Real>(
     starts: &[usize],
     panels: &mut [R],
 ) {
-    assert!(starts.iter().all(|start| start + depth <= b.len()), "B is too short");
+    assert!(starts.iter().all(|start| start.saturating_add(depth) <= b.len()), "B is too short");
     let padded = starts.len().next_multiple_of(kernels.lanes);
     assert!(panels.len() >= depth * padded, "the panels are too short");
     // SAFETY: as in `pack`.

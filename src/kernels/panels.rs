@@ -73,19 +73,8 @@ pub(super) unsafe fn pack_transposed<S: Simd>(
             // SAFETY: `depth` numbers of each of these columns; their vector of each line of the panel.
             unsafe {
                 let to = panels.add(i * S::LANES);
-                let whole = if columns.len() == S::LANES { depth - depth % S::LANES } else { 0 };
-                for k in (0..whole).step_by(S::LANES) {
-                    let mut square = [S::constant(0.0); MOST_LANES];
-                    for (lane, &start) in columns.iter().enumerate().take(S::LANES) {
-                        square[lane] = S::load(b.add(start + k));
-                    }
-                    let square = transpose(square);
-                    for (line, vector) in square.iter().enumerate().take(S::LANES) {
-                        vector.store(to.add((k + line) * padded));
-                    }
-                }
-                // What is no whole square: vectors of which some columns, or some numbers of each, are missing.
-                for k in (whole..depth).step_by(S::LANES) {
+                // Squares, of which at the edges some columns, or some numbers of each, are missing.
+                for k in (0..depth).step_by(S::LANES) {
                     let count = (depth - k).min(S::LANES);
                     let mut square = [S::constant(0.0); MOST_LANES];
                     for (vector, &start) in square.iter_mut().zip(columns) {

@@ -47,8 +47,8 @@ pub fn backward<R: Real>(
         lockstep::backward(op, layer, sequences, passed, (dy, dlast), &team, (&mut da, &mut dfirst))?;
         return Ok(Back { da, dfirst, dnorm: [Vec::new(), Vec::new()] });
     }
-    let ready = || Packed::of(op, layer.w, layout.recurrent * hidden, hidden);
-    let shared = if layer.w.len() > APART { Some(ready()?) } else { None };
+    let pack = || Packed::of(op, layer.w, layout.recurrent * hidden, hidden);
+    let shared = if layer.w.len() <= APART { None } else { Some(pack()?) };
     let ranges = layer.groups(sequences)?;
     // A normalisation's gradients are summed up sequence by sequence: so their bits do not depend on the threads.
     let normed = if layer.extras.norm.is_some() { sequences.batch() } else { 0 };
@@ -67,8 +67,13 @@ pub fn backward<R: Real>(
         .zip(&ranges)
         .collect();
     parallel::for_each(sequences.deal(&ranges, parts)?, |parts, stop| {
-        let own = if shared.is_none() { Some(ready()?) } else { None };
-        let Some(w) = shared.as_ref().or(own.as_ref()) else { unreachable!("one of them is there") };
+        let own;
+        let w = if let Some(shared) = &shared {
+            shared
+        } else {
+            own = pack()?;
+            &own
+        };
         for (((da, dfirst), dnorm), range) in parts {
             let start = First::of(layout, hidden, passed.first, range);
             let way = Backward { layer, sequences, passed, dy, dlast, w, range };

@@ -59,12 +59,9 @@ pub fn forward<R: Real>(
         return Ok(trace);
     }
     let ranges = layer.groups(sequences)?;
-    let ready = || Ok((layer.pack(op)?, input.source(op, layout, hidden)?));
-    let shared = if layer.w.len().max(input.weights()) > APART {
-        Some(both(|| layer.pack(op), || input.source(op, layout, hidden))?)
-    } else {
-        None
-    };
+    let (pack, project) = (|| layer.pack(op), || input.source(op, layout, hidden));
+    let apart = layer.w.len().max(input.numbers_of_u()) <= APART;
+    let shared = if apart { None } else { Some(both(pack, project)?) };
     let mut c = sequences.split(&mut trace.c, hidden, &ranges).into_iter();
     let mut kept = sequences.split(&mut trace.kept, layout.sums * hidden, &ranges).into_iter();
     let [hat, scales] = &mut trace.normed;
@@ -85,9 +82,12 @@ pub fn forward<R: Real>(
         })
         .collect();
     parallel::for_each(sequences.deal(&ranges, shards)?, |shards, stop| {
-        let own = if shared.is_none() { Some(ready()?) } else { None };
-        let Some((w, source)) = shared.as_ref().or(own.as_ref()) else {
-            unreachable!("one of them is there")
+        let own;
+        let (w, source) = if let Some(shared) = &shared {
+            shared
+        } else {
+            own = (pack()?, project()?);
+            &own
         };
         for shard in shards {
             let start = First::of(layout, hidden, first, &shard.range);

@@ -96,7 +96,7 @@ impl<'a, R: Real> Input<'a, R> {
     }
 
     /// Numbers of U.
-    pub(super) fn weights(&self) -> usize {
+    pub(super) fn numbers_of_u(&self) -> usize {
         match self {
             Input::Vectors { u, .. } => u.len(),
             Input::Tokens { .. } => 0,
