@@ -7,7 +7,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rnnrs::init::{Scheme, initialise};
 use rnnrs::kernels::{
-    Activation, Packed, Real, Rows, RowsMut, Start, accumulate_transposed, activate, differentiate,
+    Activation, Lines, Packed, Real, Rows, RowsMut, Start, accumulate_transposed, activate, differentiate,
     exponentials,
 };
 
@@ -42,8 +42,14 @@ fn outer<R: Real>(c: &mut Criterion) {
         group.throughput(Throughput::Elements((rows * size * size) as u64));
         group.bench_function(BenchmarkId::from_parameter(format!("{rows} rows of {size}")), |bench| {
             bench.iter(|| {
-                accumulate_transposed("bench", (black_box(&a), size), &[(0, size)], (&b, size), &mut out)
-                    .expect("it fits");
+                accumulate_transposed(
+                    "bench",
+                    (black_box(&a), size),
+                    &[(0, size)],
+                    Lines::all(&b, size),
+                    &mut out,
+                )
+                .expect("it fits");
             });
         });
     }

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use rnnrs::init::{Scheme, initialise};
-use rnnrs::kernels::{Activation, Recycler};
+use rnnrs::kernels::{Activation, Lines, Recycler};
 use rnnrs::layers::cell::Cell;
 use rnnrs::layers::embedding;
 use rnnrs::layers::linear::Linear;
@@ -42,7 +42,7 @@ impl Layer<'_> {
     fn forward(&self, x: &[f32], keep: bool) -> Trace<f32> {
         let [u, w, b] = self.weights;
         let layer = Recurrent { cell: self.cell, hidden: self.hidden, w, extras: Extras::NONE };
-        let input = Input::Vectors { x, u, b, inputs: self.inputs };
+        let input = Input::Vectors { x: Lines::all(x, self.inputs), u, b };
         recurrence::forward("bench", layer, &self.sequences, input, None, keep).expect("it fits")
     }
 
@@ -58,12 +58,26 @@ impl Layer<'_> {
         let ([u, w, _], [du, dw, db], cell) = (self.weights, into, (self.cell, self.hidden));
         let layer = Recurrent { cell: self.cell, hidden: self.hidden, w, extras: Extras::NONE };
         let passed = Passed { h: &trace.h, c: &trace.c, kept: &trace.kept, first: None, normed: [&[]; 2] };
-        let Back { da, .. } =
-            recurrence::backward("bench", layer, &self.sequences, passed, Some(dh), None).expect("it fits");
+        let Back { da, .. } = recurrence::backward(
+            "bench",
+            layer,
+            &self.sequences,
+            passed,
+            Some(Lines::all(dh, self.hidden)),
+            None,
+        )
+        .expect("it fits");
         recurrence::recurrent_gradient("bench", cell, &self.sequences, &da, (None, &trace.h, None), dw)
             .expect("it fits");
-        recurrence::input_gradients("bench", cell, &da, (x, u, self.inputs), (du, Some(db)), need_dx)
-            .expect("it fits")
+        recurrence::input_gradients(
+            "bench",
+            cell,
+            &da,
+            (Lines::all(x, self.inputs), u),
+            (du, Some(db)),
+            need_dx,
+        )
+        .expect("it fits")
     }
 }
 

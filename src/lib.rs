@@ -14,21 +14,21 @@
 //!
 //! # An example
 //! ```
-//! use rnnrs::kernels::Activation;
+//! use rnnrs::kernels::{Activation, Lines};
 //! use rnnrs::layers::cell::Cell;
 //! use rnnrs::layers::recurrence::{self, Back, Extras, Input, Passed, Recurrent, Sequences};
 //!
 //! // One unit that remembers half of what it was, and adds what comes: three steps of one sequence.
 //! let layer = Recurrent { cell: Cell::Rnn(Activation::Identity), hidden: 1, w: &[0.5], extras: Extras::NONE };
 //! let sequences = Sequences::even(3, 1);
-//! let input = Input::Vectors { x: &[1.0, 0.0, 2.0], u: &[1.0], b: &[0.0], inputs: 1 };
+//! let input = Input::Vectors { x: Lines::all(&[1.0, 0.0, 2.0], 1), u: &[1.0], b: &[0.0] };
 //! let trace = recurrence::forward("example", layer, &sequences, input, None, true)?;
 //! assert_eq!(trace.h, [1.0, 0.5, 2.25]);
 //!
 //! // Back through time: the last state depends on the first input by 0.5².
 //! let passed = Passed { h: &trace.h, c: &[], kept: &[], first: None, normed: [&[]; 2] };
-//! let dh = [0.0, 0.0, 1.0];
-//! let Back { da, dfirst, .. } = recurrence::backward("example", layer, &sequences, passed, Some(&dh), None)?;
+//! let dh = Lines::all(&[0.0, 0.0, 1.0], 1);
+//! let Back { da, dfirst, .. } = recurrence::backward("example", layer, &sequences, passed, Some(dh), None)?;
 //! assert_eq!(da, [0.25, 0.5, 1.0]);
 //! assert_eq!(dfirst, [0.125]);
 //! # Ok::<(), rnnrs::Error>(())

@@ -1,6 +1,6 @@
 //! Back-propagation against finite differences, in f64, through the crate's public functions.
 
-use rnnrs::kernels::Activation;
+use rnnrs::kernels::{Activation, Lines};
 use rnnrs::layers::cell::Cell;
 use rnnrs::layers::embedding;
 use rnnrs::layers::linear::{self, Linear};
@@ -73,7 +73,7 @@ impl Recurrence {
     fn forward(&self, theta: &[f64]) -> Trace<f64> {
         let [x, first, u, w, b] = self.parts(theta);
         let layer = Recurrent { cell: self.cell, hidden: H, w, extras: Extras::NONE };
-        let input = Input::Vectors { x, u, b, inputs: I };
+        let input = Input::Vectors { x: Lines::all(x, I), u, b };
         recurrence::forward("test", layer, &self.sequences, input, Some(first), true).unwrap()
     }
 
@@ -89,13 +89,26 @@ impl Recurrence {
         let passed =
             Passed { h: &trace.h, c: &trace.c, kept: &trace.kept, first: Some(first), normed: [&[]; 2] };
         let layer = Recurrent { cell: self.cell, hidden: H, w, extras: Extras::NONE };
-        let Back { da, dfirst, .. } =
-            recurrence::backward("test", layer, &self.sequences, passed, Some(&self.r), Some(&self.q))
-                .unwrap();
+        let Back { da, dfirst, .. } = recurrence::backward(
+            "test",
+            layer,
+            &self.sequences,
+            passed,
+            Some(Lines::all(&self.r, H)),
+            Some(&self.q),
+        )
+        .unwrap();
         let (mut du, mut dw, mut db) = (vec![0.0; u.len()], vec![0.0; w.len()], vec![0.0; b.len()]);
         let states = (Some(first), &trace.h[..], None);
         recurrence::recurrent_gradient("test", cell, &self.sequences, &da, states, &mut dw).unwrap();
-        let dx = recurrence::input_gradients("test", cell, &da, (x, u, I), (&mut du, Some(&mut db)), true);
+        let dx = recurrence::input_gradients(
+            "test",
+            cell,
+            &da,
+            (Lines::all(x, I), u),
+            (&mut du, Some(&mut db)),
+            true,
+        );
         [dx.unwrap().unwrap(), dfirst, du, dw, db].concat()
     }
 }

@@ -1,6 +1,6 @@
 //! The same bits for any number of threads, and for a sequence in any batch. One test: the number is the process's.
 
-use rnnrs::kernels::Activation;
+use rnnrs::kernels::{Activation, Lines};
 use rnnrs::layers::cell::Cell;
 use rnnrs::layers::linear::Linear;
 use rnnrs::layers::recurrence::{self, Back, Extras, Input, Passed, Recurrent, Sequences, Trace};
@@ -35,7 +35,7 @@ impl Sizes {
     fn forward(&self, x: &[f32], first: Option<&[f32]>) -> Trace<f32> {
         let [u, w, b] = &self.weights();
         let layer = Recurrent { cell: self.cell, hidden: self.hidden, w, extras: Extras::NONE };
-        let input = Input::Vectors { x, u, b, inputs: self.inputs };
+        let input = Input::Vectors { x: Lines::all(x, self.inputs), u, b };
         recurrence::forward("test", layer, &self.sequences, input, first, true).unwrap()
     }
 }
@@ -73,7 +73,8 @@ fn step(sizes: &Sizes, classes: usize) -> Vec<Vec<f32>> {
     let layer = Recurrent { cell: *cell, hidden, w: &w, extras: Extras::NONE };
     let passed = Passed { h: &h, c: &trace.c, kept: &trace.kept, first: Some(&first), normed: [&[]; 2] };
     let Back { da, dfirst, .. } =
-        recurrence::backward("test", layer, sequences, passed, Some(&dh), Some(&first)).unwrap();
+        recurrence::backward("test", layer, sequences, passed, Some(Lines::all(&dh, hidden)), Some(&first))
+            .unwrap();
     let (mut du, mut dw, mut db) = (vec![0.0; u.len()], vec![0.0; w.len()], vec![0.0; b.len()]);
     let states = (Some(&first[..]), &h[..], None);
     recurrence::recurrent_gradient("test", (*cell, hidden), sequences, &da, states, &mut dw).unwrap();
@@ -81,7 +82,7 @@ fn step(sizes: &Sizes, classes: usize) -> Vec<Vec<f32>> {
         "test",
         (*cell, hidden),
         &da,
-        (&x, &u, inputs),
+        (Lines::all(&x, inputs), &u),
         (&mut du, Some(&mut db)),
         true,
     );

@@ -24,6 +24,11 @@ _Extras = tuple[
     tuple[_Array, _Array] | None,
 ]
 
+#: How many sequences are going on at each step; how many there are; of every row, which of the T·B it is; T and B.
+_Order = tuple[_Ids, int, _Ids, tuple[int, int]]
+#: h, c, what was kept, the last states, x̂ and the scales.
+_Traced = tuple[_Array, _Array | None, _Array | None, _Array, tuple[_Array, _Array] | None]
+
 __version__: str
 
 class ShapeError(ValueError): ...
@@ -100,22 +105,20 @@ def recurrent_forward(
     W: _Array,
     b: _Array,
     state: _Array | None,
-    counts: _Ids | None,
-    batch: int,
+    order: _Order | None,
     keep: bool,
     extras: _Extras | None = None,
-) -> tuple[_Array, _Array | None, _Array | None, _Array, tuple[_Array, _Array] | None]: ...
+) -> _Traced: ...
 def recurrent_forward_tokens(
     cell: str,
     ids: _Ids,
     table: _Array,
     W: _Array,
     state: _Array | None,
-    counts: _Ids | None,
-    batch: int,
+    order: _Order | None,
     keep: bool,
     extras: _Extras | None = None,
-) -> tuple[_Array, _Array | None, _Array | None, _Array, tuple[_Array, _Array] | None]: ...
+) -> _Traced: ...
 def recurrent_backward(
     cell: str,
     W: _Array,
@@ -125,8 +128,7 @@ def recurrent_backward(
     state: _Array | None,
     dh: _Array | None,
     dlast: _Array | None,
-    counts: _Ids | None,
-    batch: int,
+    order: _Order | None,
     extras: _Extras | None = None,
     normed: tuple[_Array, _Array] | None = None,
 ) -> tuple[_Array, _Array, tuple[_Array, _Array] | None]: ...
@@ -136,12 +138,18 @@ def recurrent_gradient(
     state: _Array | None,
     h: _Array,
     dW: _Array,
-    counts: _Ids | None,
-    batch: int,
+    order: _Order | None,
     mask: _Array | None = None,
 ) -> None: ...
 def recurrent_input_gradients(
-    cell: str, da: _Array, x: _Array, U: _Array, dU: _Array, db: _Array | None, need_dx: bool
+    cell: str,
+    da: _Array,
+    x: _Array,
+    U: _Array,
+    dU: _Array,
+    db: _Array | None,
+    need_dx: bool,
+    order: _Order | None = None,
 ) -> _Array | None: ...
 def jordan_forced(
     x: _Array, fed: _Fed, parameters: _JordanParameters, activation: str, lengths: _Array | None

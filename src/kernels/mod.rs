@@ -15,6 +15,7 @@ mod avx512;
 pub mod cell;
 mod generic;
 mod isa;
+mod lines;
 mod math;
 mod memory;
 #[cfg(target_arch = "aarch64")]
@@ -34,6 +35,7 @@ mod windows;
 
 pub use activation::{Activation, activate, column_exponentials, differentiate, exponentials, scale_shift};
 pub use isa::{Isa, instruction_set, supported};
+pub use lines::Lines;
 pub use memory::{Recycler, prefetch};
 pub(crate) use memory::{scratch, zeroed};
 pub use noise::{Place, bernoulli};
@@ -44,6 +46,8 @@ pub use real::Real;
 pub(crate) use update::Update;
 pub use windows::{Steps, Windows};
 
+/// (B, (depth, from row to row), order of the rows, columns, panels)
+type PackKernel<R> = unsafe fn(*const R, (usize, usize), Option<&[usize]>, usize, *mut R);
 /// (rule, scale, p, g, kept)
 type UpdateKernel<R> = unsafe fn(&Update<R>, R, &mut [R], &[R], [&mut [R]; 2]);
 
@@ -58,7 +62,7 @@ pub struct Kernels<R: 'static> {
     /// Columns of the tile, and so of a panel of B.
     panel: usize,
     product: unsafe fn(&generic::Product<R>),
-    pack: unsafe fn(*const R, (usize, usize), usize, *mut R),
+    pack: PackKernel<R>,
     pack_transposed: unsafe fn(*const R, usize, &[usize], *mut R),
     activate: unsafe fn(Activation, &mut [R]),
     differentiate: unsafe fn(Activation, &[R], &mut [R]),
@@ -92,9 +96,15 @@ macro_rules! variant {
                 unsafe { generic::product::<$vector>(p) }
             }
             $(#[target_feature(enable = $features)])?
-            unsafe fn pack(b: *const $number, rows: (usize, usize), columns: usize, to: *mut $number) {
+            unsafe fn pack(
+                b: *const $number,
+                rows: (usize, usize),
+                order: Option<&[usize]>,
+                columns: usize,
+                to: *mut $number,
+            ) {
                 // SAFETY: as above.
-                unsafe { panels::pack::<$vector>(b, rows, columns, to) }
+                unsafe { panels::pack::<$vector>(b, rows, order, columns, to) }
             }
             $(#[target_feature(enable = $features)])?
             unsafe fn pack_transposed(b: *const $number, depth: usize, starts: &[usize], to: *mut $number) {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::generic;
-use super::{Kernels, Real};
+use super::{Kernels, Lines, Real};
 use crate::error::{Error, Result};
 use crate::parallel;
 
@@ -141,7 +141,7 @@ impl<R: Real> Packed<R> {
         let mut packed = Self::scratch(kernels, op, depth, columns)?;
         if column == 1 {
             packed.fill(|kernels, columns, panels| {
-                pack(kernels, &b[columns.start..], (depth, row), columns.len(), panels);
+                pack(kernels, &b[columns.start..], (depth, row), None, columns.len(), panels);
             })?;
         } else {
             assert_eq!(row, 1, "one of the strides is 1");
@@ -285,7 +285,7 @@ const COLD_SUMS: usize = 1 << 19;
 /// Numbers that are worth a thread when B is packed.
 const LEAST: usize = 1 << 15;
 
-/// Writes the panels of a B whose rows lie `row` apart.
+/// Writes the panels of a B whose rows lie `row` apart, and of them those that an order names.
 ///
 /// # Panics
 /// If a slice is shorter than the sizes say.
@@ -293,16 +293,19 @@ pub(super) fn pack<R: Real>(
     kernels: &Kernels<R>,
     b: &[R],
     (depth, row): (usize, usize),
+    order: Option<&[usize]>,
     columns: usize,
     panels: &mut [R],
 ) {
     if depth == 0 || columns == 0 {
         return;
     }
-    assert!(b.len() >= (depth - 1).saturating_mul(row).saturating_add(columns), "B is too short");
+    assert!(order.is_none_or(|order| order.len() == depth), "another number of rows");
+    let last = order.map_or(depth - 1, |order| order.iter().copied().max().unwrap_or(0));
+    assert!(b.len() >= last.saturating_mul(row).saturating_add(columns), "B is too short");
     assert!(panels.len() >= depth * columns.next_multiple_of(kernels.lanes), "the panels are too short");
     // SAFETY: the lengths were checked; all panels but the last are whole vectors; the kernels are the processor's.
-    unsafe { (kernels.pack)(b.as_ptr(), (depth, row), columns, panels.as_mut_ptr()) }
+    unsafe { (kernels.pack)(b.as_ptr(), (depth, row), order, columns, panels.as_mut_ptr()) }
 }
 
 /// Writes the panels of a B whose columns begin at `starts`.
@@ -456,7 +459,7 @@ pub fn accumulate_transposed<R: Real>(
     op: &'static str,
     a: (&[R], usize),
     columns: &[(usize, usize)],
-    b: (&[R], usize),
+    b: Lines<'_, R>,
     c: &mut [R],
 ) -> Result<()> {
     accumulate_with(R::kernels(), op, a, columns, b, c)
@@ -467,25 +470,26 @@ pub(super) fn accumulate_with<R: Real>(
     op: &'static str,
     (a, a_columns): (&[R], usize),
     columns: &[(usize, usize)],
-    (b, n): (&[R], usize),
+    b: Lines<'_, R>,
     c: &mut [R],
 ) -> Result<()> {
-    if c.is_empty() || n == 0 || b.is_empty() {
+    let (k, n) = (b.count(), b.width());
+    if c.is_empty() || n == 0 || k == 0 {
         return Ok(());
     }
-    let k = b.len() / n;
     let room = (ROWS_BYTES / size_of::<R>() / n).clamp(ROWS.0, ROWS.1).min(k);
     let panels = AlignedVec::scratch(op, room * n.next_multiple_of(kernels.lanes))?;
     let mut packed = Packed { kernels, depth: room, columns: n, panels };
     let mut tiles = Tiles { op, numbers: AlignedVec::scratch(op, 0)? };
-    for (i, b) in b.chunks(room * n).enumerate() {
-        packed.depth = b.len() / n;
+    for begin in (0..k).step_by(room) {
+        packed.depth = room.min(k - begin);
         let used = packed.depth * n.next_multiple_of(kernels.lanes);
-        pack(kernels, b, (packed.depth, n), n, &mut packed.panels.as_mut_slice()[..used]);
+        let (data, order) = b.part(begin..begin + packed.depth).parts();
+        pack(kernels, data, (packed.depth, n), order, n, &mut packed.panels.as_mut_slice()[..used]);
         let mut rest = &mut *c;
         for &(first, m) in columns {
             let (part, after) = rest.split_at_mut(m * n);
-            packed.accumulate(&mut tiles, (&a[i * room * a_columns..], a_columns), (first, m), part)?;
+            packed.accumulate(&mut tiles, (&a[begin * a_columns..], a_columns), (first, m), part)?;
             rest = after;
         }
     }

@@ -5,15 +5,19 @@ use super::simd::Simd;
 /// The most lanes of a vector.
 const MOST_LANES: usize = 16;
 
-/// Writes the panels of B (depth, columns), whose rows lie `row` apart.
+/// How many rows before its turn a row of B is asked for, where they do not follow one another.
+const SOON: usize = 16;
+
+/// Writes the panels of B (depth, columns), whose rows lie `row` apart, and of them those that an order names.
 ///
 /// # Safety
-/// B has these rows, and the panels have room for them, each of a panel filled up to whole vectors; the caller has S's
+/// B has these rows, the order names `depth` of them, and the panels have room for them, each of a panel filled up to whole vectors; the caller has S's
 /// instruction set.
 #[inline(always)]
 pub(super) unsafe fn pack<S: Simd>(
     b: *const S::Number,
     (depth, row): (usize, usize),
+    order: Option<&[usize]>,
     columns: usize,
     mut panels: *mut S::Number,
 ) {
@@ -26,9 +30,9 @@ pub(super) unsafe fn pack<S: Simd>(
         unsafe {
             let b = b.add(first);
             match vectors {
-                1 => lines::<S, 1>(b, (depth, row), last, panels),
-                2 => lines::<S, 2>(b, (depth, row), last, panels),
-                _ => lines::<S, 3>(b, (depth, row), last, panels),
+                1 => lines::<S, 1>(b, (depth, row), order, last, panels),
+                2 => lines::<S, 2>(b, (depth, row), order, last, panels),
+                _ => lines::<S, 3>(b, (depth, row), order, last, panels),
             }
             panels = panels.add(depth * vectors * S::LANES);
         }
@@ -40,14 +44,24 @@ pub(super) unsafe fn pack<S: Simd>(
 unsafe fn lines<S: Simd, const V: usize>(
     b: *const S::Number,
     (depth, row): (usize, usize),
+    order: Option<&[usize]>,
     last: usize,
     panel: *mut S::Number,
 ) {
     for k in 0..depth {
-        // SAFETY: the caller's promise; of the last vector only the columns that there are, are read.
+        // SAFETY: the caller's promise; of the last vector only the columns that there are, are read. What is asked for early
+        // is a row, too.
         unsafe {
+            let mut begin = b.add(k * row);
+            if let Some(order) = order {
+                begin = b.add(order[k] * row);
+                let soon = b.add(order[(k + SOON).min(depth - 1)] * row);
+                for j in 0..V {
+                    S::prefetch(soon.add(j * S::LANES));
+                }
+            }
             for j in 0..V {
-                let from = b.add(k * row + j * S::LANES);
+                let from = begin.add(j * S::LANES);
                 let whole = j + 1 < V || last == S::LANES;
                 let vector = if whole { S::load(from) } else { S::load_first(from, last) };
                 vector.store(panel.add((k * V + j) * S::LANES));

@@ -94,10 +94,19 @@ fn product_is_right<R: Real>(m: usize, k: usize, n: usize, tolerance: f64) {
         // Aᵀ·B with the same numbers: A read as (k, m).
         let a_columns: Vec<R> = (0..k * m).map(|at| a[(at % m) * k + at / m]).collect();
         let mut c = before.clone();
-        accumulate_with(kernels, "test", (&a_columns, m), &[(0, m)], (&b, n), &mut c).unwrap();
+        accumulate_with(kernels, "test", (&a_columns, m), &[(0, m)], Lines::all(&b, n), &mut c).unwrap();
         if k > 0 {
             assert_close(&c, &exact(&|i, j| before[i * n + j].wide()), tolerance, kernels.isa.name());
         }
+        // Rows of B in another order are read where they lie.
+        let order: Vec<usize> = (0..k).map(|i| (3 * i + 1) % k).collect();
+        let gathered: Vec<R> = order.iter().flat_map(|&i| &b[i * n..(i + 1) * n]).copied().collect();
+        let sums = [Lines::ordered(&b, n, Some(&order)), Lines::all(&gathered, n)].map(|b| {
+            let mut c = before.clone();
+            accumulate_with(kernels, "test", (&a_columns, m), &[(0, m)], b, &mut c).unwrap();
+            c
+        });
+        assert_eq!(sums[0], sums[1], "{}: an order changes the sums", kernels.isa.name());
     });
 }
 

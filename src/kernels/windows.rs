@@ -60,7 +60,7 @@ impl<R: Real> Packed<R> {
         let columns = self.columns;
         self.depth = b.len() / columns.max(1);
         let used = self.depth * columns.next_multiple_of(self.kernels.lanes);
-        pack(self.kernels, b, (self.depth, columns), columns, &mut self.panels.as_mut_slice()[..used]);
+        pack(self.kernels, b, (self.depth, columns), None, columns, &mut self.panels.as_mut_slice()[..used]);
     }
 
     /// Packs the transposes of blocks (columns, height), one below the other: blocks of `b` that begin at `starts`, each

@@ -12,7 +12,7 @@ use std::ops::Range;
 use super::attention::{additive, softmax};
 use super::embedding::check_ids;
 use super::linear::{Linear, least_rows};
-use super::step::{Part, States, Step, Weights};
+use super::step::{Given, Part, States, Step, Weights};
 use crate::error::{Error, Result};
 use crate::kernels::{self, Activation, Packed, Real, Rows, RowsMut, Start};
 use crate::parallel;
@@ -311,7 +311,7 @@ impl<R: Real> Decoder<R> {
                 None => Rows { data: &joined[before..], stride, count },
                 Some((h, stride)) => Rows { data: h, stride, count },
             };
-            below = Some((layer.run(x, part), layer.hidden()));
+            below = Some((layer.run(Given::Inputs(x), part), layer.hidden()));
         }
         let Some((h, _)) = below else { return };
         for (joined, h) in joined.chunks_exact_mut(stride).zip(h.chunks_exact(hidden)) {

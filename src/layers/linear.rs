@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::kernels::{Packed, Real, Rows, RowsMut, Start, accumulate_transposed};
+use crate::kernels::{Lines, Packed, Real, Rows, RowsMut, Start, accumulate_transposed};
 use crate::parallel::{self, Stop};
 
 /// Rows that one task multiplies before it looks whether to stop.
@@ -96,16 +96,16 @@ pub(crate) fn product<R: Real>(
 pub(crate) fn accumulate_weights<R: Real>(
     op: &'static str,
     dout: &Columns<'_, R>,
-    (x, inputs): (&[R], usize),
+    x: Lines<'_, R>,
     dv: &mut [R],
 ) -> Result<()> {
-    let (rows, outputs) = (x.len() / inputs.max(1), dout.count());
+    let (rows, inputs, outputs) = (x.count(), x.width(), dout.count());
     let threads = parallel::ranges(outputs, least_rows(2 * rows * inputs).max(8))?.len();
     if rows < LONG || outputs * inputs > SMALL.0.min(SMALL.1 * rows) {
         let ranges = parallel::even_ranges(outputs, threads);
         let parts = parallel::split_rows(dv, &ranges, inputs).into_iter().zip(ranges).collect();
         return parallel::for_each(parts, |(dv, range): (&mut [R], Range<usize>), stop| {
-            outer_products(op, dout, &range, (x, inputs), dv, stop)
+            outer_products(op, dout, &range, x, dv, stop)
         });
     }
     // A long sum into a small matrix is two sums, of the first and of the second half of the rows, however many threads
@@ -122,8 +122,7 @@ pub(crate) fn accumulate_weights<R: Real>(
     parallel::for_each(parts, |(into, range, rows), stop| {
         let part = &dout.data[rows.start * dout.width..rows.end * dout.width];
         let dout = Columns { data: part, ..dout.clone() };
-        let x = &x[rows.start * inputs..rows.end * inputs];
-        outer_products(op, &dout, range, (x, inputs), into, stop)
+        outer_products(op, &dout, range, x.part(rows), into, stop)
     })?;
     dv.iter_mut().zip(&second).for_each(|(sum, x)| *sum += *x);
     Ok(())
@@ -134,15 +133,15 @@ fn outer_products<R: Real>(
     op: &'static str,
     dout: &Columns<'_, R>,
     range: &Range<usize>,
-    (x, inputs): (&[R], usize),
+    x: Lines<'_, R>,
     dv: &mut [R],
     stop: &Stop<'_>,
 ) -> Result<()> {
-    let rows = x.len() / inputs.max(1);
+    let rows = x.count();
     for done in (0..rows).step_by(64 * BLOCK) {
         let end = (done + 64 * BLOCK).min(rows);
-        let (part, x) = (&dout.data[done * dout.width..end * dout.width], &x[done * inputs..end * inputs]);
-        accumulate_transposed(op, (part, dout.width), &dout.places(range), (x, inputs), dv)?;
+        let part = &dout.data[done * dout.width..end * dout.width];
+        accumulate_transposed(op, (part, dout.width), &dout.places(range), x.part(done..end), dv)?;
         if stop.requested() {
             break;
         }
@@ -225,7 +224,7 @@ pub fn backward<R: Real>(
 ) -> Result<Option<Vec<R>>> {
     const OP: &str = "Linear.backward";
     let rows = Columns::all(dout, layer.outputs);
-    accumulate_weights(OP, &rows, (x, layer.inputs), dv)?;
+    accumulate_weights(OP, &rows, Lines::all(x, layer.inputs), dv)?;
     accumulate_bias(dout, layer.outputs, dc)?;
     if !need_dx {
         return Ok(None);

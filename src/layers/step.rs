@@ -34,6 +34,15 @@ pub(super) struct Step<R: Real> {
     zoneout: Option<[f64; 2]>,
 }
 
+/// What comes into a step.
+#[derive(Clone, Copy)]
+pub(super) enum Given<'a, R> {
+    /// x (count, I)
+    Inputs(Rows<'a, R>),
+    /// b + U x (count, sums·H), known beforehand.
+    Sums(&'a [R]),
+}
+
 /// The states of so many sequences before a step and after it, with the work space of the step.
 pub(super) struct States<R> {
     count: usize,
@@ -97,13 +106,28 @@ impl<R: Real> Step<R> {
         })
     }
 
-    /// One step of some sequences, from the inputs x: what they were stays, what they are now stands beside it. Gives h.
-    pub(super) fn run<'a>(&self, x: Rows<'_, R>, part: Part<'a, R>) -> &'a [R] {
+    /// b + U x (tokens, sums·H) of a whole table of inputs (tokens, I).
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`].
+    pub(super) fn project(&self, op: &'static str, table: &[R], inputs: usize) -> Result<Vec<R>> {
+        let count = table.len() / inputs.max(1);
+        let mut sums = parallel::scratch(op, &[count, self.layout.sums, self.hidden])?;
+        self.projection.fill(Rows { data: table, stride: inputs, count }, &mut sums);
+        Ok(sums)
+    }
+
+    /// One step of some sequences: what they were stays, what they are now stands beside it. Gives h.
+    pub(super) fn run<'a>(&self, given: Given<'_, R>, part: Part<'a, R>) -> &'a [R] {
         let Part { sums, normed: [hat, scales], before: [h, c], after: [h_after, c_after] } = part;
-        let hidden = self.hidden;
-        self.projection.fill(x, sums);
-        let into = RowsMut { data: &mut *sums, stride: self.layout.sums * hidden };
-        self.w.multiply(Rows { data: h, stride: hidden, count: x.count }, Start::Accumulate, into);
+        let (hidden, width) = (self.hidden, self.layout.sums * self.hidden);
+        let count = sums.len() / width.max(1);
+        match given {
+            Given::Inputs(x) => self.projection.fill(x, sums),
+            Given::Sums(begun) => sums.copy_from_slice(begun),
+        }
+        let into = RowsMut { data: &mut *sums, stride: width };
+        self.w.multiply(Rows { data: h, stride: hidden, count }, Start::Accumulate, into);
         if let Some([gain, shift]) = &self.norm {
             kernels::normalise(Norm { gain, shift, width: hidden }, sums, hat, scales);
         }

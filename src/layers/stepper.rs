@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::embedding::check_ids;
-use super::step::{States, Step};
+use super::step::{Given, States, Step};
 use crate::error::Result;
 use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
 use crate::parallel;
@@ -15,11 +15,18 @@ pub use super::step::Weights;
 /// Numbers of V worth a thread: to read them takes longer than to wake it.
 const GRAIN: usize = 1 << 18;
 
+/// Tokens up to which b + U E is computed for all of them beforehand: to read U at a step takes about as long as four rows of a
+/// product with it.
+const FEW_TOKENS: usize = 512;
+
 /// Embedding, recurrent layers and output layer, ready to step `batch` sequences side by side.
 pub struct Stepper<R: Real> {
     batch: usize,
+    /// A row for each token: E, or b + U E of the first layer.
     table: Vec<R>,
-    x: Vec<R>,
+    projected: bool,
+    /// The rows of a step's tokens.
+    rows: Vec<R>,
     layers: Vec<Layer<R>>,
     /// The output layer, divided among the threads where it is large.
     outputs: Vec<Part<R>>,
@@ -43,10 +50,10 @@ impl<R: Real> Layer<R> {
     }
 
     /// Moves the state on by one step.
-    fn advance(&mut self, x: Rows<'_, R>) {
-        let all = 0..x.count;
+    fn advance(&mut self, given: Given<'_, R>, batch: usize) {
+        let all = 0..batch;
         for part in self.states.parts(std::slice::from_ref(&all)) {
-            self.step.run(x, part);
+            self.step.run(given, part);
         }
         self.states.advance();
     }
@@ -89,11 +96,18 @@ impl<R: Real> Stepper<R> {
             to.copy_from_slice(from);
             Ok(to)
         };
+        let layers: Vec<_> =
+            layers.iter().map(|layer| Layer::new(OP, *layer, batch)).collect::<Result<_>>()?;
+        let tokens = table.len() / inputs.max(1);
+        let projected = tokens <= FEW_TOKENS;
+        let table = if projected { layers[0].step.project(OP, table, inputs)? } else { copy(table)? };
+        let rows = parallel::zeros(OP, &[batch, table.len() / tokens.max(1)])?;
         Ok(Stepper {
             batch,
-            table: copy(table)?,
-            x: parallel::zeros(OP, &[batch, inputs])?,
-            layers: layers.iter().map(|layer| Layer::new(OP, *layer, batch)).collect::<Result<_>>()?,
+            table,
+            projected,
+            rows,
+            layers,
             outputs: parts.into_iter().flatten().collect(),
             back: false,
             c: copy(c)?,
@@ -165,15 +179,19 @@ impl<R: Real> Stepper<R> {
     /// If there are not `batch` ids.
     pub fn advance(&mut self, ids: &[i64]) -> Result<()> {
         assert_eq!(ids.len(), self.batch, "one id for each sequence");
-        let inputs = self.x.len() / self.batch.max(1);
-        check_ids("Stepper.step", "ids", ids, self.table.len() / inputs.max(1))?;
-        for (x, &id) in self.x.chunks_exact_mut(inputs.max(1)).zip(ids) {
-            x.copy_from_slice(&self.table[id as usize * inputs..][..inputs]);
+        let (count, width) = (self.batch, self.rows.len() / self.batch.max(1));
+        check_ids("Stepper.step", "ids", ids, self.table.len() / width.max(1))?;
+        for (row, &id) in self.rows.chunks_exact_mut(width.max(1)).zip(ids) {
+            row.copy_from_slice(&self.table[id as usize * width..][..width]);
         }
-        let mut x = Rows { data: &self.x[..], stride: inputs, count: self.batch };
+        let mut given = if self.projected {
+            Given::Sums(&self.rows)
+        } else {
+            Given::Inputs(Rows { data: &self.rows[..], stride: width, count })
+        };
         for layer in &mut self.layers {
-            layer.advance(x);
-            x = layer.output();
+            layer.advance(given, count);
+            given = Given::Inputs(layer.output());
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::{LinearGradients, Loss, Targets};
 use crate::error::{Error, Result, check_shape};
-use crate::kernels::{Packed, Real, Start};
+use crate::kernels::{Lines, Packed, Real, Start};
 use crate::layers::embedding::check_ids;
 use crate::layers::linear::{self, Columns, Linear};
 use crate::parallel;
@@ -135,7 +135,7 @@ pub fn linear_sampled_loss<R: Real>(
             let dh = &mut into.h[range.start * hidden..range.end * hidden];
             linear::product(&Columns::all(scores, n), range.len(), v, Start::Zero, dh)?;
             plan.add_right(&range, &sums.right[range.clone()], dh)?;
-            linear::accumulate_weights(op, &Columns::all(scores, n), (h, hidden), &mut sums.v)?;
+            linear::accumulate_weights(op, &Columns::all(scores, n), Lines::all(h, hidden), &mut sums.v)?;
             linear::accumulate_bias(scores, n, &mut sums.c)?;
         }
     }

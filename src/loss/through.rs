@@ -4,7 +4,7 @@ mod classes;
 
 use super::{Loss, Targets};
 use crate::error::{Result, check_shape};
-use crate::kernels::{Packed, Real, Start};
+use crate::kernels::{Lines, Packed, Real, Start};
 use crate::layers::linear::{self, Columns, Linear};
 use crate::parallel;
 
@@ -106,7 +106,7 @@ fn whole_rows<R: Real>(
         if let (Some(into), Some(v)) = (&mut gradients, &backward) {
             let dh = &mut into.h[first * hidden..(first + count) * hidden];
             linear::product(&Columns::all(scores, classes), count, v, Start::Zero, dh)?;
-            linear::accumulate_weights(OP, &Columns::all(scores, classes), (h, hidden), into.v)?;
+            linear::accumulate_weights(OP, &Columns::all(scores, classes), Lines::all(h, hidden), into.v)?;
             linear::accumulate_bias(scores, classes, into.c)?;
         }
     }

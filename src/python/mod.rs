@@ -14,6 +14,7 @@ mod error;
 mod init;
 mod jordan;
 mod layers;
+mod lie;
 mod loss;
 mod optim;
 mod order;

@@ -6,10 +6,11 @@ use pyo3::prelude::*;
 use super::array::{Number, by_kind, ids, input, optional, optional_slice, output, slice, target};
 use super::error::value_error;
 use super::layers::keep;
+use super::lie::{GivenOrder, Lie, without_last};
 use crate::error::check_shape;
-use crate::kernels::Activation;
+use crate::kernels::{Activation, Lines};
 use crate::layers::cell::Cell;
-use crate::layers::recurrence::{self, Extras, Input, Passed, Recurrent, Sequences, Trace, Zoneout};
+use crate::layers::recurrence::{self, Extras, Input, Passed, Recurrent, Trace, Zoneout};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(recurrent_forward, module)?)?;
@@ -45,82 +46,11 @@ fn names(cell: Cell) -> (&'static str, &'static str) {
     }
 }
 
-/// How the rows of a call's arrays lie: (T, B, ·), or, with counts, (rows, ·).
-struct Lie {
-    sequences: Sequences,
-    packed: bool,
-}
-
-impl Lie {
-    /// By the shape of one of the arrays, its last axis left out, and the counts.
-    fn of(
-        op: &'static str,
-        (argument, leading): (&'static str, &[usize]),
-        counts: Option<(PyReadonlyArrayDyn<'_, i64>, usize)>,
-    ) -> PyResult<Self> {
-        let Some((counts, batch)) = counts else {
-            check_shape(op, argument, leading, &[("T", None), ("B", None)])?;
-            return Ok(Lie { sequences: Sequences::even(leading[0], leading[1]), packed: false });
-        };
-        check_shape(op, "counts", counts.shape(), &[("T", None)])?;
-        let sequences = Sequences::of_counts(op, slice(&counts)?, batch)?;
-        check_shape(op, argument, leading, &[("rows", Some(sequences.rows()))])?;
-        Ok(Lie { sequences, packed: true })
-    }
-
-    /// The shape of an array of rows of `width` numbers.
-    fn shape(&self, width: usize) -> Vec<usize> {
-        let (s, rows) = (&self.sequences, self.sequences.rows());
-        if self.packed { vec![rows, width] } else { vec![s.steps(), s.batch(), width] }
-    }
-
-    /// Checks one.
-    fn check(
-        &self,
-        op: &'static str,
-        argument: &'static str,
-        shape: &[usize],
-        width: (&'static str, usize),
-    ) -> PyResult<()> {
-        let mut wanted: Vec<_> = self.shape(width.1).into_iter().map(|n| ("n", Some(n))).collect();
-        let letters: &[&str] = if self.packed { &["rows"] } else { &["T", "B"] };
-        for (wanted, letter) in wanted.iter_mut().zip(letters.iter().copied().chain([width.0])) {
-            wanted.0 = letter;
-        }
-        Ok(check_shape(op, argument, shape, &wanted)?)
-    }
-
-    /// Checks states (B, states·H).
-    fn check_state(
-        &self,
-        op: &'static str,
-        argument: &'static str,
-        shape: Option<&[usize]>,
-        width: usize,
-    ) -> PyResult<()> {
-        let wanted = [("B", Some(self.sequences.batch())), ("S", Some(width))];
-        Ok(shape.map_or(Ok(()), |shape| check_shape(op, argument, shape, &wanted))?)
-    }
-}
-
-/// The counts, where there are any, with B.
-fn counts_of<'py>(
-    op: &str,
-    counts: Option<&Bound<'py, PyAny>>,
-    batch: usize,
-) -> PyResult<Option<(PyReadonlyArrayDyn<'py, i64>, usize)>> {
-    counts.map(|counts| Ok((ids(op, "counts", counts)?, batch))).transpose()
-}
-
 /// H of W, which is (recurrent·H, H).
 fn hidden_of(op: &'static str, cell: Cell, w: &[usize]) -> PyResult<usize> {
     let hidden = w.get(1).copied().unwrap_or(0);
     check_shape(op, "W", w, &[("rows", Some(cell.layout().recurrent * hidden)), ("H", None)])?;
     Ok(hidden)
-}
-
-fn without_last(shape: &[usize]) -> &[usize] {
-    shape.split_last().map_or(shape, |(_, leading)| leading)
 }
 
 /// What is done besides, as Python gives it: a mask (B, H); zoneout's rates of h and c, with a seed and keys (B,) where
@@ -227,9 +157,9 @@ fn traced<'py, R: Number>(
     Ok((h, c, kept, last, normed))
 }
 
-/// The states of x.
+/// The states of x, which may be the caller's, see [`Lie::lines`].
 #[pyfunction]
-#[pyo3(signature = (cell, x, U, W, b, state, counts, batch, keep, extras=None))]
+#[pyo3(signature = (cell, x, U, W, b, state, order, keep, extras=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 fn recurrent_forward<'py>(
     py: Python<'py>,
@@ -239,8 +169,7 @@ fn recurrent_forward<'py>(
     W: &Bound<'py, PyAny>,
     b: &Bound<'py, PyAny>,
     state: Option<&Bound<'py, PyAny>>,
-    counts: Option<&Bound<'py, PyAny>>,
-    batch: usize,
+    order: Option<GivenOrder<'py>>,
     keep: bool,
     extras: Option<GivenExtras<'py>>,
 ) -> PyResult<Traced<'py>> {
@@ -250,17 +179,15 @@ fn recurrent_forward<'py>(
         let (x, state) = (input::<R>(op, "x", x)?, optional::<R>(op, "state", state)?);
         let (u, w, b) = (input::<R>(op, "U", U)?, input::<R>(op, "W", W)?, input::<R>(op, "b", b)?);
         let (hidden, inputs) = cell.sizes(op, (u.shape(), w.shape(), b.shape()))?;
-        let counts = counts_of(op, counts, batch)?;
-        if counts.is_none() {
+        if order.is_none() {
             check_shape(op, "x", x.shape(), &[("T", None), ("B", None), ("I", Some(inputs))])?;
         }
-        let lie = Lie::of(op, ("x", without_last(x.shape())), counts)?;
-        lie.check(op, "x", x.shape(), ("I", inputs))?;
+        let lie = Lie::of(op, ("x", without_last(x.shape())), order)?;
         lie.check_state(op, "state", state.as_ref().map(|s| s.shape()), cell.layout().states() * hidden)?;
         let extras = OpenExtras::<R>::open(op, extras)?;
         let extras = extras.extras(op, (cell, hidden), lie.sequences.batch())?;
         let layer = Recurrent { cell, hidden, w: slice(&w)?, extras };
-        let given = Input::Vectors { x: slice(&x)?, u: slice(&u)?, b: slice(&b)?, inputs };
+        let given = Input::Vectors { x: lie.lines(op, ("x", &x), ("I", inputs))?, u: slice(&u)?, b: slice(&b)? };
         let first = optional_slice(state.as_ref())?;
         let trace = py.detach(|| recurrence::forward(op, layer, &lie.sequences, given, first, keep))?;
         traced(py, (cell, hidden), &lie, trace, (keep, extras.norm.is_some()))
@@ -269,7 +196,7 @@ fn recurrent_forward<'py>(
 
 /// The states of token ids, whose b + U E[id] are rows of a table.
 #[pyfunction]
-#[pyo3(signature = (cell, ids, table, W, state, counts, batch, keep, extras=None))]
+#[pyo3(signature = (cell, ids, table, W, state, order, keep, extras=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 fn recurrent_forward_tokens<'py>(
     py: Python<'py>,
@@ -278,8 +205,7 @@ fn recurrent_forward_tokens<'py>(
     table: &Bound<'py, PyAny>,
     W: &Bound<'py, PyAny>,
     state: Option<&Bound<'py, PyAny>>,
-    counts: Option<&Bound<'py, PyAny>>,
-    batch: usize,
+    order: Option<GivenOrder<'py>>,
     keep: bool,
     extras: Option<GivenExtras<'py>>,
 ) -> PyResult<Traced<'py>> {
@@ -291,7 +217,8 @@ fn recurrent_forward_tokens<'py>(
         let hidden = hidden_of(op, cell, w.shape())?;
         let width = cell.layout().sums * hidden;
         check_shape(op, "table", table.shape(), &[("V", None), ("sums", Some(width))])?;
-        let lie = Lie::of(op, ("ids", places.shape()), counts_of(op, counts, batch)?)?;
+        let lie = Lie::of(op, ("ids", places.shape()), order)?;
+        lie.check_ids(op, "ids", places.shape())?;
         lie.check_state(op, "state", state.as_ref().map(|s| s.shape()), cell.layout().states() * hidden)?;
         let extras = OpenExtras::<R>::open(op, extras)?;
         let extras = extras.extras(op, (cell, hidden), lie.sequences.batch())?;
@@ -306,9 +233,9 @@ fn recurrent_forward_tokens<'py>(
 /// da, the gradient of the states before the first step, and those of γ and β or None.
 type GoneBack<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>);
 
-/// Back through time.
+/// Back through time; dh may be the caller's, see [`Lie::lines`].
 #[pyfunction]
-#[pyo3(signature = (cell, W, h, c, kept, state, dh, dlast, counts, batch, extras=None, normed=None))]
+#[pyo3(signature = (cell, W, h, c, kept, state, dh, dlast, order, extras=None, normed=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 fn recurrent_backward<'py>(
     py: Python<'py>,
@@ -320,8 +247,7 @@ fn recurrent_backward<'py>(
     state: Option<&Bound<'py, PyAny>>,
     dh: Option<&Bound<'py, PyAny>>,
     dlast: Option<&Bound<'py, PyAny>>,
-    counts: Option<&Bound<'py, PyAny>>,
-    batch: usize,
+    order: Option<GivenOrder<'py>>,
     extras: Option<GivenExtras<'py>>,
     normed: Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
 ) -> PyResult<GoneBack<'py>> {
@@ -333,12 +259,11 @@ fn recurrent_backward<'py>(
         let (dh, dlast) = (optional::<R>(op, "dh", dh)?, optional::<R>(op, "dstate", dlast)?);
         let state = optional::<R>(op, "state", state)?;
         let (layout, hidden) = (cell.layout(), hidden_of(op, cell, w.shape())?);
-        let lie = Lie::of(op, ("h", without_last(h.shape())), counts_of(op, counts, batch)?)?;
+        let lie = Lie::of(op, ("h", without_last(h.shape())), order)?;
         lie.check(op, "h", h.shape(), ("H", hidden))?;
         for (argument, array, wanted, width) in [
             ("c", &c, layout.memory, ("H", hidden)),
             ("kept", &kept, layout.sums > 1, ("sums", layout.sums * hidden)),
-            ("dh", &dh, false, ("H", hidden)),
         ] {
             match array {
                 Some(array) => lie.check(op, argument, array.shape(), width)?,
@@ -373,7 +298,8 @@ fn recurrent_backward<'py>(
             first: optional_slice(state.as_ref())?,
             normed,
         };
-        let (dy, dlast) = (optional_slice(dh.as_ref())?, optional_slice(dlast.as_ref())?);
+        let dlast = optional_slice(dlast.as_ref())?;
+        let dy = dh.as_ref().map(|dh| lie.lines(op, ("dh", dh), ("H", hidden))).transpose()?;
         let back = py.detach(|| recurrence::backward(op, layer, &lie.sequences, passed, dy, dlast))?;
         let width = layout.sums * hidden;
         let da = output(py, &lie.shape(width), back.da)?;
@@ -386,7 +312,7 @@ fn recurrent_backward<'py>(
 
 /// dW of da, added up.
 #[pyfunction]
-#[pyo3(signature = (cell, da, state, h, dW, counts, batch, mask=None))]
+#[pyo3(signature = (cell, da, state, h, dW, order, mask=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 fn recurrent_gradient<'py>(
     py: Python<'py>,
@@ -395,8 +321,7 @@ fn recurrent_gradient<'py>(
     state: Option<&Bound<'py, PyAny>>,
     h: &Bound<'py, PyAny>,
     dW: &Bound<'py, PyAny>,
-    counts: Option<&Bound<'py, PyAny>>,
-    batch: usize,
+    order: Option<GivenOrder<'py>>,
     mask: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<()> {
     let cell = self::cell(cell)?;
@@ -405,7 +330,7 @@ fn recurrent_gradient<'py>(
         let (da, h) = (input::<R>(op, "da", da)?, input::<R>(op, "h", h)?);
         let (state, mut dw) = (optional::<R>(op, "state", state)?, target::<R>(op, "dW", dW)?);
         let (layout, hidden) = (cell.layout(), hidden_of(op, cell, dw.shape())?);
-        let lie = Lie::of(op, ("h", without_last(h.shape())), counts_of(op, counts, batch)?)?;
+        let lie = Lie::of(op, ("h", without_last(h.shape())), order)?;
         lie.check(op, "h", h.shape(), ("H", hidden))?;
         lie.check(op, "da", da.shape(), ("sums", layout.sums * hidden))?;
         lie.check_state(op, "state", state.as_ref().map(|s| s.shape()), layout.states() * hidden)?;
@@ -420,9 +345,9 @@ fn recurrent_gradient<'py>(
     Ok(())
 }
 
-/// dU and db of da, added up; gives dx, or None where it is not needed.
+/// dU and db of da, added up; gives dx, as da lies, or None where it is not needed. x may be the caller's, see [`Lie::lines`].
 #[pyfunction]
-#[pyo3(signature = (cell, da, x, U, dU, db, need_dx))]
+#[pyo3(signature = (cell, da, x, U, dU, db, need_dx, order=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 fn recurrent_input_gradients<'py>(
     py: Python<'py>,
@@ -433,6 +358,7 @@ fn recurrent_input_gradients<'py>(
     dU: &Bound<'py, PyAny>,
     db: Option<&Bound<'py, PyAny>>,
     need_dx: bool,
+    order: Option<GivenOrder<'py>>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let cell = self::cell(cell)?;
     let (_, op) = names(cell);
@@ -448,16 +374,22 @@ fn recurrent_input_gradients<'py>(
         check_shape(op, "U", u.shape(), &[("rows", Some(layout.input_blocks() * hidden)), ("I", None)])?;
         let inputs = u.shape()[1];
         check_shape(op, "dU", du.shape(), &[("rows", Some(u.shape()[0])), ("I", Some(inputs))])?;
+        let lie = order.map(|order| Lie::of(op, ("x", x.shape()), Some(order))).transpose()?;
+        let rows = lie.as_ref().map_or(without_last(x.shape()).to_vec(), |lie| vec![lie.sequences.rows()]);
         let with = |width| -> Vec<_> {
-            let leading = without_last(x.shape()).iter().map(|&n| ("n", Some(n)));
-            leading.chain([("numbers", Some(width))]).collect()
+            rows.iter().map(|&n| ("n", Some(n))).chain([("numbers", Some(width))]).collect()
         };
-        check_shape(op, "x", x.shape(), &with(inputs))?;
+        let lines = if let Some(lie) = &lie {
+            lie.lines(op, ("x", &x), ("I", inputs))?
+        } else {
+            check_shape(op, "x", x.shape(), &with(inputs))?;
+            Lines::all(slice(&x)?, inputs)
+        };
         check_shape(op, "da", da.shape(), &with(layout.sums * hidden))?;
-        let (da, from) = (slice(&da)?, (slice(&x)?, slice(&u)?, inputs));
+        let (da, from) = (slice(&da)?, (lines, slice(&u)?));
         let db = db.as_mut().map(|db| db.as_slice_mut()).transpose()?;
         let into = (du.as_slice_mut()?, db);
         let dx = py.detach(|| recurrence::input_gradients(op, (cell, hidden), da, from, into, need_dx))?;
-        dx.map(|dx| output(py, x.shape(), dx)).transpose()
+        dx.map(|dx| output(py, &[&rows[..], &[inputs]].concat(), dx)).transpose()
     })
 }

@@ -213,6 +213,20 @@ class TestEveryCell:
             np.testing.assert_allclose(stepper.step(ids[t]), o[t], atol=1e-6)
         np.testing.assert_allclose(stepper.state, cache.state, atol=1e-6)
 
+    def test_a_stepper_of_few_tokens_has_the_bits_of_one_of_many(self, cell):
+        """b + U E is computed beforehand for few."""
+        rng, rnn = np.random.default_rng(6), layer(cell, 9, 20)
+        E, V, c = (rng.standard_normal(shape).astype("f") for shape in ((600, 9), (11, 20), 11))
+        many, few = (rnnrs._rnnrs.Stepper(e, rnn.engine_weights(), V, c, 3) for e in (E, E[:50]))
+        for ids in rng.integers(0, 50, (5, 3)):
+            assert np.array_equal(many.step(ids), few.step(ids))
+        assert np.array_equal(many.state, few.state)
+        for stepper, last in ((many, 599), (few, 49)):
+            with pytest.raises(
+                IndexError, match=f"expected ids from 0 to {last}, got {last + 1} at position 1"
+            ):
+                stepper.step(np.array([0, last + 1, 0]))
+
     def test_few_sequences_with_a_large_state(self, cell):
         """There the threads share each step: the same bits as sequence by sequence."""
         rng, rnn = np.random.default_rng(4), layer(cell, 5, 280)
@@ -226,6 +240,21 @@ class TestEveryCell:
             dx, dstate = rnn.backward(cache, dh, state)
             results.append([a.tobytes() for a in (h, cache.state, dx, dstate, rnn.gradients.flat)])
         assert results[0] == results[1]
+
+    @pytest.mark.parametrize("sizes", [(6, 3, 5, 280), (40, 33, 17, 100), (5, 4, 3, 8)])
+    def test_backwards_is_forwards_from_the_end(self, cell, sizes):
+        """The same bits, whether the engine reads rows where they lie, or in another order."""
+        T, B, I, H = sizes
+        rng, rnn = np.random.default_rng(5), layer(cell, I, H)
+        x, dh = rng.standard_normal((T, B, I)).astype("f"), rng.standard_normal((T, B, H)).astype("f")
+        results = []
+        for way, options in ((slice(None, None, -1), {}), (slice(None), {"reverse": True})):
+            rnn.zero_gradients()
+            h, cache = rnn.forward(x[way].copy(), **options)
+            dx, dstate = rnn.backward(cache, dh[way].copy())
+            results.append([h[way], dx[way], cache.state, dstate, rnn.gradients.flat.copy()])
+        for ours, same in zip(*results, strict=True):
+            assert np.array_equal(ours, same)
 
     def test_what_does_not_fit_is_refused(self, cell):
         rnn = layer(cell, 3, 4)

@@ -258,8 +258,10 @@ class Recurrent(Layer):
             raise ShapeError(f"{type(self).__name__}: x: expected (T, B, I={self.input_size}), got {x.shape}")
         order = order_of(type(self).__name__, x.shape, lengths, resets, reverse)
         drawn = self._draw(noise, keys, x.shape, order, gradient)
-        rows = x if order is None else order.pack(np.asarray(x, self.dtype))
-        return self._walk(rows, None, state, (x.shape, order), drawn, gradient)
+        shape = x.shape
+        if order is not None and drawn.rows is not None:
+            x = order.pack(np.asarray(x, self.dtype))
+        return self._walk(x, None, state, (shape, order), drawn, gradient)
 
     def forward_tokens(
         self,
@@ -301,9 +303,10 @@ class Recurrent(Layer):
         if drawn.rows is None and not dropped and ids.ndim == 2 and embedding.vocabulary_size < rows.size:
             table = self._table(embedding.parameters["E"])
             first = self._first(state, ids.shape, order)
-            engine = (first, *_counts(order), gradient, drawn.extras)
+            engine = (first, _engine(order), gradient, drawn.extras)
             traced = _rnnrs.recurrent_forward_tokens(self.cell, rows, table, drawn.W, *engine)
-            return self._traced(None, EmbeddingCache(rows), first, traced, order, state is not None, drawn)
+            tokens = EmbeddingCache(rows)
+            return self._traced(None, tokens, first, traced, order, state is not None, drawn)
         x, tokens = embedding.forward(rows, noise)
         return self._walk(x, tokens, state, (ids.shape, order), drawn, gradient)
 
@@ -316,11 +319,11 @@ class Recurrent(Layer):
         drawn: Drawn,
         gradient: bool,
     ) -> tuple[Array, RecurrentCache]:
-        """The way forward of the engine's rows."""
+        """The way forward of x: (T, B, I), or the engine's rows (N, I)."""
         shape, order = shape_and_order
         first = self._first(state, shape, order)
         x = self._times_mask(x, drawn)
-        engine = (first, *_counts(order), gradient, drawn.extras)
+        engine = (first, _engine(order), gradient, drawn.extras)
         U, b = self.parameters["U"], self._sums_bias()
         traced = _rnnrs.recurrent_forward(self.cell, x, U, drawn.W, b, *engine)
         return self._traced(x, tokens, first, traced, order, state is not None, drawn)
@@ -473,7 +476,7 @@ class Recurrent(Layer):
         dP = np.zeros((len(E), da.shape[-1]), self.dtype)
         _rnnrs.embedding_backward(np.asarray(cache.tokens.ids), da, dP)
         self._add_recurrent_gradient(cache, da)
-        dE = self._add_input_gradients(E, dP, dnorm, True)
+        dE = self._add_input_gradients(E, dP, None, dnorm, True)
         assert dE is not None  # wanted
         embedding.gradients.touch("E", np.unique(cache.tokens.ids))[...] += dE
         return self._initial_gradient(cache, dfirst)
@@ -494,10 +497,8 @@ class Recurrent(Layer):
                 raise ShapeError(f"{name}: dh: expected {expected}, got {np.shape(dh)}")
             if dlast is not None and dlast.shape != cache.state.shape:
                 raise ShapeError(f"{name}: dstate: expected {cache.state.shape}, got {dlast.shape}")
-            dh = None if dh is None else order.pack(np.asarray(dh, self.dtype))
             dlast = order.end_gradient(dlast)
         dh = None if dh is None else np.asarray(dh)
-        counts, batch = _counts(order)
         return _rnnrs.recurrent_backward(
             self.cell,
             cache.drawn.W,
@@ -507,8 +508,7 @@ class Recurrent(Layer):
             cache.first,
             dh,
             dlast,
-            counts,
-            batch,
+            _engine(order),
             cache.drawn.extras,
             cache.normed,
         )
@@ -519,26 +519,31 @@ class Recurrent(Layer):
         """Adds dU, dW and db; gives dx of the engine's rows."""
         assert cache.x is not None
         self._add_recurrent_gradient(cache, da)
-        dx = self._add_input_gradients(cache.x, da, dnorm, need_dx)
+        dx = self._add_input_gradients(cache.x, da, cache.order, dnorm, need_dx)
         return None if dx is None else self._times_mask(dx, cache.drawn)
 
     def _add_recurrent_gradient(self, cache: RecurrentCache, da: Array) -> None:
         dW, seed = self.gradients["W"], cache.drawn.weights
         into = dW if seed is None else np.zeros_like(dW)
-        counts, mask = _counts(cache.order), cache.drawn.extras[0]
-        _rnnrs.recurrent_gradient(self.cell, da, cache.first, cache.h, into, *counts, mask)
+        mask = cache.drawn.extras[0]
+        _rnnrs.recurrent_gradient(self.cell, da, cache.first, cache.h, into, _engine(cache.order), mask)
         if seed is not None:
             dW += _rnnrs.apply_dropout(into, np.arange(len(into)), None, self.weight_drop, seed)
 
     def _add_input_gradients(
-        self, x: Array, da: Array, dnorm: tuple[Array, Array] | None, need_dx: bool
+        self,
+        x: Array,
+        da: Array,
+        order: Order | None,
+        dnorm: tuple[Array, Array] | None,
+        need_dx: bool,
     ) -> Array | None:
         db, U, dU = self._bias_gradient(), self.parameters["U"], self.gradients["U"]
         if dnorm is not None:  # the bias came after the normalisation
             self.gradients["gain"][...] += dnorm[0]
             db += dnorm[1]
         into = db if dnorm is None else None
-        dx = _rnnrs.recurrent_input_gradients(self.cell, da, x, U, dU, into, need_dx)
+        dx = _rnnrs.recurrent_input_gradients(self.cell, da, x, U, dU, into, need_dx, _engine(order))
         self._add_bias(db)
         return dx
 
@@ -582,6 +587,6 @@ class Recurrent(Layer):
         return cache.order.unpack(da), cache.order.begin_gradient(dfirst)[0]
 
 
-def _counts(order: Order | None) -> tuple[Array | None, int]:
+def _engine(order: Order | None) -> tuple[Array, int, Array, tuple[int, int]] | None:
     """What the engine is told of an order."""
-    return (None, 0) if order is None else (order.counts, order.sequences)
+    return None if order is None else (order.counts, order.sequences, order.rows, order.shape)

@@ -6,7 +6,7 @@
 use super::driven::Own;
 use super::{BACKWARD, Fed, Later, Sizes, WeightGradients, Weights, by_sequences, multiply, table};
 use crate::error::Result;
-use crate::kernels::{Activation, Packed, Real, Start, differentiate};
+use crate::kernels::{Activation, Lines, Packed, Real, Start, differentiate};
 use crate::layers::linear::{self, Columns};
 use crate::parallel::{self, Stop};
 
@@ -105,9 +105,9 @@ pub fn gradients<R: Real>(
 ) -> Result<Option<Vec<R>>> {
     let Sizes { inputs, hidden, outputs, .. } = sizes;
     let Passed { x, h, da, dout, fed } = passed;
-    linear::accumulate_weights(BACKWARD, &Columns::all(dout, outputs), (h, hidden), into.v)?;
+    linear::accumulate_weights(BACKWARD, &Columns::all(dout, outputs), Lines::all(h, hidden), into.v)?;
     linear::accumulate_bias(dout, outputs, into.c)?;
-    linear::accumulate_weights(BACKWARD, &Columns::all(da, hidden), (x, inputs), into.u)?;
+    linear::accumulate_weights(BACKWARD, &Columns::all(da, hidden), Lines::all(x, inputs), into.u)?;
     linear::accumulate_bias(da, hidden, into.b)?;
     feedback_gradient(sizes, (da, fed), (weights.w, into.w), embedding)?;
     if !need_dx {
@@ -129,12 +129,12 @@ fn feedback_gradient<R: Real>(
     let Sizes { batch, hidden, outputs, fed: width, .. } = sizes;
     let (early, later) = da.split_at((batch * hidden).min(da.len()));
     if let (Some(z), false) = (fed.first, early.is_empty()) {
-        linear::accumulate_weights(BACKWARD, &Columns::all(early, hidden), (z, width), dw)?;
+        linear::accumulate_weights(BACKWARD, &Columns::all(early, hidden), Lines::all(z, width), dw)?;
     }
     match fed.later {
         Later::Values(z) => {
             let z = &z[..later.len() / hidden.max(1) * width];
-            linear::accumulate_weights(BACKWARD, &Columns::all(later, hidden), (z, width), dw)
+            linear::accumulate_weights(BACKWARD, &Columns::all(later, hidden), Lines::all(z, width), dw)
         }
         Later::Tokens { ids, .. } => {
             let dtable = table::gather_gradient(BACKWARD, ids, da, (outputs, hidden))?;

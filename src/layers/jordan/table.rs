@@ -6,7 +6,7 @@
 
 use super::NOTHING;
 use crate::error::Result;
-use crate::kernels::{Packed, Real, Start};
+use crate::kernels::{Lines, Packed, Real, Start};
 use crate::layers::linear::{self, Columns};
 use crate::parallel;
 
@@ -93,7 +93,7 @@ pub fn spread<R: Real>(
         transpose(dtable, outputs, |h, o, x| dw[h * fed + o] += x);
         return Ok(());
     };
-    linear::accumulate_weights(op, &Columns::all(dtable, hidden), (e, fed), dw)?;
+    linear::accumulate_weights(op, &Columns::all(dtable, hidden), Lines::all(e, fed), dw)?;
     let w = Packed::of(op, w, hidden, fed)?;
     let mut rows = parallel::scratch(op, &[outputs, fed])?;
     linear::product(&Columns::all(dtable, hidden), outputs, &w, Start::Zero, &mut rows)?;

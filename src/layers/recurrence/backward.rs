@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{APART, First, Passed, Recurrent, Sequences, extras, lockstep};
 use crate::error::Result;
-use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
+use crate::kernels::{self, Lines, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
 use crate::parallel::{self, Stop};
 
@@ -33,7 +33,7 @@ pub fn backward<R: Real>(
     layer: Recurrent<'_, R>,
     sequences: &Sequences,
     passed: Passed<'_, R>,
-    dy: Option<&[R]>,
+    dy: Option<Lines<'_, R>>,
     dlast: Option<&[R]>,
 ) -> Result<Back<R>> {
     let (layout, hidden) = (layer.layout(), layer.hidden);
@@ -105,7 +105,7 @@ struct Backward<'a, R: Real> {
     layer: Recurrent<'a, R>,
     sequences: &'a Sequences,
     passed: Passed<'a, R>,
-    dy: Option<&'a [R]>,
+    dy: Option<Lines<'a, R>>,
     dlast: Option<&'a [R]>,
     w: &'a Packed<R>,
     range: &'a Range<usize>,
@@ -130,6 +130,7 @@ impl<R: Real> Backward<'_, R> {
             }),
         };
         let far = self.layer.is_far(self.sequences);
+        let mut gathered = Vec::new();
         // The sequences whose next step has been gone back through.
         let mut known = 0;
         for t in (0..da.len()).rev() {
@@ -138,12 +139,12 @@ impl<R: Real> Backward<'_, R> {
                 continue;
             }
             let row = self.sequences.start(t) + self.range.start;
-            if let Some(coming) = t.checked_sub(SOON).filter(|_| far) {
-                self.expect(coming, &*da[coming]);
+            if let Some(coming) = t.checked_sub(SOON) {
+                self.expect(coming, far, &*da[coming]);
             }
             let (until_now, after) = da.split_at_mut(t + 1);
             if let Some(da_next) = after.first().filter(|_| known > 0) {
-                let dy = self.dy.map(|dy| &dy[row * hidden..][..known * hidden]);
+                let dy = self.dy.map(|dy| dy.rows(row, 1, known, &mut gathered));
                 self.through_time(da_next, dy, known, &mut d);
             }
             self.ending(row, known..rows, &mut d);
@@ -213,16 +214,21 @@ impl<R: Real> Backward<'_, R> {
         }
     }
 
-    /// Has what a step reads and writes brought near.
-    fn expect(&self, t: usize, da: &[R]) {
+    /// Has what a step reads and writes brought near, where it is `far`; and rows of dy that do not follow one another.
+    fn expect(&self, t: usize, far: bool, da: &[R]) {
         let rows = self.sequences.going_on(t, self.range);
         let row = self.sequences.start(t) + rows.start;
+        if let Some(dy) = self.dy.filter(|dy| far || dy.is_ordered()) {
+            dy.expect(row..row + rows.len());
+        }
+        if !far {
+            return;
+        }
         let State { h, c } = self.state(row, rows.len());
         let numbers = |width: usize| row * width..(row + rows.len()) * width;
-        let dy = self.dy.map_or(&[][..], |dy| &dy[numbers(self.layer.hidden)]);
         let kept =
             if self.passed.kept.is_empty() { &[] } else { &self.passed.kept[numbers(self.layer.width())] };
-        [h, c, dy, kept, da].into_iter().for_each(kernels::prefetch);
+        [h, c, kept, da].into_iter().for_each(kernels::prefetch);
     }
 
     /// Rows of the states that were passed through.
@@ -236,7 +242,7 @@ impl<R: Real> Backward<'_, R> {
     }
 
     /// dh_t = dy_t + Wᵀ da_{t+1} (+ what h_{t+1} took of h_t directly) of the first rows of a step.
-    fn through_time(&self, da_next: &[R], dy: Option<&[R]>, count: usize, d: &mut Felt<R>) {
+    fn through_time(&self, da_next: &[R], dy: Option<Rows<'_, R>>, count: usize, d: &mut Felt<R>) {
         let (hidden, extras) = (self.layer.hidden, &self.layer.extras);
         let direct = self.layer.layout().direct || extras.zoneout.is_some();
         let dh = &mut d.h[..];
@@ -244,11 +250,11 @@ impl<R: Real> Backward<'_, R> {
         let begin = match dy {
             _ if direct => {
                 if let Some(dy) = dy {
-                    dh.iter_mut().zip(dy).for_each(|(dh, &dy)| *dh += dy);
+                    dh[..count * hidden].iter_mut().zip(dy.data).for_each(|(dh, &dy)| *dh += dy);
                 }
                 Start::Accumulate
             }
-            Some(data) => Start::Rows(Rows { data, stride: hidden, count }),
+            Some(dy) => Start::Rows(dy),
             None => Start::Zero,
         };
         let Some(mask) = extras.mask else {
@@ -258,7 +264,7 @@ impl<R: Real> Backward<'_, R> {
         let through = &mut d.room[0];
         self.w.multiply(da_next, Start::Zero, RowsMut { data: through, stride: hidden });
         match begin {
-            Start::Rows(dy) => dh[..count * hidden].copy_from_slice(dy.data),
+            Start::Rows(dy) => dh[..count * hidden].copy_from_slice(&dy.data[..count * hidden]),
             Start::Zero => dh[..count * hidden].fill(R::zero()),
             _ => {}
         }
@@ -274,8 +280,9 @@ impl<R: Real> Backward<'_, R> {
         self.ending_states(rows.clone(), d);
         if let Some(dy) = self.dy {
             let hidden = self.layer.hidden;
-            let dy = &dy[(row + rows.start) * hidden..(row + rows.end) * hidden];
-            d.h[rows.start * hidden..].iter_mut().zip(dy).for_each(|(dh, &dy)| *dh += dy);
+            for i in rows {
+                d.h[i * hidden..].iter_mut().zip(dy.row(row + i)).for_each(|(dh, &dy)| *dh += dy);
+            }
         }
     }
 

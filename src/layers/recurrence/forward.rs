@@ -142,17 +142,18 @@ impl<R: Real> Forward<'_, R> {
         let mut ring = parallel::scratch(self.op, &[ring, count, width])?;
         let Shard { range, h, c, kept, last, normed } = &mut shard;
         let mut besides = Besides::new(&self.layer, normed, count);
-        let far = self.layer.is_far(self.sequences);
+        let (far, scattered) = (self.layer.is_far(self.sequences), self.source.is_scattered());
+        let mut gathered = Vec::new();
         for t in 0..h.len() {
             if t % ahead == 0 {
                 let steps = t..h.len().min(t + ahead);
                 if let Some(stride) = together {
                     let first = self.sequences.start(t) + range.start;
-                    self.source.fill(first, stride, steps.len() * count, &mut ring);
+                    self.source.fill((first, stride, steps.len() * count), &mut gathered, &mut ring);
                 } else {
                     for step in steps {
                         let sums = sums_of(step, ahead, count * width, h, kept, &mut ring);
-                        self.begin(step, range, sums);
+                        self.begin(step, range, &mut gathered, sums);
                     }
                 }
             }
@@ -160,9 +161,9 @@ impl<R: Real> Forward<'_, R> {
             if rows == 0 {
                 break;
             }
-            if far && t + ahead < h.len() {
+            if (far || scattered) && t + ahead < h.len() {
                 self.expect(t + ahead, range);
-                if ring.is_empty() {
+                if far && ring.is_empty() {
                     kernels::prefetch(sums_of(t + ahead, ahead, count * width, h, kept, &mut ring));
                 }
             }
@@ -218,10 +219,10 @@ impl<R: Real> Forward<'_, R> {
     }
 
     /// b + U x_t of some sequences.
-    fn begin(&self, t: usize, range: &Range<usize>, sums: &mut [R]) {
+    fn begin(&self, t: usize, range: &Range<usize>, room: &mut Vec<R>, sums: &mut [R]) {
         let rows = self.sequences.going_on(t, range);
         if !rows.is_empty() {
-            self.source.fill(self.sequences.start(t) + rows.start, 1, rows.len(), sums);
+            self.source.fill((self.sequences.start(t) + rows.start, 1, rows.len()), room, sums);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
+use crate::kernels::{Lines, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::Layout;
 use crate::layers::embedding::check_ids;
 
@@ -13,13 +13,11 @@ pub enum Input<'a, R> {
     /// x (rows, I), with U (blocks·H, I) and b (sums·H).
     Vectors {
         /// x
-        x: &'a [R],
+        x: Lines<'a, R>,
         /// U
         u: &'a [R],
         /// b
         b: &'a [R],
-        /// I
-        inputs: usize,
     },
     /// Token ids (rows), of which everything is known beforehand: rows of a table (V, sums·H) = b + U E, the same bits as
     /// from x = E\[id\], in V products where there are as many as positions.
@@ -35,7 +33,7 @@ pub enum Input<'a, R> {
 
 /// The same, ready to be used: for all units, or for some.
 pub(super) enum Source<'a, R: Real> {
-    Projection { projection: Projection<R>, x: &'a [R], inputs: usize },
+    Projection { projection: Projection<R>, x: Lines<'a, R> },
     Table { table: &'a [R], ids: &'a [i64], width: usize, columns: Vec<Range<usize>> },
 }
 
@@ -112,9 +110,9 @@ impl<'a, R: Real> Input<'a, R> {
         units: &Range<usize>,
     ) -> Result<Source<'a, R>> {
         match *self {
-            Input::Vectors { x, u, b, inputs } => {
-                let projection = Projection::of(op, (layout, hidden), units, (u, inputs), b)?;
-                Ok(Source::Projection { projection, x, inputs })
+            Input::Vectors { x, u, b } => {
+                let projection = Projection::of(op, (layout, hidden), units, (u, x.width()), b)?;
+                Ok(Source::Projection { projection, x })
             }
             Input::Tokens { ids, table, width } => {
                 let blocks = (0..layout.sums).map(|g| g * hidden);
@@ -136,20 +134,27 @@ pub(super) fn rows_of(
 }
 
 impl<R: Real> Source<'_, R> {
+    /// Whether rows of x that follow one another lie somewhere else each.
+    pub(super) fn is_scattered(&self) -> bool {
+        matches!(self, Source::Projection { x, .. } if x.is_ordered())
+    }
+
     /// Has these rows of x brought near, if they will be read.
     pub(super) fn expect(&self, first: usize, count: usize) {
-        if let Source::Projection { x, inputs, .. } = self {
-            kernels::prefetch(&x[first * inputs..(first + count) * inputs]);
+        if let Source::Projection { x, .. } = self {
+            x.expect(first..first + count);
         }
     }
 
-    /// The sums of `count` rows of input, every `step`-th from `first` on.
-    pub(super) fn fill(&self, first: usize, step: usize, count: usize, sums: &mut [R]) {
+    /// The sums of `count` rows of input, every `step`-th from `first` on; `room` is for rows that do not lie in their order.
+    pub(super) fn fill(
+        &self,
+        (first, step, count): (usize, usize, usize),
+        room: &mut Vec<R>,
+        sums: &mut [R],
+    ) {
         match self {
-            Source::Projection { projection, x, inputs } => {
-                let x = Rows { data: &x[first * inputs..], stride: step * inputs, count };
-                projection.fill(x, sums);
-            }
+            Source::Projection { projection, x } => projection.fill(x.rows(first, step, count, room), sums),
             Source::Table { table, ids, width, columns } => {
                 let units: usize = columns.iter().map(ExactSizeIterator::len).sum();
                 let ids = ids[first..].iter().step_by(step).take(count);

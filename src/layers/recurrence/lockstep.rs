@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicU64;
 use super::input::{self, Input, Source};
 use super::{AHEAD, CACHE, Passed, Recurrent, Sequences, Trace};
 use crate::error::Result;
-use crate::kernels::{Packed, Real, Rows, RowsMut, Start};
+use crate::kernels::{Lines, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{Layout, State, StateMut};
 use crate::parallel::{self, Stop, Team};
 
@@ -221,6 +221,7 @@ pub(super) fn forward<R: Real>(
             batch,
             units: units.len(),
             source,
+            gathered: Vec::new(),
             ahead,
             place: 0,
             before: [h_now.clone(), c_now.clone()],
@@ -245,6 +246,8 @@ struct Units<'a, R: Real> {
     batch: usize,
     units: usize,
     source: Source<'a, R>,
+    /// Room for rows of input that do not lie in their order.
+    gathered: Vec<R>,
     /// The sums of some steps ahead, and which of these is at hand.
     ahead: Vec<R>,
     place: usize,
@@ -270,7 +273,7 @@ impl<R: Real> Part<R> for Units<'_, R> {
         self.place = t % ahead;
         if self.place == 0 {
             let count = ahead.min(self.steps - t) * self.batch;
-            self.source.fill(t * self.batch, 1, count, &mut self.ahead);
+            self.source.fill((t * self.batch, 1, count), &mut self.gathered, &mut self.ahead);
         }
     }
 
@@ -315,7 +318,7 @@ pub(super) fn backward<R: Real>(
     layer: Recurrent<'_, R>,
     sequences: &Sequences,
     passed: Passed<'_, R>,
-    (dy, dlast): (Option<&[R]>, Option<&[R]>),
+    (dy, dlast): (Option<Lines<'_, R>>, Option<&[R]>),
     team: &Team,
     (da, dfirst): (&mut [R], &mut [R]),
 ) -> Result<()> {
@@ -359,7 +362,7 @@ struct UnitsBack<'a, R: Real> {
     batch: usize,
     units: Range<usize>,
     passed: Passed<'a, R>,
-    dy: Option<&'a [R]>,
+    dy: Option<Lines<'a, R>>,
     /// h and c before the first step.
     first: [Vec<R>; 2],
     /// What of dh_t does not come through the sums: of the last states, or directly.
@@ -376,13 +379,14 @@ struct UnitsBack<'a, R: Real> {
 impl<R: Real> UnitsBack<'_, R> {
     /// This thread's units of the rows (B, blocks·H) of step t.
     fn rows(&self, data: &[R], t: usize, blocks: usize) -> Vec<R> {
-        let hidden = self.layer.hidden;
-        let size = self.batch * blocks * hidden;
-        data[t * size..][..size]
-            .chunks_exact(hidden)
-            .flat_map(|block| &block[self.units.clone()])
-            .copied()
-            .collect()
+        let lines = Lines::all(data, blocks * self.layer.hidden);
+        self.units_of(lines, t)
+    }
+
+    fn units_of(&self, lines: Lines<'_, R>, t: usize) -> Vec<R> {
+        let rows = (t * self.batch..(t + 1) * self.batch).map(|i| lines.row(i));
+        let blocks = rows.flat_map(|row| row.chunks_exact(self.layer.hidden));
+        blocks.flat_map(|block| &block[self.units.clone()]).copied().collect()
     }
 
     fn state(&self, t: Option<usize>) -> [Vec<R>; 2] {
@@ -394,7 +398,7 @@ impl<R: Real> UnitsBack<'_, R> {
 
 impl<R: Real> Part<R> for UnitsBack<'_, R> {
     fn begin(&mut self, t: usize) {
-        let dy = self.dy.map(|dy| self.rows(dy, t, 1));
+        let dy = self.dy.map(|dy| self.units_of(dy, t));
         let dh = &mut self.felt;
         match (dy, &self.dh) {
             (None, None) => dh.fill(R::zero()),

@@ -25,7 +25,7 @@ pub(super) use input::Projection;
 pub use sequences::Sequences;
 
 use crate::error::Result;
-use crate::kernels::{Packed, Real, Start};
+use crate::kernels::{Lines, Packed, Real, Start};
 use crate::layers::cell::{Cell, Layout, State};
 use crate::layers::linear::{self, Columns};
 use crate::parallel;
@@ -179,13 +179,17 @@ pub fn recurrent_gradient<R: Real>(
         let mut h0: Vec<R> =
             first.chunks_exact(states).take(begun).flat_map(|s| &s[..hidden]).copied().collect();
         masked(&mut h0, mask);
-        linear::accumulate_weights(op, &columns(da_first), (&h0, hidden), dw)?;
-    }
-    if sequences.is_even() && mask.is_none() {
-        let before = &h[..h.len() - begun * hidden];
-        return linear::accumulate_weights(op, &columns(da_rest), (before, hidden), dw);
+        linear::accumulate_weights(op, &columns(da_first), Lines::all(&h0, hidden), dw)?;
     }
     // The states before the steps, without those that no step follows.
+    if mask.is_none() {
+        let rows = (1..sequences.steps())
+            .flat_map(|t| sequences.start(t - 1)..sequences.start(t - 1) + sequences.count(t));
+        let order: Option<Vec<usize>> = if sequences.is_even() { None } else { Some(rows.collect()) };
+        let before = Lines::ordered(h, hidden, order.as_deref());
+        let before = before.part(0..sequences.rows() - begun);
+        return linear::accumulate_weights(op, &columns(da_rest), before, dw);
+    }
     let mut before = parallel::scratch(op, &[sequences.rows() - begun, hidden])?;
     let steps: Vec<_> = (1..sequences.steps()).map(|t| 0..sequences.count(t)).collect();
     let parts = parallel::split_rows(&mut before, &steps, hidden).into_iter().enumerate().collect();
@@ -196,7 +200,7 @@ pub fn recurrent_gradient<R: Real>(
         }
         Ok(())
     })?;
-    linear::accumulate_weights(op, &columns(da_rest), (&before, hidden), dw)
+    linear::accumulate_weights(op, &columns(da_rest), Lines::all(&before, hidden), dw)
 }
 
 fn masked<R: Real>(h: &mut [R], mask: Option<&[R]>) {
@@ -205,8 +209,8 @@ fn masked<R: Real>(h: &mut [R], mask: Option<&[R]>) {
     }
 }
 
-/// Adds dU = Σ da_t x_tᵀ, of da (rows, sums·H) and x (rows, I), and db (sums·H) = Σ da_t where it is wanted; gives dx (rows, I) where it is
-/// wanted.
+/// Adds dU = Σ da_t x_tᵀ, of da (rows, sums·H) and x (rows, I), and db (sums·H) = Σ da_t where it is wanted; gives dx (rows, I)
+/// where it is wanted.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -214,20 +218,20 @@ pub fn input_gradients<R: Real>(
     op: &'static str,
     (cell, hidden): (Cell, usize),
     da: &[R],
-    (x, u, inputs): (&[R], &[R], usize),
+    (x, u): (Lines<'_, R>, &[R]),
     (du, db): (&mut [R], Option<&mut [R]>),
     need_dx: bool,
 ) -> Result<Option<Vec<R>>> {
     let layout = cell.layout();
     let width = layout.sums * hidden;
-    let rows = da.len() / width.max(1);
+    let (rows, inputs) = (da.len() / width.max(1), x.width());
     if let Some(db) = db {
         linear::accumulate_bias(da, width, db)?;
     }
     let mut dx = if need_dx { Some(parallel::scratch(op, &[rows, inputs])?) } else { None };
     let runs: Vec<_> = layout.inputs.iter().map(|&(first, n)| first * hidden..(first + n) * hidden).collect();
     let columns = Columns { data: da, width, runs: runs.clone() };
-    linear::accumulate_weights(op, &columns, (x, inputs), du)?;
+    linear::accumulate_weights(op, &columns, x, du)?;
     if let Some(dx) = &mut dx {
         let (mut u, mut start) = (u, Start::Zero);
         for run in runs {

@@ -1,7 +1,7 @@
 //! The sequences of a batch, and how their steps lie in memory.
 //!
 //! Sequences stand longest first, and step t has a row for each that is still going on: rows of padding do not exist.
-//! Where all are equally long, that is the array (T, B, ·) as it is.
+//! Where all are equally long, that is the array (T, B, ·) as it is; else the caller may say where the rows lie in such an array.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -20,12 +20,14 @@ pub struct Sequences {
     batch: usize,
     /// The first row of every step, and at last the number of rows.
     starts: Vec<usize>,
+    /// Of every row, which of the caller's it is.
+    places: Option<Vec<usize>>,
 }
 
 impl Sequences {
     /// B sequences of T steps.
     pub fn even(steps: usize, batch: usize) -> Self {
-        Sequences { batch, starts: (0..=steps).map(|t| t * batch).collect() }
+        Sequences { batch, starts: (0..=steps).map(|t| t * batch).collect(), places: None }
     }
 
     /// Of `batch` sequences, `counts[t]` are going on at step t.
@@ -45,7 +47,28 @@ impl Sequences {
                 })?;
             starts[t + 1] = starts[t] + most;
         }
-        Ok(Sequences { batch, starts })
+        Ok(Sequences { batch, starts, places: None })
+    }
+
+    /// The same, whose rows are some of the caller's `of` rows.
+    ///
+    /// # Errors
+    /// [`Error::Value`] if they are not.
+    pub fn placed(mut self, op: &'static str, rows: &[i64], of: usize) -> Result<Self> {
+        let wrong = |expected: String, got: String| Error::Value { op, argument: "rows", expected, got };
+        if rows.len() != self.rows() {
+            return Err(wrong(format!("{} rows", self.rows()), rows.len().to_string()));
+        }
+        if let Some(row) = rows.iter().find(|&&row| row < 0 || row as u64 >= of as u64) {
+            return Err(wrong(format!("rows from 0 to below {of}"), row.to_string()));
+        }
+        self.places = Some(rows.iter().map(|&row| row as usize).collect());
+        Ok(self)
+    }
+
+    /// Of every row, which of the caller's it is, if they do not lie alike.
+    pub fn places(&self) -> Option<&[usize]> {
+        self.places.as_deref()
     }
 
     /// T, the steps of the longest one.
@@ -173,6 +196,16 @@ mod tests {
         let parts = s.split(&mut rows, 1, &[0..1, 1..4]);
         assert_eq!(parts[0], [&[0][..], &[3], &[6], &[]]);
         assert_eq!(parts[1], [&[1, 2][..], &[4, 5], &[], &[]]);
+    }
+
+    #[test]
+    fn rows_lie_where_the_caller_says() {
+        let s = Sequences::of_counts("test", &[2, 1], 2).unwrap();
+        assert_eq!(s.places(), None);
+        assert_eq!(s.clone().placed("test", &[4, 0, 2], 6).unwrap().places(), Some(&[4, 0, 2][..]));
+        for wrong in [&[4, 0][..], &[4, 0, 6], &[4, 0, -1]] {
+            assert!(s.clone().placed("test", wrong, 6).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::ops::Range;
 use super::{LinearGradients, OP};
 use crate::error::Result;
 use crate::kernels::{
-    Packed, Real, Rows, RowsMut, Start, accumulate_transposed, column_exponentials, scale_shift,
+    Lines, Packed, Real, Rows, RowsMut, Start, accumulate_transposed, column_exponentials, scale_shift,
 };
 use crate::layers::linear::Linear;
 use crate::loss::Targets;
@@ -293,7 +293,7 @@ impl<R: Real> Plan<'_, R> {
                     dh.fill(R::zero());
                 }
                 let v = &self.layer.v[classes.start * hidden..classes.end * hidden];
-                accumulate_transposed(OP, (scores, count), &[(0, count)], (v, hidden), dh)?;
+                accumulate_transposed(OP, (scores, count), &[(0, count)], Lines::all(v, hidden), dh)?;
                 if stop.requested() {
                     break;
                 }

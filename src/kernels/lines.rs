@@ -1,0 +1,115 @@
+//! Rows of a matrix, as they lie or in another order.
+
+use std::ops::Range;
+
+use super::memory::prefetch;
+use super::{Real, Rows};
+
+/// Rows of a row-major matrix: all of them as they lie, or those that an order names, as it names them.
+#[derive(Clone, Copy)]
+pub struct Lines<'a, R> {
+    data: &'a [R],
+    width: usize,
+    order: Option<&'a [usize]>,
+}
+
+impl<'a, R: Real> Lines<'a, R> {
+    /// All rows of `width` numbers.
+    pub fn all(data: &'a [R], width: usize) -> Self {
+        Lines { data, width, order: None }
+    }
+
+    /// Row i is the matrix's row `order[i]`; all of them as they lie where there is no order.
+    ///
+    /// # Panics
+    /// Whatever reads a row that the matrix does not have.
+    pub fn ordered(data: &'a [R], width: usize, order: Option<&'a [usize]>) -> Self {
+        Lines { data, width, order }
+    }
+
+    /// Numbers in a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// How many rows.
+    pub fn count(&self) -> usize {
+        self.order.map_or(self.data.len() / self.width.max(1), <[usize]>::len)
+    }
+
+    /// The numbers, and the order.
+    pub(super) fn parts(self) -> (&'a [R], Option<&'a [usize]>) {
+        (self.data, self.order)
+    }
+
+    /// Whether the rows do not all lie one after the other.
+    pub fn is_ordered(&self) -> bool {
+        self.order.is_some()
+    }
+
+    /// One row.
+    pub fn row(&self, i: usize) -> &'a [R] {
+        let i = self.order.map_or(i, |order| order[i]);
+        &self.data[i * self.width..][..self.width]
+    }
+
+    /// Some of the rows.
+    pub fn part(&self, rows: Range<usize>) -> Self {
+        match self.order {
+            None => Lines { data: &self.data[rows.start * self.width..rows.end * self.width], ..*self },
+            Some(order) => Lines { order: Some(&order[rows]), ..*self },
+        }
+    }
+
+    /// Every `step`-th row from `first` on, as a product takes them: where they lie, or copied to `room`.
+    pub fn rows<'b>(&self, first: usize, step: usize, count: usize, room: &'b mut Vec<R>) -> Rows<'b, R>
+    where
+        'a: 'b,
+    {
+        if self.order.is_none() {
+            return Rows { data: &self.data[first * self.width..], stride: step * self.width, count };
+        }
+        room.clear();
+        room.reserve(count * self.width);
+        for i in (first..).step_by(step).take(count) {
+            room.extend_from_slice(self.row(i));
+        }
+        Rows { data: room, stride: self.width, count }
+    }
+
+    /// Has some rows brought near.
+    pub fn expect(&self, rows: Range<usize>) {
+        match self.order {
+            None => prefetch(self.part(rows).data),
+            Some(_) => rows.for_each(|i| prefetch(self.row(i))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_as_they_lie_and_in_another_order() {
+        let data: Vec<f32> = (0..8u8).map(f32::from).collect();
+        let (mut room, order) = (Vec::new(), [3, 0, 2]);
+        let all = Lines::all(&data, 2);
+        assert_eq!((all.count(), all.row(1), all.part(1..3).count()), (4, &[2.0, 3.0][..], 2));
+        let Rows { data: rows, stride, count } = all.rows(1, 2, 2, &mut room);
+        assert_eq!((rows.as_ptr(), stride, count), (data[2..].as_ptr(), 4, 2));
+        let some = Lines::ordered(&data, 2, Some(&order));
+        assert_eq!(
+            (some.count(), some.row(0), some.part(1..3).row(1)),
+            (3, &[6.0, 7.0][..], &[4.0, 5.0][..])
+        );
+        let Rows { data: rows, stride, count } = some.rows(0, 2, 2, &mut room);
+        assert_eq!((rows, stride, count), (&[6.0, 7.0, 4.0, 5.0][..], 2, 2));
+    }
+
+    #[test]
+    #[should_panic(expected = "out of range")]
+    fn a_row_that_is_not_there() {
+        let _ = Lines::ordered(&[0.0f32; 4], 2, Some(&[2])).row(0);
+    }
+}
