@@ -1,7 +1,7 @@
 //! The kernels: everything that is `unsafe` or knows an instruction set, behind safe functions.
 //!
-//! `simd.rs` says what a vector can do; `scalar.rs`, `avx2.rs`, `avx512.rs`, `neon.rs` implement it; `generic.rs`, `panels.rs` and
-//! `math.rs` hold each kernel's body once; `pack.rs` lays matrices out for the product. The instruction set is chosen
+//! `simd.rs` says what a vector can do; `scalar.rs`, `avx2.rs`, `avx512.rs`, `neon.rs` implement it; `generic.rs`, `row.rs`,
+//! `panels.rs` and `math.rs` hold each kernel's body once; `pack.rs` lays matrices out for the product. The instruction set is chosen
 //! at run time, once, from what the processor has; the variable `RNNRS_ISA` (`scalar`, `neon`, `avx2`, `avx512`) forces
 //! another.
 
@@ -26,6 +26,7 @@ mod pack;
 mod panels;
 mod processor;
 mod real;
+mod row;
 mod scalar;
 mod simd;
 #[cfg(test)]
@@ -62,6 +63,8 @@ pub struct Kernels<R: 'static> {
     /// Columns of the tile, and so of a panel of B.
     panel: usize,
     product: unsafe fn(&generic::Product<R>),
+    /// The same of one row.
+    row: unsafe fn(&generic::Product<R>),
     pack: PackKernel<R>,
     pack_transposed: unsafe fn(*const R, usize, &[usize], *mut R),
     activate: unsafe fn(Activation, &mut [R]),
@@ -85,7 +88,7 @@ macro_rules! variant {
             unsafe { task.run::<$vector>() }
         }
         pub(super) static $table: crate::kernels::Kernels<$number> = {
-            use crate::kernels::{Activation, Update, generic, panels, update};
+            use crate::kernels::{Activation, Update, generic, panels, row, update};
             use crate::kernels::simd::Simd as _;
 
             // SAFETY, for all of these functions: `isa::kernels` hands this table out only where the processor has
@@ -94,6 +97,11 @@ macro_rules! variant {
             unsafe fn product(p: &generic::Product<$number>) {
                 // SAFETY: as above.
                 unsafe { generic::product::<$vector>(p) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn row_product(p: &generic::Product<$number>) {
+                // SAFETY: as above.
+                unsafe { row::product::<$vector>(p) }
             }
             $(#[target_feature(enable = $features)])?
             unsafe fn pack(
@@ -165,6 +173,7 @@ macro_rules! variant {
                 rows: <$vector>::ROWS,
                 panel: <$vector>::VECTORS * <$vector>::LANES,
                 product,
+                row: row_product,
                 pack,
                 pack_transposed,
                 activate,

@@ -271,9 +271,11 @@ impl<R: Real> Packed<R> {
             c_line: 0,
             c_row: c.stride,
         };
+        // One row of a B that is near waits for nothing but its own sums.
+        let kernel = if a.count == 1 && !product.cold { self.kernels.row } else { self.kernels.product };
         // SAFETY: the lengths were checked above; the panels hold depth · columns (filled up) numbers; C is borrowed
         // mutably, so it overlaps nothing; the kernels are the processor's.
-        unsafe { (self.kernels.product)(&product) }
+        unsafe { kernel(&product) }
     }
 }
 

@@ -73,23 +73,26 @@ fn product_is_right<R: Real>(m: usize, k: usize, n: usize, tolerance: f64) {
             ),
             (Start::Accumulate, exact(&|i, j| before[i * n + j].wide())),
         ] {
-            let mut c = before.clone();
-            packed.multiply(rows, start, RowsMut { data: &mut c, stride: n });
-            assert_close(&c, &expected, tolerance, kernels.isa.name());
-        }
-        // Row by row, the bits are those of the whole: nothing depends on where a row stands.
-        let mut whole = before.clone();
-        packed.multiply(rows, Start::Zero, RowsMut { data: &mut whole, stride: n });
-        for i in 0..m {
-            let mut one = vec![R::zero(); n];
-            let row = Rows { data: &a[i * k..], stride: k, count: 1 };
-            packed.multiply(row, Start::Zero, RowsMut { data: &mut one, stride: n });
-            assert_eq!(
-                one,
-                whole[i * n..(i + 1) * n],
-                "{}: row {i} depends on its neighbours",
-                kernels.isa.name()
-            );
+            let mut whole = before.clone();
+            packed.multiply(rows, start, RowsMut { data: &mut whole, stride: n });
+            assert_close(&whole, &expected, tolerance, kernels.isa.name());
+            // Row by row, to and fro, the bits are those of the whole: nothing depends on where a row stands.
+            for i in 0..m {
+                let mut one = before[i * n..(i + 1) * n].to_vec();
+                let start = match start {
+                    Start::Column(column) => Start::Column(&column[i..]),
+                    Start::Rows(rows) => Start::Rows(Rows { data: &rows.data[i * n..], stride: n, count: 1 }),
+                    other => other,
+                };
+                let row = Rows { data: &a[i * k..], stride: k, count: 1 };
+                packed.multiply_in_turn(row, start, RowsMut { data: &mut one, stride: n }, i % 2 == 1);
+                assert_eq!(
+                    one,
+                    whole[i * n..(i + 1) * n],
+                    "{}: row {i} depends on its neighbours",
+                    kernels.isa.name()
+                );
+            }
         }
         // Aᵀ·B with the same numbers: A read as (k, m).
         let a_columns: Vec<R> = (0..k * m).map(|at| a[(at % m) * k + at / m]).collect();
@@ -111,7 +114,7 @@ fn product_is_right<R: Real>(m: usize, k: usize, n: usize, tolerance: f64) {
 }
 
 /// Rows, depth and columns of products, at most.
-const MOST: (usize, usize, usize) = if cfg!(miri) { (6, 4, 16) } else { (20, 40, 120) };
+const MOST: (usize, usize, usize) = if cfg!(miri) { (6, 4, 16) } else { (20, 40, 320) };
 
 proptest! {
     // Miri runs some thousand times slower: fewer cases there, here and below.

@@ -378,27 +378,27 @@ struct UnitsBack<'a, R: Real> {
 
 impl<R: Real> UnitsBack<'_, R> {
     /// This thread's units of the rows (B, blocks·H) of step t.
-    fn rows(&self, data: &[R], t: usize, blocks: usize) -> Vec<R> {
-        let lines = Lines::all(data, blocks * self.layer.hidden);
-        self.units_of(lines, t)
-    }
-
-    fn units_of(&self, lines: Lines<'_, R>, t: usize) -> Vec<R> {
-        let rows = (t * self.batch..(t + 1) * self.batch).map(|i| lines.row(i));
-        let blocks = rows.flat_map(|row| row.chunks_exact(self.layer.hidden));
-        blocks.flat_map(|block| &block[self.units.clone()]).copied().collect()
+    fn rows(&self, of: Lines<'_, R>, t: usize) -> Vec<R> {
+        let mut room = Vec::new();
+        let rows = &of.rows(t * self.batch, 1, self.batch, &mut room).data[..self.batch * of.width()];
+        let mut own = Vec::with_capacity(rows.len() / self.layer.hidden * self.units.len());
+        for block in rows.chunks_exact(self.layer.hidden) {
+            own.extend_from_slice(&block[self.units.clone()]);
+        }
+        own
     }
 
     fn state(&self, t: Option<usize>) -> [Vec<R>; 2] {
         let Some(t) = t else { return self.first.clone() };
-        let c = if self.layout.memory { self.rows(self.passed.c, t, 1) } else { Vec::new() };
-        [self.rows(self.passed.h, t, 1), c]
+        let hidden = self.layer.hidden;
+        let c = if self.layout.memory { self.rows(Lines::all(self.passed.c, hidden), t) } else { Vec::new() };
+        [self.rows(Lines::all(self.passed.h, hidden), t), c]
     }
 }
 
 impl<R: Real> Part<R> for UnitsBack<'_, R> {
     fn begin(&mut self, t: usize) {
-        let dy = self.dy.map(|dy| self.units_of(dy, t));
+        let dy = self.dy.map(|dy| self.rows(dy, t));
         let dh = &mut self.felt;
         match (dy, &self.dh) {
             (None, None) => dh.fill(R::zero()),
@@ -417,7 +417,11 @@ impl<R: Real> Part<R> for UnitsBack<'_, R> {
     fn finish(&mut self, t: usize, result: &mut [R]) {
         let (n, sums, recurrent) = (self.units.len(), self.layout.sums, self.layout.recurrent);
         let (before, after) = (self.state(t.checked_sub(1)), self.state(Some(t)));
-        let kept = if sums == 1 { Vec::new() } else { self.rows(self.passed.kept, t, sums) };
+        let kept = if sums == 1 {
+            Vec::new()
+        } else {
+            self.rows(Lines::all(self.passed.kept, sums * self.layer.hidden), t)
+        };
         let states = (State { h: &before[0], c: &before[1] }, State { h: &after[0], c: &after[1] });
         let d = StateMut { h: &mut self.felt, c: &mut self.dc };
         self.layer.cell.derivative(n, &kept, states, d, &mut self.own);
