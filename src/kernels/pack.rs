@@ -332,6 +332,10 @@ pub(super) fn pack_transposed<R: Real>(
 const ROWS_BYTES: usize = 1 << 19;
 const ROWS: (usize, usize) = (256, 1024);
 
+/// Bytes of a row of A up to which [`accumulate_transposed`] reads its columns where they lie: farther apart, they would be in as
+/// many pages, and in few places of the cache.
+const SHORT: usize = 1 << 9;
+
 impl<R: Real> Packed<R> {
     /// C (m, columns) += Aᵀ·B with the columns `first..first + m` of a row-major A that has B's number of rows: a sum of
     /// outer products. On the calling thread.
@@ -351,7 +355,12 @@ impl<R: Real> Packed<R> {
         let (depth, n, height) = (self.depth, self.columns, self.kernels.rows);
         assert!(first + m <= a_columns && a.len() >= depth * a_columns, "A is too short");
         assert!(c.len() >= m * n, "C is too short");
-        let group = tiles.pack(height, (a, a_columns), (first, m), depth)?;
+        let (a, group, column) = if a_columns * size_of::<R>() <= SHORT {
+            (&a[first..], height, a_columns)
+        } else {
+            let group = tiles.pack(height, (a, a_columns), (first, m), depth)?;
+            (tiles.numbers.as_slice(), group, height)
+        };
         let (lanes, wide) = (self.kernels.lanes, self.kernels.panel);
         for from in (0..n).step_by(wide) {
             let width = (n - from).min(wide);
@@ -374,11 +383,11 @@ impl<R: Real> Packed<R> {
                     columns: width,
                     backwards: false,
                     cold: m * n * size_of::<R>() > COLD_SUMS,
-                    a: tiles.numbers.as_slice()[i * group..].as_ptr(),
+                    a: a[i * group..].as_ptr(),
                     a_line: group,
                     a_row: 1,
                     a_run: 0,
-                    a_column: height,
+                    a_column: column,
                     b: panel.as_ptr(),
                     start: c.cast_const(),
                     start_line: height * n,
@@ -388,8 +397,8 @@ impl<R: Real> Packed<R> {
                     c_line: height * n,
                     c_row: n,
                 };
-                // SAFETY: a group of tiles holds depth · height numbers, the panel depth · width filled up, C the rows
-                // asserted; C is borrowed mutably; the kernels are the processor's.
+                // SAFETY: A has the columns asserted, or a group of tiles depth · height numbers, the panel depth · width
+                // filled up, C the rows asserted; C is borrowed mutably; the kernels are the processor's.
                 unsafe { (self.kernels.product)(&product) }
             }
         }
