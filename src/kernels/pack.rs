@@ -332,13 +332,14 @@ pub(super) fn pack_transposed<R: Real>(
 const ROWS_BYTES: usize = 1 << 19;
 const ROWS: (usize, usize) = (256, 1024);
 
-/// Bytes of a row of A up to which [`accumulate_transposed`] reads its columns where they lie: farther apart, they would be in as
-/// many pages, and in few places of the cache.
+/// Bytes of a row of A, and of all rows, up to which [`accumulate_transposed`] reads its columns where they lie: of longer rows they
+/// would be in as many pages, and in few places of the cache; and what comes from memory is better read in its order.
 const SHORT: usize = 1 << 9;
+const NEAR: usize = 1 << 22;
 
 impl<R: Real> Packed<R> {
     /// C (m, columns) += Aᵀ·B with the columns `first..first + m` of a row-major A that has B's number of rows: a sum of
-    /// outer products. On the calling thread.
+    /// outer products. On the calling thread. Where there are tiles, A's columns are copied there first.
     ///
     /// # Errors
     /// [`Error::Memory`].
@@ -347,7 +348,7 @@ impl<R: Real> Packed<R> {
     /// If a slice is shorter than the sizes say.
     fn accumulate(
         &self,
-        tiles: &mut Tiles<R>,
+        tiles: Option<&mut Tiles<R>>,
         (a, a_columns): (&[R], usize),
         (first, m): (usize, usize),
         c: &mut [R],
@@ -355,11 +356,12 @@ impl<R: Real> Packed<R> {
         let (depth, n, height) = (self.depth, self.columns, self.kernels.rows);
         assert!(first + m <= a_columns && a.len() >= depth * a_columns, "A is too short");
         assert!(c.len() >= m * n, "C is too short");
-        let (a, group, column) = if a_columns * size_of::<R>() <= SHORT {
-            (&a[first..], height, a_columns)
-        } else {
-            let group = tiles.pack(height, (a, a_columns), (first, m), depth)?;
-            (tiles.numbers.as_slice(), group, height)
+        let (a, group, column) = match tiles {
+            None => (&a[first..], height, a_columns),
+            Some(tiles) => {
+                let group = tiles.pack(height, (a, a_columns), (first, m), depth)?;
+                (tiles.numbers.as_slice(), group, height)
+            }
         };
         let (lanes, wide) = (self.kernels.lanes, self.kernels.panel);
         for from in (0..n).step_by(wide) {
@@ -491,7 +493,12 @@ pub(super) fn accumulate_with<R: Real>(
     let room = (ROWS_BYTES / size_of::<R>() / n).clamp(ROWS.0, ROWS.1).min(k);
     let panels = AlignedVec::scratch(op, room * n.next_multiple_of(kernels.lanes))?;
     let mut packed = Packed { kernels, depth: room, columns: n, panels };
-    let mut tiles = Tiles { op, numbers: AlignedVec::scratch(op, 0)? };
+    let row = a_columns * size_of::<R>();
+    let mut tiles = if row <= SHORT && k * row <= NEAR {
+        None
+    } else {
+        Some(Tiles { op, numbers: AlignedVec::scratch(op, 0)? })
+    };
     for begin in (0..k).step_by(room) {
         packed.depth = room.min(k - begin);
         let used = packed.depth * n.next_multiple_of(kernels.lanes);
@@ -500,7 +507,7 @@ pub(super) fn accumulate_with<R: Real>(
         let mut rest = &mut *c;
         for &(first, m) in columns {
             let (part, after) = rest.split_at_mut(m * n);
-            packed.accumulate(&mut tiles, (&a[begin * a_columns..], a_columns), (first, m), part)?;
+            packed.accumulate(tiles.as_mut(), (&a[begin * a_columns..], a_columns), (first, m), part)?;
             rest = after;
         }
     }

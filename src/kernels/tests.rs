@@ -101,6 +101,15 @@ fn product_is_right<R: Real>(m: usize, k: usize, n: usize, tolerance: f64) {
         if k > 0 {
             assert_close(&c, &exact(&|i, j| before[i * n + j].wide()), tolerance, kernels.isa.name());
         }
+        // The same columns among many others, too far from each other to be read where they lie.
+        let wide = m + 150;
+        let mut among = vec![R::one(); k * wide];
+        for (row, columns) in among.chunks_exact_mut(wide).zip(a_columns.chunks_exact(m)) {
+            row[2..2 + m].copy_from_slice(columns);
+        }
+        let mut same = before.clone();
+        accumulate_with(kernels, "test", (&among, wide), &[(2, m)], Lines::all(&b, n), &mut same).unwrap();
+        assert_eq!(same, c, "{}: A's other columns change the sums", kernels.isa.name());
         // Rows of B in another order are read where they lie.
         let order: Vec<usize> = (0..k).map(|i| (3 * i + 1) % k).collect();
         let gathered: Vec<R> = order.iter().flat_map(|&i| &b[i * n..(i + 1) * n]).copied().collect();
