@@ -164,7 +164,7 @@ class Parameters(MutableMapping[str, Array]):
 
     def spans(self) -> Array | None:
         """Where numbers can be other than zero, as (n, 2): from, to; None where that is everywhere."""
-        if not any(rows.known for rows in self._rows.values()):
+        if not self._rows or not any(rows.known for rows in self._rows.values()):
             return None
         spans: list[Array] = []
         start = end = 0

@@ -549,10 +549,7 @@ class Recurrent(Layer):
 
     def _initial_gradient(self, cache: RecurrentCache, dfirst: Array) -> Array:
         """The gradient of the state before the first step (B, S); adds that of a learnt one."""
-        if cache.order is None:
-            dstate, others = dfirst, np.zeros(self.state_size, self.dtype)
-        else:
-            dstate, others = cache.order.begin_gradient(dfirst)
+        dstate, others = (dfirst, 0.0) if cache.order is None else cache.order.begin_gradient(dfirst)
         if self.learn_state:
             self.gradients["state"][...] += others if cache.given else others + dstate.sum(axis=0)
         return dstate
