@@ -1,8 +1,8 @@
 //! The kernels: everything that is `unsafe` or knows an instruction set, behind safe functions.
 //!
 //! `simd.rs` says what a vector can do; `scalar.rs`, `avx2.rs`, `avx512.rs`, `neon.rs` implement it; `generic.rs`, `row.rs`,
-//! `panels.rs` and `math.rs` hold each kernel's body once; `pack.rs` lays matrices out for the product. The instruction set is chosen
-//! at run time, once, from what the processor has; the variable `RNNRS_ISA` (`scalar`, `neon`, `avx2`, `avx512`) forces
+//! `panels.rs` and `math.rs` hold each kernel's body once; `pack.rs` lays matrices out for the product,
+//! `outer.rs` adds up products of columns by rows. The instruction set is chosen at run time, once, from what the processor has; the variable `RNNRS_ISA` (`scalar`, `neon`, `avx2`, `avx512`) forces
 //! another.
 
 #![allow(unsafe_code)]
@@ -22,6 +22,7 @@ mod memory;
 mod neon;
 mod noise;
 mod norm;
+mod outer;
 mod pack;
 mod panels;
 mod processor;
@@ -41,7 +42,8 @@ pub use memory::{Recycler, prefetch};
 pub(crate) use memory::{scratch, zeroed};
 pub use noise::{Place, bernoulli};
 pub use norm::{Norm, differentiate_norm, normalise};
-pub use pack::{AlignedVec, Packed, Rows, RowsMut, Start, accumulate_transposed};
+pub use outer::accumulate_transposed;
+pub use pack::{AlignedVec, Packed, Rows, RowsMut, Start};
 pub(crate) use processor::Processors;
 pub use real::Real;
 pub(crate) use update::Update;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::generic;
-use super::{Kernels, Lines, Real};
+use super::{Kernels, Real};
 use crate::error::{Error, Result};
 use crate::parallel;
 
@@ -279,10 +279,8 @@ impl<R: Real> Packed<R> {
     }
 }
 
-/// Bytes of a product's B, of a gradient's C, from which they are asked for in time: what does not stay in a core's own cache
-/// from one call to the next.
+/// Bytes of a product's B from which it is asked for in time: what does not stay in a core's own cache from one call to the next.
 const COLD: usize = 1 << 20;
-const COLD_SUMS: usize = 1 << 19;
 
 /// Numbers that are worth a thread when B is packed.
 const LEAST: usize = 1 << 15;
@@ -326,190 +324,4 @@ pub(super) fn pack_transposed<R: Real>(
     assert!(panels.len() >= depth * padded, "the panels are too short");
     // SAFETY: as in `pack`.
     unsafe { (kernels.pack_transposed)(b.as_ptr(), depth, starts, panels.as_mut_ptr()) }
-}
-
-/// Bytes of the rows of B that [`accumulate_transposed`] packs at a time, and how many rows those are at least and at most.
-const ROWS_BYTES: usize = 1 << 19;
-const ROWS: (usize, usize) = (256, 1024);
-
-/// Bytes of a row of A, and of all rows, up to which [`accumulate_transposed`] reads its columns where they lie: of longer rows they
-/// would be in as many pages, and in few places of the cache; and what comes from memory is better read in its order.
-const SHORT: usize = 1 << 9;
-const NEAR: usize = 1 << 22;
-
-impl<R: Real> Packed<R> {
-    /// C (m, columns) += Aᵀ·B with the columns `first..first + m` of a row-major A that has B's number of rows: a sum of
-    /// outer products. On the calling thread. Where there are tiles, A's columns are copied there first.
-    ///
-    /// # Errors
-    /// [`Error::Memory`].
-    ///
-    /// # Panics
-    /// If a slice is shorter than the sizes say.
-    fn accumulate(
-        &self,
-        tiles: Option<&mut Tiles<R>>,
-        (a, a_columns): (&[R], usize),
-        (first, m): (usize, usize),
-        c: &mut [R],
-    ) -> Result<()> {
-        let (depth, n, height) = (self.depth, self.columns, self.kernels.rows);
-        assert!(first + m <= a_columns && a.len() >= depth * a_columns, "A is too short");
-        assert!(c.len() >= m * n, "C is too short");
-        let (a, group, column) = match tiles {
-            None => (&a[first..], height, a_columns),
-            Some(tiles) => {
-                let group = tiles.pack(height, (a, a_columns), (first, m), depth)?;
-                (tiles.numbers.as_slice(), group, height)
-            }
-        };
-        let (lanes, wide) = (self.kernels.lanes, self.kernels.panel);
-        for from in (0..n).step_by(wide) {
-            let width = (n - from).min(wide);
-            // A panel of B stays in the cache while A's groups pass by: first the whole ones, then what is left.
-            let panel = &self.panels.as_slice()[from * depth..][..depth * width.next_multiple_of(lanes)];
-            let whole = m / height;
-            for (i, lines, rows) in [(0, whole, height), (whole, 1, m - whole * height)] {
-                if lines * rows == 0 {
-                    continue;
-                }
-                let c = &mut c[i * height * n + from..];
-                assert!(c.len() >= (lines * rows - 1) * n + width);
-                // One pointer for both uses: a second borrow would end the first.
-                let c = c.as_mut_ptr();
-                let product = generic::Product {
-                    lines,
-                    rows,
-                    depth,
-                    run: depth,
-                    columns: width,
-                    backwards: false,
-                    cold: m * n * size_of::<R>() > COLD_SUMS,
-                    a: a[i * group..].as_ptr(),
-                    a_line: group,
-                    a_row: 1,
-                    a_run: 0,
-                    a_column: column,
-                    b: panel.as_ptr(),
-                    start: c.cast_const(),
-                    start_line: height * n,
-                    start_row: n,
-                    start_column: 1,
-                    c,
-                    c_line: height * n,
-                    c_row: n,
-                };
-                // SAFETY: A has the columns asserted, or a group of tiles depth · height numbers, the panel depth · width
-                // filled up, C the rows asserted; C is borrowed mutably; the kernels are the processor's.
-                unsafe { (self.kernels.product)(&product) }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Columns of A as [`Packed::accumulate`] reads them, in groups of as many as the register tile has rows.
-struct Tiles<R> {
-    op: &'static str,
-    numbers: AlignedVec<R>,
-}
-
-impl<R: Real> Tiles<R> {
-    /// Copies columns of A, reading its rows from front to back; gives the distance from group to group.
-    fn pack(
-        &mut self,
-        height: usize,
-        a: (&[R], usize),
-        (first, m): (usize, usize),
-        depth: usize,
-    ) -> Result<usize> {
-        // A little apart, or the groups' lines would all want the same places in the cache.
-        let group = depth * height + 64 / size_of::<R>();
-        let needed = m.div_ceil(height) * group;
-        if self.numbers.as_slice().len() < needed {
-            self.numbers = AlignedVec::scratch(self.op, needed)?;
-        }
-        let tiles = self.numbers.as_mut_slice();
-        match height {
-            8 => columns::<R, 8>(tiles, group, a, (first, m), depth),
-            6 => columns::<R, 6>(tiles, group, a, (first, m), depth),
-            _ => columns::<R, 4>(tiles, group, a, (first, m), depth),
-        }
-        Ok(group)
-    }
-}
-
-/// [`Tiles::pack`] for groups of N columns: a number of columns that the compiler knows needs no call to copy them.
-fn columns<R: Real, const N: usize>(
-    tiles: &mut [R],
-    group: usize,
-    (a, a_columns): (&[R], usize),
-    (first, m): (usize, usize),
-    depth: usize,
-) {
-    for (k, row) in a.chunks(a_columns).take(depth).enumerate() {
-        let (whole, rest) = row[first..first + m].as_chunks::<N>();
-        for (i, columns) in whole.iter().enumerate() {
-            let at = i * group + k * N;
-            tiles[at..at + N].copy_from_slice(columns);
-        }
-        let at = whole.len() * group + k * N;
-        for (i, &x) in rest.iter().enumerate() {
-            tiles[at + i] = x;
-        }
-    }
-}
-
-/// C (m, n) += Aᵀ·B for row-major A (k, ·) and B (k, n): a sum over k rows of outer products. Takes the columns
-/// `first..first + m` of A for each (first, m), one after the other, on the calling thread.
-///
-/// # Errors
-/// [`Error::Memory`] if the work space does not fit.
-///
-/// # Panics
-/// If a slice is shorter than the sizes say.
-pub fn accumulate_transposed<R: Real>(
-    op: &'static str,
-    a: (&[R], usize),
-    columns: &[(usize, usize)],
-    b: Lines<'_, R>,
-    c: &mut [R],
-) -> Result<()> {
-    accumulate_with(R::kernels(), op, a, columns, b, c)
-}
-
-pub(super) fn accumulate_with<R: Real>(
-    kernels: &'static Kernels<R>,
-    op: &'static str,
-    (a, a_columns): (&[R], usize),
-    columns: &[(usize, usize)],
-    b: Lines<'_, R>,
-    c: &mut [R],
-) -> Result<()> {
-    let (k, n) = (b.count(), b.width());
-    if c.is_empty() || n == 0 || k == 0 {
-        return Ok(());
-    }
-    let room = (ROWS_BYTES / size_of::<R>() / n).clamp(ROWS.0, ROWS.1).min(k);
-    let panels = AlignedVec::scratch(op, room * n.next_multiple_of(kernels.lanes))?;
-    let mut packed = Packed { kernels, depth: room, columns: n, panels };
-    let row = a_columns * size_of::<R>();
-    let mut tiles = if row <= SHORT && k * row <= NEAR {
-        None
-    } else {
-        Some(Tiles { op, numbers: AlignedVec::scratch(op, 0)? })
-    };
-    for begin in (0..k).step_by(room) {
-        packed.depth = room.min(k - begin);
-        let used = packed.depth * n.next_multiple_of(kernels.lanes);
-        let (data, order) = b.part(begin..begin + packed.depth).parts();
-        pack(kernels, data, (packed.depth, n), order, n, &mut packed.panels.as_mut_slice()[..used]);
-        let mut rest = &mut *c;
-        for &(first, m) in columns {
-            let (part, after) = rest.split_at_mut(m * n);
-            packed.accumulate(tiles.as_mut(), (&a[begin * a_columns..], a_columns), (first, m), part)?;
-            rest = after;
-        }
-    }
-    Ok(())
 }

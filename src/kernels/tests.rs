@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::pack::accumulate_with;
+use super::outer::accumulate_with;
 use super::*;
 
 /// Runs a test on the kernels of every instruction set of this machine.

@@ -12,6 +12,9 @@ use crate::layers::recurrence::Sequences;
 /// row which of the T·B it is, and T and B.
 pub(super) type GivenOrder<'py> = (Bound<'py, PyAny>, usize, Bound<'py, PyAny>, (usize, usize));
 
+/// A letter and a size.
+type Axis = (&'static str, Option<usize>);
+
 /// How the rows of a call's arrays lie: (T, B, ·), or, with an order, (rows, ·). Arrays of the caller are (T, B, ·) in any case.
 pub(super) struct Lie {
     pub(super) sequences: Sequences,
@@ -43,11 +46,16 @@ impl Lie {
 
     /// The shape of an array of rows of `width` numbers.
     pub(super) fn shape(&self, width: usize) -> Vec<usize> {
-        if self.is_ordered() {
-            vec![self.sequences.rows(), width]
-        } else {
-            vec![self.shape.0, self.shape.1, width]
-        }
+        self.axes().iter().filter_map(|axis| axis.1).chain([width]).collect()
+    }
+
+    /// The axes of its rows.
+    fn axes(&self) -> Vec<Axis> {
+        if self.is_ordered() { vec![("rows", Some(self.sequences.rows()))] } else { self.callers().to_vec() }
+    }
+
+    fn callers(&self) -> [Axis; 2] {
+        [("T", Some(self.shape.0)), ("B", Some(self.shape.1))]
     }
 
     /// Checks one.
@@ -56,14 +64,11 @@ impl Lie {
         op: &'static str,
         argument: &'static str,
         shape: &[usize],
-        width: (&'static str, usize),
+        (letter, width): (&'static str, usize),
     ) -> PyResult<()> {
-        let mut wanted: Vec<_> = self.shape(width.1).into_iter().map(|n| ("n", Some(n))).collect();
-        let letters: &[&str] = if self.is_ordered() { &["rows"] } else { &["T", "B"] };
-        for (wanted, letter) in wanted.iter_mut().zip(letters.iter().copied().chain([width.0])) {
-            wanted.0 = letter;
-        }
-        Ok(check_shape(op, argument, shape, &wanted)?)
+        let mut axes = self.axes();
+        axes.push((letter, Some(width)));
+        Ok(check_shape(op, argument, shape, &axes)?)
     }
 
     /// Checks an array of ids.
@@ -73,10 +78,7 @@ impl Lie {
         argument: &'static str,
         shape: &[usize],
     ) -> PyResult<()> {
-        let mut wanted = self.shape(0);
-        wanted.pop();
-        let wanted: Vec<_> = wanted.into_iter().map(|n| ("n", Some(n))).collect();
-        Ok(check_shape(op, argument, shape, &wanted)?)
+        Ok(check_shape(op, argument, shape, &self.axes())?)
     }
 
     /// Checks states (B, states·H).
@@ -100,13 +102,8 @@ impl Lie {
     ) -> PyResult<Lines<'a, R>> {
         let order = self.sequences.places().filter(|_| array.shape().len() == 3);
         if order.is_some() {
-            let (steps, batch) = self.shape;
-            check_shape(
-                op,
-                argument,
-                array.shape(),
-                &[("T", Some(steps)), ("B", Some(batch)), (width.0, Some(width.1))],
-            )?;
+            let [steps, batch] = self.callers();
+            check_shape(op, argument, array.shape(), &[steps, batch, (width.0, Some(width.1))])?;
         } else {
             self.check(op, argument, array.shape(), width)?;
         }

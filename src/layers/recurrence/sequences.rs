@@ -6,7 +6,8 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_shape};
+use crate::layers::embedding::check_ids;
 use crate::parallel;
 
 /// Groups of different lengths are of so many sequences or of a multiple, since the product takes so many rows at a time;
@@ -53,15 +54,10 @@ impl Sequences {
     /// The same, whose rows are some of the caller's `of` rows.
     ///
     /// # Errors
-    /// [`Error::Value`] if they are not.
+    /// [`Error::Shape`] if they are not as many; [`Error::TokenId`] for one that is none.
     pub fn placed(mut self, op: &'static str, rows: &[i64], of: usize) -> Result<Self> {
-        let wrong = |expected: String, got: String| Error::Value { op, argument: "rows", expected, got };
-        if rows.len() != self.rows() {
-            return Err(wrong(format!("{} rows", self.rows()), rows.len().to_string()));
-        }
-        if let Some(row) = rows.iter().find(|&&row| row < 0 || row as u64 >= of as u64) {
-            return Err(wrong(format!("rows from 0 to below {of}"), row.to_string()));
-        }
+        check_shape(op, "rows", &[rows.len()], &[("rows", Some(self.rows()))])?;
+        check_ids(op, "rows", rows, of)?;
         self.places = Some(rows.iter().map(|&row| row as usize).collect());
         Ok(self)
     }
