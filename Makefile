@@ -62,7 +62,7 @@ test-aarch64:  ## lint the core for aarch64 and run its kernels' tests in an emu
 	cargo clippy --target $(AARCH64) --all-targets -- --deny warnings
 	RNNRS_FEW_NUMBERS=1 cargo test --release --quiet --target $(AARCH64) --lib kernels
 
-miri:  ## the portable kernels under Miri, which finds undefined behaviour (needs Rust's nightly)
+miri:  ## the portable kernels under Miri, which finds undefined behavior (needs Rust's nightly)
 	rustup component add miri rust-src --toolchain nightly
 	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --quiet --lib kernels
 

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use rnnrs::init::{Scheme, initialise};
+use rnnrs::init::{Scheme, initialize};
 use rnnrs::kernels::{
     Activation, Lines, Packed, Real, Rows, RowsMut, Start, accumulate_transposed, activate, differentiate,
     exponentials,
@@ -13,7 +13,7 @@ use rnnrs::kernels::{
 
 fn numbers<R: Real>(n: usize) -> Vec<R> {
     let mut out = vec![R::zero(); n];
-    initialise(&mut out, n, Scheme::Uniform, 1.0, 1).expect("a finite scale");
+    initialize(&mut out, n, Scheme::Uniform, 1.0, 1).expect("a finite scale");
     out
 }
 

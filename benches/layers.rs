@@ -1,4 +1,4 @@
-//! Layers, loss, optimiser and a whole training step, on as many threads as RNNRS_NUM_THREADS says.
+//! Layers, loss, optimizer and a whole training step, on as many threads as RNNRS_NUM_THREADS says.
 //!
 //! Throughput is in floating-point operations per second (a multiply-add is two) where products dominate.
 
@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::{ArrayView2, ArrayViewMut2};
-use rnnrs::init::{Scheme, initialise};
+use rnnrs::init::{Scheme, initialize};
 use rnnrs::kernels::{Activation, Lines, Recycler};
 use rnnrs::layers::cell::Cell;
 use rnnrs::layers::embedding;
@@ -24,7 +24,7 @@ const RNN: Cell = Cell::Rnn(Activation::Tanh);
 
 fn numbers(n: usize, scale: f64) -> Vec<f32> {
     let mut out = vec![0.0; n];
-    initialise(&mut out, n, Scheme::Uniform, scale, 1).expect("a finite scale");
+    initialize(&mut out, n, Scheme::Uniform, scale, 1).expect("a finite scale");
     out
 }
 
@@ -139,8 +139,8 @@ fn output(c: &mut Criterion) {
 }
 
 /// Clipping by norm and Adam, over a flat vector.
-fn optimiser(c: &mut Criterion) {
-    let mut group = c.benchmark_group("optimiser");
+fn optimizer(c: &mut Criterion) {
+    let mut group = c.benchmark_group("optimizer");
     for n in [100_000, 4_000_000] {
         let (mut theta, mut g) = (numbers(n, 1.0), numbers(n, 1.0));
         let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
@@ -259,5 +259,5 @@ fn stepper(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, recurrence, output, optimiser, step, stepper);
+criterion_group!(benches, recurrence, output, optimizer, step, stepper);
 criterion_main!(benches);

@@ -1,11 +1,11 @@
-"""What lengths, dropout and layer normalisation cost: `python benches/options.py [--seconds 2]`.
+"""What lengths, dropout and layer normalization cost: `python benches/options.py [--seconds 2]`.
 
 Training steps (forward, BPTT, gradients of U, W, b, no dx) of each cell, I = H = 256, B = 32, T = 100, as ratios of
 measurements that took turns, so that other programs disturb all alike:
 
     lengths   time per step of a sequence, of that without lengths; lengths drawn from 10 to 100
     …         time with an option, of that without: input dropout 0.3, recurrent dropout 0.3, zoneout 0.1, dropped
-              weights 0.3, layer normalisation
+              weights 0.3, layer normalization
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def main() -> None:
     for round_ in range(a.rounds + 2):
         for name, step in steps.items():
             seconds = step()
-            if round_ >= 2:  # the first ones make the optimiser's state
+            if round_ >= 2:  # the first ones make the optimizer's state
                 times[name].append(seconds)
     medians = {name: float(np.median(own)) for name, own in times.items()}
     print(f"V, E, H, B, T = {a.sizes}; {rnnrs.get_num_threads()} threads ({rnnrs.instruction_set()})")

@@ -7,7 +7,7 @@ median of several runs of forward, BPTT and the gradients of U, W and b (I = H, 
     isa       AVX2 forced: rate, of AVX-512's
     steps     T from 25 to 10,000: time per step, of that at T = 100
     f64       float64: rate, of float32's
-    sizes     odd H and B: time per operation, of the mean of their even neighbours'
+    sizes     odd H and B: time per operation, of the mean of their even neighbors'
 
 and all of them by default. The instruction set is chosen when a process starts, so every setting has one of its own.
 """
@@ -155,9 +155,7 @@ def sizes() -> None:
 def compare(what: str, cases: list[Case], odd: int) -> None:
     costs = per_operation(*cases)
     own = costs.pop(odd)
-    print(
-        f"sizes    {what}: time per operation {own / (sum(costs) / len(costs)):.2f} of its even neighbours'"
-    )
+    print(f"sizes    {what}: time per operation {own / (sum(costs) / len(costs)):.2f} of its even neighbors'")
 
 
 WHAT: dict[str, Callable[[], None]] = {f.__name__: f for f in (threads, isa, steps, f64, sizes)}

@@ -2,7 +2,7 @@
 
 Scenes are drawn as they are needed: every digit has its own size, slant, stroke, shade and place, and all is covered by
 noise. The larger digit is named first, so that a scene has one description. The network never sees a scene twice in
-judgement: 2,000 new ones, from another seed, must be described word for word.
+judgment: 2,000 new ones, from another seed, must be described word for word.
 
     python examples/digit_scenes.py --plot scenes.png      # a few minutes
 """
@@ -50,13 +50,13 @@ def compose(count: int, draw: np.random.Generator) -> tuple[np.ndarray, list[str
     relations = draw.integers(0, len(RELATIONS), count)
     ways = np.array(list(RELATIONS.values()))[relations]
     heights = np.stack([draw.uniform(12, 15, count), draw.uniform(8, 10, count)], 1)
-    # Centres: some distance apart along the relation, nearly level across it, both of them about the middle.
+    # Centers: some distance apart along the relation, nearly level across it, both of them about the middle.
     apart = (heights.sum(1) / 2 + draw.uniform(0.5, 3, count))[:, None] * ways
     across = draw.uniform(-3, 3, (count, 2)) * (ways == 0)
     first = 0.4 * apart + across / 2
-    centres = np.stack([first, first - apart - across], 1) + draw.uniform(-1, 1, (count, 1, 2))
-    centres[alone, 0] = draw.uniform(-7, 7, (int(alone.sum()), 2))
-    ink = np.stack([ink_of(digits[:, k], heights[:, k], centres[:, k], draw) for k in (0, 1)])
+    centers = np.stack([first, first - apart - across], 1) + draw.uniform(-1, 1, (count, 1, 2))
+    centers[alone, 0] = draw.uniform(-7, 7, (int(alone.sum()), 2))
+    ink = np.stack([ink_of(digits[:, k], heights[:, k], centers[:, k], draw) for k in (0, 1)])
     ink[1, alone] = 0
     names = list(RELATIONS)
     texts = [
@@ -71,38 +71,38 @@ def noun(digit: int) -> str:
 
 
 def ink_of(
-    digits: np.ndarray, heights: np.ndarray, centres: np.ndarray, draw: np.random.Generator
+    digits: np.ndarray, heights: np.ndarray, centers: np.ndarray, draw: np.random.Generator
 ) -> np.ndarray:
     """Digits as ink 0..1 (N, 32, 32): each pixel is looked up in the font, turned, slanted and stretched."""
     count = len(digits)
-    heights, centres = heights.astype(np.float32), centres.astype(np.float32)
+    heights, centers = heights.astype(np.float32), centers.astype(np.float32)
     turn, slant = draw.uniform(-0.15, 0.15, (2, count, 1, 1)).astype(np.float32)
     wide = heights / 7 * draw.uniform(0.8, 1.1, count).astype(np.float32)
     y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) - (SIZE - 1) / 2
-    x, y = x - centres[:, :1, None], y - centres[:, 1:, None]
+    x, y = x - centers[:, :1, None], y - centers[:, 1:, None]
     x, y = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
     x = (x + slant * y) / wide[:, None, None] + 4
     y = y / (heights / 7)[:, None, None] + 5
     x, y = np.clip(x, 0, GLYPHS.shape[2] - 1.001), np.clip(y, 0, GLYPHS.shape[1] - 1.001)
     left, top = x.astype(int), y.astype(int)
     u, v, d = x - left, y - top, digits[:, None, None]
-    grey = (1 - v) * ((1 - u) * GLYPHS[d, top, left] + u * GLYPHS[d, top, left + 1])
-    grey += v * ((1 - u) * GLYPHS[d, top + 1, left] + u * GLYPHS[d, top + 1, left + 1])
+    gray = (1 - v) * ((1 - u) * GLYPHS[d, top, left] + u * GLYPHS[d, top, left + 1])
+    gray += v * ((1 - u) * GLYPHS[d, top + 1, left] + u * GLYPHS[d, top + 1, left + 1])
     thin = draw.uniform(0.3, 0.55, (count, 1, 1)).astype(
         np.float32
-    )  # from which grey on there is ink: broad or thin strokes
-    return np.clip((grey - thin) * 5 + 0.5, 0, 1)
+    )  # from which gray on there is ink: broad or thin strokes
+    return np.clip((gray - thin) * 5 + 0.5, 0, 1)
 
 
 def paint(ink: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Pictures of ink (2, N, 32, 32) in random colours, dark on light or light on dark, with noise."""
+    """Pictures of ink (2, N, 32, 32) in random colors, dark on light or light on dark, with noise."""
     count = ink.shape[1]
     dark = draw.random((count, 1)) < 0.5
     paper = np.where(dark, draw.uniform(0, 0.25, (count, 3)), draw.uniform(0.75, 1, (count, 3)))
     pictures = np.broadcast_to(paper[:, None, None], (count, SIZE, SIZE, 3)).astype(np.float32)
     for one in ink:
-        colour = np.where(dark, draw.uniform(0.55, 1, (count, 3)), draw.uniform(0, 0.45, (count, 3)))
-        pictures += one[..., None] * (colour[:, None, None].astype(np.float32) - pictures)
+        color = np.where(dark, draw.uniform(0.55, 1, (count, 3)), draw.uniform(0, 0.45, (count, 3)))
+        pictures += one[..., None] * (color[:, None, None].astype(np.float32) - pictures)
     noise = draw.standard_normal(pictures.shape, np.float32)
     noise *= draw.uniform(0, 0.08, (count, 1, 1, 1)).astype(np.float32)
     return (np.clip(pictures + noise, 0, 1) * 255).astype(np.uint8)

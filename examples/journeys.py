@@ -1,6 +1,6 @@
 """Sentences about journeys, with the year at many places: what `why_share_weights.py` trains and judges on.
 
-They are read character by character: a place or a year that never occurred in training is then still spelt with
+They are read character by character: a place or a year that never occurred in training is then still spelled with
 characters that did, and both networks can know what it is. Nearly half of the sentences have a second number, which
 comes from the same years: that it is another year or none, only the words before it tell.
 """

@@ -112,7 +112,7 @@ def train(net: Any, data: Sentences, steps: int, seed: int, *, scored: np.ndarra
     Trainer(net, optim.Adam(3e-3), clip_norm=1.0, schedule=schedule).fit(batches, max_steps=steps)
 
 
-class Judgement(NamedTuple):
+class Judgment(NamedTuple):
     """Of N sentences: whether every tag is right; digits of the year found (of 4); characters tagged as such."""
 
     exact: np.ndarray
@@ -126,13 +126,13 @@ class Judgement(NamedTuple):
         return float(exact.mean()), found.sum() / digits, 2 * found.sum() / (digits + tagged.sum())
 
 
-def judge(net: Any, data: Sentences) -> Judgement:
+def judge(net: Any, data: Sentences) -> Judgment:
     """What a trained network makes of sentences."""
     o, _ = net.forward(data.ids)
     year = o[..., 1] > o[..., 0]
     scored = data.tags >= 0
     exact = ((year == (data.tags == 1)) | ~scored).all(axis=0)
-    return Judgement(exact, (year & (data.tags == 1)).sum(axis=0), (year & scored).sum(axis=0))
+    return Judgment(exact, (year & (data.tags == 1)).sum(axis=0), (year & scored).sum(axis=0))
 
 
 def guess(data: Sentences) -> np.ndarray:
@@ -146,14 +146,14 @@ class Run(NamedTuple):
 
     Attributes:
         test: sentences with held-out places and years, the year anywhere.
-        judgements: of the test sentences, by network, each trained on the most sentences.
+        judgments: of the test sentences, by network, each trained on the most sentences.
         longer: the recurrent net's share of exact sentences among those longer than any of training.
-        by_count: at the places of training, the share of exact sentences by (network, sentences learnt from).
+        by_count: at the places of training, the share of exact sentences by (network, sentences learned from).
         parameters: by network.
     """
 
     test: Sentences
-    judgements: dict[str, Judgement]
+    judgments: dict[str, Judgment]
     longer: float
     by_count: dict[tuple[str, int], float]
     parameters: dict[str, int]
@@ -202,7 +202,7 @@ def table(runs: Sequence[Run]) -> str:
     kinds = [where(run.test.starts) for run in runs]
     for name, parameters in runs[0].parameters.items():
         seen, new = (
-            [run.judgements[name].of(kind == which) for run, kind in zip(runs, kinds, strict=True)]
+            [run.judgments[name].of(kind == which) for run, kind in zip(runs, kinds, strict=True)]
             for which in (1, -1)
         )
         figures = [[s[0] for s in seen], [s[2] for s in seen], *([n[i] for n in new] for i in range(3))]
@@ -213,11 +213,11 @@ def table(runs: Sequence[Run]) -> str:
         for which in (1, -1)
     ]
     rows.append([GUESS, "–", guesses[0], "", guesses[1], "", "", ""])
-    learnt = [["exact at seen places, of sentences learnt from", *map(str, counts(runs))]]
+    learned = [["exact at seen places, of sentences learned from", *map(str, counts(runs))]]
     for name in LOOKS:
         shares = [spread([run.by_count[name, count] for run in runs]) for count in counts(runs)]
-        learnt.append([name, *shares])
-    return f"{markdown(rows)}\n\n{markdown(learnt)}"
+        learned.append([name, *shares])
+    return f"{markdown(rows)}\n\n{markdown(learned)}"
 
 
 def markdown(rows: list[list[str]]) -> str:
@@ -227,11 +227,11 @@ def markdown(rows: list[list[str]]) -> str:
 
 
 def counts(runs: Sequence[Run]) -> list[int]:
-    """The numbers of sentences learnt from."""
+    """The numbers of sentences learned from."""
     return sorted({count for _, count in runs[0].by_count})
 
 
-LOOKS = {RECURRENT: ("#1f5fa8", "o"), FEED_FORWARD: ("#c8502a", "s")}  #: colour, marker
+LOOKS = {RECURRENT: ("#1f5fa8", "o"), FEED_FORWARD: ("#c8502a", "s")}  #: color, marker
 
 
 def by_place(runs: Sequence[Run], name: str, least: int = 15) -> tuple[np.ndarray, np.ndarray]:
@@ -240,13 +240,13 @@ def by_place(runs: Sequence[Run], name: str, least: int = 15) -> tuple[np.ndarra
         start for start in range(WINDOW) if all((run.test.starts == start).sum() >= least for run in runs)
     ]
     shares = [
-        [run.judgements[name].exact[run.test.starts == start].mean() for start in places] for run in runs
+        [run.judgments[name].exact[run.test.starts == start].mean() for start in places] for run in runs
     ]
     return np.array(places), 100 * np.array(shares).reshape(len(runs), len(places))
 
 
 def draw(runs: Sequence[Run], path: str) -> None:
-    """The picture: accuracy by the place of the year, and by the number of sentences learnt from.
+    """The picture: accuracy by the place of the year, and by the number of sentences learned from.
 
     Raises:
         MissingExtraError: without matplotlib.
@@ -260,14 +260,14 @@ def draw(runs: Sequence[Run], path: str) -> None:
         left.text(middle, 50, "seen\nin training", ha="center", va="center", color="#555555")
     chance = 100 * np.mean([guess(run.test).mean() for run in runs])
     left.axhline(chance, color="#777777", ls=":", lw=1.2, label=GUESS)
-    for name, (colour, marker) in LOOKS.items():
+    for name, (color, marker) in LOOKS.items():
         places, shares = by_place(runs, name)
-        lines(left, places, shares, colour, marker, name)
+        lines(left, places, shares, color, marker, name)
         shares = 100 * np.array([[run.by_count[name, count] for count in counts(runs)] for run in runs])
-        lines(right, np.array(counts(runs)), shares, colour, marker, name)
+        lines(right, np.array(counts(runs)), shares, color, marker, name)
     left.set(xlabel="character at which the year begins", ylabel="sentences tagged without error, %")
     left.set(ylim=(-4, 104), xlim=(0, WINDOW - 3), title="The year at seen and at new places")
-    right.set(xlabel="sentences learnt from", title="Seen places alone", xscale="log")
+    right.set(xlabel="sentences learned from", title="Seen places alone", xscale="log")
     right.set_xticks(counts(runs), [f"{count:,}" for count in counts(runs)])
     right.minorticks_off()
     right.legend(*left.get_legend_handles_labels(), loc="lower right", frameon=False)
@@ -278,10 +278,10 @@ def draw(runs: Sequence[Run], path: str) -> None:
     figure.savefig(path, dpi=110)
 
 
-def lines(axes: Any, x: np.ndarray, y: np.ndarray, colour: str, marker: str, label: str) -> None:
+def lines(axes: Any, x: np.ndarray, y: np.ndarray, color: str, marker: str, label: str) -> None:
     """The mean of y (S, P) over seeds, and the range between the worst and the best of them."""
-    axes.fill_between(x, y.min(axis=0), y.max(axis=0), color=colour, alpha=0.2, lw=0)
-    axes.plot(x, y.mean(axis=0), color=colour, marker=marker, ms=3.5, lw=1.5, label=label)
+    axes.fill_between(x, y.min(axis=0), y.max(axis=0), color=color, alpha=0.2, lw=0)
+    axes.plot(x, y.mean(axis=0), color=color, marker=marker, ms=3.5, lw=1.5, label=label)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ use crate::parallel;
 use crate::random;
 use crate::sampling::{Sampling, top_k};
 
-/// The normaliser's sum goes over whole blocks of so many scores, so that it is the same, to the bit, with more tokens of
+/// The normalizer's sum goes over whole blocks of so many scores, so that it is the same, to the bit, with more tokens of
 /// probability 0 behind: a model that copies words has as many tokens as the batch's sources need.
 const BLOCK: usize = 64;
 
@@ -109,7 +109,7 @@ fn room<R: Real>(columns: usize) -> Vec<R> {
 
 impl<R: Real> Row<'_, R> {
     /// The largest score and ln Σ e^{score − largest}: a score's ln P is what it has over both.
-    fn normaliser(&mut self) -> Result<(f64, f64)> {
+    fn normalizer(&mut self) -> Result<(f64, f64)> {
         let (own, more) = self.work.split_at_mut(self.scores.len());
         own.copy_from_slice(self.scores);
         more.fill(R::neg_infinity());
@@ -222,13 +222,13 @@ fn continuations<R: Real>(
     rules: &Rules<'_>,
     mut found: impl FnMut(usize, f64),
 ) -> Result<()> {
-    let normaliser = row.normaliser()?;
+    let normalizer = row.normalizer()?;
     if let Some(token) = row.only(rules)? {
-        found(token, row.log_p(token, normaliser));
+        found(token, row.log_p(token, normalizer));
         return Ok(());
     }
     for token in top_k(row.left(), keep).into_iter().take_while(|&token| row.left()[token].is_finite()) {
-        found(token, row.log_p(token, normaliser));
+        found(token, row.log_p(token, normalizer));
     }
     Ok(())
 }
@@ -265,7 +265,7 @@ pub fn draw<R: Real>(
         for ((number, token), log_p) in range.zip(tokens).zip(log_p) {
             let scores = &scores[number * columns..][..columns];
             let mut row = Row { op: OP, number, scores, work: &mut work };
-            let normaliser = row.normaliser()?;
+            let normalizer = row.normalizer()?;
             let chosen = match row.only(rules)? {
                 Some(token) => token,
                 None => {
@@ -273,7 +273,7 @@ pub fn draw<R: Real>(
                     sampling.choose(row.left(), random::uniform(bits))?
                 }
             };
-            (*token, *log_p) = (chosen as i64, row.log_p(chosen, normaliser));
+            (*token, *log_p) = (chosen as i64, row.log_p(chosen, normalizer));
         }
         Ok(())
     })?;

@@ -42,7 +42,7 @@ impl Scheme {
 ///
 /// # Errors
 /// [`Error::Value`] if scale is not finite, [`Error::Memory`] if the work space of `Orthogonal` does not fit.
-pub fn initialise<R: Real>(
+pub fn initialize<R: Real>(
     out: &mut [R],
     columns: usize,
     scheme: Scheme,
@@ -51,7 +51,7 @@ pub fn initialise<R: Real>(
 ) -> Result<()> {
     if !scale.is_finite() {
         return Err(Error::Value {
-            op: "initialise",
+            op: "initialize",
             argument: "scale",
             expected: "a finite number".into(),
             got: scale.to_string(),
@@ -102,7 +102,7 @@ fn orthogonal<R: Real>(
     random: &mut ChaCha8Rng,
 ) -> Result<()> {
     let (few, many) = (rows.min(columns), rows.max(columns));
-    let mut basis: Vec<f64> = crate::parallel::zeros("initialise", &[few, many])?;
+    let mut basis: Vec<f64> = crate::parallel::zeros("initialize", &[few, many])?;
     basis.iter_mut().for_each(|w| *w = normal(random));
     for i in 0..few {
         let (before, rest) = basis.split_at_mut((i + 1) * many);
@@ -142,7 +142,7 @@ mod tests {
 
     fn matrix(rows: usize, columns: usize, scheme: Scheme) -> Vec<f64> {
         let mut out = vec![0.0; rows * columns];
-        initialise(&mut out, columns, scheme, 1.0, 7).unwrap();
+        initialize(&mut out, columns, scheme, 1.0, 7).unwrap();
         out
     }
 
@@ -189,6 +189,6 @@ mod tests {
 
     #[test]
     fn a_scale_that_is_not_finite_is_refused() {
-        assert!(initialise(&mut [0.0f32], 1, Scheme::Normal, f64::NAN, 0).is_err());
+        assert!(initialize(&mut [0.0f32], 1, Scheme::Normal, f64::NAN, 0).is_err());
     }
 }

@@ -96,7 +96,7 @@ impl Spans<'_> {
         for &[from, until] in spans {
             if from < end || until < from || until as usize > n {
                 return Err(Error::Value {
-                    op: "optimiser",
+                    op: "optimizer",
                     argument: "spans",
                     expected: format!("rising spans of {n} numbers"),
                     got: format!("{from} to {until}"),
@@ -121,7 +121,7 @@ fn step<R: Real, const N: usize>(
     for (argument, length) in
         [("gradients", gradients.len())].into_iter().chain(state.iter().map(|(a, s)| (*a, s.len())))
     {
-        crate::error::check_shape("optimiser", argument, &[length], &[("parameters", Some(n))])?;
+        crate::error::check_shape("optimizer", argument, &[length], &[("parameters", Some(n))])?;
     }
     let ranges = parallel::ranges(n, GRAIN)?;
     let mut state: [_; N] = state.map(|(_, s)| parallel::split_rows(s, &ranges, 1).into_iter());
@@ -187,7 +187,7 @@ fn only_in<R: Real>(
     scale: f64,
 ) -> Result<()> {
     let n = parameters.len();
-    crate::error::check_shape("optimiser", "gradients", &[gradients.len()], &[("parameters", Some(n))])?;
+    crate::error::check_shape("optimizer", "gradients", &[gradients.len()], &[("parameters", Some(n))])?;
     let ranges = spans.ranges(n, GRAIN)?;
     let scale = R::of(scale);
     let pieces: Vec<_> = pieces(parameters, &ranges).into_iter().zip(&ranges).collect();

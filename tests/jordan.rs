@@ -1,7 +1,7 @@
 //! The output-to-hidden network through the crate's public functions: finite differences in f64, and the same bits for any
 //! number of threads.
 
-use rnnrs::init::{Scheme, initialise};
+use rnnrs::init::{Scheme, initialize};
 use rnnrs::kernels::{Activation, Real};
 use rnnrs::layers::jordan::back::{self, Passed};
 use rnnrs::layers::jordan::driven::{self, Network, Own, Schedule, Teacher};
@@ -12,7 +12,7 @@ const TANH: Activation = Activation::Tanh;
 
 fn numbers<R: Real>(n: usize, seed: u64, scale: f64) -> Vec<R> {
     let mut out = vec![R::zero(); n];
-    initialise(&mut out, n.max(1), Scheme::Uniform, scale, seed).unwrap();
+    initialize(&mut out, n.max(1), Scheme::Uniform, scale, seed).unwrap();
     out
 }
 

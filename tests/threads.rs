@@ -9,7 +9,7 @@ use rnnrs::{init, optim, parallel};
 
 fn numbers(n: usize, seed: u64) -> Vec<f32> {
     let mut out = vec![0.0; n];
-    init::initialise(&mut out, n, init::Scheme::Uniform, 0.2, seed).unwrap();
+    init::initialize(&mut out, n, init::Scheme::Uniform, 0.2, seed).unwrap();
     out
 }
 

@@ -1,7 +1,7 @@
 """What is measured: the tasks, their inputs and weights, and how many floating-point operations each needs.
 
 A multiplication and an addition count as two operations. Counted are the products that the task cannot do
-without; not activations, gathers, softmax, clipping and optimiser, and nothing that a library computes beyond
+without; not activations, gathers, softmax, clipping and optimizer, and nothing that a library computes beyond
 what was asked.
 
 Inputs and weights are drawn from a seed that is the same for all libraries. Letters: T steps, B sequences,

@@ -87,9 +87,9 @@ def same_slots(examples: Sequence[tuple[DialogueAct, str]]) -> list[list[str]]:
     """For each example the sentences of all whose act has the same slots, with its own values."""
     templates = defaultdict(list)
     for act, sentence in examples:
-        templates[act.source].append(act.delexicalise(sentence))
+        templates[act.source].append(act.delexicalize(sentence))
     return [
-        list(dict.fromkeys(" ".join(act.lexicalise(t.split())) for t in templates[act.source]))
+        list(dict.fromkeys(" ".join(act.lexicalize(t.split())) for t in templates[act.source]))
         for act, _ in examples
     ]
 

@@ -10,7 +10,7 @@ half; the answer after the last step is the sum of their numbers. Always answeri
 but blanks to read, the ten symbols again. Without memory the mean loss is 10 ln 8 / (T + 20).
 
 No sequence is seen twice. Cells: rnn (tanh, orthogonal W), irnn (ReLU, W the identity: Le, Jaitly, Hinton 2015), lstm
-and gru, whose forget and update gates begin at σ(1). Copying is learnt by delays that grow to T: the next one when the
+and gru, whose forget and update gates begin at σ(1). Copying is learned by delays that grow to T: the next one when the
 loss is a twentieth of that without memory.
 """
 

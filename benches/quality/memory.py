@@ -1,4 +1,4 @@
-"""Memory that a step of training takes beyond parameters, gradients and the optimiser's state (Linux).
+"""Memory that a step of training takes beyond parameters, gradients and the optimizer's state (Linux).
 
 python benches/quality/memory.py [--sizes 33278,200,200,20,35]
 """
@@ -33,7 +33,7 @@ def main() -> None:
     model.gradients.fill(0.0)
     optimizer.step(
         model.parameters, model.gradients
-    )  # a step from zero gradients makes the optimiser's state
+    )  # a step from zero gradients makes the optimizer's state
     before = status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again
     rng, state = np.random.default_rng(0), None

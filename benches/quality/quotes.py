@@ -63,7 +63,7 @@ def main() -> None:
         plot.states(other[:320], list(best), path, labels=list(best.values()), title=title)
         unit = next(iter(best))
         title = f"Unit {unit} over a text that the network was not trained on (↵ is a line end, · a space)"
-        plot.coloured_text(other[:560], unit, arguments.output / "quotes.png", title=title)
+        plot.colored_text(other[:560], unit, arguments.output / "quotes.png", title=title)
         (arguments.output / "quotes.html").write_text(inspection.to_html(other[:2000], unit), "utf-8")
 
 

@@ -4,7 +4,7 @@ NumPy arrays in, NumPy arrays out. Rust computes a whole sequence per call; Pyth
 training and holds the applications:
 
 - `rnnrs.nn`: layers with `forward` and `backward`, and their `Parameters`
-- `rnnrs.losses`, `rnnrs.optim`: losses; optimisers, clipping and learning-rate schedules
+- `rnnrs.losses`, `rnnrs.optim`: losses; optimizers, clipping and learning-rate schedules
 - `rnnrs.unfold`, `rnnrs.gradient_check`: BPTT laid open, and checked
 - `rnnrs.Trainer`: the training loop, with callbacks and checkpoints
 - `rnnrs.text`, `rnnrs.data`: vocabularies; batches, sequences from files

@@ -1,7 +1,7 @@
 """A model is one file: safetensors, with the parameters by name and everything else as JSON in its header.
 
 {"format": "rnnrs", "version": 1, "kind": "language_model", "config": …, "training": …}. A training checkpoint
-is a model file with more tensors (the optimiser's, the carried state) and with `training` filled in. Nothing
+is a model file with more tensors (the optimizer's, the carried state) and with `training` filled in. Nothing
 in a file is ever executed.
 """
 
@@ -84,7 +84,7 @@ def save(path: str | os.PathLike[str], model: ModelFile) -> None:
     tensors.update({_EXTRA + name: tensor for name, tensor in model.extra.items()})
     # In ASCII: not even half a surrogate pair in a vocabulary may keep a model from being saved.
     text = json.dumps(header, allow_nan=False, separators=(",", ":"))
-    write_atomically(path, _rnnrs.serialise(tensors, text))
+    write_atomically(path, _rnnrs.serialize(tensors, text))
 
 
 def load(path: str | os.PathLike[str], kind: str | None = None) -> ModelFile:
@@ -100,7 +100,7 @@ def load(path: str | os.PathLike[str], kind: str | None = None) -> ModelFile:
     """
     data = Path(path).read_bytes()
     try:
-        tensors, text = _rnnrs.deserialise(data)
+        tensors, text = _rnnrs.deserialize(data)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
     header = _header(path, text)

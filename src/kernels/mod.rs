@@ -41,7 +41,7 @@ pub use lines::Lines;
 pub use memory::{Recycler, prefetch};
 pub(crate) use memory::{scratch, zeroed};
 pub use noise::{Place, bernoulli};
-pub use norm::{Norm, differentiate_norm, normalise};
+pub use norm::{Norm, differentiate_norm, normalize};
 pub use outer::accumulate_transposed;
 pub use pack::{AlignedVec, Packed, Rows, RowsMut, Start};
 pub(crate) use processor::Processors;
@@ -192,7 +192,7 @@ macro_rules! variant {
 }
 use variant;
 
-/// One pass of an optimiser over parameters p with gradients g, each g times `scale`; `kept` is what the rule keeps, or
+/// One pass of an optimizer over parameters p with gradients g, each g times `scale`; `kept` is what the rule keeps, or
 /// empty.
 pub(crate) fn apply<R: Real>(rule: &Update<R>, scale: R, p: &mut [R], g: &[R], kept: [&mut [R]; 2]) {
     let (n, needed) = (p.len(), rule.kept());

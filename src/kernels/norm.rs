@@ -1,4 +1,4 @@
-//! Layer normalisation of rows, and its derivative (Ba, Kiros and Hinton 2016).
+//! Layer normalization of rows, and its derivative (Ba, Kiros and Hinton 2016).
 
 use super::cell::Task;
 use super::simd::Simd;
@@ -9,7 +9,7 @@ const EPSILON: f64 = 1e-5;
 
 /// Σ (x − a)(y − b), all vectors before the rest: an order that n fixes.
 #[inline(always)]
-unsafe fn centred_dot<S: Simd>(
+unsafe fn centered_dot<S: Simd>(
     n: usize,
     (x, a): (*const S::Number, S::Number),
     (y, b): (*const S::Number, S::Number),
@@ -32,7 +32,7 @@ unsafe fn centred_dot<S: Simd>(
 /// Σ x
 #[inline(always)]
 unsafe fn total<S: Simd>(n: usize, x: *const S::Number) -> S::Number {
-    // SAFETY: as in `centred_dot`.
+    // SAFETY: as in `centered_dot`.
     unsafe {
         let (mut sums, whole) = (S::constant(0.0), n - n % S::LANES);
         for j in (0..whole).step_by(S::LANES) {
@@ -46,25 +46,25 @@ unsafe fn total<S: Simd>(n: usize, x: *const S::Number) -> S::Number {
     }
 }
 
-/// Parameters of a normalisation: gain and shift of `blocks` blocks of `width` numbers.
+/// Parameters of a normalization: gain and shift of `blocks` blocks of `width` numbers.
 #[derive(Clone, Copy)]
 pub struct Norm<'a, R> {
     /// γ
     pub gain: &'a [R],
     /// β
     pub shift: &'a [R],
-    /// Numbers that are normalised together.
+    /// Numbers that are normalized together.
     pub width: usize,
 }
 
-struct Normalise<'a, R> {
+struct Normalize<'a, R> {
     norm: Norm<'a, R>,
     x: &'a mut [R],
     hat: &'a mut [R],
     scales: &'a mut [R],
 }
 
-impl<R: Real> Task<R> for Normalise<'_, R> {
+impl<R: Real> Task<R> for Normalize<'_, R> {
     #[inline(always)]
     unsafe fn run<S: Simd<Number = R>>(self) {
         let Norm { gain, shift, width: n } = self.norm;
@@ -76,7 +76,7 @@ impl<R: Real> Task<R> for Normalise<'_, R> {
             unsafe {
                 let count = R::of(n as f64);
                 let mean = total::<S>(n, x) / count;
-                let variance = centred_dot::<S>(n, (x, mean), (x, mean)) / count;
+                let variance = centered_dot::<S>(n, (x, mean), (x, mean)) / count;
                 *scale = R::one() / (variance + R::of(EPSILON)).sqrt();
                 let (mean, scale) = (S::splat(mean), S::splat(*scale));
                 let whole = n - n % S::LANES;
@@ -124,7 +124,7 @@ impl<R: Real> Task<R> for Differentiate<'_, R> {
             unsafe {
                 let (count, zero) = (R::of(n as f64), R::zero());
                 let mean = total::<S>(n, d.as_ptr()) / count;
-                let along = centred_dot::<S>(n, (d.as_ptr(), zero), (hat.as_ptr(), zero)) / count;
+                let along = centered_dot::<S>(n, (d.as_ptr(), zero), (hat.as_ptr(), zero)) / count;
                 for j in 0..n {
                     d[j] = self.scales[i] * (d[j] - mean - hat[j] * along);
                 }
@@ -138,11 +138,11 @@ impl<R: Real> Task<R> for Differentiate<'_, R> {
 ///
 /// # Panics
 /// If the lengths do not belong together.
-pub fn normalise<R: Real>(norm: Norm<'_, R>, x: &mut [R], hat: &mut [R], scales: &mut [R]) {
-    normalise_on(R::kernels(), norm, x, hat, scales);
+pub fn normalize<R: Real>(norm: Norm<'_, R>, x: &mut [R], hat: &mut [R], scales: &mut [R]) {
+    normalize_on(R::kernels(), norm, x, hat, scales);
 }
 
-fn normalise_on<R: Real>(
+fn normalize_on<R: Real>(
     kernels: &'static Kernels<R>,
     norm: Norm<'_, R>,
     x: &mut [R],
@@ -151,7 +151,7 @@ fn normalise_on<R: Real>(
 ) {
     check(norm, x.len(), hat.len(), scales.len());
     // SAFETY: the kernels are the processor's; the lengths belong together.
-    unsafe { R::run(kernels.isa, Normalise { norm, x, hat, scales }) }
+    unsafe { R::run(kernels.isa, Normalize { norm, x, hat, scales }) }
 }
 
 /// The way back: d ← what x feels of d, and `dgain` += d ⊙ x̂, `dshift` += d, row by row.
@@ -176,7 +176,7 @@ fn differentiate_on<R: Real>(
 ) {
     check(norm, d.len(), hat.len(), scales.len());
     assert!(dgain.len() >= d.len() && dshift.len() >= d.len(), "sizes do not fit");
-    // SAFETY: as in `normalise_on`.
+    // SAFETY: as in `normalize_on`.
     unsafe { R::run(kernels.isa, Differentiate { norm, hat, scales, d, dgain, dshift }) }
 }
 
@@ -208,7 +208,7 @@ mod tests {
         for isa in supported() {
             let kernels = R::kernels_of(isa);
             let (mut y, mut hat, mut scales) = (x.clone(), d.clone(), vec![R::zero(); 2 * rows]);
-            normalise_on(kernels, norm, &mut y, &mut hat, &mut scales);
+            normalize_on(kernels, norm, &mut y, &mut hat, &mut scales);
             let (mut dx, ones) = (d.clone(), || vec![R::one(); rows * width]);
             let (mut dgain, mut dshift) = (ones(), ones());
             differentiate_on(kernels, norm, (&hat, &scales), &mut dx, (&mut dgain, &mut dshift));
@@ -254,7 +254,7 @@ mod tests {
     fn a_block_of_equal_numbers_becomes_the_shift() {
         let norm = Norm { gain: &[2.0f32; 5], shift: &[0.5; 5], width: 5 };
         let (mut x, mut hat, mut scales) = ([7.0f32; 5], [0.0; 5], [0.0]);
-        normalise(norm, &mut x, &mut hat, &mut scales);
+        normalize(norm, &mut x, &mut hat, &mut scales);
         assert_eq!((x, hat), ([0.5; 5], [0.0; 5]));
         assert!(scales[0].is_finite());
     }

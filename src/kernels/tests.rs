@@ -89,7 +89,7 @@ fn product_is_right<R: Real>(m: usize, k: usize, n: usize, tolerance: f64) {
                 assert_eq!(
                     one,
                     whole[i * n..(i + 1) * n],
-                    "{}: row {i} depends on its neighbours",
+                    "{}: row {i} depends on its neighbors",
                     kernels.isa.name()
                 );
             }
@@ -304,7 +304,7 @@ fn worst_tanh(kernels: &Kernels<f32>, from: u32, until: u32, step: usize) -> (f6
 
 #[test]
 fn tanh_is_within_two_units_of_the_last_place() {
-    // Every f32 in an optimised build, on all cores; every 997th otherwise, and few where Miri or an emulator runs it.
+    // Every f32 in an optimized build, on all cores; every 997th otherwise, and few where Miri or an emulator runs it.
     let step = if cfg!(miri) {
         1 << 25
     } else if cfg!(debug_assertions) || std::env::var_os("RNNRS_FEW_NUMBERS").is_some() {

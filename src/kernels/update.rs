@@ -1,4 +1,4 @@
-//! The optimisers' passes over the flat vector of parameters: plain loops, which the compiler turns into each
+//! The optimizers' passes over the flat vector of parameters: plain loops, which the compiler turns into each
 //! instruction set's vectors. No sum is fused here, so every instruction set gives the same bits.
 
 use super::Real;

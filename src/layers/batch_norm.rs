@@ -1,4 +1,4 @@
-//! Batch normalisation: y = f(γ ⊙ (x − μ) / √(σ² + ε) + β) for the rows of x (n, C), with mean and variance of each column over
+//! Batch normalization: y = f(γ ⊙ (x − μ) / √(σ² + ε) + β) for the rows of x (n, C), with mean and variance of each column over
 //! the rows (Ioffe and Szegedy 2015), or with given ones.
 //!
 //! Sums over rows are taken in chunks that the number of rows fixes, then over the chunks in their order, in f64: so they
@@ -52,19 +52,19 @@ pub fn statistics<R: Real>(x: &[R], columns: usize) -> Result<Statistics<R>> {
         for row in x.chunks_exact(columns) {
             total.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
         }
-        let centre: Vec<R> = total.iter().map(|sum| R::of(sum.wide() / count)).collect();
+        let center: Vec<R> = total.iter().map(|sum| R::of(sum.wide() / count)).collect();
         total.fill(R::zero());
         let mut off = vec![R::zero(); columns];
         for row in x.chunks_exact(columns) {
-            for (((sum, off), &x), &centre) in total.iter_mut().zip(&mut off).zip(row).zip(&centre) {
-                *sum += (x - centre) * (x - centre);
-                *off += x - centre;
+            for (((sum, off), &x), &center) in total.iter_mut().zip(&mut off).zip(row).zip(&center) {
+                *sum += (x - center) * (x - center);
+                *off += x - center;
             }
         }
-        // The rounded centre is not quite the mean.
+        // The rounded center is not quite the mean.
         for (i, (mean, squares)) in mean.iter_mut().zip(squares).enumerate() {
             let off = off[i].wide() / count;
-            *mean = centre[i].wide() + off;
+            *mean = center[i].wide() + off;
             *squares = total[i].wide() - count * off * off;
         }
     })?;
@@ -86,7 +86,7 @@ pub fn statistics<R: Real>(x: &[R], columns: usize) -> Result<Statistics<R>> {
     })
 }
 
-/// y (n, C) of x (n, C), normalised with the statistics given.
+/// y (n, C) of x (n, C), normalized with the statistics given.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -124,7 +124,7 @@ pub struct Passed<'a, R> {
     pub x: &'a [R],
     /// y (n, C); not looked at if f is the identity.
     pub y: &'a [R],
-    /// With what it was normalised.
+    /// With what it was normalized.
     pub statistics: &'a Statistics<R>,
     /// Whether these are x's own, and so depend on it.
     pub own: bool,

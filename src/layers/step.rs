@@ -28,7 +28,7 @@ pub(super) struct Step<R: Real> {
     hidden: usize,
     projection: Projection<R>,
     w: Packed<R>,
-    /// γ and β of a normalisation.
+    /// γ and β of a normalization.
     norm: Option<[Vec<R>; 2]>,
     /// Zoneout as it is on average. (Dropout has no part in a step that is not training.)
     zoneout: Option<[f64; 2]>,
@@ -49,7 +49,7 @@ pub(super) struct States<R> {
     hidden: usize,
     /// (count, sums·H)
     sums: Vec<R>,
-    /// x̂ (count, sums·H) and scales (count, sums) of a normalisation, or empty.
+    /// x̂ (count, sums·H) and scales (count, sums) of a normalization, or empty.
     normed: [Vec<R>; 2],
     /// h (count, H), and c likewise, or empty.
     before: [Vec<R>; 2],
@@ -129,7 +129,7 @@ impl<R: Real> Step<R> {
         let into = RowsMut { data: &mut *sums, stride: width };
         self.w.multiply(Rows { data: h, stride: hidden, count }, Start::Accumulate, into);
         if let Some([gain, shift]) = &self.norm {
-            kernels::normalise(Norm { gain, shift, width: hidden }, sums, hat, scales);
+            kernels::normalize(Norm { gain, shift, width: hidden }, sums, hat, scales);
         }
         if self.layout.sums == 1 {
             self.cell.step(hidden, sums, State { h, c }, StateMut { h: &mut [], c: &mut [] });

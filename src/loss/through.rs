@@ -116,12 +116,12 @@ fn whole_rows<R: Real>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::{Scheme, initialise};
+    use crate::init::{Scheme, initialize};
     use crate::loss::{Mixture, Reduction, Weighting};
 
     fn numbers<R: Real>(n: usize, seed: u64) -> Vec<R> {
         let mut out = vec![R::zero(); n];
-        initialise(&mut out, n, Scheme::Uniform, 1.0, seed).unwrap();
+        initialize(&mut out, n, Scheme::Uniform, 1.0, seed).unwrap();
         out
     }
 

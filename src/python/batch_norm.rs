@@ -1,4 +1,4 @@
-//! Batch normalisation.
+//! Batch normalization.
 
 use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;

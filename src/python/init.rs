@@ -9,14 +9,14 @@ use crate::init::{self, Scheme};
 
 /// Fills an array in place; a matrix's last axis are its columns.
 #[pyfunction]
-pub(super) fn initialise(
+pub(super) fn initialize(
     py: Python<'_>,
     out: &Bound<'_, PyAny>,
     scheme: &str,
     scale: f64,
     seed: u64,
 ) -> PyResult<()> {
-    const OP: &str = "initialise";
+    const OP: &str = "initialize";
     let Some((_, scheme)) = Scheme::ALL.into_iter().find(|(name, _)| *name == scheme) else {
         let names: Vec<_> = Scheme::ALL.iter().map(|(name, _)| *name).collect();
         return Err(value_error(
@@ -30,7 +30,7 @@ pub(super) fn initialise(
         let mut out = target::<R>(OP, "out", out)?;
         let columns = out.shape().last().copied().unwrap_or(1);
         let out = out.as_slice_mut()?;
-        py.detach(|| init::initialise(out, columns, scheme, scale, seed))?;
+        py.detach(|| init::initialize(out, columns, scheme, scale, seed))?;
     });
     Ok(())
 }

@@ -76,7 +76,7 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(get_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(instruction_set, module)?)?;
     module.add_function(wrap_pyfunction!(check_memory, module)?)?;
-    module.add_function(wrap_pyfunction!(init::initialise, module)?)?;
+    module.add_function(wrap_pyfunction!(init::initialize, module)?)?;
     layers::register(module)?;
     conv::register(module)?;
     batch_norm::register(module)?;
@@ -93,7 +93,7 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(sampling::log_softmax, module)?)?;
     module.add_function(wrap_pyfunction!(decoding::best_continuations, module)?)?;
     module.add_function(wrap_pyfunction!(decoding::draw_tokens, module)?)?;
-    module.add_function(wrap_pyfunction!(storage::serialise, module)?)?;
-    module.add_function(wrap_pyfunction!(storage::deserialise, module)?)?;
+    module.add_function(wrap_pyfunction!(storage::serialize, module)?)?;
+    module.add_function(wrap_pyfunction!(storage::deserialize, module)?)?;
     Ok(())
 }

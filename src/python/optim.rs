@@ -1,4 +1,4 @@
-//! Clipping and the optimisers' updates, in place on flat vectors.
+//! Clipping and the optimizers' updates, in place on flat vectors.
 
 use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;

@@ -139,7 +139,7 @@ fn traced<'py, R: Number>(
     (cell, hidden): (Cell, usize),
     lie: &Lie,
     trace: Trace<R>,
-    (keep, normalised): (bool, bool),
+    (keep, normalized): (bool, bool),
 ) -> PyResult<Traced<'py>> {
     let layout = cell.layout();
     let h = output(py, &lie.shape(hidden), trace.h)?;
@@ -148,7 +148,7 @@ fn traced<'py, R: Number>(
     let kept = wanted.then(|| output(py, &lie.shape(layout.sums * hidden), trace.kept)).transpose()?;
     let last = output(py, &[lie.sequences.batch(), layout.states() * hidden], trace.last)?;
     let [hat, scales] = trace.normed;
-    let normed = if keep && normalised {
+    let normed = if keep && normalized {
         let hat = output(py, &lie.shape(layout.sums * hidden), hat)?;
         Some((hat, output(py, &lie.shape(layout.sums), scales)?))
     } else {

@@ -45,7 +45,7 @@ impl View for Tensor<'_> {
 
 /// The bytes of a safetensors file.
 #[pyfunction]
-pub(super) fn serialise<'py>(
+pub(super) fn serialize<'py>(
     py: Python<'py>,
     tensors: &Bound<'py, PyDict>,
     metadata: &str,
@@ -59,7 +59,7 @@ pub(super) fn serialise<'py>(
         let code: String = little.getattr("str")?.extract()?;
         let Some((_, dtype)) = DTYPES.iter().find(|(known, _)| *known == code) else {
             return Err(dtype_error(
-                "serialise",
+                "serialize",
                 &name,
                 "float32, float64, int64, int32, uint8 or bool",
                 &code,
@@ -77,7 +77,7 @@ pub(super) fn serialise<'py>(
 
 /// The tensors and the line of text of a safetensors file; None where it holds no such line.
 #[pyfunction]
-pub(super) fn deserialise<'py>(
+pub(super) fn deserialize<'py>(
     py: Python<'py>,
     data: &[u8],
 ) -> PyResult<(Bound<'py, PyDict>, Option<String>)> {

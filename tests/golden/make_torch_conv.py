@@ -5,7 +5,7 @@
 float64; each case by its place in `CASES`, `POOLS`. Keys are `<conv|max|mean>/<case>/<quantity>`; arrays have
 the channels last and kernels are (kernel height, kernel width, I, O), as this package has them. `sizes` holds
 kernel, stride and padding, each along Y and X. The mean is PyTorch's with `count_include_pad=False`. The loss
-is Σ dy ⊙ y, for a fixed dy. `norm/0` is a batch normalisation in training, with its moving averages after the
+is Σ dy ⊙ y, for a fixed dy. `norm/0` is a batch normalization in training, with its moving averages after the
 batch; `norm/1` the same one afterwards, not in training.
 """
 
@@ -83,7 +83,7 @@ def pooling(kind: str, case: int) -> dict[str, np.ndarray]:
     }
 
 
-def normalisation() -> dict[str, np.ndarray]:
+def normalization() -> dict[str, np.ndarray]:
     """A batch in training, then another one."""
     draw = torch.Generator().manual_seed(9)
     layer = torch.nn.BatchNorm2d(4, dtype=torch.float64)
@@ -113,7 +113,7 @@ def main() -> None:
     for kind in ("max", "mean"):
         groups.update({f"{kind}/{case}": pooling(kind, case) for case in range(len(POOLS))})
     arrays = {f"{name}/{key}": array for name, group in groups.items() for key, array in group.items()}
-    arrays |= normalisation()
+    arrays |= normalization()
     np.savez_compressed(TARGET, **arrays)
     print(f"{TARGET.name}: {len(arrays)} arrays, {TARGET.stat().st_size} bytes, torch {torch.__version__}")
 

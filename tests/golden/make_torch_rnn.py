@@ -109,7 +109,7 @@ def one_pass(nonlinearity: str, dtype: torch.dtype) -> Arrays:
     return arrays
 
 
-def optimiser(name: str, network: Network) -> torch.optim.Optimizer:
+def optimizer(name: str, network: Network) -> torch.optim.Optimizer:
     """The settings that the test repeats."""
     parameters = network.named().values()
     if name == "sgd":
@@ -131,7 +131,7 @@ def training(nonlinearity: str, dtype: torch.dtype, name: str) -> Arrays:
     """Ten steps on one batch."""
     network = Network(nonlinearity, dtype)
     ids, y, h0 = batch(dtype)
-    rule = optimiser(name, network)
+    rule = optimizer(name, network)
     losses, norms = [], []
     for _ in range(STEPS):
         rule.zero_grad()

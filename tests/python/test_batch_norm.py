@@ -1,4 +1,4 @@
-"""Batch normalisation: against NumPy, PyTorch and finite differences; what moves its averages and what does not."""
+"""Batch normalization: against NumPy, PyTorch and finite differences; what moves its averages and what does not."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def layer_of(C, dtype="float64", **options):
     return layer
 
 
-def normalised(p, x, training):
+def normalized(p, x, training):
     """The definition, of rows (n, C)."""
     mean, variance = (x.mean(0), x.var(0)) if training else (p["mean"], p["variance"])
     return p["gamma"] * (x - mean) / np.sqrt(variance + 1e-5) + p["beta"]
@@ -35,7 +35,7 @@ def test_values(shape, training, dtype):
     x = (rng.standard_normal(shape) * 3 + 1).astype(dtype)
     y, _ = layer.forward(x, training=training)
     p = {name: array.astype("float64") for name, array in layer.parameters.items()}
-    expected = np.maximum(normalised(p, x.astype("float64").reshape(-1, shape[-1]), training), 0)
+    expected = np.maximum(normalized(p, x.astype("float64").reshape(-1, shape[-1]), training), 0)
     assert y.dtype == dtype and y.shape == shape
     assert np.allclose(y.reshape(expected.shape), expected, atol=2e-5 if dtype == "float32" else 1e-12)
 

@@ -119,7 +119,7 @@ def convolved(x, K, b):
     )
 
 
-def normalised(x, p, name):
+def normalized(x, p, name):
     gamma, beta, mean, variance = (p[f"{name}.{n}"] for n in ("gamma", "beta", "mean", "variance"))
     return np.maximum(gamma * (x - mean) / np.sqrt(variance + 1e-5) + beta, 0)
 
@@ -127,10 +127,10 @@ def normalised(x, p, name):
 def reference_log_prob(found, picture, ids):
     """ln P of one description, by the equations alone."""
     p = dict(found.parameters)
-    y = normalised(convolved(picture / 255 - 0.5, p["cnn.0.K"], p["cnn.0.b"]), p, "cnn.1")
+    y = normalized(convolved(picture / 255 - 0.5, p["cnn.0.K"], p["cnn.0.b"]), p, "cnn.1")
     Y, X, C = y.shape
     y = y[: Y // 2 * 2, : X // 2 * 2].reshape(Y // 2, 2, X // 2, 2, C).max(axis=(1, 3))
-    m = normalised(convolved(y, p["cnn.3.K"], p["cnn.3.b"]), p, "cnn.4").reshape(-1, 4)
+    m = normalized(convolved(y, p["cnn.3.K"], p["cnn.3.b"]), p, "cnn.4").reshape(-1, 4)
     cell = {n: p[f"decoder.{n}"] for n in ("U", "W", "b", "b_h") if f"decoder.{n}" in p}
     E, H = p["target_embedding.E"], cell["W"].shape[1]
     state = np.tanh(p["bridge.0.c"] + p["bridge.0.V"] @ m.mean(axis=0))
@@ -280,7 +280,7 @@ def test_exactness_is_regardless_of_case_and_spaces(monkeypatch):
     assert found.evaluate(PICTURES[:3], wanted).exact == 2 / 3
 
 
-def test_every_description_of_every_picture_is_learnt_from():
+def test_every_description_of_every_picture_is_learned_from():
     found = model()
     several = [["red", "a red dot"], ["two green dot left", "dot"], ["a", "a dot", "a red dot left"]]
     texts = [text for own in several for text in own]
@@ -302,14 +302,14 @@ def test_every_description_of_every_picture_is_learnt_from():
 
 
 def drawings(count, seed):
-    """Coloured squares of 3×3 in pictures of 8×8, and what they are."""
+    """Colored squares of 3×3 in pictures of 8×8, and what they are."""
     draw = np.random.default_rng(seed)
-    colours = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
+    colors = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
     pictures, texts = np.full((count, 8, 8, 3), 90, np.uint8), []
     for picture in pictures:
-        name, right, low = draw.choice(list(colours)), draw.integers(2), draw.integers(2)
+        name, right, low = draw.choice(list(colors)), draw.integers(2), draw.integers(2)
         y, x = 5 * low, 5 * right
-        picture[y : y + 3, x : x + 3] = colours[str(name)]
+        picture[y : y + 3, x : x + 3] = colors[str(name)]
         texts.append(f"a {name} square at the {('upper', 'lower')[low]} {('left', 'right')[right]}")
     return pictures, texts
 
@@ -369,7 +369,7 @@ def test_a_resumed_run_is_the_run_without_a_break(tmp_path):
     history = run(tmp_path, whole)
     for breaks, within in (([Break()], False), ([], True)):
         broken = small(texts, pictures)
-        if within:  # Ctrl-C on the way back, when batch normalisation's averages have moved
+        if within:  # Ctrl-C on the way back, when batch normalization's averages have moved
             calls, back = [], broken.network.read_backward
 
             def interrupted(*given, calls=calls, back=back):
@@ -469,27 +469,27 @@ def test_as_many_stages_as_fit_the_pictures(size, channels, grid):
 
 def test_vocabularies_of_other_levels():
     pictures, texts = drawings(20, 7)
-    spelt = small(texts, pictures, level="char")
-    spelt.fit(pictures, texts, epochs=1, progress=False)
-    assert spelt.log_prob(pictures[0], texts[0]) < 0
-    assert len(spelt.describe(pictures[0], beam=1, max_length=9)) <= 9
+    spelled = small(texts, pictures, level="char")
+    spelled.fit(pictures, texts, epochs=1, progress=False)
+    assert spelled.log_prob(pictures[0], texts[0]) < 0
+    assert len(spelled.describe(pictures[0], beam=1, max_length=9)) <= 9
     assert small([t.upper() for t in texts], pictures, lowercase=True).vocabulary.lowercase
     with pytest.raises(ValueError, match="level: expected one of word, char, subword, got 'line'"):
         small(texts, pictures, level="line")
 
 
-GREY = np.zeros((2, 8, 6), np.uint8)
+GRAY = np.zeros((2, 8, 6), np.uint8)
 
 
 @pytest.mark.parametrize(
     ("pictures", "error", "message"),
     [
         (PICTURES[..., 0], ShapeError, r"expected \(N, 8, 6, 3\), got \(5, 8, 6\)"),
-        (PICTURES[..., :1], ShapeError, r"got \(5, 8, 6, 1\) \(grey: expected red, green and blue\)"),
+        (PICTURES[..., :1], ShapeError, r"got \(5, 8, 6, 1\) \(gray: expected red, green and blue\)"),
         (np.zeros((1, 8, 6, 4), np.uint8), ShapeError, "with transparency"),
         (np.zeros((1, 32, 32, 3), np.uint8), ShapeError, r"expected \(N, 8, 6, 3\), got \(1, 32, 32, 3\)"),
         (PICTURES[0], ShapeError, r"one picture: expected several"),
-        (list(GREY), ShapeError, r"got \(2, 8, 6\)"),
+        (list(GRAY), ShapeError, r"got \(2, 8, 6\)"),
         ([PICTURES[0], PICTURES[0, :4]], ShapeError, r"pictures\[1\]: expected the first one's shape"),
         (PICTURES[:0], ValueError, "expected at least one, got none"),
         ([], ValueError, "expected at least one, got none"),

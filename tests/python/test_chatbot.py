@@ -8,7 +8,7 @@ import pytest
 import rnnrs
 from rnnrs.errors import FormatError
 from rnnrs.models import Chatbot, Seq2Seq
-from rnnrs.models.chatbot_contexts import UNKNOWN, answered_contexts, context_text, noisy, normalise
+from rnnrs.models.chatbot_contexts import UNKNOWN, answered_contexts, context_text, noisy, normalize
 from rnnrs.models.chatbot_replies import choose_canned, without_repetition
 from rnnrs.models.chatbot_threshold import alike, best_cut
 
@@ -59,7 +59,7 @@ def plain(request):
     ],
 )
 def test_case_punctuation_and_articles_are_not_read(typed, read):
-    assert normalise(typed) == read
+    assert normalize(typed) == read
 
 
 def test_contexts_are_the_turns_before_each_second_one():

@@ -25,7 +25,7 @@ Image = pytest.importorskip("PIL.Image")
 
 SCRIPT = Path(sys.executable).with_name("rnnrs")
 COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "rnnrs.cli"]
-COLOURS = {"red": (220, 30, 30), "green": (30, 180, 60), "blue": (30, 60, 220)}
+COLORS = {"red": (220, 30, 30), "green": (30, 180, 60), "blue": (30, 60, 220)}
 FORMS = ("square", "bar", "pole")
 SMALL = [
     *(
@@ -45,12 +45,12 @@ SMALL = [
 ]
 
 
-def drawn(colour, form, draw):
+def drawn(color, form, draw):
     """A picture (32, 32, 3) of a form, somewhere."""
     height, width = {"square": (12, 12), "bar": (5, 18), "pole": (18, 5)}[form]
     picture = np.full((32, 32, 3), 255, np.uint8)
     y, x = draw.integers(0, 32 - height), draw.integers(0, 32 - width)
-    picture[y : y + height, x : x + width] = COLOURS[colour]
+    picture[y : y + height, x : x + width] = COLORS[color]
     return picture
 
 
@@ -83,10 +83,10 @@ def folder(tmp_path_factory):
     rows, pictures = [], []
     (found / "photos").mkdir()
     for i in range(108):
-        colour, form = list(COLOURS)[i % 3], FORMS[i // 3 % 3]
-        pictures.append(drawn(colour, form, draw))
+        color, form = list(COLORS)[i % 3], FORMS[i // 3 % 3]
+        pictures.append(drawn(color, form, draw))
         Image.fromarray(pictures[-1]).save(found / "photos" / f"{i:03}.png")
-        rows.append((f"{i:03}.png", f"a {colour} {form}"))
+        rows.append((f"{i:03}.png", f"a {color} {form}"))
     (found / "train.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in rows[:90]), "utf-8")
     held = [json.dumps({"image": a, "text": [b, b.replace("a ", "the ")]}) for a, b in rows[90:]]
     (found / "held.jsonl").write_text("\n".join(held), "utf-8")
@@ -109,7 +109,7 @@ def model(folder):
 
 
 def wanted(i):
-    return f"a {list(COLOURS)[i % 3]} {FORMS[i // 3 % 3]}"
+    return f"a {list(COLORS)[i % 3]} {FORMS[i // 3 % 3]}"
 
 
 def test_help_shows_examples_and_the_models_own_defaults():
@@ -172,7 +172,7 @@ def test_search(folder, model):
         *("caption", "search", model, "a yellow bar", "--json", "--top", "1", folder / "photos")
     )
     assert code == 0 and set(json.loads(out)) == {"picture", "log_prob"}
-    assert error == "rnnrs: no description that was learnt from has 'yellow'\n"
+    assert error == "rnnrs: no description that was learned from has 'yellow'\n"
     fails(1, "expected at least one PICTURE or folder", "caption", "search", model, "a bar")
     fails(1, "sentence: expected some text", "caption", "search", model, " ", folder / "photos")
 
@@ -226,7 +226,7 @@ def test_what_is_left_out_of_training_is_named(folder, tmp_path):
     assert "    wanted  a " in error and f"next: rnnrs caption describe {tmp_path / 'd.rnn'}" in error
 
 
-def test_files_that_cannot_be_learnt_from(folder, tmp_path):
+def test_files_that_cannot_be_learned_from(folder, tmp_path):
     def train(pattern, captions, *more, pictures=folder / "photos"):
         command = ("caption", "train", captions, "--pictures", pictures, "-o", tmp_path / "never.rnn", *SMALL)
         code, out, error = run(*command, *more)

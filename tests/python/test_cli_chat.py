@@ -105,7 +105,7 @@ def test_answers_are_ranked_judged_and_a_threshold_tuned(bot, folder):
     assert "threshold: 0." in run("info", bot)[1] and "rnnrs chat" in run("info", bot)[1]
 
 
-def test_dialogue_acts_are_learnt_said_and_judged(folder):
+def test_dialogue_acts_are_learned_said_and_judged(folder):
     acts, path = folder / "acts.tsv", folder / "acts.rnn"
     code, _, error = run("chat", "train", acts, "-o", path, "--acts", "--epochs", 80, *SMALL)
     assert code == 0, error

@@ -179,7 +179,7 @@ def test_what_is_left_out_is_counted(folder):
     assert f"next: rnnrs translate run {folder / 'dirty.rnn'}" in error
 
 
-def test_files_that_cannot_be_learnt_from(folder):
+def test_files_that_cannot_be_learned_from(folder):
     def train(pattern, *files, more=()):
         fails(1, pattern, "translate", "train", *files, "-o", folder / "never.rnn", *SMALL, *more)
 

@@ -251,7 +251,7 @@ def test_a_network_learns_to_tell_stripes_apart():
     kind = np.arange(64) % 2
     x[kind == 0, ::2] += 1.0
     x[kind == 1, :, ::2] += 1.0
-    net, optimiser = cnn(), optim.Adam(1e-2)
+    net, optimizer = cnn(), optim.Adam(1e-2)
     losses = []
     for _ in range(30):
         o, cache = net.forward(x)
@@ -261,7 +261,7 @@ def test_a_network_learns_to_tell_stripes_apart():
         do[:, 0] = (p - kind) / len(x)
         net.zero_gradients()
         net.backward(cache, do, need_dx=False)
-        optimiser.step(net.parameters, net.gradients)
+        optimizer.step(net.parameters, net.gradients)
     assert losses[-1] < 0.2 < losses[0]
 
 

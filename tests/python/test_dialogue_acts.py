@@ -46,18 +46,18 @@ def test_values_become_placeholders_and_come_back():
     }
     assert act.source == "inform slot_area slot_area_2 slot_name slot_type dogs no"
     sentence = "the inn 's rooms in soma and noe valley , like all hotel -s there , take no dogs"
-    template = act.delexicalise(sentence)
+    template = act.delexicalize(sentence)
     assert template == (
         "slot_name _'s rooms in slot_area and slot_area_2 , like all slot_type _s there , take no dogs"
     )
-    assert act.lexicalise(template.split()) == sentence.split()
+    assert act.lexicalize(template.split()) == sentence.split()
     assert readable(sentence.split()) == (
         "the inn's rooms in soma and noe valley, like all hotels there, take no dogs"
     )
-    assert act.lexicalise(["slot_phone", "slot_name"]) == ["phone", "the", "inn"]
+    assert act.lexicalize(["slot_phone", "slot_name"]) == ["phone", "the", "inn"]
     # Only whole words are values, and the longest first.
     act = DialogueAct.parse("inform(pricerange=expensive;name='expensive thai')")
-    assert act.delexicalise("expensive thai is not inexpensive") == "slot_name is not inexpensive"
+    assert act.delexicalize("expensive thai is not inexpensive") == "slot_name is not inexpensive"
 
 
 def test_order_of_slots_does_not_matter():

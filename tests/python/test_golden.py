@@ -135,13 +135,13 @@ def test_fused_output_and_loss(golden: Golden, activation: str) -> None:
 @each_dtype
 def test_ten_steps_of_training(golden: Golden, activation: str, rule: str) -> None:
     network = Network(golden, activation)
-    optimiser: Optimizer = SGD(0.5, momentum=0.9) if rule == "sgd" else Adam(0.01)
+    optimizer: Optimizer = SGD(0.5, momentum=0.9) if rule == "sgd" else Adam(0.01)
     case = f"{activation}/{rule}"
     losses, norms = [], []
     for _ in golden[f"{case}/losses"]:
         losses.append(network.pass_through(*batch(golden, activation))["loss"])
         norms.append(clip_norm(network.gradients, MAX_NORM))
-        optimiser.step(network.parameters, network.gradients)
+        optimizer.step(network.parameters, network.gradients)
     golden.check(f"{case}/losses", losses, typed=False)
     golden.check(f"{case}/norms", norms, typed=False)
     check_parameters(golden, f"{case}/parameters", network.parameters)

@@ -15,7 +15,7 @@ from reference import cell_step
 import rnnrs
 from rnnrs import inspection, losses, nn, optim
 from rnnrs.data import Batch
-from rnnrs.inspection import GradientMonitor, jacobian_norms, linearise, spectral_radius
+from rnnrs.inspection import GradientMonitor, jacobian_norms, linearize, spectral_radius
 from rnnrs.models import LanguageModel, RecurrentNetwork
 
 Array = NDArray[Any]
@@ -54,7 +54,7 @@ def numeric_jacobian(layer: Any, cell: str, x: Array, state: Array) -> Array:
 )
 def test_jacobians_are_those_of_finite_differences(kind, cell):
     layer, cache, x, first = layer_and_cache(kind, **({"activation": cell} if kind == "rnn" else {}))
-    linear = linearise(layer, cache)
+    linear = linearize(layer, cache)
     norms = jacobian_norms(layer, cache, 4)
     assert norms.t == 4 and norms.spectral.shape == (5, B)
     for b in range(B):
@@ -78,7 +78,7 @@ def test_jacobians_are_those_of_finite_differences(kind, cell):
 def test_a_small_push_arrives_as_the_jacobians_say(cell):
     """The singular vector that grows most, pushed into the engine's own state, grows by the spectral norm."""
     layer, cache, x, first = layer_and_cache(cell)
-    linear = linearise(layer, cache)
+    linear = linearize(layer, cache)
     P = np.linalg.multi_dot([linear.step(t)[0] for t in reversed(range(T))])
     _, size, directions = np.linalg.svd(P)
     pushed = first.copy()
@@ -91,7 +91,7 @@ def test_a_small_push_arrives_as_the_jacobians_say(cell):
 def test_the_jacobians_carry_the_gradient_back(cell):
     """∂L/∂s_0 = (∂s_T/∂s_0)ᵀ ∂L/∂s_T: the engine's BPTT and the Jacobians are one thing."""
     layer, cache, _, _ = layer_and_cache(cell)
-    linear = linearise(layer, cache)
+    linear = linearize(layer, cache)
     dlast = np.random.default_rng(1).standard_normal(cache.state.shape)
     _, dfirst = layer.bptt(cache, None, dlast)
     for b in range(B):
@@ -136,13 +136,13 @@ def test_arguments_of_jacobians_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="of: expected one of state, h for GRU, got 'c'"):
         jacobian_norms(layer, cache, of="c")
     with pytest.raises(ValueError, match="with lengths"):
-        linearise(layer, layer.forward(x, reverse=True)[1])
+        linearize(layer, layer.forward(x, reverse=True)[1])
     with pytest.raises(ValueError, match="without gates"):
-        linearise(layer, layer.forward(x, gradient=False)[1])
+        linearize(layer, layer.forward(x, gradient=False)[1])
     with pytest.raises(TypeError, match="got Linear"):
-        linearise(nn.Linear(2, 2), cache)
+        linearize(nn.Linear(2, 2), cache)
     with pytest.raises(rnnrs.ShapeError, match="T=0"):
-        linearise(layer, layer.forward(x[:0])[1])
+        linearize(layer, layer.forward(x[:0])[1])
 
 
 def network(cell: str = "rnn", layers: int = 1, seed: int = 0) -> RecurrentNetwork:
@@ -244,7 +244,7 @@ def test_the_monitor_writes_down_what_the_functions_say_and_changes_nothing(cell
         assert monitor[prefix + "gradient.first"][0] == curve[0]
         norms = jacobian_norms(layer.layer, layer)
         assert monitor[prefix + "log_jacobian"][0] == pytest.approx(norms.log_spectral[0, :2].mean())
-        radius = spectral_radius(linearise(layer.layer, layer).mean())
+        radius = spectral_radius(linearize(layer.layer, layer).mean())
         assert monitor[prefix + "radius"][0] == pytest.approx(radius)
         assert (prefix + "radius.W" in monitor.columns) == (cell == "rnn")
         for name, share in inspection.saturation(layer.layer, layer).items():
@@ -437,7 +437,7 @@ def test_what_makes_no_sense_of_a_text_is_refused():
     assert (inspection.TextStates(["a", "b"], np.ones((2, 1)), "h").correlations([0, 1]) == 0).all()
 
 
-def test_a_text_in_colours():
+def test_a_text_in_colors():
     seen = inspection.TextStates(["a", "<", "\n", "b"], np.array([[1.0], [-1.0], [0.0], [0.5]]), "h")
     page = inspection.to_html(seen, 0)
     assert 'rgb(230,120,0)" title="1.000">a<' in page and 'rgb(0,114,178)" title="-1.000">&lt;<' in page

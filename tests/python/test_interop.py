@@ -187,8 +187,8 @@ def changed(**weights):
             "nonlinearity: expected tanh or relu, got 'gelu'",
         ),
         (lambda: from_torch("none.safetensors"), OSError, r"none\.safetensors"),
-        (lambda: to_torch(nn.GRU(3, 4, layer_norm=True)), ValueError, "layer normalisation"),
-        (lambda: to_torch(nn.GRU(3, 4, learn_state=True)), ValueError, "a learnt first state"),
+        (lambda: to_torch(nn.GRU(3, 4, layer_norm=True)), ValueError, "layer normalization"),
+        (lambda: to_torch(nn.GRU(3, 4, learn_state=True)), ValueError, "a learned first state"),
         (lambda: to_torch(nn.LSTM(3, 4, zoneout=0.1)), ValueError, "zoneout"),
         (lambda: to_torch(nn.RNN(3, 4, activation="sigmoid")), ValueError, "the activation sigmoid"),
         (

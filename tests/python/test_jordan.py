@@ -265,7 +265,7 @@ def test_how_often_the_target_is_fed_and_that_other_draws_are_others():
     assert not any(np.array_equal(own[0], other) for other in own[1:])
     np.testing.assert_array_equal(own[0][:, :43], own[3][:, 7:])
     assert abs(np.corrcoef(own[0].ravel(), own[1].ravel())[0, 1]) < 0.05
-    # A sequence's draws at neighbouring steps have nothing to do with each other.
+    # A sequence's draws at neighboring steps have nothing to do with each other.
     assert abs(np.corrcoef(own[0][1:].ravel(), own[0][:-1].ravel())[0, 1]) < 0.05
 
 

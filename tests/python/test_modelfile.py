@@ -43,7 +43,7 @@ def whole(tmp_path_factory):
 
 def write(path, header, tensors=TENSORS):
     text = header if isinstance(header, str) else json.dumps(header)
-    path.write_bytes(_rnnrs.serialise(tensors, text))
+    path.write_bytes(_rnnrs.serialize(tensors, text))
 
 
 def test_a_checkpoint_comes_back_as_it_was(path):

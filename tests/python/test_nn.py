@@ -134,7 +134,7 @@ def test_joined_layers_share_one_vector_and_keep_their_values():
 
 
 @pytest.mark.parametrize("scheme", ["uniform", "xavier", "orthogonal", "identity", "normal"])
-def test_initialisers_are_seeded_and_what_they_say(scheme):
+def test_initializers_are_seeded_and_what_they_say(scheme):
     W = nn.RNN(3, 50, recurrent=scheme, seed=7, dtype=np.float64).parameters["W"]
     again = nn.RNN(3, 50, recurrent=scheme, seed=7, dtype=np.float64).parameters["W"]
     np.testing.assert_array_equal(W, again)

@@ -1,4 +1,4 @@
-"""Optimisers against their formulas in NumPy; clipping; schedules; bad settings."""
+"""Optimizers against their formulas in NumPy; clipping; schedules; bad settings."""
 
 import math
 
@@ -74,7 +74,7 @@ def test_five_steps_are_the_formula(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_optimiser_goes_on_from_its_state(name):
+def test_an_optimizer_goes_on_from_its_state(name):
     optimizer = optim.optimizer_from_config(CASES[name][0].to_config())
     p, g, _ = vectors(dtype=np.float32)
     optimizer.step(p, g)

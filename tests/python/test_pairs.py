@@ -110,7 +110,7 @@ def test_pairs_that_make_no_batches(arguments, options, error, message):
 
 
 def test_a_trainer_goes_through_pairs():
-    """A model whose only parameter is pulled towards the mean target: positions weigh the batches' losses."""
+    """A model whose only parameter is pulled toward the mean target: positions weigh the batches' losses."""
     from rnnrs.nn import Linear
     from rnnrs.optim import SGD
 

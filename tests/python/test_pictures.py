@@ -17,12 +17,12 @@ from rnnrs import data
 
 Image = pytest.importorskip("PIL.Image")
 
-#: 4 × 6 pixels of colours that differ in every place.
+#: 4 × 6 pixels of colors that differ in every place.
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
 
 
 @pytest.fixture
-def colours():
+def colors():
     """8 × 12 smooth pixels that survive JPEG."""
     rows, columns = np.mgrid[0:64, 0:96]
     return np.stack([rows * 3, columns * 2, 120 + 0 * rows], -1).astype(np.uint8)
@@ -42,7 +42,7 @@ def near(a, b, tolerance):
     assert a.shape == b.shape and np.abs(a.astype(int) - b).max() <= tolerance
 
 
-def png(width, height, rows=b"", *, depth=1, colour=0):
+def png(width, height, rows=b"", *, depth=1, color=0):
     """A PNG file made by hand: any size in its header, whatever follows."""
 
     def chunk(name, content):
@@ -50,7 +50,7 @@ def png(width, height, rows=b"", *, depth=1, colour=0):
             struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
         )
 
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     packed = zlib.compress(rows)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
@@ -91,11 +91,11 @@ def test_what_is_transparent_is_white(tmp_path):
     seen = data.read_picture(path, (2, 2)).astype(int)
     assert seen[0].tolist() == [[200, 100, 0], [255, 255, 255]]
     near(seen[1, 0], np.array([227, 177, 127]), 2)
-    grey = saved(tmp_path / "grey.png", np.array([[[7, 255], [7, 0]]], np.uint8))
-    assert data.read_picture(grey, (1, 2)).tolist() == [[[7, 7, 7], [255, 255, 255]]]
+    gray = saved(tmp_path / "gray.png", np.array([[[7, 255], [7, 0]]], np.uint8))
+    assert data.read_picture(gray, (1, 2)).tolist() == [[[7, 7, 7], [255, 255, 255]]]
 
 
-def test_colours_under_what_is_transparent_do_not_bleed(tmp_path):
+def test_colors_under_what_is_transparent_do_not_bleed(tmp_path):
     pixels = np.zeros((2, 2, 4), np.uint8)
     pixels[..., 0], pixels[..., 3] = 255, 0  # red that nobody sees
     pixels[0, 0] = (0, 0, 0, 255)
@@ -103,13 +103,13 @@ def test_colours_under_what_is_transparent_do_not_bleed(tmp_path):
     near(seen, np.array([191, 191, 191]), 2)  # a quarter black, the rest white
 
 
-def test_a_palette_with_a_transparent_colour(tmp_path):
+def test_a_palette_with_a_transparent_color(tmp_path):
     image = Image.new("P", (2, 1))
     image.putpalette([255, 0, 0, 0, 0, 255])
     image.putpixel((1, 0), 1)
     image.save(tmp_path / "a.png", transparency=1)
     image.save(tmp_path / "a.gif", transparency=1)
-    image.save(tmp_path / "b.png", transparency=b"\xff\x00")  # alpha for each colour
+    image.save(tmp_path / "b.png", transparency=b"\xff\x00")  # alpha for each color
     for name in ("a.png", "a.gif", "b.png"):
         assert data.read_picture(tmp_path / name, (1, 2)).tolist() == [[[255, 0, 0], [255, 255, 255]]]
     plain = Image.new("RGB", (2, 1), (1, 2, 3))
@@ -118,14 +118,14 @@ def test_a_palette_with_a_transparent_colour(tmp_path):
     assert data.read_picture(tmp_path / "c.png", (1, 2)).tolist() == [[[1, 2, 3], [255, 255, 255]]]
 
 
-def test_grey_black_and_white_and_16_bits(tmp_path):
+def test_gray_black_and_white_and_16_bits(tmp_path):
     values = np.array([[0, 256 * 100 + 255, 65535]], np.uint16)
     path = saved(tmp_path / "a.png", values)
     assert data.read_picture(path, (1, 3))[0, :, 0].tolist() == [0, 100, 255]
     saved(tmp_path / "a.tif", values)
     assert data.read_picture(tmp_path / "a.tif", (1, 3))[0].tolist() == [[0] * 3, [100] * 3, [255] * 3]
     rows = b"".join(b"\0" + struct.pack(">6H", 65535, 0, 256, 300, 511, 512) for _ in range(1))
-    (tmp_path / "rgb.png").write_bytes(png(2, 1, rows, depth=16, colour=2))
+    (tmp_path / "rgb.png").write_bytes(png(2, 1, rows, depth=16, color=2))
     assert data.read_picture(tmp_path / "rgb.png", (1, 2))[0].tolist() == [[255, 0, 1], [1, 1, 2]]
     saved(tmp_path / "b.png", np.array([[0, 255]], np.uint8), "1")
     assert data.read_picture(tmp_path / "b.png", (1, 2))[0].tolist() == [[0] * 3, [255] * 3]
@@ -137,14 +137,14 @@ def test_grey_black_and_white_and_16_bits(tmp_path):
         data.read_picture(tmp_path / "i.tif")
 
 
-def test_jpeg_in_colours_of_all_kinds(tmp_path, colours):
+def test_jpeg_in_colors_of_all_kinds(tmp_path, colors):
     for mode, name in (("RGB", "a.jpg"), ("CMYK", "b.jpg")):
-        path = saved(tmp_path / name, colours, mode, quality=95)
+        path = saved(tmp_path / name, colors, mode, quality=95)
         assert opened(path).mode == mode
-        near(data.read_picture(path, (64, 96)), colours, 8)
-    grey = saved(tmp_path / "c.jpg", colours, "L")
-    assert np.ptp(data.read_picture(grey, (64, 96)).astype(int), 2).max() == 0
-    near(data.read_picture(saved(tmp_path / "d.webp", colours, lossless=True), (64, 96)), colours, 0)
+        near(data.read_picture(path, (64, 96)), colors, 8)
+    gray = saved(tmp_path / "c.jpg", colors, "L")
+    assert np.ptp(data.read_picture(gray, (64, 96)).astype(int), 2).max() == 0
+    near(data.read_picture(saved(tmp_path / "d.webp", colors, lossless=True), (64, 96)), colors, 0)
 
 
 def test_it_stands_as_exif_says(tmp_path):
@@ -163,7 +163,7 @@ def test_it_stands_as_exif_says(tmp_path):
 
 
 def test_the_first_frame_of_an_animation(tmp_path):
-    frames = [Image.new("RGB", (3, 3), colour) for colour in ("red", "blue", "green")]
+    frames = [Image.new("RGB", (3, 3), color) for color in ("red", "blue", "green")]
     for name in ("a.gif", "a.webp", "a.png"):
         options = {"lossless": True} if name == "a.webp" else {}
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], duration=100, **options)
@@ -171,10 +171,10 @@ def test_the_first_frame_of_an_animation(tmp_path):
         assert (data.read_picture(tmp_path / name, (3, 3)) == (255, 0, 0)).all()
 
 
-def bad_files(folder, colours):
+def bad_files(folder, colors):
     """Files that are no pictures, and what is said of each."""
-    whole = saved(folder / "good.jpg", colours).read_bytes()
-    lines = saved(folder / "whole.png", colours).read_bytes()
+    whole = saved(folder / "good.jpg", colors).read_bytes()
+    lines = saved(folder / "whole.png", colors).read_bytes()
     contents = {
         "text.png": (b"not a picture at all", "not a picture, or of a kind that is not read"),
         "empty.png": (b"", "not a picture"),
@@ -195,8 +195,8 @@ def bad_files(folder, colours):
     }
 
 
-def test_what_is_no_picture_is_named_in_one_line_and_the_others_are_read(tmp_path, colours):
-    expected = bad_files(tmp_path, colours)
+def test_what_is_no_picture_is_named_in_one_line_and_the_others_are_read(tmp_path, colors):
+    expected = bad_files(tmp_path, colors)
     files = [tmp_path / name for name in ("good.jpg", *expected, "whole.png")]
     found = data.read_pictures(files, (8, 8))
     assert found.files == (str(tmp_path / "good.jpg"), str(tmp_path / "whole.png"))
@@ -213,9 +213,9 @@ def test_what_is_no_picture_is_named_in_one_line_and_the_others_are_read(tmp_pat
         data.read_pictures([tmp_path / "text.png"])
 
 
-def test_every_beginning_of_a_file_and_every_damaged_one_is_a_picture_or_an_error(tmp_path, colours):
+def test_every_beginning_of_a_file_and_every_damaged_one_is_a_picture_or_an_error(tmp_path, colors):
     draw = np.random.default_rng(0)
-    small = colours[::4, ::4].copy()
+    small = colors[::4, ::4].copy()
     for name in ("a.png", "a.jpg", "a.gif", "a.webp", "a.bmp", "a.tif", "a.ico", "a.tga"):
         whole = saved(tmp_path / name, small).read_bytes()
         cases = [whole[: int(end)] for end in np.linspace(0, len(whole) - 1, 40)]

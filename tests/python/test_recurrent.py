@@ -1,4 +1,4 @@
-"""Every cell, with lengths, resets, both directions, given and learnt states."""
+"""Every cell, with lengths, resets, both directions, given and learned states."""
 
 from __future__ import annotations
 
@@ -361,7 +361,7 @@ class TestNoise:
 
     @pytest.mark.parametrize("cell", CELLS)
     def test_without_noise_a_state_is_kept_in_part(self, cell):
-        """Zoneout on average; and the stepper does the same, normalisation and all."""
+        """Zoneout on average; and the stepper does the same, normalization and all."""
         rng = np.random.default_rng(3)
         net = layer(cell, 3, 5, zoneout=0.25, layer_norm=True, dtype="float64")
         net.parameters["gain"][...] = rng.uniform(0.5, 2, net.parameters["gain"].shape)

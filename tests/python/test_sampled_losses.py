@@ -40,7 +40,7 @@ def by_hand(loss, output, h, y):
         if right == -1:
             continue
         if isinstance(loss, NCE):
-            s = s - (np.log(len(q)) if loss.log_normaliser is None else loss.log_normaliser)
+            s = s - (np.log(len(q)) if loss.log_normalizer is None else loss.log_normalizer)
             sigma = 1 / (1 + np.exp(-s))
             L[at] = -np.log(sigma[right]) - np.log(1 - sigma[drawn]).sum()
             np.add.at(do[at], drawn, sigma[drawn])
@@ -129,11 +129,11 @@ def test_the_gradient_is_that_of_finite_differences(kind, tied):
 
 def test_many_samples_come_near_the_softmax():
     """With k → ∞ the sampled softmax's loss and gradient are those of the softmax over all, and so is NCE's gradient
-    for scores that are normalised."""
+    for scores that are normalized."""
     output, (h, y) = layer(), positions(ignored=False)
     full = layer()
     o, cache = full.forward(h)
-    # Normalised scores: ln Σ e^o is 0 at every position of one state.
+    # Normalized scores: ln Σ e^o is 0 at every position of one state.
     h[...] = h[0, 0]
     full.parameters["c"] -= np.log(np.exp(full.forward(h)[0][0, 0]).sum())
     output.parameters.copy_from(full.parameters)
@@ -146,7 +146,7 @@ def test_many_samples_come_near_the_softmax():
     assert many.total == pytest.approx(expected, abs=0.02)
     np.testing.assert_allclose(many.gradient, dh, atol=2e-3)
     output.zero_gradients()
-    nce = NCE(400_000, proposal=proposal, log_normaliser=0.0).through(output, h, y)
+    nce = NCE(400_000, proposal=proposal, log_normalizer=0.0).through(output, h, y)
     np.testing.assert_allclose(nce.gradient, dh, atol=2e-3)
     np.testing.assert_allclose(output.gradients["V"], full.gradients["V"], atol=5e-3)
 
@@ -308,8 +308,8 @@ def test_what_makes_no_sense_is_refused_by_name(kind):
     ):
         with pytest.raises(error, match=message):
             wrong()
-    with pytest.raises(ValueError, match="log_normaliser"):
-        NCE(log_normaliser=np.nan)
+    with pytest.raises(ValueError, match="log_normalizer"):
+        NCE(log_normalizer=np.nan)
 
 
 def test_the_core_refuses_what_is_no_sample():

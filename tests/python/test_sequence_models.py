@@ -7,7 +7,7 @@ import pytest
 
 import rnnrs
 from rnnrs import losses, nn
-from rnnrs.data import Batch, LabelledSequences, SequenceBatches
+from rnnrs.data import Batch, LabeledSequences, SequenceBatches
 from rnnrs.models import LanguageModel, RecurrentNetwork, SequenceClassifier, SequenceTagger
 from rnnrs.nn.build import build_pooling, build_recurrent
 from rnnrs.text import CharVocabulary, WordVocabulary
@@ -57,7 +57,7 @@ def test_a_classifier_learns_from_texts(level):
     assert model.predict([""])[0] in "ao"  # no steps: what is likeliest of nothing
 
 
-def test_judgements():
+def test_judgments():
     model = SequenceClassifier(["a", "b", "c"], input_size=1, hidden_size=2)
     model.predict_log_proba = lambda sequences: np.log([[0.7, 0.2, 0.1]] * 3 + [[0.1, 0.8, 0.1]])
     result = model.evaluate([np.zeros((1, 1))] * 4, ["a", "a", "b", "b"])
@@ -378,9 +378,9 @@ def test_texts_where_numbers_belong_and_the_other_way_round():
         model.predict([np.zeros((3, 2))])
     with pytest.raises(TypeError, match="expected a list of texts, got str"):
         model.predict("ab")
-    labelled = LabelledSequences(np.zeros((3, 1, 2)), np.array([3]), np.array([0]), ("p", "q"))
+    labeled = LabeledSequences(np.zeros((3, 1, 2)), np.array([3]), np.array([0]), ("p", "q"))
     with pytest.raises(ValueError, match="expected the classes a, b, got p, q"):
-        classifier().fit(labelled, progress=False)
+        classifier().fit(labeled, progress=False)
 
 
 @pytest.mark.parametrize(

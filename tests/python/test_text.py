@@ -15,7 +15,7 @@ from rnnrs.text import (
     CharVocabulary,
     SubwordVocabulary,
     WordVocabulary,
-    capitalise,
+    capitalize,
     find_words,
     join_words,
     tiny_shakespeare,
@@ -297,10 +297,10 @@ def test_a_vocabulary_of_an_earlier_file_cuts_as_it_did():
 
 
 def test_sentences_begin_with_capitals():
-    assert capitalise('well. that\'s "it"? "yes." 3.5 is ok\n«été» (no)') == (
+    assert capitalize('well. that\'s "it"? "yes." 3.5 is ok\n«été» (no)') == (
         'Well. That\'s "it"? "Yes." 3.5 is ok\n«Été» (no)'
     )
-    assert capitalise("") == "" and capitalise("¿qué? ¡sí!") == "¿Qué? ¡Sí!"
+    assert capitalize("") == "" and capitalize("¿qué? ¡sí!") == "¿Qué? ¡Sí!"
 
 
 # --- subwords

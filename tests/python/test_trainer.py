@@ -210,9 +210,9 @@ def test_resuming_with_something_else_is_refused_and_changes_nothing(tmp_path):
     with pytest.raises(FormatError, match="tensor"):
         Trainer(small, optim.Adam(0.01)).resume(path)
     np.testing.assert_array_equal(small.parameters.flat, before)
-    with pytest.raises(FormatError, match="optimiser"):
+    with pytest.raises(FormatError, match="optimizer"):
         Trainer(network(), optim.Adam(0.02)).resume(path)
-    with pytest.raises(FormatError, match="optimiser"):
+    with pytest.raises(FormatError, match="optimizer"):
         Trainer(network(), optim.SGD(0.01)).resume(path)
     with pytest.raises(FileNotFoundError):
         trainer().resume(tmp_path / "nothing")

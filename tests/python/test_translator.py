@@ -145,7 +145,7 @@ def test_a_file_holds_it_all_and_is_for_its_command(translator, tmp_path):
             other.load(path)
 
 
-#: What is ever less expected, the more is learnt.
+#: What is ever less expected, the more is learned.
 WRONG = [("The cat sees a dog.", "chien chien chien Le un"), ("A", "un un")]
 
 
@@ -205,7 +205,7 @@ def test_examples_are_shown_after_every_validation(translator, capsys):
         ([("a", 1)], TypeError, r"pairs\[0\]: expected two strings"),
     ],
 )
-def test_pairs_that_cannot_be_learnt_from(pairs, error, message):
+def test_pairs_that_cannot_be_learned_from(pairs, error, message):
     with pytest.raises(error, match=message):
         Translator.from_pairs(pairs)
 

@@ -113,7 +113,7 @@ class Fixed:
         return np.stack([0.5 - self.tagged, self.tagged - 0.5], axis=-1), None
 
 
-def test_judgements():
+def test_judgments():
     data = journeys.sentences(4, 10, held_out=True)
     tagged = np.where(data.tags == 1, 1.0, 0.0)
     tagged[data.tags < 0] = 1.0  # after the end nothing counts
@@ -136,7 +136,7 @@ def test_guessing_among_the_numbers():
 
 def test_only_shared_weights_reach_new_places(run):
     kinds = journeys.where(run.test.starts)
-    recurrent, feed_forward = (run.judgements[name] for name in (why.RECURRENT, why.FEED_FORWARD))
+    recurrent, feed_forward = (run.judgments[name] for name in (why.RECURRENT, why.FEED_FORWARD))
     assert recurrent.of(kinds == 1)[1] > 0.9 and recurrent.of(kinds == -1)[1] > 0.9
     assert feed_forward.of(kinds == 1)[1] > 0.6 and feed_forward.of(kinds == -1)[1] < 0.02
     assert run.by_count[why.FEED_FORWARD, 60] < run.by_count[why.FEED_FORWARD, 500]
@@ -146,14 +146,14 @@ def test_only_shared_weights_reach_new_places(run):
 
 def test_a_run_is_reproducible(run):
     again = why.experiment(0, SMALL)
-    for name, judgement in run.judgements.items():
-        for part, same in zip(judgement, again.judgements[name], strict=True):
+    for name, judgment in run.judgments.items():
+        for part, same in zip(judgment, again.judgments[name], strict=True):
             np.testing.assert_array_equal(part, same)
 
 
 def test_the_table_names_all_networks(run):
     text = why.table([run, run])
-    for name in (*run.judgements, why.GUESS):
+    for name in (*run.judgments, why.GUESS):
         assert f"| {name} |" in text
     assert "± 0.0" in text and "±" not in why.table([run])
 

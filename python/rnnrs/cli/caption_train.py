@@ -109,7 +109,7 @@ def add(verbs: Any) -> None:
         "--noise",
         type=real(0),
         metavar="P",
-        help="of this deviation, of colours 0 to 1 (0.02; with features 0)",
+        help="of this deviation, of colors 0 to 1 (0.02; with features 0)",
     )
     changes.add_argument(
         "--flip",

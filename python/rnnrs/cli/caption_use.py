@@ -153,7 +153,7 @@ def _search(arguments: argparse.Namespace) -> int:
     model = load(arguments.model)
     lacking = _lacking(model, arguments.sentence)
     if lacking:
-        say(f"rnnrs: no description that was learnt from has {', '.join(map(repr, lacking))}")
+        say(f"rnnrs: no description that was learned from has {', '.join(map(repr, lacking))}")
     names: list[str] = []
     rows: list[Any] = []
     for found, _, looked in Reader(arguments, model).read(arguments.pictures):

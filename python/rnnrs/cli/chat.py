@@ -38,7 +38,7 @@ _RANK = """\
 prints score and answer, the best first
 
 examples:
-  rnnrs chat rank bot.rnn "Where is it?" "In the centre." "It serves Indian food."
+  rnnrs chat rank bot.rnn "Where is it?" "In the center." "It serves Indian food."
 """
 _SPEAK = """\
 of a bot that was trained with --acts; an act in, a sentence out

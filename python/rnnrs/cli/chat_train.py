@@ -83,7 +83,7 @@ def add(verbs: Any) -> None:
         type=real(0, 0.9),
         default=0.0,
         metavar="SHARE",
-        help="share of the dialogues to hold out, and to end with the best parameters by; 0: none, all are learnt "
+        help="share of the dialogues to hold out, and to end with the best parameters by; 0: none, all are learned "
         "(%(default)g)",
     )
     add_checkpoints(verb)

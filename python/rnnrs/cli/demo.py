@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
         nargs="?",
         choices=("shakespeare", "translate", "summarize", "chat", "caption"),
         default="shakespeare",
-        help="what is learnt (%(default)s)",
+        help="what is learned (%(default)s)",
     )
     demo.add_argument(
         "--seconds",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..models import Captioner
     from ..models.caption_evaluation import CaptionEvaluation
 
-#: Of every so many emoji one is learnt from; 1 but for tests.
+#: Of every so many emoji one is learned from; 1 but for tests.
 EVERY = 1
 
 #: Pictures that are shown, and those in the drawing.
@@ -34,8 +34,8 @@ def run(arguments: argparse.Namespace, model_path: Path, drawing: Path) -> int:
 
     emoji = noto_emoji()
     names = np.array(emoji.names["en"], object)
-    learnt = np.flatnonzero(~emoji.held_out)[::EVERY]
-    pictures, texts = emoji.pictures[learnt], names[learnt].tolist()
+    learned = np.flatnonzero(~emoji.held_out)[::EVERY]
+    pictures, texts = emoji.pictures[learned], names[learned].tolist()
     sizes = {"hidden_size": arguments.hidden} if arguments.hidden else {}
     model = Captioner.from_pairs(pictures, texts, seed=arguments.seed, **sizes)
     judged = np.flatnonzero(emoji.held_out)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HIDDEN, EMBEDDING, BATCH, LEARNING_RATE = 256, 128, 32, 3e-3
 
-#: The bundled dialogues without programs and long answers: what is learnt in so short a time, each as it stands.
+#: The bundled dialogues without programs and long answers: what is learned in so short a time, each as it stands.
 LONGEST = 25
 
 #: The confidence below which a canned answer is given: by it the bot still says hello, which has many recorded answers.
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace, model_path: Path, picture: Path) -> int:
         say(f"rnnrs: interrupted; try rnnrs chat talk {shlex.quote(str(model_path))}")
         return 130
     perplexity = bot.evaluate(dialogues).perplexity
-    print(f"After     perplexity {perplexity:.2f} of what it has learnt; {time.monotonic() - start:.0f} s")
+    print(f"After     perplexity {perplexity:.2f} of what it has learned; {time.monotonic() - start:.0f} s")
     _judge(bot, dialogues)
     bot.save(model_path)
     print(f"\nSaved     {model_path}")

@@ -165,7 +165,7 @@ def _train(arguments: argparse.Namespace) -> int:
         return code
     if cut < len(x):
         result = model.evaluate(x, start=cut, season=arguments.season)
-        print(f"{arguments.output}: {_judgement(result)}")
+        print(f"{arguments.output}: {_judgment(result)}")
     else:
         print(f"{arguments.output}: trained")
     name, file = shlex.quote(arguments.output), shlex.quote(arguments.file)
@@ -190,7 +190,7 @@ def _cut(arguments: argparse.Namespace, steps: int) -> int:
     return steps - held_out if held_out >= least else steps
 
 
-def _judgement(result: Any) -> str:
+def _judgment(result: Any) -> str:
     """One line about forecasts of held-out steps."""
     parts = []
     for i, name in enumerate(result.columns):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _INSPECT = """\
 Without --unit: for each signal, the units whose value goes along with it best. They are chosen on the first half of
 the text; the second correlation is that on the other half, which they were not chosen for. With --unit: the beginning
-of the text, coloured by that unit's value after each token (blue below 0, orange above).
+of the text, colored by that unit's value after each token (blue below 0, orange above).
 
 examples:
   rnnrs lm inspect letters.rnn --text held-out.txt
@@ -74,11 +74,9 @@ def _show(seen: TextStates, arguments: argparse.Namespace) -> int:
     elif Path(path).suffix.lower() in (".html", ".htm"):
         write_atomically(path, to_html(part, arguments.unit).encode())
     else:
-        from ..plot import coloured_text
+        from ..plot import colored_text
 
-        coloured_text(
-            part, arguments.unit, path, title=f"{Path(arguments.model).name}, unit {arguments.unit}"
-        )
+        colored_text(part, arguments.unit, path, title=f"{Path(arguments.model).name}, unit {arguments.unit}")
     return 0
 
 

@@ -47,7 +47,7 @@ def add_network(verb: Any, hidden: int, cell: str = "gru") -> Any:
     for option, what in RATES.items():
         model.add_argument(f"--{option}", type=real(0), metavar="P", help=f"{what} (0)")
     model.add_argument(
-        "--layer-norm", action="store_true", default=None, help="normalise the sums within the recurrence"
+        "--layer-norm", action="store_true", default=None, help="normalize the sums within the recurrence"
     )
     return model
 

@@ -30,7 +30,7 @@ def add_search(verb: Any, no_repeat: int = 0, *, source: bool = True) -> None:
     """How to look for what to write; defaults are `models.Search`'s, but for `no_repeat`. `source`: is it a text?"""
     search = verb.add_argument_group("the search")
     search.add_argument("--beam", type=whole(1), metavar="K", help="hypotheses at a time; 1: greedily (5)")
-    search.add_argument("--length-penalty", type=real(0), metavar="A", help="0 favours the short (0.6)")
+    search.add_argument("--length-penalty", type=real(0), metavar="A", help="0 favors the short (0.6)")
     what, longest = ("words of the source", "by the source's length") if source else ("places", "60 words")
     search.add_argument(
         "--coverage-penalty", type=real(0), metavar="B", help=f"for {what} that were not looked at (0)"

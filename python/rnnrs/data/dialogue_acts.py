@@ -1,7 +1,7 @@
 """Dialogue acts: what an assistant is to say, before it has words. `inform(name='metro hotel';area='soma')`
 
 Written as in RNNLG (Wen et al. 2015, "Semantically Conditioned LSTM-based Natural Language Generation for Spoken
-Dialogue Systems"). A model reads and writes them *delexicalised*: values that are said as they stand become
+Dialogue Systems"). A model reads and writes them *delexicalized*: values that are said as they stand become
 placeholders (`slot_area`), so that what was learned of one hotel holds for all.
 """
 
@@ -91,7 +91,7 @@ class DialogueAct:
             [*(["ask"] if self.question else []), self.kind, *sorted(self.values), *sorted(unsaid)]
         )
 
-    def delexicalise(self, sentence: str) -> str:
+    def delexicalize(self, sentence: str) -> str:
         """A sentence with placeholders for the act's values, its tokens such that a vocabulary keeps each whole.
 
         Args:
@@ -102,7 +102,7 @@ class DialogueAct:
             words = _replace(words, value.split(), placeholder)
         return " ".join("_" + word.removeprefix("-") if _is_ending(word) else word for word in words)
 
-    def lexicalise(self, template: Iterable[str]) -> list[str]:
+    def lexicalize(self, template: Iterable[str]) -> list[str]:
         """The tokens of a template with the act's values in it; a placeholder of no value loses its prefix."""
         tokens: list[str] = []
         for word in template:
@@ -174,5 +174,5 @@ def read_dialogue_acts(path: str | os.PathLike[str]) -> list[tuple[DialogueAct, 
 
 
 def act_dialogues(examples: Sequence[tuple[DialogueAct, str]]) -> list[list[str]]:
-    """Acts and sentences as dialogues of two turns, delexicalised: what `Chatbot.fit` takes."""
-    return [[act.source, act.delexicalise(sentence)] for act, sentence in examples]
+    """Acts and sentences as dialogues of two turns, delexicalized: what `Chatbot.fit` takes."""
+    return [[act.source, act.delexicalize(sentence)] for act, sentence in examples]

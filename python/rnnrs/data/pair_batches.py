@@ -52,7 +52,7 @@ class PairBatches:
     """N pairs of sequences in batches of like lengths on both sides, so that little is filled up.
 
     Pairs are ordered by the length of one side, in bands, and within a band by the other side's, up and down by turns,
-    so that neighbours are alike in both; of some widths of the bands the one that fills up least is taken. Pairs of the
+    so that neighbors are alike in both; of some widths of the bands the one that fills up least is taken. Pairs of the
     same lengths are shuffled anew in every epoch, and so are the batches.
 
     Args:

@@ -161,7 +161,7 @@ def _eight_bits(pillow: Any, image: Any) -> Any:
     """The picture as RGB, or as RGBA if parts are transparent.
 
     Raises:
-        FormatError: for pixels that are no colours.
+        FormatError: for pixels that are no colors.
     """
     if image.mode in _SHORT:
         values = np.asarray(image)
@@ -169,7 +169,7 @@ def _eight_bits(pillow: Any, image: Any) -> Any:
             raise FormatError("pixels of more than 16 bits")
         image = pillow.fromarray((values.astype(np.uint16) >> 8).astype(np.uint8))
     if image.mode == "F":
-        raise FormatError("pixels that are real numbers, no colours")
+        raise FormatError("pixels that are real numbers, no colors")
     transparent = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
     mode = "RGBA" if transparent else "RGB"
     return image if image.mode == mode else image.convert(mode)

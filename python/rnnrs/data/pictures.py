@@ -50,8 +50,8 @@ def read_picture(
 ) -> NDArray[np.uint8]:
     """A picture from a file of nearly any kind: PNG, JPEG, GIF, WebP, BMP, TIFF, …. Needs the extra "pictures".
 
-    It comes in colours of 8 bits, upright as EXIF says, on white where it is transparent; of an animation the first
-    frame. Colours are averaged over areas where it becomes smaller. Memory is bounded: JPEG files are decoded at up
+    It comes in colors of 8 bits, upright as EXIF says, on white where it is transparent; of an animation the first
+    frame. Colors are averaged over areas where it becomes smaller. Memory is bounded: JPEG files are decoded at up
     to an eighth of their size, and what then has more than 50,000,000 pixels is refused before it is decoded.
 
     Args:

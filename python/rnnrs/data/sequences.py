@@ -17,7 +17,7 @@ from ..errors import FormatError
 Array = NDArray[Any]
 
 
-class LabelledSequences(NamedTuple):
+class LabeledSequences(NamedTuple):
     """B sequences, time-major, filled up to the longest one's T steps.
 
     Attributes:

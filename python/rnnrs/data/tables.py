@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import FormatError
-from .sequences import LabelledSequences, Numbers, check_missing, number_classes, pad, read_bytes
+from .sequences import LabeledSequences, Numbers, check_missing, number_classes, pad, read_bytes
 
 Array = NDArray[Any]
 
@@ -170,7 +170,7 @@ def read_csv_sequences(
     delimiter: str = ",",
     missing: float | None = None,
     dtype: DTypeLike = np.float32,
-) -> LabelledSequences:
+) -> LabeledSequences:
     """Sequences to classify, in one of two forms.
 
     *A row for each sequence* (without `by`): its label, and the values of its steps in the other columns; empty cells
@@ -209,9 +209,7 @@ def read_csv_sequences(
         groups = _groups(table, by_place, label_place)
         sequences = [np.array([table.numbers(row, places, numbers) for row in group]) for group in groups]
     x, lengths = pad(sequences, kind)
-    return LabelledSequences(
-        x, lengths, *_labels(table, [group[0] for group in groups], label_place, classes)
-    )
+    return LabeledSequences(x, lengths, *_labels(table, [group[0] for group in groups], label_place, classes))
 
 
 def _row(table: _Table, row: int, places: list[int], numbers: Numbers) -> Array:

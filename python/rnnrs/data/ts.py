@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import FormatError
-from .sequences import LabelledSequences, Numbers, check_missing, number_classes, pad, read_bytes
+from .sequences import LabeledSequences, Numbers, check_missing, number_classes, pad, read_bytes
 
 Array = NDArray[Any]
 
 
 def read_ts(
     path: str | os.PathLike[str], *, missing: float | None = None, dtype: DTypeLike = np.float32
-) -> LabelledSequences:
+) -> LabeledSequences:
     """The series of a `.ts` file, packed by gzip or not.
 
     The format (Bagnall et al. 2018, *The UEA multivariate time series classification archive*): comments (#), settings
@@ -44,7 +44,7 @@ def read_ts(
         reader.take(number, line)
     reader.finish()
     x, lengths = pad(reader.cases, kind)
-    return LabelledSequences(x, lengths, reader.labels(), reader.classes)
+    return LabeledSequences(x, lengths, reader.labels(), reader.classes)
 
 
 class _Reader:
@@ -59,7 +59,7 @@ class _Reader:
         self.cases: list[Array] = []  # (T, I) each
         self._labels: list[tuple[int, str]] = []  # (line, label)
         self._shape: tuple[int | None, int | None] = (None, None)  # T, I that all series must have
-        self._labelled = self._targets = False
+        self._labeled = self._targets = False
 
     def fail(self, message: str) -> NoReturn:
         raise FormatError(f"{self.path}: line {self.line}: {message}")
@@ -122,7 +122,7 @@ class _Reader:
             self.fail("expected @classLabel or @targetLabel, got both")
         if not {"classlabel", "targetlabel"} & set(self.settings):
             self.fail("expected @classLabel or @targetLabel before @data: whether lines end with a label")
-        self._labelled = classes or self._targets
+        self._labeled = classes or self._targets
         dimensions = self._count("dimensions", "dimension")
         if dimensions is None and self._flag("univariate"):
             dimensions = 1
@@ -130,7 +130,7 @@ class _Reader:
 
     def _take_case(self, line: str) -> None:
         parts = line.split(":")
-        if self._labelled:
+        if self._labeled:
             self._labels.append((self.line, parts.pop().strip()))
             if not parts:
                 self.fail("expected dimensions and a label with ':' between them, got no ':'")
@@ -168,6 +168,6 @@ class _Reader:
         lines, labels = [line for line, _ in self._labels], [label for _, label in self._labels]
         if self._targets:
             return self.numbers(labels, lambda i: f"{self.path}: line {lines[i]}: label")
-        if not self._labelled:
+        if not self._labeled:
             return None
         return number_classes(labels, self.classes, lambda i: f"{self.path}: line {lines[i]}: label")

@@ -84,7 +84,7 @@ def beam_search(
         end_id: the token that ends a hypothesis; None: all are as long as `constraints.max_length`.
         beam: K.
         n_best: how many are wanted; at most K.
-        length_penalty: α ≥ 0: 0 compares ln P itself, and so favours the short.
+        length_penalty: α ≥ 0: 0 compares ln P itself, and so favors the short.
         coverage_penalty: β ≥ 0; above 0 the model must have attention.
         constraints: on lengths, repetitions, prefixes and vocabulary.
         source_lengths: steps of each source (B,): bounds the attention, and what must be covered.

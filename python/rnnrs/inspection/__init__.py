@@ -1,7 +1,7 @@
 """Looking into recurrent networks: do gradients vanish or explode, are units stuck, what does a unit follow?"""
 
-from .colour import to_ansi, to_html
-from .jacobians import JacobianNorms, Linearised, jacobian_norms, linearise
+from .color import to_ansi, to_html
+from .jacobians import JacobianNorms, Linearized, jacobian_norms, linearize
 from .monitor import GradientMonitor
 from .norms import GATE, TANH, gradient_norms, saturated_share, saturation, share_norms, spectral_radius
 from .signals import SIGNALS, capitals, inside_brackets, inside_quotes, position_in_line, position_in_word
@@ -14,14 +14,14 @@ __all__ = [
     "Following",
     "GradientMonitor",
     "JacobianNorms",
-    "Linearised",
+    "Linearized",
     "TextStates",
     "capitals",
     "gradient_norms",
     "inside_brackets",
     "inside_quotes",
     "jacobian_norms",
-    "linearise",
+    "linearize",
     "position_in_line",
     "position_in_word",
     "saturated_share",

@@ -28,7 +28,7 @@ _SLOPES: dict[str, Callable[[Array], Array]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Linearised:
+class Linearized:
     """A layer's steps as linear maps of the state before, around one pass, in float64.
 
     A state has m parts of H numbers: h, and in an LSTM c. With the k blocks of W that read h_{t−1},
@@ -67,7 +67,7 @@ class Linearised:
         return J.reshape(B, m * H, m * H)
 
 
-def linearise(layer: Recurrent, seen: Seen) -> Linearised:
+def linearize(layer: Recurrent, seen: Seen) -> Linearized:
     """The exact derivative of every step of a pass.
 
     Of an LSTM the state is (h, c). With c_t = f c_{t−1} + i g and h_t = o tanh(c_t) (all products elementwise):
@@ -85,26 +85,26 @@ def linearise(layer: Recurrent, seen: Seen) -> Linearised:
         MemoryError: if it does not fit.
     """
     if not isinstance(layer, (RNN, LSTM, GRU)):
-        raise TypeError(f"linearise: layer: expected an RNN, LSTM or GRU, got {type(layer).__name__}")
+        raise TypeError(f"linearize: layer: expected an RNN, LSTM or GRU, got {type(layer).__name__}")
     cache = seen.cache if isinstance(seen, UnfoldedLayer) else seen
-    check_plain("linearise", cache)
+    check_plain("linearize", cache)
     if len(cache.h) == 0:
-        raise ShapeError("linearise: cache: expected at least one step, got T=0")
+        raise ShapeError("linearize: cache: expected at least one step, got T=0")
     if cache.kept is None and not isinstance(layer, RNN):
-        raise ValueError("linearise: cache: expected one of forward(…, gradient=True), got one without gates")
+        raise ValueError("linearize: cache: expected one of forward(…, gradient=True), got one without gates")
     H = layer.hidden_size
     W = np.asarray(layer.parameters["W"], np.float64).reshape(-1, H, H)
     start, h = first_state(layer, cache).astype(np.float64), np.asarray(cache.h, np.float64)
     if isinstance(layer, LSTM):
-        return Linearised(W, *_lstm(cache, start[:, H:]))
+        return Linearized(W, *_lstm(cache, start[:, H:]))
     if isinstance(layer, GRU):
-        return Linearised(W, *_gru(cache, np.concatenate([start[None], h[:-1]])))
+        return Linearized(W, *_gru(cache, np.concatenate([start[None], h[:-1]])))
     slope = _SLOPES[layer.activation](h)
-    return Linearised(W, slope[:, :, None, None], np.zeros_like(slope)[:, :, None, None])
+    return Linearized(W, slope[:, :, None, None], np.zeros_like(slope)[:, :, None, None])
 
 
 def _blocks(cache: RecurrentCache) -> list[Array]:
-    assert cache.kept is not None  # `linearise` has looked
+    assert cache.kept is not None  # `linearize` has looked
     return np.split(np.asarray(cache.kept, np.float64), 4, axis=-1)
 
 
@@ -172,12 +172,12 @@ def jacobian_norms(layer: Recurrent, seen: Seen, t: int | None = None, *, of: st
         of: "state", ∂s_t/∂s_s, in an LSTM of (h, c); "h", the block ∂h_t/∂h_s; "c", an LSTM's ∂c_t/∂c_s.
 
     Raises:
-        TypeError, ValueError, ShapeError, MemoryError: see `linearise`.
+        TypeError, ValueError, ShapeError, MemoryError: see `linearize`.
         IndexError: for a step that is not of the pass.
         ValueError: for an unknown `of`, or "c" in a cell without c.
     """
     rows = _part(layer, of)
-    linear = linearise(layer, seen)
+    linear = linearize(layer, seen)
     if t is not None and not -linear.steps <= t < linear.steps:
         raise IndexError(f"jacobian_norms: t: expected {-linear.steps} to {linear.steps - 1}, got {t}")
     last = (linear.steps - 1 if t is None else t) % linear.steps
@@ -186,7 +186,7 @@ def jacobian_norms(layer: Recurrent, seen: Seen, t: int | None = None, *, of: st
     return JacobianNorms(last, np.array(spectral), np.array(frobenius))
 
 
-def products(linear: Linearised, t: int) -> Iterator[tuple[Array, Array]]:
+def products(linear: Linearized, t: int) -> Iterator[tuple[Array, Array]]:
     """∂s_t/∂s_s for s = t, t − 1, …, 0, each as (P (B, S, S), λ (B,)): P·e^λ.
 
     P is brought back to a Frobenius norm of 1 after every product, so that it neither overflows nor runs dry.

@@ -16,7 +16,7 @@ from ..nn.unfold import unfold
 from ..nn.unfolded import UnfoldedLayer
 from ..train.callbacks import Callback
 from ..train.history import StepRecord
-from .jacobians import Linearised, linearise, products
+from .jacobians import Linearized, linearize, products
 from .norms import gradient_norms, saturation, spectral_radius
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class GradientMonitor(Callback):
         shares = saturation(u.layer, u, self.threshold)
         numbers.update({f"saturated.{name}": share for name, share in shares.items()})
         if self.jacobians:
-            linear = linearise(u.layer, u)
+            linear = linearize(u.layer, u)
             numbers["log_jacobian"] = _log_growth(linear, self.sequences)
             numbers["radius"] = spectral_radius(linear.mean())
             if len(linear.W) == 1:
@@ -188,9 +188,9 @@ class GradientMonitor(Callback):
         self.every, self.through_time = every, through_time
 
 
-def _log_growth(linear: Linearised, sequences: int) -> float:
+def _log_growth(linear: Linearized, sequences: int) -> float:
     """ln ‖∂s_T/∂s_1‖₂, the mean over the first sequences."""
-    few = Linearised(linear.W, linear.gates[:, :sequences], linear.direct[:, :sequences])
+    few = Linearized(linear.W, linear.gates[:, :sequences], linear.direct[:, :sequences])
     *_, (P, scale) = products(few, few.steps - 1)
     with np.errstate(divide="ignore"):
         return float((np.log(np.linalg.svd(P, compute_uv=False)[:, 0]) + scale).mean())

@@ -23,7 +23,7 @@ SIDES = ("both", "low", "high")
 def gradient_norms(unfolded: UnfoldedLayer, of: str = "h") -> Array:
     """‖∂L/∂h_t‖₂ at every step of every sequence (T, B), float64: how strongly the loss is felt through time.
 
-    With a loss at the last step alone (targets −1 elsewhere), its decay towards the first step is the vanishing
+    With a loss at the last step alone (targets −1 elsewhere), its decay toward the first step is the vanishing
     gradient.
 
     Args:
@@ -66,7 +66,7 @@ def spectral_radius(W: ArrayLike) -> float:
     """ρ(W): the largest absolute value of an eigenvalue.
 
     With an f of slope 1, what the state holds fades where ρ < 1 and grows where ρ > 1; with slopes below 1, look at
-    the mean Jacobian instead (`linearise(…).mean()`).
+    the mean Jacobian instead (`linearize(…).mean()`).
 
     Args:
         W: a square matrix.

@@ -14,7 +14,7 @@ from ..errors import DTypeError, FormatError, ShapeError, require
 
 Array = NDArray[Any]
 
-#: The colours' means and deviations in ImageNet, which most networks for pictures were trained with.
+#: The colors' means and deviations in ImageNet, which most networks for pictures were trained with.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
@@ -23,7 +23,7 @@ _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 class PictureFeatures:
     """A network that turns pictures into vectors or grids of features, for `models.Captioner(features=…)`.
 
-    It is given colours 0..1 less `mean`, over `std`, with channels where it wants them.
+    It is given colors 0..1 less `mean`, over `std`, with channels where it wants them.
 
     Args:
         path: the ONNX file: one input (N, 3, Y, X) or (N, Y, X, 3) of real numbers.

@@ -98,7 +98,7 @@ def to_torch(network: Network, *, prefix: str = "") -> dict[str, Array]:
 
     Raises:
         ValueError: for what PyTorch's layers have not: layers of different cells or sizes, other activations,
-            directions that are not concatenated, residual links, layer normalisation, zoneout, a learnt first state.
+            directions that are not concatenated, residual links, layer normalization, zoneout, a learned first state.
         TypeError: for what is none of these.
     """
     layers = list(network.layers) if isinstance(network, Stack) else [network]
@@ -125,7 +125,7 @@ def save_torch(network: Network, path: str | os.PathLike[str], *, prefix: str = 
         ValueError, TypeError: see `to_torch`.
         OSError: if the file cannot be written; what was there stays.
     """
-    write_atomically(path, _rnnrs.serialise(to_torch(network, prefix=prefix), ""))
+    write_atomically(path, _rnnrs.serialize(to_torch(network, prefix=prefix), ""))
 
 
 Weights = dict[tuple[str, int, bool], Array]
@@ -135,7 +135,7 @@ def _read(state: Mapping[str, Any] | str | os.PathLike[str], prefix: str) -> Wei
     """The weights by kind, layer, and whether they are of the direction that reads backwards."""
     if not isinstance(state, Mapping):
         try:
-            state, _ = _rnnrs.deserialise(Path(state).read_bytes())
+            state, _ = _rnnrs.deserialize(Path(state).read_bytes())
         except FormatError as error:
             raise FormatError(f"{state}: {error}") from None
     weights: Weights = {}
@@ -231,8 +231,8 @@ def _directions(layer: Any) -> list[tuple[Recurrent, str]]:
 def _named(layer: Recurrent, suffix: str, prefix: str) -> dict[str, Array]:
     """The arrays of one direction of one layer."""
     for there, what in (
-        (layer.layer_norm, "layer normalisation"),
-        (layer.learn_state, "a learnt first state"),
+        (layer.layer_norm, "layer normalization"),
+        (layer.learn_state, "a learned first state"),
         (any(layer.zoneout), "zoneout"),
         (layer.cell not in ("tanh", "relu", "lstm", "gru"), f"the activation {layer.cell}"),
     ):

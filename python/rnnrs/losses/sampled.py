@@ -116,12 +116,12 @@ class _Sampled(ABC):
     def _correction(self, proposal: Proposal) -> Array:
         """What is taken off each class's score (O,), kept from step to step."""
         if self._kept is None or self._kept[:2] != (proposal, self.samples):
-            correction = proposal.log_expected(self.samples) + self._log_normaliser(len(proposal))
+            correction = proposal.log_expected(self.samples) + self._log_normalizer(len(proposal))
             self._kept = (proposal, self.samples, correction)
         return self._kept[2]
 
     @abstractmethod
-    def _log_normaliser(self, size: int) -> float:
+    def _log_normalizer(self, size: int) -> float:
         """ln Z, where it is held constant."""
 
 
@@ -151,7 +151,7 @@ class SampledSoftmax(_Sampled):
     name = "sampled softmax loss"
     _rule = "softmax"
 
-    def _log_normaliser(self, size: int) -> float:
+    def _log_normalizer(self, size: int) -> float:
         return 0.0  # cancels
 
 
@@ -160,7 +160,7 @@ class NCE(_Sampled):
 
     Noise-contrastive estimation (Gutmann and Hyvärinen 2012), for language models by Mnih and Teh (2012): a logistic
     regression tells the right answer from k classes drawn from the noise Q. For growing k the gradient becomes that of
-    the softmax; the scores learn to be normalised by themselves, with Z held constant.
+    the softmax; the scores learn to be normalized by themselves, with Z held constant.
 
     Args:
         samples: k, drawn anew at each step, with replacement.
@@ -168,7 +168,7 @@ class NCE(_Sampled):
         reduction: "mean" or "sum" over the positions that count.
         ignore_id: positions with this target are not scored and get no gradient; None: there are none.
         seed: of the draws.
-        log_normaliser: ln Z; by default ln O, what it is where all scores are 0, as at the start of a training.
+        log_normalizer: ln Z; by default ln O, what it is where all scores are 0, as at the start of a training.
 
     Attributes:
         step: which draw comes next; `through` counts on whenever it gives gradients.
@@ -188,15 +188,15 @@ class NCE(_Sampled):
         reduction: str = "mean",
         ignore_id: int | None = -1,
         seed: int = 0,
-        log_normaliser: float | None = None,
+        log_normalizer: float | None = None,
     ) -> None:
         super().__init__(samples, proposal=proposal, reduction=reduction, ignore_id=ignore_id, seed=seed)
-        if log_normaliser is not None and not math.isfinite(log_normaliser):
-            raise ValueError(f"NCE: log_normaliser: expected a finite number, got {log_normaliser}")
-        self.log_normaliser = log_normaliser
+        if log_normalizer is not None and not math.isfinite(log_normalizer):
+            raise ValueError(f"NCE: log_normalizer: expected a finite number, got {log_normalizer}")
+        self.log_normalizer = log_normalizer
 
-    def _log_normaliser(self, size: int) -> float:
-        return math.log(size) if self.log_normaliser is None else self.log_normaliser
+    def _log_normalizer(self, size: int) -> float:
+        return math.log(size) if self.log_normalizer is None else self.log_normalizer
 
 
 def _ids_in(y: Array, size: int) -> Array:

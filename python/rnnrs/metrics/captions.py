@@ -69,7 +69,7 @@ def caption_scores(
     Args:
         found: a description of each picture.
         wanted: for each the description that was wanted, or several.
-        tokenize: what makes words of a text. COCO's evaluation has the tokeniser of the Penn Treebank, which cuts
+        tokenize: what makes words of a text. COCO's evaluation has the tokenizer of the Penn Treebank, which cuts
             some words otherwise ("don't"); its ROUGE-L weighs recall more.
 
     Raises:

@@ -41,7 +41,7 @@ def slot_error(acts: Sequence[DialogueAct], templates: Sequence[Sequence[str]]) 
 
     Args:
         acts: what was to be said.
-        templates: the words of each sentence before values were put in, see `DialogueAct.delexicalise`.
+        templates: the words of each sentence before values were put in, see `DialogueAct.delexicalize`.
 
     Raises:
         ShapeError: if there are not as many templates as acts.

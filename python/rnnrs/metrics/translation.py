@@ -42,7 +42,7 @@ def bleu(
     Raises:
         MissingExtraError: if sacrebleu is missing.
         ShapeError: if there are not as many references as candidates, or not as many for all.
-        ValueError: without candidates or references, or for a tokenisation that sacrebleu does not know.
+        ValueError: without candidates or references, or for a tokenization that sacrebleu does not know.
         TypeError: for what is no text.
     """
     streams = _streams("bleu", candidates, references)

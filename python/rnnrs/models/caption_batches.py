@@ -63,7 +63,7 @@ class CaptionBatches:
     """N pairs of a picture and a description of it, shuffled anew in every epoch.
 
     Descriptions of all lengths share a batch: what fills up is not computed by the decoder, and pictures of names as
-    long as each other are alike, so that batch normalisation would see other statistics in every batch. (After ten
+    long as each other are alike, so that batch normalization would see other statistics in every batch. (After ten
     epochs of emoji 51 % instead of 11 % of held-back names are right.)
 
     Args:

@@ -39,7 +39,7 @@ def check_pictures(op: str, pictures: Any, picture_size: tuple[int, int] | None)
     if array.ndim != 4 or array.shape[1:] != wanted or not array.shape[1] * array.shape[2]:
         hint = ""
         if array.ndim == 4 and array.shape[1:3] == wanted[:2]:
-            channels = {1: "grey", 2: "grey with transparency", 4: "colours with transparency"}
+            channels = {1: "gray", 2: "gray with transparency", 4: "colors with transparency"}
             hint = f" ({channels.get(array.shape[3], 'other channels')}: expected red, green and blue)"
         elif array.shape == wanted:
             hint = " (one picture: expected several)"

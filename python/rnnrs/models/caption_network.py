@@ -20,12 +20,12 @@ Array = NDArray[Any]
 class CaptionNetwork(DecoderNetwork):
     """P(y_1 … y_T | picture): the CNN's last layer, P places of K channels, is what the decoder attends to.
 
-    CNN: for each stage, convolutions of 3×3, each with batch normalisation and ReLU; between stages the largest of
+    CNN: for each stage, convolutions of 3×3, each with batch normalization and ReLU; between stages the largest of
     every 2×2. m_p are the K channels at place p; z = mean of m_p, the global pool. Decoder: see `DecoderNetwork`.
     (Vinyals et al. 2015; Xu et al. 2015.) In training, dropout is applied to m.
 
     Instead of a picture, P places of K features of another network; they are brought to mean 0 and variance 1 by batch
-    normalisation, and one place will do.
+    normalization, and one place will do.
 
     Args:
         tokens: how many ids there are to write.
@@ -37,7 +37,7 @@ class CaptionNetwork(DecoderNetwork):
 
     Attributes:
         parameters, gradients: of all layers, one flat vector each.
-        averages: of the batch normalisation; a loss with a gradient moves them.
+        averages: of the batch normalization; a loss with a gradient moves them.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class CaptionNetwork(DecoderNetwork):
         return self.reader.averages
 
     def read(self, batch: CaptionBatch, *, gradient: bool = False, noise: int | None = None) -> Encoded:
-        """Looks at pictures; with a gradient, as in training: batch normalisation takes the batch's own statistics."""
+        """Looks at pictures; with a gradient, as in training: batch normalization takes the batch's own statistics."""
         return self.look(batch.pictures, gradient=gradient, noise=noise, keys=batch.keys)
 
     def look(

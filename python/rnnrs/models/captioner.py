@@ -201,7 +201,7 @@ class Captioner(SavedModel):
 
     @property
     def averages(self) -> list[Array]:
-        """Batch normalisation's, which a loss with a gradient moves."""
+        """Batch normalization's, which a loss with a gradient moves."""
         return self.network.averages
 
     @property
@@ -233,7 +233,7 @@ class Captioner(SavedModel):
         Args:
             batch: see `CaptionBatch`.
             state: of no effect; for the `Trainer`.
-            gradient: whether the way back is wanted. Then labels are smoothed, and batch normalisation takes the
+            gradient: whether the way back is wanted. Then labels are smoothed, and batch normalization takes the
                 batch's own statistics; without it neither.
             noise: from which dropout is drawn, see `rnnrs.nn.noise`; None for none.
 
@@ -270,7 +270,7 @@ class Captioner(SavedModel):
 
         Args:
             pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features. Arrays of one shape will do.
-            descriptions: one for each picture, or several, each of which is learnt from in every epoch.
+            descriptions: one for each picture, or several, each of which is learned from in every epoch.
             validation: pictures and descriptions to measure the loss on after every epoch.
             augmentation: how pictures are changed at every epoch; None: not at all.
             epochs, time_limit, batch_size, learning_rate, clip_norm, schedule, optimizer, seed: see `TrainingSettings`.

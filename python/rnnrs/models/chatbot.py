@@ -15,7 +15,7 @@ from ..data.dialogues import Dialogue, check_dialogues
 from ..decoding import Constraints, Hypothesis, beam_search
 from ..modelfile import ModelFile
 from ..nn.parameters import check_size
-from ..text import Vocabulary, WordVocabulary, capitalise
+from ..text import Vocabulary, WordVocabulary, capitalize
 from ..train import BestParameters, Callback
 from .chatbot_acts import BEAM as BEAM_OF_ACTS
 from .chatbot_acts import Utterance, speak
@@ -59,7 +59,7 @@ class Chatbot(Seq2Seq):
     always written word by word.
 
     Args:
-        source_vocabulary: of contexts, as `models.chatbot_contexts.normalise` writes them.
+        source_vocabulary: of contexts, as `models.chatbot_contexts.normalize` writes them.
         target_vocabulary: of answers; None: the same.
         history: how many turns are read, at least 1; the person's last one is among them.
         canned: what is said where the own answer's confidence is below `threshold`.
@@ -113,7 +113,7 @@ class Chatbot(Seq2Seq):
             dialogues: lists of turns, the first of each the person's, the second the assistant's, and so on.
             history: how many turns are read.
             min_count: rarer words are unknown.
-            lowercase: whether answers, too, are learnt in lower case; their sentences are written with capitals where
+            lowercase: whether answers, too, are learned in lower case; their sentences are written with capitals where
                 they begin. With `copy` names and words that the person used can then be taken over.
             options: see the class.
 
@@ -250,7 +250,7 @@ class Chatbot(Seq2Seq):
         )
 
     def _readable(self, text: str) -> str:
-        return capitalise(text) if getattr(self.target_vocabulary, "lowercase", False) else text
+        return capitalize(text) if getattr(self.target_vocabulary, "lowercase", False) else text
 
     def _turns(self, place: int, history: str | Sequence[str]) -> list[str]:
         turns = [history] if isinstance(history, str) else history

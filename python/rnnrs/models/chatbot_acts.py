@@ -61,5 +61,5 @@ def speak(bot: Chatbot, acts: Sequence[str | DialogueAct], beam: int = BEAM) -> 
 
 
 def _utterance(act: DialogueAct, template: tuple[str, ...], log_prob: float) -> Utterance:
-    words = act.lexicalise(template)
+    words = act.lexicalize(template)
     return Utterance(readable(words), tuple(words), template, *act.slot_errors(template), log_prob)

@@ -25,7 +25,7 @@ ARTICLES = frozenset(("a", "an", "the"))
 _PARTING = ",;:!?_"
 
 
-def normalise(turn: str) -> str:
+def normalize(turn: str) -> str:
     """A turn in lower case, without punctuation and articles; signs or articles stay where there is nothing else.
 
     Characters that only look different (full width, ligatures) become the same (NFKC). So `Node.js` and `nodejs`,
@@ -42,8 +42,8 @@ def _is_read(character: str) -> bool:
 
 
 def context_text(turns: Sequence[str], history: int) -> str:
-    """The last `history` turns as one text, each normalised."""
-    return SEPARATOR.join(map(normalise, turns[-history:]))
+    """The last `history` turns as one text, each normalized."""
+    return SEPARATOR.join(map(normalize, turns[-history:]))
 
 
 def answered_contexts(dialogues: Sequence[Sequence[str]], history: int) -> list[tuple[str, str]]:

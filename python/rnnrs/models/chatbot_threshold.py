@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..metrics import rouge
-from .chatbot_contexts import context_text, normalise
+from .chatbot_contexts import context_text, normalize
 
 if TYPE_CHECKING:
     from .chatbot import Chatbot
@@ -87,5 +87,5 @@ def find_threshold(bot: Chatbot, dialogues: list[list[str]], unanswerable: list[
 
 def alike(answer: str, recorded: Sequence[str]) -> bool:
     """Whether an answer has the words of a recorded one, by and large."""
-    words = lambda text: normalise(text).split()  # noqa: E731
+    words = lambda text: normalize(text).split()  # noqa: E731
     return rouge([answer], [recorded], tokenize=words).rouge_1.f1 >= ALIKE

@@ -153,7 +153,7 @@ class DecoderNetwork:
         self.output: Linear
         if tied:
             self.output = TiedLinear(self.target_embedding)
-            self.target_embedding.initialise("E", "normal", I**-0.5, seed)
+            self.target_embedding.initialize("E", "normal", I**-0.5, seed)
             enlarge(decoder, I)
         else:
             self.output = Linear(width, tokens, seed=seed + 8, dtype=dtype)

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import modelfile
-from ..data import LabelledSequences
+from ..data import LabeledSequences
 from ..errors import DTypeError, ShapeError
 from ..text import Vocabulary
 
 Array = NDArray[Any]
 
 #: Sequences as the applications take them: from `rnnrs.data`'s readers, arrays (T, I), texts, or lists of tokens.
-Sequences = LabelledSequences | Sequence[ArrayLike] | Sequence[str] | Sequence[Sequence[str]]
+Sequences = LabeledSequences | Sequence[ArrayLike] | Sequence[str] | Sequence[Sequence[str]]
 
 
 class Tokens:
@@ -33,7 +33,7 @@ class Tokens:
         Raises:
             TypeError: for one that is neither a text nor a list of tokens; names it.
         """
-        if isinstance(sequences, (str, LabelledSequences)):
+        if isinstance(sequences, (str, LabeledSequences)):
             raise TypeError(
                 f"{self._op}: sequences: expected a list of texts, got {type(sequences).__name__}"
             )
@@ -78,7 +78,7 @@ class Numbers:
             DTypeError: for one that holds no real numbers.
             ValueError: for one with a number that is not finite. Each names the sequence.
         """
-        if isinstance(sequences, LabelledSequences):
+        if isinstance(sequences, LabeledSequences):
             sequences = [sequences.x[:length, b] for b, length in enumerate(sequences.lengths)]
         return [self._one(i, sequence) for i, sequence in enumerate(sequences)]
 

@@ -196,7 +196,7 @@ class Forecaster(SavedModel):
         Args:
             series: (N, I), or (N,) of one column, or what `rnnrs.data.read_csv_series` gives.
             validation: a held-out series, to measure the loss on after every epoch.
-            steps: T, of the windows that are learnt from; fewer where the series is too short for as many.
+            steps: T, of the windows that are learned from; fewer where the series is too short for as many.
             epochs: how often to go through the series; a short one needs a hundred.
             time_limit, batch_size, …, progress: see `SequenceClassifier.fit`.
 

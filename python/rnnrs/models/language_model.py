@@ -54,7 +54,7 @@ class LanguageModel(SavedModel):
         cell: "rnn", "lstm" or "gru".
         layers: recurrent layers on top of each other, each of H.
         activation: f of an "rnn", one of `rnnrs.nn.ACTIVATIONS`.
-        recurrent_initialiser: how W begins, see `rnnrs.nn.Recurrent`.
+        recurrent_initializer: how W begins, see `rnnrs.nn.Recurrent`.
         dropout: with which probability, in training, a number is dropped on its way into a recurrent layer or
             the output layer (Zaremba, Sutskever and Vinyals 2014).
         row_dropout: with which a token's embedding is, wherever it stands (`rnnrs.nn.Embedding`).
@@ -79,7 +79,7 @@ class LanguageModel(SavedModel):
 
     Raises:
         ValueError, TypeError: for sizes that are no positive whole numbers, an unknown activation or
-            initialiser; for a tied model whose embedding and state differ in size, or that has cutoffs.
+            initializer; for a tied model whose embedding and state differ in size, or that has cutoffs.
         MemoryError: if the weights do not fit.
     """
 
@@ -94,7 +94,7 @@ class LanguageModel(SavedModel):
         cell: str = "rnn",
         layers: int = 1,
         activation: str = "tanh",
-        recurrent_initialiser: str = "orthogonal",
+        recurrent_initializer: str = "orthogonal",
         dropout: float = 0.0,
         row_dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
@@ -123,7 +123,7 @@ class LanguageModel(SavedModel):
             layers=layers,
             dropout=dropout,
             activation=activation,
-            recurrent=recurrent_initialiser,
+            recurrent=recurrent_initializer,
             recurrent_dropout=recurrent_dropout,
             zoneout=zoneout,
             weight_drop=weight_drop,
@@ -146,7 +146,7 @@ class LanguageModel(SavedModel):
         elif tied:
             self.output = TiedLinear(self.embedding)
             # E begins as small as a V, and U larger for it: inputs too weak to drive W leave the state to itself.
-            self.embedding.initialise("E", "normal", hidden_size**-0.5, seed)
+            self.embedding.initialize("E", "normal", hidden_size**-0.5, seed)
             self.rnn.parameters["U" if layers == 1 else "0.U"][...] *= hidden_size**0.5
         else:
             self.output = Linear(hidden_size, len(vocabulary), seed=seed + 2, dtype=dtype)
@@ -161,7 +161,7 @@ class LanguageModel(SavedModel):
             "cell": cell,
             "layers": layers,
             "activation": activation,
-            "recurrent_initialiser": recurrent_initialiser,
+            "recurrent_initializer": recurrent_initializer,
             "dropout": dropout,
             "row_dropout": row_dropout,
             "recurrent_dropout": recurrent_dropout,

@@ -147,7 +147,7 @@ class Seq2Seq(SavedModel):
             if vocabulary.level == "subword":
                 raise ValueError(
                     f"{op}: copy: expected vocabularies of words or characters, got one of subwords, "
-                    "in which every word can be spelt"
+                    "in which every word can be spelled"
                 )
 
     @property

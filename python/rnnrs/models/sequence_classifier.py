@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..data import LabelledSequences
+from ..data import LabeledSequences
 from ..errors import ShapeError
 from ..text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
 from .encoding import Sequences
@@ -143,7 +143,7 @@ class SequenceClassifier(SequenceModel):
         )
 
     @classmethod
-    def from_data(cls, data: LabelledSequences, **sizes: Any) -> SequenceClassifier:
+    def from_data(cls, data: LabeledSequences, **sizes: Any) -> SequenceClassifier:
         """An untrained classifier of sequences as `rnnrs.data`'s readers give them.
 
         Args:
@@ -194,7 +194,7 @@ class SequenceClassifier(SequenceModel):
         sequences: Sequences,
         labels: Sequence[Any] | Array | None = None,
         *,
-        validation: tuple[Sequences, Sequence[Any] | Array] | LabelledSequences | None = None,
+        validation: tuple[Sequences, Sequence[Any] | Array] | LabeledSequences | None = None,
         epochs: int | None = None,
         time_limit: float | None = None,
         batch_size: int = 32,
@@ -244,7 +244,7 @@ class SequenceClassifier(SequenceModel):
             optimizer=optimizer,
             seed=seed,
         )
-        if isinstance(validation, LabelledSequences):
+        if isinstance(validation, LabeledSequences):
             validation = (validation, _own(validation))
         return self._fit(
             sequences,
@@ -295,7 +295,7 @@ class SequenceClassifier(SequenceModel):
         return Classification(self.classes, confusion, loss)
 
     def _targets(self, sequences: Sequences, labels: Any, encoded: Any) -> NDArray[np.int64]:
-        if isinstance(sequences, LabelledSequences) and sequences.classes not in ((), self.classes):
+        if isinstance(sequences, LabeledSequences) and sequences.classes not in ((), self.classes):
             raise ValueError(
                 f"SequenceClassifier: sequences: expected the classes {', '.join(self.classes)}, "
                 f"got {', '.join(sequences.classes)}"
@@ -310,6 +310,6 @@ class SequenceClassifier(SequenceModel):
 
 def _own(sequences: Sequences) -> Any:
     """The labels that come with the sequences."""
-    if not isinstance(sequences, LabelledSequences) or sequences.labels is None or not sequences.classes:
+    if not isinstance(sequences, LabeledSequences) or sequences.labels is None or not sequences.classes:
         raise ValueError("SequenceClassifier: labels: expected one for each sequence, got none")
     return sequences.labels

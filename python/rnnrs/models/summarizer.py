@@ -1,4 +1,4 @@
-"""Summaries: a text in one line, learnt from pairs of texts and summaries."""
+"""Summaries: a text in one line, learned from pairs of texts and summaries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translation: sentences of one language into another, learnt from pairs."""
+"""Translation: sentences of one language into another, learned from pairs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ..errors import require
 from ..metrics import CorpusScore, bleu, chrf
-from ..text import capitalise
+from ..text import capitalize
 from .pairs import Pairs, check_pairs
 from .seq2seq import PairEvaluation
 from .text_to_text import TextToText, cleaned
@@ -96,4 +96,4 @@ class Translator(TextToText):
 
     def readable(self, text: str, source: str) -> str:
         lowercase = getattr(self.target_vocabulary, "lowercase", False)
-        return capitalise(text) if lowercase and source[:1].isupper() else text
+        return capitalize(text) if lowercase and source[:1].isupper() else text

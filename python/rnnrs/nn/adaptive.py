@@ -81,7 +81,7 @@ class AdaptiveSoftmax(Layer):
         super().__init__(shapes, dtype)
         for name, shape in shapes.items():
             if len(shape) == 2:
-                self.initialise(name, "uniform", shape[1] ** -0.5, seed)
+                self.initialize(name, "uniform", shape[1] ** -0.5, seed)
 
     @property
     def clusters(self) -> int:

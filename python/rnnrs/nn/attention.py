@@ -87,7 +87,7 @@ class Attention(Layer):
         super().__init__(shapes[kind], dtype)
         for name, width in (("W", Q), ("U", K), ("v", A)):
             if name in self.parameters:
-                self.initialise(name, "uniform", width**-0.5, seed)
+                self.initialize(name, "uniform", width**-0.5, seed)
 
     def forward(
         self,

@@ -1,4 +1,4 @@
-"""Batch normalisation: numbers of mean 0 and variance 1 between layers."""
+"""Batch normalization: numbers of mean 0 and variance 1 between layers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class BatchNormCache(NamedTuple):
 
     x: ArrayLike
     y: Array | None  #: where there is an activation
-    mean: Array  #: (C), with which x was normalised
+    mean: Array  #: (C), with which x was normalized
     variance: Array  #: (C)
     training: bool  #: whether these are the batch's own
 
@@ -30,13 +30,13 @@ class BatchNorm(Layer):
 
     In training μ and σ² are those of the batch: of all its rows, which for pictures (B, Y, X, C) are its pixels. So
     here, and nowhere else in this package, a result depends on the rest of the batch. Otherwise they are moving
-    averages, with which each row is normalised by itself.
+    averages, with which each row is normalized by itself.
 
     `forward` changes nothing. The averages move where the gradients are added to: in `backward`, once for each
     batch.
 
     Parameters: gamma (C), one; beta (C), zero; and, so that they are saved and loaded with these, the averages mean
-    (C), zero, and variance (C), one. The gradients of the latter two are always zero, so that only an optimiser's
+    (C), zero, and variance (C), one. The gradients of the latter two are always zero, so that only an optimizer's
     weight decay touches them, by a trifle that the next batch makes good.
 
     Args:
@@ -84,7 +84,7 @@ class BatchNorm(Layer):
 
         Args:
             x: rows of C numbers.
-            training: whether to normalise with the batch's own mean and variance, not with the averages.
+            training: whether to normalize with the batch's own mean and variance, not with the averages.
 
         Raises:
             ShapeError: if x has not C numbers in its last axis.

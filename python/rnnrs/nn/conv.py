@@ -77,7 +77,7 @@ class Conv2d(Layer):
         self.activation = activation
         super().__init__({"K": (*self.kernel_size, I, O), "b": (O,)}, dtype)
         fan_in = self.kernel_size[0] * self.kernel_size[1] * I
-        self.initialise("K", "normal", scale * (2.0 / fan_in) ** 0.5, seed)
+        self.initialize("K", "normal", scale * (2.0 / fan_in) ** 0.5, seed)
 
     def forward(self, x: ArrayLike) -> tuple[Array, Conv2dCache]:
         """y (B, Y′, X′, O) of x (B, Y, X, I).

@@ -60,7 +60,7 @@ class Embedding(Layer):
         self.embedding_size = check_size("Embedding", "embedding_size", embedding_size)
         self.row_dropout = check_rate("Embedding", "row_dropout", row_dropout)
         super().__init__({"E": (self.vocabulary_size, self.embedding_size)}, dtype)
-        self.initialise("E", "normal", scale, seed)
+        self.initialize("E", "normal", scale, seed)
         if self.parameters.size >= LARGE:
             self.gradients.track_rows("E")
 

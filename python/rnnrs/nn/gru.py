@@ -32,7 +32,7 @@ class GRU(Recurrent):
         options: those of `Recurrent`.
 
     Raises:
-        ValueError, TypeError: for sizes that are no positive whole numbers, an unknown initialiser.
+        ValueError, TypeError: for sizes that are no positive whole numbers, an unknown initializer.
         MemoryError: if the weights do not fit.
     """
 
@@ -42,7 +42,7 @@ class GRU(Recurrent):
 
     def __init__(self, input_size: int, hidden_size: int, **options: Unpack[RecurrentOptions]) -> None:
         super().__init__(input_size, hidden_size, **options)
-        self.initialise("b_h", "uniform", self.hidden_size**-0.5, options.get("seed", 0))
+        self.initialize("b_h", "uniform", self.hidden_size**-0.5, options.get("seed", 0))
 
     @classmethod
     def parameter_shapes(

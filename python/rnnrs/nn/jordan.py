@@ -103,9 +103,9 @@ class JordanRNN(Layer):
             shapes["E"] = (O, F)
         super().__init__(shapes, dtype)
         for name in ("U", "W", "b", "V"):
-            self.initialise(name, "uniform", H**-0.5, seed)
+            self.initialize(name, "uniform", H**-0.5, seed)
         if self.embedding_size is not None:
-            self.initialise("E", "normal", 1.0, seed)
+            self.initialize("E", "normal", 1.0, seed)
 
     @property
     def feeds_tokens(self) -> bool:

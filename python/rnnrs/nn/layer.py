@@ -42,7 +42,7 @@ class Layer:
         self.parameters.move(parameters, start, prefix)
         self.gradients.move(gradients, start, prefix)
 
-    def initialise(self, name: str, scheme: str, scale: float, seed: int) -> None:
+    def initialize(self, name: str, scheme: str, scale: float, seed: int) -> None:
         """Draws a parameter anew; the same seed gives the same bits on every machine.
 
         Args:
@@ -58,11 +58,11 @@ class Layer:
             ValueError: for an unknown scheme or a scale that is not finite.
         """
         stream = list(self.parameters).index(name) if name in self.parameters else 0
-        _rnnrs.initialise(self.parameters[name], scheme, scale, derive_seed(seed, stream))
+        _rnnrs.initialize(self.parameters[name], scheme, scale, derive_seed(seed, stream))
 
 
 def derive_seed(seed: int, stream: int) -> int:
-    """A seed for one of several independent streams (splitmix64's step and finaliser).
+    """A seed for one of several independent streams (splitmix64's step and finalizer).
 
     Raises:
         ValueError: if the seed is negative or above 2⁶⁴ − 1.

@@ -50,7 +50,7 @@ class Linear(Layer):
         self.input_size = check_size("Linear", "input_size", input_size)
         self.output_size = check_size("Linear", "output_size", output_size)
         super().__init__({"V": (self.output_size, self.input_size), "c": (self.output_size,)}, dtype)
-        self.initialise("V", "uniform", scale / self.input_size**0.5, seed)
+        self.initialize("V", "uniform", scale / self.input_size**0.5, seed)
         if self.parameters.size >= LARGE:
             self.gradients.track_rows("V")  # a sampled loss goes through some of them only
 

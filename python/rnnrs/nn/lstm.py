@@ -33,7 +33,7 @@ class LSTM(Recurrent):
         options: those of `Recurrent`.
 
     Raises:
-        ValueError, TypeError: for sizes that are no positive whole numbers, an unknown initialiser, a forget bias that
+        ValueError, TypeError: for sizes that are no positive whole numbers, an unknown initializer, a forget bias that
             is not finite.
         MemoryError: if the weights do not fit.
     """

@@ -27,7 +27,7 @@ class Rows:
 class Parameters(MutableMapping[str, Array]):
     """Arrays by name, all of them views of one contiguous vector.
 
-    So an optimiser's step and a gradient's norm are one call over `flat`, and a checkpoint is a dump. Iteration goes in
+    So an optimizer's step and a gradient's norm are one call over `flat`, and a checkpoint is a dump. Iteration goes in
     the order of the layout. `parameters["W"]` is a writable view; `parameters["W"] = a` copies `a` into it.
 
     Args:

@@ -143,8 +143,8 @@ class AttentionPooling(Layer):
         K = H if attention_size is None else check_size("AttentionPooling", "attention_size", attention_size)
         self.attention_size = K
         super().__init__({"A": (K, H), "a": (K,), "q": (K,)}, dtype)
-        self.initialise("A", "uniform", H**-0.5, seed)
-        self.initialise("q", "uniform", K**-0.5, seed)
+        self.initialize("A", "uniform", H**-0.5, seed)
+        self.initialize("q", "uniform", K**-0.5, seed)
 
     def forward(self, h: ArrayLike, lengths: ArrayLike | None = None) -> tuple[Array, AttentionPoolingCache]:
         """y (B, H); `cache.alpha` (T, B) says how much of it each step makes.

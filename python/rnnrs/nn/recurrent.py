@@ -35,7 +35,7 @@ class RecurrentCache(NamedTuple):
         order: see there.
         given: whether the caller gave a state.
         drawn: the masks.
-        normed: of a layer normalisation, x̂ (T, B, sums·H) and the scales (T, B, sums).
+        normed: of a layer normalization, x̂ (T, B, sums·H) and the scales (T, B, sums).
     """
 
     x: Array | None
@@ -58,7 +58,7 @@ class Drawn(NamedTuple):
         rows: the key and step of every row of x, and the seed, of dropout of the input; None without.
         weights: the seed of the weights that were dropped; None without.
         W: what is left of W.
-        extras: for the engine: a mask of h_{t−1}, zoneout, normalisation.
+        extras: for the engine: a mask of h_{t−1}, zoneout, normalization.
     """
 
     rows: tuple[Array, Array, int] | None
@@ -107,9 +107,9 @@ class Recurrent(Layer):
             one for h and one for c. Without noise it keeps that share of it.
         weight_drop: with which probability a number of W is dropped, the same for the whole batch (Merity, Keskar and
             Socher 2018).
-        layer_norm: whether every block of sums U x_t + W h_{t−1} is normalised: divided by its deviation after its mean
+        layer_norm: whether every block of sums U x_t + W h_{t−1} is normalized: divided by its deviation after its mean
             was taken away, then times "gain" (a parameter, 1 at first) and plus the bias (Ba, Kiros and Hinton 2016).
-            Where a GRU needs U x and W h apart, they are normalised apart.
+            Where a GRU needs U x and W h apart, they are normalized apart.
         seed: of the first weights.
         dtype: float32 or float64.
 
@@ -154,10 +154,10 @@ class Recurrent(Layer):
         shapes = self.parameter_shapes(*sizes, learn_state=learn_state, layer_norm=layer_norm)
         super().__init__(shapes, dtype)
         bound = H**-0.5
-        self.initialise("U", "uniform", bound, seed)
+        self.initialize("U", "uniform", bound, seed)
         scale = recurrent_scale * (bound if recurrent in ("uniform", "normal") else 1.0)
-        self._initialise_recurrent(recurrent, scale, seed)
-        self.initialise("b", "uniform", bound, seed)
+        self._initialize_recurrent(recurrent, scale, seed)
+        self.initialize("b", "uniform", bound, seed)
         if layer_norm:
             self.parameters["gain"][...] = 1.0
 
@@ -185,13 +185,13 @@ class Recurrent(Layer):
             raise ValueError(f"{name}: zoneout: expected {expected}, got {rates}")
         return check_rate(name, "zoneout", rates[0]), check_rate(name, "zoneout", rates[1])
 
-    def _initialise_recurrent(self, scheme: str, scale: float, seed: int) -> None:
+    def _initialize_recurrent(self, scheme: str, scale: float, seed: int) -> None:
         """Draws each gate's block of W on its own: an orthogonal matrix is square."""
         H, blocks = self.hidden_size, self.blocks[1]
         for block in range(blocks):
             part = self.parameters["W"][block * H : (block + 1) * H]
             stream = list(self.parameters).index("W") + block * len(self.parameters)
-            _rnnrs.initialise(part, scheme, scale, derive_seed(seed, stream))
+            _rnnrs.initialize(part, scheme, scale, derive_seed(seed, stream))
 
     @property
     def cell(self) -> str:
@@ -204,7 +204,7 @@ class Recurrent(Layer):
         return [(self.cell, self.parameters["U"], self.parameters["W"], self._sums_bias(), drawn.extras)]
 
     def _sums_bias(self) -> Array:
-        """What the engine adds to U x: the bias, unless it comes after a normalisation."""
+        """What the engine adds to U x: the bias, unless it comes after a normalization."""
         return np.zeros(self.sums * self.hidden_size, self.dtype) if self.layer_norm else self._bias()
 
     def _bias(self) -> Array:
@@ -234,7 +234,7 @@ class Recurrent(Layer):
 
         Args:
             x: (T, B, I).
-            state: before the first step (B, S); by default zero, or the learnt one.
+            state: before the first step (B, S); by default zero, or the learned one.
             lengths: how many steps each sequence has (B,), in any order, 0 among them; T by default. Padding is neither
                 computed nor does it change a gradient: its h is 0.
             resets: (T, B), True where a new sequence begins: the state before that step is the initial one again, not
@@ -484,7 +484,7 @@ class Recurrent(Layer):
     def _through_time(
         self, cache: RecurrentCache, dh: ArrayLike | None, dstate: ArrayLike | None
     ) -> tuple[Array, Array, tuple[Array, Array] | None]:
-        """BPTT in the engine's rows; with the gradients of a normalisation's gain and shift."""
+        """BPTT in the engine's rows; with the gradients of a normalization's gain and shift."""
         name, order = type(self).__name__, cache.order
         if cache.kept is None and self.blocks[1] > 1:
             raise ValueError(
@@ -539,7 +539,7 @@ class Recurrent(Layer):
         need_dx: bool,
     ) -> Array | None:
         db, U, dU = self._bias_gradient(), self.parameters["U"], self.gradients["U"]
-        if dnorm is not None:  # the bias came after the normalisation
+        if dnorm is not None:  # the bias came after the normalization
             self.gradients["gain"][...] += dnorm[0]
             db += dnorm[1]
         into = db if dnorm is None else None
@@ -548,7 +548,7 @@ class Recurrent(Layer):
         return dx
 
     def _initial_gradient(self, cache: RecurrentCache, dfirst: Array) -> Array:
-        """The gradient of the state before the first step (B, S); adds that of a learnt one."""
+        """The gradient of the state before the first step (B, S); adds that of a learned one."""
         dstate, others = (dfirst, 0.0) if cache.order is None else cache.order.begin_gradient(dfirst)
         if self.learn_state:
             self.gradients["state"][...] += others if cache.given else others + dstate.sum(axis=0)

@@ -28,7 +28,7 @@ class RNN(Recurrent):
         options: those of `Recurrent`; `recurrent="identity"` with "relu" is the IRNN of Le, Jaitly and Hinton (2015).
 
     Raises:
-        ValueError, TypeError: for sizes that are no positive whole numbers, an unknown activation or initialiser.
+        ValueError, TypeError: for sizes that are no positive whole numbers, an unknown activation or initializer.
         MemoryError: if the weights do not fit.
     """
 

@@ -78,11 +78,11 @@ def unfold(network: RecurrentNetwork | LanguageModel, batch: Batch, h0: Array | 
     Args:
         network: one with an RNN, LSTM, GRU, or a `Stack` of these. A language model's loss is the mean cross-entropy.
         batch: (inputs, targets).
-        h0: (B, S), the state before the first step; zero (or the learnt one) by default.
+        h0: (B, S), the state before the first step; zero (or the learned one) by default.
 
     Raises:
         TypeError: for a network of another form, with a layer that reads backwards, for example.
-        ValueError: for layers with layer normalisation or zoneout, whose steps have other equations.
+        ValueError: for layers with layer normalization or zoneout, whose steps have other equations.
         ShapeError, DTypeError, IndexError: for a batch that does not fit; ShapeError without any step.
         MemoryError: if all that does not fit.
     """

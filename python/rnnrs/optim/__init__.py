@@ -1,7 +1,7 @@
-"""Gradient descent: optimisers, clipping, learning-rate schedules."""
+"""Gradient descent: optimizers, clipping, learning-rate schedules."""
 
 from .clipping import clip_factor, clip_norm, clip_value
-from .optimisers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp, optimizer_from_config
+from .optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp, optimizer_from_config
 from .schedules import Constant, Cosine, Exponential, Linear, Schedule, StepDecay
 
 __all__ = [

@@ -27,7 +27,7 @@ def clip_norm(gradients: Parameters, max_norm: float) -> float:
 def clip_factor(gradients: Parameters, max_norm: float) -> tuple[float, float]:
     """What the gradients are to be multiplied by so that ‖g‖₂ ≤ `max_norm`; they stay as they are.
 
-    For an optimiser's `step(…, scale=factor)`, which then clips and updates in one pass.
+    For an optimizer's `step(…, scale=factor)`, which then clips and updates in one pass.
 
     Args:
         gradients: of a model.

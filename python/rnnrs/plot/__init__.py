@@ -4,12 +4,12 @@ from .attention import attention
 from .curves import gradients_through_time, jacobians
 from .pictures import description, pictures
 from .series import forecast
-from .text import coloured_text, states
+from .text import colored_text, states
 from .training import monitor
 
 __all__ = [
     "attention",
-    "coloured_text",
+    "colored_text",
     "description",
     "forecast",
     "gradients_through_time",

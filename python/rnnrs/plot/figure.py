@@ -1,4 +1,4 @@
-"""What all pictures share: matplotlib, which is only there with the extra "plot", colours, and how they are saved."""
+"""What all pictures share: matplotlib, which is only there with the extra "plot", colors, and how they are saved."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from ..errors import require
 from ..files import write_atomically
-from ..inspection.colour import BLUE, ORANGE
+from ..inspection.color import BLUE, ORANGE
 
-#: Okabe and Ito's colours, which most colour-blind people tell apart, and line styles, for those who print in grey.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+#: Okabe and Ito's colors, which most color-blind people tell apart, and line styles, for those who print in gray.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
 STYLES = ("-", "--", "-.", ":", "-", "--", "-.")
 
-#: A scale for sizes that goes for colour-blind people.
+#: A scale for sizes that goes for color-blind people.
 SIZES = "cividis"
 
 
@@ -33,7 +33,7 @@ def around_zero() -> Any:
     Raises:
         MissingExtraError: if matplotlib is missing.
     """
-    ends = [tuple(channel / 255 for channel in colour) for colour in (BLUE, (255, 255, 255), ORANGE)]
+    ends = [tuple(channel / 255 for channel in color) for color in (BLUE, (255, 255, 255), ORANGE)]
     return require("matplotlib.colors", "plot").LinearSegmentedColormap.from_list("around zero", ends)
 
 
@@ -53,9 +53,9 @@ def finish(figure: Any, path: str | os.PathLike[str] | None, dpi: int = 120) -> 
 
 
 def style(place: int) -> dict[str, Any]:
-    """Colour and line style of the curve at a place."""
+    """Color and line style of the curve at a place."""
     return {
-        "color": COLOURS[place % len(COLOURS)],
+        "color": COLORS[place % len(COLORS)],
         "linestyle": STYLES[place % len(STYLES)],
         "linewidth": 1.6,
     }

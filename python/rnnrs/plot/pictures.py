@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ShapeError
-from .figure import COLOURS, SIZES, finish, new_figure
+from .figure import COLORS, SIZES, finish, new_figure
 
 #: The most words, and the most pictures: a picture of more could not be read.
 MOST_WORDS, MOST_PICTURES = 60, 200
@@ -52,7 +52,7 @@ def description(
         OSError: if the drawing cannot be written.
     """
     op = "description"
-    seen, words = _colours(op, picture), list(words)
+    seen, words = _colors(op, picture), list(words)
     if len(words) > MOST_WORDS:
         raise ValueError(f"{op}: words: expected at most {MOST_WORDS}, got {len(words)}")
     maps = None if alpha is None or grid is None else np.asarray(alpha, np.float64)
@@ -74,7 +74,7 @@ def description(
 
 
 def _map(axes: Any, picture: NDArray[Any], word: str, alpha: NDArray[np.float64]) -> None:
-    """One word: the picture in pale grey, and over it the map in colours, smooth, clear where was not looked at."""
+    """One word: the picture in pale gray, and over it the map in colors, smooth, clear where was not looked at."""
     rows, columns = picture.shape[:2]
     largest = float(alpha.max())
     weights = alpha / largest if largest > 0 else alpha
@@ -130,7 +130,7 @@ def pictures(
         OSError: if the drawing cannot be written.
     """
     op = "pictures"
-    seen = [_colours(op, image) for image in images]
+    seen = [_colors(op, image) for image in images]
     if not 0 < len(seen) <= MOST_PICTURES or columns < 1:
         raise ValueError(
             f"{op}: images: expected 1 to {MOST_PICTURES} in at least one column, got {len(seen)} in {columns}"
@@ -159,10 +159,10 @@ def pictures(
     return finish(figure, path)
 
 
-_STYLES = {True: {"color": COLOURS[0]}, False: {"color": COLOURS[1], "style": "italic"}}
+_STYLES = {True: {"color": COLORS[0]}, False: {"color": COLORS[1], "style": "italic"}}
 
 
-def _colours(op: str, picture: ArrayLike) -> NDArray[Any]:
+def _colors(op: str, picture: ArrayLike) -> NDArray[Any]:
     """A picture as numbers 0..1."""
     array = np.asarray(picture)
     if array.ndim != 3 or array.shape[2] != 3 or not array.size:

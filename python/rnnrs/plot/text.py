@@ -1,4 +1,4 @@
-"""What a network's units do over a text: as a heat map, and as the text itself, coloured by one unit."""
+"""What a network's units do over a text: as a heat map, and as the text itself, colored by one unit."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def states(
     return finish(figure, path, dpi=110)
 
 
-def coloured_text(
+def colored_text(
     seen: TextStates,
     unit: int,
     path: str | os.PathLike[str] | None = None,
@@ -73,7 +73,7 @@ def coloured_text(
     width: int = 80,
     title: str = "",
 ) -> Any:
-    """Draws the text in lines of `width` tokens, each coloured by one unit's value after it.
+    """Draws the text in lines of `width` tokens, each colored by one unit's value after it.
 
     `inspection.to_html` and `to_ansi` do so for a browser and a terminal.
 
@@ -87,7 +87,7 @@ def coloured_text(
     Raises:
         See `states`.
     """
-    values = _checked("coloured_text", seen, width).unit(unit)
+    values = _checked("colored_text", seen, width).unit(unit)
     rows = math.ceil(len(values) / width)
     grid = np.full(rows * width, np.nan)
     grid[: len(values)] = values

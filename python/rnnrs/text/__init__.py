@@ -3,14 +3,14 @@
 from .corpus import chatterbot_dialogues, debian_synopses, read_text, split, tatoeba_pairs, tiny_shakespeare
 from .subword import SubwordVocabulary
 from .vocabulary import CharVocabulary, Vocabulary, WordVocabulary, vocabulary_from_config
-from .words import capitalise, find_words, join_words
+from .words import capitalize, find_words, join_words
 
 __all__ = [
     "CharVocabulary",
     "SubwordVocabulary",
     "Vocabulary",
     "WordVocabulary",
-    "capitalise",
+    "capitalize",
     "chatterbot_dialogues",
     "debian_synopses",
     "find_words",

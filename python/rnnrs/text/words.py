@@ -112,7 +112,7 @@ def join_words(words: Iterable[str]) -> str:
     return "".join(map(Spacing().add, words))
 
 
-def capitalise(text: str) -> str:
+def capitalize(text: str) -> str:
     """A lower-case text with capitals where sentences begin: of its lines, and after . ! ? with a space.
 
     Names stay as they are: which words are names is not known here.

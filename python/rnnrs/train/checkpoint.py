@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-_OPTIMISER = "optimiser/"
+_OPTIMIZER = "optimizer/"
 _STATE = "state"
 
 
@@ -36,22 +36,22 @@ def save(path: str | os.PathLike[str], trainer: Trainer) -> None:
         "position": trainer.position,
         "seconds": trainer.seconds,
         "data": trainer.data_fingerprint,
-        "optimiser": {"config": trainer.optimizer.to_config(), "steps": trainer.optimizer.steps},
+        "optimizer": {"config": trainer.optimizer.to_config(), "steps": trainer.optimizer.steps},
         "history": trainer.history.to_config(),
         "callbacks": [{"kind": type(c).__name__, "state": c.state()} for c in trainer.callbacks],
         "carried": _form(trainer.state),
     }
-    extra = {_OPTIMISER + name: vector for name, vector in trainer.optimizer.state().items()}
+    extra = {_OPTIMIZER + name: vector for name, vector in trainer.optimizer.state().items()}
     extra.update({f"{_STATE}/{i}": array for i, array in enumerate(_arrays(trainer.state))})
     modelfile.save(path, ModelFile(file.kind, file.config, file.tensors, extra, training))
 
 
 def load(path: str | os.PathLike[str], trainer: Trainer) -> None:
-    """Sets a trainer, its model and its optimiser to where a checkpoint was written.
+    """Sets a trainer, its model and its optimizer to where a checkpoint was written.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: if it is no checkpoint of this model, optimiser and callbacks; then nothing has changed.
+        FormatError: if it is no checkpoint of this model, optimizer and callbacks; then nothing has changed.
     """
     contents = getattr(trainer.model, "checkpoint_contents", None)
     file = modelfile.load(path, contents().kind if contents else "network")
@@ -72,25 +72,25 @@ def _prepare(
     path: str | os.PathLike[str], file: ModelFile, training: dict[str, Any], trainer: Trainer
 ) -> Any:
     """Reads and checks everything; gives the function that then changes the trainer."""
-    optimiser = training["optimiser"]
-    if optimiser["config"] != trainer.optimizer.to_config():
+    optimizer = training["optimizer"]
+    if optimizer["config"] != trainer.optimizer.to_config():
         raise FormatError(
-            f"{path}: optimiser: expected {trainer.optimizer.to_config()}, got {optimiser['config']}"
+            f"{path}: optimizer: expected {trainer.optimizer.to_config()}, got {optimizer['config']}"
         )
     kinds = [type(callback).__name__ for callback in trainer.callbacks]
     saved = {entry["kind"]: entry["state"] for entry in training["callbacks"]}
     numbers = {name: int(training[name]) for name in ("step", "epoch", "position")}
-    if min(numbers.values()) < 0 or numbers["step"] != int(optimiser["steps"]):
+    if min(numbers.values()) < 0 or numbers["step"] != int(optimizer["steps"]):
         raise FormatError(
-            f"{path}: damaged checkpoint: {numbers}, {optimiser['steps']} steps of the optimiser"
+            f"{path}: damaged checkpoint: {numbers}, {optimizer['steps']} steps of the optimizer"
         )
     seconds, history = float(training["seconds"]), History.from_config(training["history"])
     fingerprint, state = training["data"], _state(training["carried"], file.extra)
-    vectors = {n[len(_OPTIMISER) :]: v for n, v in file.extra.items() if n.startswith(_OPTIMISER)}
+    vectors = {n[len(_OPTIMIZER) :]: v for n, v in file.extra.items() if n.startswith(_OPTIMIZER)}
     size, dtype = trainer.model.parameters.flat.size, trainer.model.parameters.dtype
     for name, vector in vectors.items():
         if vector.shape != (size,) or vector.dtype != dtype:
-            raise FormatError(f"{path}: optimiser: {name}: expected {size} of {dtype}, got {vector.shape}")
+            raise FormatError(f"{path}: optimizer: {name}: expected {size} of {dtype}, got {vector.shape}")
     trainer.optimizer.check_state(vectors, numbers["step"])
 
     def apply() -> None:

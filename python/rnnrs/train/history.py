@@ -14,7 +14,7 @@ from ..files import write_atomically
 
 Floats = NDArray[np.float64]
 
-#: Points that are kept; when there are more, neighbours are merged two by two.
+#: Points that are kept; when there are more, neighbors are merged two by two.
 CAPACITY = 4096
 
 

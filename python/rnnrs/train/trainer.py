@@ -31,7 +31,7 @@ class Model(Protocol):
 
     A model may also have `checkpoint_contents() -> modelfile.ModelFile`: then its checkpoints are its own files;
     `stochastic`, which is true if its `loss` is to be given `noise`, a whole number, another one at every step; and
-    `averages`, the arrays that `loss` with a gradient moves (batch normalisation's), which are put back where no whole
+    `averages`, the arrays that `loss` with a gradient moves (batch normalization's), which are put back where no whole
     step comes of it.
     """
 
@@ -53,7 +53,7 @@ class Model(Protocol):
 class Trainer:
     """Trains a model: batches in, smaller loss out.
 
-    `fit` is a plain loop; a step is `loss` (forward and BPTT), clipping, the optimiser's step. Replace it by your own
+    `fit` is a plain loop; a step is `loss` (forward and BPTT), clipping, the optimizer's step. Replace it by your own
     whenever you want another.
 
     Args:
@@ -190,7 +190,7 @@ class Trainer:
         self.stopped = reason
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a checkpoint: parameters, optimiser, state, place in the data, history, callbacks.
+        """Writes a checkpoint: parameters, optimizer, state, place in the data, history, callbacks.
 
         Raises:
             OSError: if it cannot be written; what was there stays.
@@ -202,7 +202,7 @@ class Trainer:
 
         Raises:
             OSError: if the file cannot be read.
-            FormatError: if it is no checkpoint of this model and optimiser; then nothing has changed.
+            FormatError: if it is no checkpoint of this model and optimizer; then nothing has changed.
         """
         checkpoints.load(path, self)
 

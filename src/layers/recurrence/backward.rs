@@ -17,7 +17,7 @@ pub struct Back<R> {
     pub da: Vec<R>,
     /// The gradient of the states before the first step (B, states·H)
     pub dfirst: Vec<R>,
-    /// Those of a normalisation's γ and β (sums·H), or empty
+    /// Those of a normalization's γ and β (sums·H), or empty
     pub dnorm: [Vec<R>; 2],
 }
 
@@ -50,7 +50,7 @@ pub fn backward<R: Real>(
     let pack = || Packed::of(op, layer.w, layout.recurrent * hidden, hidden);
     let shared = if layer.w.len() <= APART { None } else { Some(pack()?) };
     let ranges = layer.groups(sequences)?;
-    // A normalisation's gradients are summed up sequence by sequence: so their bits do not depend on the threads.
+    // A normalization's gradients are summed up sequence by sequence: so their bits do not depend on the threads.
     let normed = if layer.extras.norm.is_some() { sequences.batch() } else { 0 };
     let mut dnorms = [parallel::zeros(op, &[normed, width])?, parallel::zeros(op, &[normed, width])?];
     let [dgain, dshift] = &mut dnorms;

@@ -1,5 +1,5 @@
 //! What may be done on the way through time beside the cell's step: dropout in the recurrence, zoneout, layer
-//! normalisation.
+//! normalization.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ pub struct Extras<'a, R> {
     pub mask: Option<&'a [R]>,
     /// Zoneout.
     pub zoneout: Option<Zoneout<'a>>,
-    /// Layer normalisation of every block of sums, W h + U x without the bias: γ and β (sums·H).
+    /// Layer normalization of every block of sums, W h + U x without the bias: γ and β (sums·H).
     pub norm: Option<(&'a [R], &'a [R])>,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn part<R: Real>(renewed: &[R], d: &mut [R], kept: &mut [R]) {
     }
 }
 
-/// The normalisation of a layer's sums.
+/// The normalization of a layer's sums.
 pub(super) fn norm<'a, R>((gain, shift): (&'a [R], &'a [R]), hidden: usize) -> Norm<'a, R> {
     Norm { gain, shift, width: hidden }
 }

@@ -290,15 +290,15 @@ impl<'a, 'b, R: Real> Besides<'a, 'b, R> {
         &self.room
     }
 
-    /// Normalises the sums.
+    /// Normalizes the sums.
     fn before_step(&mut self, t: usize, sums: &mut [R]) {
         let Some(norm) = self.layer.extras.norm else { return };
         let norm = extras::norm(norm, self.layer.hidden);
         match self.normed {
-            [hat, scales] if !hat.is_empty() => kernels::normalise(norm, sums, hat[t], scales[t]),
+            [hat, scales] if !hat.is_empty() => kernels::normalize(norm, sums, hat[t], scales[t]),
             _ => {
                 let [hat, scales] = &mut self.hat;
-                kernels::normalise(norm, sums, hat, scales);
+                kernels::normalize(norm, sums, hat, scales);
             }
         }
     }

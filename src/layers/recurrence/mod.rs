@@ -69,7 +69,7 @@ pub struct Trace<R> {
     pub kept: Vec<R>,
     /// The state after each sequence's last step (B, states·H): h, then c
     pub last: Vec<R>,
-    /// Of a normalisation: x̂ (rows, sums·H) and the scales (rows, sums); empty without one, or if not asked for
+    /// Of a normalization: x̂ (rows, sums·H) and the scales (rows, sums); empty without one, or if not asked for
     pub normed: [Vec<R>; 2],
 }
 
@@ -84,7 +84,7 @@ pub struct Passed<'a, R> {
     pub kept: &'a [R],
     /// The state before the first step (B, states·H); zero by default
     pub first: Option<&'a [R]>,
-    /// x̂ and the scales of a normalisation, or empty
+    /// x̂ and the scales of a normalization, or empty
     pub normed: [&'a [R]; 2],
 }
 

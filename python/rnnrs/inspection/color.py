@@ -1,4 +1,4 @@
-"""A text coloured by one unit's values, for a terminal or a browser: blue below 0, orange above."""
+"""A text colored by one unit's values, for a terminal or a browser: blue below 0, orange above."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def scale_of(states: TextStates, unit: int) -> tuple[Array, float]:
 
 
 def to_ansi(states: TextStates, unit: int) -> str:
-    """The text with coloured backgrounds, for a terminal that knows 24-bit colours.
+    """The text with colored backgrounds, for a terminal that knows 24-bit colors.
 
     Raises:
         IndexError: if there is no such unit.

@@ -1,4 +1,4 @@
-"""Optimisers: one call per step over the flat vector of parameters θ and its gradient g."""
+"""Optimizers: one call per step over the flat vector of parameters θ and its gradient g."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 
 class Optimizer(ABC):
-    """What a `Trainer` asks of an optimiser.
+    """What a `Trainer` asks of an optimizer.
 
     Attributes:
         learning_rate: η; a schedule's factor multiplies it.
@@ -48,11 +48,11 @@ class Optimizer(ABC):
         Args:
             parameters: θ.
             gradients: g, of the same layout.
-            learning_rate: η of this step; by default the optimiser's own.
+            learning_rate: η of this step; by default the optimizer's own.
             scale: what g is multiplied by: with the factor of `clip_factor`, clipping and update are one pass.
 
         Raises:
-            ShapeError: if θ, g and the optimiser's state are not of one size and dtype.
+            ShapeError: if θ, g and the optimizer's state are not of one size and dtype.
         """
         theta, g = parameters._flat, gradients._flat
         if g.shape != theta.shape or g.dtype != theta.dtype:
@@ -82,7 +82,7 @@ class Optimizer(ABC):
         return dict(self._state)
 
     def load_state(self, state: Mapping[str, Array], steps: int) -> None:
-        """Goes on from the `state` and `steps` of another optimiser of the same kind.
+        """Goes on from the `state` and `steps` of another optimizer of the same kind.
 
         Raises:
             FormatError: if the vectors are not those of this kind.
@@ -298,7 +298,7 @@ _KINDS: dict[str, type[Optimizer]] = {k.__name__: k for k in (SGD, Adagrad, RMSP
 
 
 def optimizer_from_config(config: Mapping[str, Any]) -> Optimizer:
-    """The optimiser of `Optimizer.to_config`.
+    """The optimizer of `Optimizer.to_config`.
 
     Raises:
         FormatError: if it is none.
@@ -306,8 +306,8 @@ def optimizer_from_config(config: Mapping[str, Any]) -> Optimizer:
     settings = dict(config)
     kind = _KINDS.get(settings.pop("kind", ""))
     if kind is None:
-        raise FormatError(f"optimiser: kind: expected one of {', '.join(_KINDS)}, got {config.get('kind')!r}")
+        raise FormatError(f"optimizer: kind: expected one of {', '.join(_KINDS)}, got {config.get('kind')!r}")
     try:
         return kind(**settings)
     except (TypeError, ValueError) as error:
-        raise FormatError(f"optimiser: damaged: {error}") from error
+        raise FormatError(f"optimizer: damaged: {error}") from error
