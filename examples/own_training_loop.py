@@ -11,7 +11,7 @@ from rnnrs import losses, nn, optim
 T, B = 12, 64
 rng = np.random.default_rng(0)
 
-rnn = nn.RNN(1, 24, recurrent="orthogonal", seed=1)
+rnn = nn.RNN(1, 24, recurrent_initializer="orthogonal", seed=1)
 output = nn.Linear(24, 2, seed=2)
 parameters, gradients = nn.join(rnn=rnn, output=output)
 cross_entropy = losses.SoftmaxCrossEntropy()

@@ -83,7 +83,7 @@ class FeedForward:
 def recurrent(seed: int) -> RecurrentNetwork:
     """h_t = tanh(b + W h_{t−1} + U x_t), o_t = c + V h_t: the same U, W and V at every place."""
     return RecurrentNetwork(
-        nn.RNN(EMBEDDING, HIDDEN, recurrent="orthogonal", seed=seed),
+        nn.RNN(EMBEDDING, HIDDEN, recurrent_initializer="orthogonal", seed=seed),
         nn.Linear(HIDDEN, 2, seed=seed + 1),
         losses.SoftmaxCrossEntropy(),
         embedding=nn.Embedding(len(ALPHABET), EMBEDDING, seed=seed + 2),

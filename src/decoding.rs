@@ -1,8 +1,8 @@
-//! A step of decoding: which tokens may follow each hypothesis, and the best continuations of all hypotheses of a source,
-//! or one drawn for each.
+//! One decoding step: the tokens allowed after each hypothesis, and either the best continuations of all
+//! hypotheses of a source (beam search) or one sampled token per hypothesis.
 //!
-//! Scores o (N, V) are of any constant offset: ln P = log softmax(o), row by row. Rules take tokens away, but the
-//! probability of what is left stays the model's.
+//! Scores o (N, V) may have any constant offset per row: ln P = log softmax(o), row by row. Rules exclude
+//! tokens but do not renormalize: the remaining tokens keep the model's probabilities.
 
 use std::ops::Range;
 
@@ -12,52 +12,53 @@ use crate::parallel;
 use crate::random;
 use crate::sampling::{Sampling, top_k};
 
-/// The normalizer's sum goes over whole blocks of so many scores, so that it is the same, to the bit, with more tokens of
-/// probability 0 behind: a model that copies words has as many tokens as the batch's sources need.
+/// Scores per block. The normalizer sums whole blocks, so appending tokens of probability 0 does not change
+/// its bits. A model that copies words needs this: the number of its tokens depends on the sources of the
+/// batch.
 const BLOCK: usize = 64;
 
-/// Scores worth a thread.
+/// Fewest scores worth a thread.
 const GRAIN: usize = 1 << 15;
 
-/// What may follow.
+/// Constraints on the next token.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
-    /// Tokens that may not.
+    /// Tokens that are not allowed.
     pub forbidden: &'a [i64],
-    /// For each of the N hypotheses the one token that may, or −1; stronger than the other rules.
+    /// For each of the N hypotheses, the token that must follow, or −1; overrides the other rules.
     pub forced: &'a [i64],
     /// The token that ends a hypothesis.
     pub end: Option<usize>,
-    /// Whether it may follow.
+    /// Whether `end` is allowed.
     pub may_end: bool,
     /// The tokens of each hypothesis so far (N, n).
     pub history: &'a [i64],
-    /// n of the n-grams that no hypothesis may hold twice; 0 for none.
+    /// Length of the n-grams that must not repeat within a hypothesis; 0 for no such rule.
     pub ngram: usize,
 }
 
-/// The best continuations, `keep` places for each source, the best first; row −1 where there are fewer.
+/// The best continuations: `keep` entries per source, the best first; the row is −1 in unused entries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Best {
-    /// Which hypothesis goes on.
+    /// The hypothesis that is continued.
     pub rows: Vec<i64>,
-    /// With which token.
+    /// The token that continues it.
     pub tokens: Vec<i64>,
-    /// ln P of all its tokens.
+    /// ln P of all tokens of the continuation.
     pub totals: Vec<f64>,
 }
 
-/// A token for each hypothesis, and its ln P.
+/// One sampled token per hypothesis, with its ln P.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawn {
     /// The tokens (N).
     pub tokens: Vec<i64>,
-    /// Each one's ln P of the model (N), as it is without rules and temperature.
+    /// The model's ln P of each token (N), without rules or temperature.
     pub log_p: Vec<f64>,
 }
 
 impl Rules<'_> {
-    /// Checks what comes from outside: `rows` hypotheses, `columns` tokens.
+    /// Checks the caller's ids for `rows` hypotheses and `columns` tokens.
     fn check(&self, op: &'static str, rows: usize, columns: usize) -> Result<()> {
         let ids = |argument, ids: &[i64], least: i64| {
             let wrong = ids.iter().position(|&id| id < least || id >= columns as i64);
@@ -68,11 +69,11 @@ impl Rules<'_> {
         ids("forbidden", self.forbidden, 0)?;
         ids("forced", self.forced, -1)?;
         ids("end_id", &self.end.map_or(vec![], |end| vec![end as i64]), 0)?;
-        assert_eq!(self.forced.len(), rows, "one forced token, or none, for each hypothesis");
+        assert_eq!(self.forced.len(), rows, "expected one forced token, or −1, per hypothesis");
         Ok(())
     }
 
-    /// The scores of the tokens that may follow hypothesis `row`, −∞ in the place of the others.
+    /// Sets the scores of the tokens that are not allowed after hypothesis `row` to −∞.
     fn apply<R: Real>(&self, row: usize, scores: &mut [R]) {
         let mut forbid = |id: i64| {
             if let Some(score) = usize::try_from(id).ok().and_then(|id| scores.get_mut(id)) {
@@ -94,7 +95,7 @@ impl Rules<'_> {
     }
 }
 
-/// One row of scores with room to work: as much, and up to a whole block more.
+/// One row of scores, and a work buffer of the same length rounded up to whole blocks.
 struct Row<'a, R> {
     op: &'static str,
     number: usize,
@@ -102,33 +103,38 @@ struct Row<'a, R> {
     work: &'a mut [R],
 }
 
-/// Room to work on rows of so many scores.
+/// Allocates the work buffer for rows of `columns` scores.
 fn room<R: Real>(columns: usize) -> Vec<R> {
     vec![R::zero(); columns.next_multiple_of(BLOCK)]
 }
 
 impl<R: Real> Row<'_, R> {
-    /// The largest score and ln Σ e^{score − largest}: a score's ln P is what it has over both.
+    /// Returns the largest score and ln Σ e^{score − largest}. Subtracting both from a score gives its ln P.
     fn normalizer(&mut self) -> Result<(f64, f64)> {
         let (own, more) = self.work.split_at_mut(self.scores.len());
         own.copy_from_slice(self.scores);
         more.fill(R::neg_infinity());
         let (most, sum) = exponentials(self.work);
         if !(most.is_finite() && sum.is_finite()) {
-            let got = format!("a largest one of {most}, the sum {sum}, in row {}", self.number);
-            return Err(Error::Value { op: self.op, argument: "scores", expected: "numbers".into(), got });
+            let got = format!("a maximum of {most} and a sum of {sum} in row {}", self.number);
+            return Err(Error::Value {
+                op: self.op,
+                argument: "scores",
+                expected: "finite scores".into(),
+                got,
+            });
         }
         Ok((most.wide(), libm::log(sum.wide())))
     }
 
-    /// The scores, to change.
+    /// Copies the scores to the work buffer and returns them for modification.
     fn fill(&mut self) -> &mut [R] {
         let own = &mut self.work[..self.scores.len()];
         own.copy_from_slice(self.scores);
         own
     }
 
-    /// What `only` has left of the scores.
+    /// Returns the scores after `only` has applied the rules.
     fn left(&self) -> &[R] {
         &self.work[..self.scores.len()]
     }
@@ -137,7 +143,7 @@ impl<R: Real> Row<'_, R> {
         (self.scores[token].wide() - most) - log_sum
     }
 
-    /// The one token that may follow, where there is only one: forced, or, where nothing else may, the end.
+    /// Returns the forced token, or the end token if the rules allow no token; otherwise `None`.
     fn only(&mut self, rules: &Rules<'_>) -> Result<Option<usize>> {
         if let Ok(forced) = usize::try_from(rules.forced[self.number]) {
             return Ok(Some(forced));
@@ -151,24 +157,24 @@ impl<R: Real> Row<'_, R> {
         rules.end.map(Some).ok_or_else(|| Error::Value {
             op: self.op,
             argument: "constraints",
-            expected: "a token that may follow".into(),
+            expected: "at least one allowed token".into(),
             got: format!("none for hypothesis {}", self.number),
         })
     }
 }
 
-/// For each source the `keep` best continuations of its hypotheses, by ln P of all tokens: ties go to the earlier
-/// hypothesis, then to the lower token.
+/// Returns the `keep` best continuations of the hypotheses of each source, by ln P of all tokens. Ties go to
+/// the earlier hypothesis, then to the lower token id.
 ///
 /// # Arguments
-/// `scores` (N, V); `totals` (N): ln P of each hypothesis; `sources`: which hypotheses are of each source, in their order.
+/// `scores` (N, V); `totals` (N): ln P of each hypothesis; `sources`: the range of hypotheses of each source.
 ///
 /// # Errors
-/// [`Error::TokenId`] for a rule's token that is none; [`Error::Value`] if scores are NaN, +∞ or all −∞, or nothing may
-/// follow a hypothesis and there is no end.
+/// [`Error::TokenId`] for an invalid token id in a rule; [`Error::Value`] if scores are NaN, +∞ or all −∞, or
+/// if no token is allowed after a hypothesis and there is no end token.
 ///
 /// # Panics
-/// If the sizes do not belong together.
+/// If the sizes do not match.
 pub fn best<R: Real>(
     (scores, columns): (&[R], usize),
     totals: &[f64],
@@ -178,7 +184,7 @@ pub fn best<R: Real>(
 ) -> Result<Best> {
     const OP: &str = "beam_search";
     rules.check(OP, totals.len(), columns)?;
-    assert_eq!(scores.len(), totals.len() * columns, "a row of scores for each hypothesis");
+    assert_eq!(scores.len(), totals.len() * columns, "expected one row of scores per hypothesis");
     let places = sources.len() * keep;
     let mut found =
         Best { rows: vec![-1; places], tokens: vec![-1; places], totals: vec![f64::NEG_INFINITY; places] };
@@ -215,7 +221,7 @@ pub fn best<R: Real>(
     Ok(found)
 }
 
-/// The best tokens to follow a hypothesis, with their ln P.
+/// Passes the best next tokens of a hypothesis, with their ln P, to `found`.
 fn continuations<R: Real>(
     mut row: Row<'_, R>,
     keep: usize,
@@ -233,16 +239,17 @@ fn continuations<R: Real>(
     Ok(())
 }
 
-/// A token for each hypothesis, drawn among those that may follow.
+/// Samples one of the allowed tokens for each hypothesis.
 ///
 /// # Arguments
-/// `scores` (N, V); `seed` and, for each hypothesis, four numbers by which its draw is known: the same ones draw the same.
+/// `scores` (N, V); `seed` and, for each hypothesis, a key of four numbers: equal seeds and keys give equal
+/// samples.
 ///
 /// # Errors
-/// As [`best`]; and for settings that make no sense.
+/// As [`best`]; [`Error::Value`] for invalid sampling settings.
 ///
 /// # Panics
-/// If the sizes do not belong together.
+/// If the sizes do not match.
 pub fn draw<R: Real>(
     (scores, columns): (&[R], usize),
     rules: &Rules<'_>,
@@ -252,7 +259,7 @@ pub fn draw<R: Real>(
 ) -> Result<Drawn> {
     const OP: &str = "sample";
     rules.check(OP, keys.len(), columns)?;
-    assert_eq!(scores.len(), keys.len() * columns, "a row of scores for each hypothesis");
+    assert_eq!(scores.len(), keys.len() * columns, "expected one row of scores per hypothesis");
     let mut drawn = Drawn { tokens: vec![0; keys.len()], log_p: vec![0.0; keys.len()] };
     let ranges = parallel::ranges(keys.len(), GRAIN / columns.max(1))?;
     let parts = parallel::split_rows(&mut drawn.tokens, &ranges, 1)
@@ -288,16 +295,16 @@ mod tests {
     const FREE: Rules<'_> =
         Rules { forbidden: &[], forced: &[], end: Some(0), may_end: true, history: &[], ngram: 0 };
     const V: usize = 5;
-    /// One source with one hypothesis.
+    /// A single source with one hypothesis.
     const ONE: &[Range<usize>] = std::slice::from_ref(&(0..1));
 
-    /// ln P of a row's tokens, as the definition has it.
+    /// Returns ln P of a row's tokens, by the definition.
     fn log_softmax(row: &[f64]) -> Vec<f64> {
         let sum: f64 = row.iter().map(|o| o.exp()).sum();
         row.iter().map(|o| o - sum.ln()).collect()
     }
 
-    /// All continuations of some rows, the best first.
+    /// Returns all continuations of the given rows, the best first.
     fn sorted(scores: &[f64], totals: &[f64], rows: Range<usize>, banned: &[usize]) -> Vec<(f64, i64, i64)> {
         let mut all: Vec<_> = rows
             .flat_map(|row| {
@@ -380,7 +387,7 @@ mod tests {
         let error = best((&[0.0f32; V], V), &[0.0], ONE, 1, &endless).unwrap_err().to_string();
         assert_eq!(
             error,
-            "beam_search: constraints: expected a token that may follow, got none for hypothesis 0"
+            "beam_search: constraints: expected at least one allowed token, got none for hypothesis 0"
         );
     }
 

@@ -1,10 +1,11 @@
-//! The one error type of the crate: what was asked, what was expected, what came.
+//! The crate's error type. Each error names the operation, the argument, the expected value and the actual
+//! value.
 
 use thiserror::Error;
 
-/// Everything that can go wrong in a computation.
+/// An error of a computation.
 ///
-/// `op` is the operation as its user knows it (`"RNN.forward"`), `argument` the argument at fault.
+/// `op` is the name of the operation in the public API (`"RNN.forward"`); `argument` is the invalid argument.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum Error {
     /// An array has the wrong number of axes or the wrong size.
@@ -14,21 +15,21 @@ pub enum Error {
         op: &'static str,
         /// The argument.
         argument: &'static str,
-        /// The shape that fits, with its letters: `(T, B, I=4)`.
+        /// The expected shape, with its letters: `(T, B, I=4)`.
         expected: String,
-        /// The shape that came.
+        /// The actual shape.
         got: String,
     },
-    /// An argument's value makes no sense.
+    /// An argument has an invalid value.
     #[error("{op}: {argument}: expected {expected}, got {got}")]
     Value {
         /// The operation.
         op: &'static str,
         /// The argument.
         argument: &'static str,
-        /// What would be accepted.
+        /// The accepted values.
         expected: String,
-        /// What came.
+        /// The actual value.
         got: String,
     },
     /// A token id is negative or not below the vocabulary's size.
@@ -38,37 +39,38 @@ pub enum Error {
         op: &'static str,
         /// The argument.
         argument: &'static str,
-        /// Where in the flattened array.
+        /// The index in the flattened array.
         position: usize,
-        /// The id that came.
+        /// The invalid id.
         id: i64,
-        /// The largest id allowed (-1 where there is none).
+        /// The largest valid id, or -1 if no id is valid.
         last: i64,
     },
-    /// A result or a work buffer does not fit.
-    #[error("{op}: expected at most {available} bytes of memory to be asked for, got {wanted}")]
+    /// A result or a work buffer does not fit in memory.
+    #[error("{op}: memory: expected a request for at most {available} bytes, got {wanted}")]
     Memory {
         /// The operation.
         op: &'static str,
-        /// How many bytes the sizes ask for, or that they overflow.
+        /// The number of bytes requested, or a note that it overflows.
         wanted: String,
-        /// How many bytes there are.
+        /// The number of bytes available.
         available: u64,
     },
-    /// A file is not what it should be.
+    /// A file has an invalid format.
     #[error("{0}")]
     Format(String),
-    /// The caller asked for a stop (Ctrl-C) while the computation ran; partial results are to be dropped.
+    /// The caller interrupted the computation (Ctrl-C). Partial results must be discarded.
     #[error("interrupted")]
     Interrupted,
 }
 
-/// `Result` with the crate's error.
+/// `Result` with the crate's error type.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Checks a shape and names its letters when it does not fit.
+/// Checks a shape; on a mismatch, returns an error that names the expected axes.
 ///
-/// `letters` go with `expected` one by one; an axis that may have any size is `None`.
+/// `expected` holds the letter and the size of each axis; the size is `None` for an axis that may have any
+/// size.
 pub(crate) fn check_shape(
     op: &'static str,
     argument: &'static str,
@@ -90,7 +92,7 @@ pub(crate) fn check_shape(
     Err(Error::Shape { op, argument, expected: format!("({})", axes.join(", ")), got: shape(got) })
 }
 
-/// A shape as Python writes it: `(3,)`, `(2, 5)`.
+/// Formats a shape as Python does: `(3,)`, `(2, 5)`.
 pub(crate) fn shape(sizes: &[usize]) -> String {
     match sizes {
         [one] => format!("({one},)"),

@@ -1,7 +1,7 @@
-//! Initial weights: seeded, and the same bits on every machine.
+//! Weight initialization: seeded, and bit-identical on every machine.
 //!
-//! The random bits are ChaCha8's; everything after them is plain f64 arithmetic and `libm`'s logarithm and cosine in
-//! Rust, so neither the C library nor the instruction set has a say.
+//! ChaCha8 supplies the random bits. Everything else is plain f64 arithmetic and the logarithm and cosine of
+//! the Rust crate `libm`, so the weights depend neither on the C library nor on the instruction set.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -9,7 +9,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use crate::error::{Error, Result};
 use crate::kernels::Real;
 
-/// How a matrix (rows, columns) begins.
+/// The initialization scheme of a matrix (rows, columns).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// Uniform on ±scale.
@@ -20,14 +20,14 @@ pub enum Scheme {
     Xavier,
     /// Rows (or columns, whichever are fewer) orthonormal, times scale (Saxe, McClelland and Ganguli 2014).
     Orthogonal,
-    /// scale on the diagonal, 0 elsewhere (IRNN: Le, Jaitly and Hinton 2015).
+    /// Scale on the diagonal, 0 elsewhere (IRNN: Le, Jaitly and Hinton 2015).
     Identity,
-    /// scale everywhere.
+    /// Scale everywhere.
     Constant,
 }
 
 impl Scheme {
-    /// Every one, with its name for Python.
+    /// All schemes, with their names in Python.
     pub const ALL: [(&'static str, Scheme); 6] = [
         ("uniform", Scheme::Uniform),
         ("normal", Scheme::Normal),
@@ -38,10 +38,11 @@ impl Scheme {
     ];
 }
 
-/// Fills a row-major matrix (rows, columns).
+/// Initializes a row-major matrix (rows, columns).
 ///
 /// # Errors
-/// [`Error::Value`] if scale is not finite, [`Error::Memory`] if the work space of `Orthogonal` does not fit.
+/// [`Error::Value`] if scale is not finite, [`Error::Memory`] if the workspace of `Orthogonal` does not fit
+/// in memory.
 pub fn initialize<R: Real>(
     out: &mut [R],
     columns: usize,
@@ -82,18 +83,19 @@ fn fill<R: Real>(out: &mut [R], mut next: impl FnMut() -> f64) {
     out.iter_mut().for_each(|w| *w = R::of(next()));
 }
 
-/// Uniform on [0, 1), 53 bits.
+/// Samples uniformly from [0, 1), with 53 bits.
 fn uniform(random: &mut ChaCha8Rng) -> f64 {
     (random.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
 }
 
-/// Standard normal, by Box and Muller.
+/// Samples from the standard normal distribution by the Box–Muller transform.
 fn normal(random: &mut ChaCha8Rng) -> f64 {
     let radius = (-2.0 * libm::log(1.0 - uniform(random))).sqrt();
     radius * libm::cos(2.0 * std::f64::consts::PI * uniform(random))
 }
 
-/// Gram–Schmidt (modified) on rows of random normal numbers; for more rows than columns, on the transpose.
+/// Orthonormalizes rows of normal samples by modified Gram–Schmidt; with more rows than columns, works on the
+/// transpose.
 fn orthogonal<R: Real>(
     out: &mut [R],
     rows: usize,
@@ -123,7 +125,7 @@ fn orthogonal<R: Real>(
     Ok(())
 }
 
-/// Σ x·y in eight interleaved sums: an order that vector registers and plain code can both keep.
+/// Returns Σ x·y. Eight interleaved sums fix an order that both vectorized and scalar code can follow.
 fn dot(x: &[f64], y: &[f64]) -> f64 {
     let mut sums = [0.0; 8];
     let (whole, rest) = (x.chunks_exact(8), x.len() - x.len() % 8);
@@ -166,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_bits_are_the_same_on_every_machine() {
-        // Recorded once; a change here changes every trained model's starting point.
+        // Recorded once: a change here changes the initial weights of every model.
         let sum = |w: Vec<f64>| w.iter().fold(0u64, |h, x| h.rotate_left(5) ^ x.to_bits());
         let schemes = [Scheme::Uniform, Scheme::Normal, Scheme::Xavier, Scheme::Orthogonal];
         assert_eq!(schemes.map(|scheme| sum(matrix(9, 9, scheme))), RECORDED);

@@ -1,7 +1,7 @@
-//! Gradient descent: each update is one pass over the flat vector of parameters θ, with g its gradient.
+//! Optimizers: each update is one pass over the flat parameter vector θ, whose gradient is g.
 //!
-//! The elements are independent, so the vectors are cut into as many pieces as there are threads and the bits stay
-//! the same. The norm sums squares in f64 over blocks of a fixed length, and the blocks in order.
+//! The elements are independent, so splitting the vectors over the threads does not change the bits. The norm
+//! sums squares in f64 within blocks of a fixed length, then sums the blocks in order.
 
 use std::ops::Range;
 
@@ -9,26 +9,27 @@ use crate::error::{Error, Result};
 use crate::kernels::{self, Real, Update};
 use crate::parallel;
 
-/// Fewest parameters worth a thread of their own.
+/// Fewest parameters worth a thread.
 const GRAIN: usize = 1 << 15;
 
-/// Numbers in a block of the norm's sum.
+/// Numbers per block of the norm's sum.
 const NORM_BLOCK: usize = 4096;
 
-/// θ ← θ − η v, v ← μ v + g (Nesterov: θ ← θ − η (g + μ v)); g includes `weight_decay`·θ.
+/// Stochastic gradient descent: v ← μ v + g; θ ← θ − η v, or θ ← θ − η (g + μ v) with Nesterov momentum. g
+/// includes `weight_decay`·θ.
 #[derive(Debug, Clone, Copy)]
 pub struct Sgd {
     /// η
     pub learning_rate: f64,
-    /// μ; at 0 no velocity is kept.
+    /// μ; without momentum (0), no velocity is needed.
     pub momentum: f64,
-    /// Looks ahead by one step of the momentum (Sutskever et al. 2013).
+    /// Nesterov momentum (Sutskever et al. 2013).
     pub nesterov: bool,
     /// L2 penalty, added to g.
     pub weight_decay: f64,
 }
 
-/// s ← s + g²; θ ← θ − η g / (√s + ε) (Duchi, Hazan and Singer 2011).
+/// Adagrad: s ← s + g²; θ ← θ − η g / (√s + ε) (Duchi, Hazan and Singer 2011).
 #[derive(Debug, Clone, Copy)]
 pub struct Adagrad {
     /// η
@@ -39,7 +40,7 @@ pub struct Adagrad {
     pub weight_decay: f64,
 }
 
-/// s ← α s + (1 − α) g²; θ ← θ − η g / (√s + ε) (Tieleman and Hinton 2012).
+/// RMSProp: s ← α s + (1 − α) g²; θ ← θ − η g / (√s + ε) (Tieleman and Hinton 2012).
 #[derive(Debug, Clone, Copy)]
 pub struct RmsProp {
     /// η
@@ -52,8 +53,11 @@ pub struct RmsProp {
     pub weight_decay: f64,
 }
 
-/// m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; θ ← θ − η m̂ / (√v̂ + ε), m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ)
-/// (Kingma and Ba 2015); decoupled: θ shrinks by η·`weight_decay`·θ instead of g growing (Loshchilov and Hutter 2019).
+/// Adam: m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; θ ← θ − η m̂ / (√v̂ + ε), with m̂ = m / (1 − β₁ᵗ) and
+/// v̂ = v / (1 − β₂ᵗ) (Kingma and Ba 2015).
+///
+/// Decoupled weight decay (AdamW) subtracts η·`weight_decay`·θ from θ instead of adding `weight_decay`·θ to g
+/// (Loshchilov and Hutter 2019).
 #[derive(Debug, Clone, Copy)]
 pub struct Adam {
     /// t, from 1.
@@ -66,25 +70,25 @@ pub struct Adam {
     pub beta2: f64,
     /// ε
     pub epsilon: f64,
-    /// Strength of the penalty.
+    /// Weight decay coefficient.
     pub weight_decay: f64,
-    /// AdamW's penalty instead of L2.
+    /// Decoupled weight decay instead of an L2 penalty.
     pub decoupled: bool,
 }
 
-/// Which numbers of a gradient can be other than zero: all, or those in some spans.
+/// The elements of a gradient that may be nonzero: all, or those in the given spans.
 ///
-/// The gradient of an embedding has rows for a whole vocabulary, of which a batch touches a few.
+/// The gradient of an embedding has a row per token of the vocabulary; a batch touches only a few of them.
 #[derive(Clone, Copy)]
 pub enum Spans<'a> {
-    /// All of them.
+    /// All elements.
     All,
-    /// From the first to before the second, in rising order.
+    /// Half-open spans [start, end), disjoint and in increasing order.
     Some(&'a [[i64; 2]]),
 }
 
 impl Spans<'_> {
-    /// As ranges of a vector of `n` numbers, none longer than `most`.
+    /// Returns the spans of a vector of `n` numbers as ranges of at most `most` numbers each.
     fn ranges(self, n: usize, most: usize) -> Result<Vec<Range<usize>>> {
         let all = [[0, n as i64]];
         let spans = match self {
@@ -98,7 +102,7 @@ impl Spans<'_> {
                 return Err(Error::Value {
                     op: "optimizer",
                     argument: "spans",
-                    expected: format!("rising spans of {n} numbers"),
+                    expected: format!("increasing spans within {n} numbers"),
                     got: format!("{from} to {until}"),
                 });
             }
@@ -110,7 +114,7 @@ impl Spans<'_> {
     }
 }
 
-/// One step of `rule`, with every g times `scale`; `state` are the vectors that the rule keeps.
+/// Performs one step of `rule`, with g multiplied by `scale`; `state` holds the rule's state vectors.
 fn step<R: Real, const N: usize>(
     rule: &Update<R>,
     (parameters, gradients): (&mut [R], &[R]),
@@ -141,9 +145,9 @@ fn step<R: Real, const N: usize>(
 }
 
 impl Sgd {
-    /// One step, with every g times `scale`; `velocity` is v, and is not needed without momentum.
+    /// Performs one step, with g multiplied by `scale`; `velocity` is v and may be `None` without momentum.
     ///
-    /// Where nothing but a gradient moves a parameter (no momentum, no penalty), only the spans are visited.
+    /// Without momentum and weight decay, only the spans are visited.
     ///
     /// # Errors
     /// [`Error::Shape`] if the vectors differ in length; [`Error::Value`] if a velocity is missing.
@@ -179,7 +183,7 @@ impl Sgd {
     }
 }
 
-/// One step of a rule that keeps nothing, in the spans alone.
+/// Performs one step of a rule without state, within the spans only.
 fn only_in<R: Real>(
     spans: Spans<'_>,
     rule: &Update<R>,
@@ -199,7 +203,7 @@ fn only_in<R: Real>(
     })
 }
 
-/// The pieces of a vector that lie in rising ranges.
+/// Splits off the pieces of a vector that lie in increasing, disjoint ranges.
 fn pieces<'a, R>(mut data: &'a mut [R], ranges: &[Range<usize>]) -> Vec<&'a mut [R]> {
     let mut start = 0;
     ranges
@@ -215,7 +219,7 @@ fn pieces<'a, R>(mut data: &'a mut [R], ranges: &[Range<usize>]) -> Vec<&'a mut 
 }
 
 impl Adagrad {
-    /// One step, with every g times `scale`; `squares` is s.
+    /// Performs one step, with g multiplied by `scale`; `squares` is s.
     ///
     /// # Errors
     /// [`Error::Shape`] if the vectors differ in length.
@@ -233,7 +237,7 @@ impl Adagrad {
 }
 
 impl RmsProp {
-    /// One step, with every g times `scale`; `squares` is s.
+    /// Performs one step, with g multiplied by `scale`; `squares` is s.
     ///
     /// # Errors
     /// [`Error::Shape`] if the vectors differ in length.
@@ -252,7 +256,7 @@ impl RmsProp {
 }
 
 impl Adam {
-    /// One step, with every g times `scale`; `mean` is m, `variance` is v.
+    /// Performs one step, with g multiplied by `scale`; `mean` is m, `variance` is v.
     ///
     /// # Errors
     /// [`Error::Shape`] if the vectors differ in length, [`Error::Value`] if the step is 0.
@@ -288,7 +292,7 @@ impl Adam {
     }
 }
 
-/// xⁿ by repeated squaring: the same bits everywhere, unlike the C library's `pow`.
+/// Returns xⁿ by repeated squaring: bit-identical on every machine, unlike the C library's `pow`.
 fn power(mut x: f64, mut n: u64) -> f64 {
     let mut result = 1.0;
     while n > 0 {
@@ -301,10 +305,10 @@ fn power(mut x: f64, mut n: u64) -> f64 {
     result
 }
 
-/// ‖g‖₂, summed in f64.
+/// Returns ‖g‖₂, summed in f64.
 ///
 /// # Errors
-/// [`Error::Memory`], [`Error::Interrupted`]; [`Error::Value`] for spans that are none.
+/// [`Error::Memory`], [`Error::Interrupted`]; [`Error::Value`] for invalid spans.
 pub fn norm<R: Real>(gradients: &[R], spans: Spans<'_>) -> Result<f64> {
     let blocks = spans.ranges(gradients.len(), NORM_BLOCK)?;
     let mut sums = vec![0.0f64; blocks.len()];
@@ -318,9 +322,9 @@ pub fn norm<R: Real>(gradients: &[R], spans: Spans<'_>) -> Result<f64> {
     Ok(sums.iter().sum::<f64>().sqrt())
 }
 
-/// What g is to be multiplied by so that ‖g‖₂ ≤ `most` (Pascanu, Mikolov and Bengio 2013), and ‖g‖₂.
+/// Returns the factor that scales g to ‖g‖₂ ≤ `most` (Pascanu, Mikolov and Bengio 2013), and ‖g‖₂.
 ///
-/// A norm that is not finite gives 1: scaling could only hide where the trouble is.
+/// The factor is 1 if the norm is not finite: scaling could only hide the cause.
 ///
 /// # Errors
 /// [`Error::Value`] if `most` is not a positive number; as [`norm`].
@@ -330,7 +334,7 @@ pub fn clipping<R: Real>(gradients: &[R], most: f64, spans: Spans<'_>) -> Result
     Ok((if norm.is_finite() && norm > most { most / norm } else { 1.0 }, norm))
 }
 
-/// Scales g down to ‖g‖₂ = `most` if it is longer; gives ‖g‖₂ before.
+/// Scales g to ‖g‖₂ = `most` if its norm is larger. Returns the norm before scaling.
 ///
 /// # Errors
 /// As [`clipping`].
@@ -350,7 +354,7 @@ pub fn clip_norm<R: Real>(gradients: &mut [R], most: f64, spans: Spans<'_>) -> R
     Ok(norm)
 }
 
-/// g ← 0, in the spans: elsewhere it is 0.
+/// Sets g to 0 within the spans; elsewhere it is 0 already.
 ///
 /// # Errors
 /// As [`norm`].
@@ -362,7 +366,7 @@ pub fn clear<R: Real>(gradients: &mut [R], spans: Spans<'_>) -> Result<()> {
     })
 }
 
-/// Clamps every component of g to ±limit; NaN stays.
+/// Clamps every element of g to ±limit; NaN is left as it is.
 ///
 /// # Errors
 /// [`Error::Value`] if `limit` is not a positive number.

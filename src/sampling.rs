@@ -1,21 +1,22 @@
-//! Choosing a token from the scores o of the output layer.
+//! Selection of a token by the scores o of the output layer.
 
 use std::cmp::Ordering;
 
 use crate::error::{Error, Result};
 use crate::kernels::{Real, exponentials};
 
-/// Values that `top_k` compares at once.
+/// Values per block in `top_k`, which skips a block that holds no candidate.
 const BLOCK: usize = 64;
 
-/// How a token is drawn from softmax(o / temperature).
+/// The settings for sampling a token from softmax(o / temperature).
 #[derive(Debug, Clone, Copy)]
 pub struct Sampling {
-    /// Below 1 sharper, above 1 flatter; 0 takes the largest score.
+    /// Below 1 sharpens the distribution, above 1 flattens it; 0 selects the largest score.
     pub temperature: f64,
-    /// Only the k largest scores; 0 takes all.
+    /// Samples among the k largest scores; 0 means all.
     pub top_k: usize,
-    /// Only the likeliest tokens that together reach this probability (Holtzman et al. 2020); 1 takes all.
+    /// Samples among the most likely tokens whose total probability reaches this value (Holtzman et al.
+    /// 2020); 1 means all.
     pub top_p: f64,
 }
 
@@ -36,17 +37,17 @@ impl Sampling {
         Ok(())
     }
 
-    /// The token at `u`, uniform on [0, 1): the inverse of the distribution function over the tokens that are
-    /// allowed: the likeliest first, or in their own order where all are.
+    /// Returns the token at `u`, a uniform sample from [0, 1), by inverting the cumulative distribution over
+    /// the allowed tokens. The tokens are ordered by decreasing probability, or by id if all are allowed.
     ///
     /// # Errors
-    /// [`Error::Value`] if a setting makes no sense, there are no scores, or one is NaN or +∞.
+    /// [`Error::Value`] for an invalid setting, for empty scores, or if a score is NaN or +∞ or all are −∞.
     pub fn choose<R: Real>(&self, scores: &[R], u: f64) -> Result<usize> {
         self.check()?;
         let best =
             scores.iter().copied().fold(R::neg_infinity(), |m, x| if x > m || x.is_nan() { x } else { m });
         if !best.is_finite() {
-            let got = if scores.is_empty() { "none".into() } else { format!("a largest one of {best}") };
+            let got = if scores.is_empty() { "none".into() } else { format!("a maximum of {best}") };
             return Err(Error::Value {
                 op: "sample",
                 argument: "scores",
@@ -88,7 +89,7 @@ impl Sampling {
         Ok(order[allowed - 1])
     }
 
-    /// The same where every token is allowed: nothing needs to be in order.
+    /// Implements `choose` when every token is allowed, which needs no sorting.
     fn choose_of_all<R: Real>(&self, scores: &[R], u: f64) -> usize {
         let mut weights: Vec<R> = scores.iter().map(|o| R::of(o.wide() / self.temperature)).collect();
         let _ = exponentials(&mut weights);
@@ -106,9 +107,10 @@ impl Sampling {
     }
 }
 
-/// The places of the k largest values, the largest first; ties go to the lower place, NaN comes last.
+/// Returns the indices of the k largest values, the largest first. Ties go to the lower index; NaN comes
+/// last.
 ///
-/// One pass over the values, which asks of each only whether it is above the least of the k best so far.
+/// A single pass compares each value with the smallest of the k best so far.
 pub fn top_k<R: Real>(values: &[R], k: usize) -> Vec<usize> {
     let k = k.min(values.len());
     if k == 0 {
@@ -118,12 +120,12 @@ pub fn top_k<R: Real>(values: &[R], k: usize) -> Vec<usize> {
         let (x, y) = (values[a], values[b]);
         y.partial_cmp(&x).unwrap_or_else(|| x.is_nan().cmp(&y.is_nan())).then(a.cmp(&b))
     };
-    // The best so far and newcomers, up to twice as many: then the better half stays.
+    // The best so far and new candidates, up to `room` of them; then only the best k stay.
     let room = 2 * k.max(8);
     let mut best: Vec<usize> = Vec::with_capacity(room);
     let mut least: Option<R> = None;
     for (block, chunk) in values.chunks(BLOCK).enumerate() {
-        // Most blocks hold nothing better, and that is quickly seen.
+        // Most blocks hold no candidate, and this check is cheap.
         if least.is_some_and(|least| !chunk.iter().fold(false, |any, &x| any | (x > least))) {
             continue;
         }
@@ -134,7 +136,7 @@ pub fn top_k<R: Real>(values: &[R], k: usize) -> Vec<usize> {
             if best.len() == room {
                 best.select_nth_unstable_by(k - 1, larger_first);
                 best.truncate(k);
-                // NaN as the least says nothing: then every number is better.
+                // If the smallest is NaN, every number is better.
                 least = Some(values[best[k - 1]]).filter(|least| !least.is_nan());
             }
         }
@@ -144,7 +146,7 @@ pub fn top_k<R: Real>(values: &[R], k: usize) -> Vec<usize> {
     best
 }
 
-/// o ← log softmax(o), row by row.
+/// Computes o ← log softmax(o) in place, row by row.
 pub fn log_softmax<R: Real>(o: &mut [R], columns: usize) {
     let mut work = vec![R::zero(); columns];
     for row in o.chunks_exact_mut(columns.max(1)) {

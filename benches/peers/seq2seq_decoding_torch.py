@@ -22,8 +22,8 @@ from seq2seq_torch import Network, lines
 import rnnrs
 from rnnrs.data import clean_text
 from rnnrs.models import Translator
-from rnnrs.models.pairs import encode_source, sources_batch
-from rnnrs.models.writing import _groups
+from rnnrs.models.text_to_text.pairs import encode_source, sources_batch
+from rnnrs.models.writer.search import _groups
 
 
 class Greedy:

@@ -34,7 +34,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 import rnnrs
 from rnnrs.data import PairBatch
 from rnnrs.models import Seq2Seq
-from rnnrs.models.pairs import pair_batches
+from rnnrs.models.text_to_text.pairs import pair_batches
 from rnnrs.optim import Adam, clip_factor
 from rnnrs.text import WordVocabulary
 

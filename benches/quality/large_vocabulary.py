@@ -16,7 +16,7 @@ from typing import Any
 
 import rnnrs
 from rnnrs.models import ContinuousCache, LanguageModel, NgramCache
-from rnnrs.models.cache import Cache
+from rnnrs.models.language.cache import Cache
 from rnnrs.text import read_text, split, tiny_shakespeare
 
 WEIGHTS = (0.03, 0.05, 0.1, 0.15, 0.2)

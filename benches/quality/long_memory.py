@@ -34,9 +34,9 @@ DELAYS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 def layer(cell: str, inputs: int, hidden: int, seed: int) -> nn.Recurrent:
     """The recurrent layer of that name."""
     if cell == "rnn":
-        return nn.RNN(inputs, hidden, recurrent="orthogonal", seed=seed)
+        return nn.RNN(inputs, hidden, recurrent_initializer="orthogonal", seed=seed)
     if cell == "irnn":
-        return nn.RNN(inputs, hidden, activation="relu", recurrent="identity", seed=seed)
+        return nn.RNN(inputs, hidden, activation="relu", recurrent_initializer="identity", seed=seed)
     if cell == "lstm":
         return nn.LSTM(inputs, hidden, forget_bias=1.0, seed=seed)
     gru = nn.GRU(inputs, hidden, seed=seed)

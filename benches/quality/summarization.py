@@ -20,7 +20,7 @@ import numpy as np
 from rnnrs.data import clean_pairs, read_tsv_pairs
 from rnnrs.metrics import Rouge, rouge
 from rnnrs.models import Summarizer
-from rnnrs.models.summarizer import first_words
+from rnnrs.models.text_to_text.summarizer import first_words
 from rnnrs.text import find_words
 from rnnrs.train import Callback
 

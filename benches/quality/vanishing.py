@@ -29,7 +29,7 @@ SYMBOLS, HIDDEN, BATCH = 4, 64, 32
 
 def tanh(gain: float) -> Callable[[int], nn.Recurrent]:
     """h = tanh(b + gain Q h + U x), Q orthogonal."""
-    return lambda seed: nn.RNN(8, HIDDEN, recurrent="orthogonal", recurrent_scale=gain, seed=seed)
+    return lambda seed: nn.RNN(8, HIDDEN, recurrent_initializer="orthogonal", recurrent_scale=gain, seed=seed)
 
 
 def lstm(forget_bias: float) -> Callable[[int], nn.Recurrent]:

@@ -27,7 +27,7 @@ from .errors import DTypeError, FormatError, MissingExtraError, NonFiniteError, 
 if TYPE_CHECKING:
     from . import data, decoding, inspection, losses, metrics, models, nn, optim, plot, text, train
     from .gradcheck import GradientCheck, gradient_check
-    from .nn.unfold import Unfolded, unfold
+    from .inspection.unfold import Unfolded, unfold
     from .train import Trainer
 
 __all__ = [
@@ -62,9 +62,9 @@ __all__ = [
 _LATER = {
     "GradientCheck": "gradcheck",
     "Trainer": "train",
-    "Unfolded": "nn.unfold",
+    "Unfolded": "inspection.unfold",
     "gradient_check": "gradcheck",
-    "unfold": "nn.unfold",
+    "unfold": "inspection.unfold",
 }
 _MODULES = (
     "data",

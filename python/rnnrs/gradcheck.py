@@ -6,12 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import DTypeError
 from .nn.parameters import Parameters
-
-Array = NDArray[Any]
+from .types import Array
 
 
 class Checkable(Protocol):

@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import _rnnrs
 from .errors import FormatError
 from .files import write_atomically
-
-Array = NDArray[Any]
+from .types import Array
 
 #: The version of the format that this library writes, and the newest that it reads.
 VERSION = 1

@@ -1,13 +1,13 @@
-//! A nonlinearity between layers: h = f(a), element by element, the threads sharing the numbers.
+//! A nonlinearity between layers: h = f(a), element by element, with the elements divided among the threads.
 
 use crate::error::Result;
 use crate::kernels::{self, Activation, Real};
 use crate::parallel;
 
-/// Numbers worth a thread.
+/// Minimum number of elements per thread.
 const GRAIN: usize = 1 << 15;
 
-/// h ← f(a), in place.
+/// Computes h ← f(a) in place.
 ///
 /// # Errors
 /// [`crate::Error::Interrupted`].
@@ -19,7 +19,7 @@ pub fn forward<R: Real>(activation: Activation, a: &mut [R]) -> Result<()> {
     })
 }
 
-/// da = dh ⊙ f′(a) in the place of dh, given h = f(a).
+/// Computes da = dh ⊙ f′(a) in place of dh, given h = f(a).
 ///
 /// # Errors
 /// [`crate::Error::Interrupted`].

@@ -1,11 +1,12 @@
-//! Attention: at every step of a target sequence a mean of the source's values, weighed by how well their keys fit.
+//! Attention: at each target step, a mean of the source's values, weighted by how well their keys
+//! match the query.
 //!
 //! e_ts = q_t · k_s, or v · tanh(q_t + k_s) (additive); α_t = softmax(e_t) over the source's own steps;
-//! context_t = Σ_s α_ts v_s. (Bahdanau, Cho and Bengio 2015; Luong, Pham and Manning 2015. What projects queries and keys
-//! beforehand are linear layers.)
+//! context_t = Σ_s α_ts v_s. (Bahdanau, Cho and Bengio 2015; Luong, Pham and Manning 2015. Queries and keys
+//! are projected beforehand by linear layers.)
 //!
-//! Each sequence is a task of its own: its scores for all target steps are one product. What stands after a sequence's end
-//! is never read.
+//! Each sequence is a separate task: its scores for all target steps are one product. Positions after a
+//! sequence's end are never read.
 
 use std::ops::Range;
 
@@ -18,29 +19,29 @@ use crate::parallel;
 const FORWARD: &str = "Attention.forward";
 const BACKWARD: &str = "Attention.backward";
 
-/// The steps of B pairs of a source and a target.
+/// The lengths of B pairs of a source and a target.
 #[derive(Clone, Copy)]
 pub struct Pairs<'a> {
     /// T
     pub steps: usize,
     /// S
     pub source_steps: usize,
-    /// For each target its steps, at most T.
+    /// Number of steps of each target, at most T.
     pub lengths: &'a [usize],
-    /// For each source its steps, at most S.
+    /// Number of steps of each source, at most S.
     pub source_lengths: &'a [usize],
 }
 
-/// How a key's score is found.
+/// How the score of a key is computed.
 #[derive(Clone, Copy)]
 pub enum Score<'a, R> {
     /// q · k
     Product,
-    /// v · tanh(q + k), with this v (A).
+    /// v · tanh(q + k), with this v (A)
     Additive(&'a [R]),
 }
 
-/// What is asked, and of what.
+/// The queries, and the keys and values they attend to.
 #[derive(Clone, Copy)]
 pub struct Asked<'a, R> {
     /// q (T, B, A)
@@ -55,7 +56,7 @@ pub struct Asked<'a, R> {
     pub value_width: usize,
 }
 
-/// What [`backward`] gives.
+/// The gradients that [`backward`] returns.
 pub struct Gradients<R> {
     /// dq (T, B, A)
     pub q: Vec<R>,
@@ -70,13 +71,14 @@ impl Pairs<'_> {
         self.lengths.len()
     }
 
-    /// Pairs in as many parts as threads are worth it, where a step costs so much for each of the source's.
+    /// Divides the pairs among the threads; `width` is the cost of one pair of a target step
+    /// and a source step.
     fn parts(&self, width: usize) -> Result<Vec<Range<usize>>> {
         parallel::ranges(self.batch(), linear::least_rows(4 * self.steps * self.source_steps * width))
     }
 }
 
-/// Every sequence's rows of a time-major matrix (steps, B, width).
+/// A time-major matrix (steps, B, width), accessed by sequence.
 #[derive(Clone, Copy)]
 struct Of<'a, R> {
     data: &'a [R],
@@ -89,37 +91,38 @@ impl<'a, R: Real> Of<'a, R> {
         self.batch * self.width
     }
 
-    /// The first `count` steps of a sequence.
+    /// Returns the first `count` steps of a sequence.
     fn rows(self, b: usize, count: usize) -> Rows<'a, R> {
         let data = if count == 0 { &[] } else { &self.data[b * self.width..] };
         Rows { data, stride: self.stride(), count }
     }
 
-    /// They as the matrix on the right of a product: (count, width).
+    /// Packs these rows as the right factor of a product: (count, width).
     fn packed(self, op: &'static str, b: usize, count: usize) -> Result<Packed<R>> {
         Packed::new(op, &self.data[b * self.width..], (count, self.stride()), (self.width, 1))
     }
 
-    /// Their transpose (width, count).
+    /// Packs their transpose: (width, count).
     fn packed_across(self, op: &'static str, b: usize, count: usize) -> Result<Packed<R>> {
         Packed::new(op, &self.data[b * self.width..], (self.width, 1), (count, self.stride()))
     }
 
-    /// One step of a sequence.
+    /// Returns one step of a sequence.
     fn row(self, t: usize, b: usize) -> &'a [R] {
         &self.data[(t * self.batch + b) * self.width..][..self.width]
     }
 }
 
 impl<'a, R: Real> Asked<'a, R> {
-    /// q, k and v by sequence.
+    /// Returns q, k and v, accessed by sequence.
     fn by_sequence(&self, batch: usize) -> [Of<'a, R>; 3] {
         let of = |data, width| Of { data, width, batch };
         [of(self.q, self.width), of(self.keys, self.width), of(self.values, self.value_width)]
     }
 }
 
-/// The contexts (T, B, K), and α (B, T, S): zero after a sequence's end, as the context of a source without steps.
+/// Computes the contexts (T, B, K) and α (B, T, S). Both are zero after a target's end and for a
+/// source without steps.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -148,7 +151,8 @@ pub fn forward<R: Real>(of: Pairs<'_>, asked: Asked<'_, R>, score: Score<'_, R>)
     Ok((contexts, alpha))
 }
 
-/// α (T_b, S) and the contexts (T_b, K) of one sequence; none where there is nothing to attend to.
+/// Computes α (T_b, S) and the contexts (T_b, K) of one sequence; no contexts if there is
+/// nothing to attend to.
 fn attend<R: Real>(
     of: Pairs<'_>,
     (asked, score): (Asked<'_, R>, Score<'_, R>),
@@ -184,7 +188,7 @@ fn attend<R: Real>(
     Ok(())
 }
 
-/// e_s = v · tanh(q + k_s); leaves tanh(q + k_s) in the room (source's steps, A).
+/// Computes e_s = v · tanh(q + k_s) and leaves tanh(q + k_s) in `room` (source steps, A).
 pub(super) fn additive<'a, R: Real>(
     v: &[R],
     q: &[R],
@@ -202,18 +206,20 @@ pub(super) fn additive<'a, R: Real>(
     }
 }
 
-/// Scores become shares.
+/// Turns scores into attention weights, in place.
 pub(super) fn softmax<R: Real>(e: &mut [R]) {
     let (_, sum) = kernels::exponentials(e);
     let factor = R::one() / sum;
     e.iter_mut().for_each(|e| *e *= factor);
 }
 
-/// All gradients, of dcontext (T, B, K) and of what else is said of α (B, T, S); dv (A) of additive scores is added to `dscore`.
+/// Computes all gradients from the upstream gradients ∂L/∂context (T, B, K) and, if given, a further ∂L/∂α
+/// (B, T, S). The gradient of v (A) of additive scores is added to `dscore`.
 ///
-/// With dα_ts = dcontext_t · v_s + what else there is: de_ts = α_ts (dα_ts − Σ_s α_ts dα_ts), dv_s = Σ_t α_ts dcontext_t; then
-/// dq_t = Σ_s de_ts k_s and dk_s = Σ_t de_ts q_t, or, additive with u = tanh(q_t + k_s), dq_t and dk_s are sums of de_ts v ⊙ (1 − u²) and
-/// that of the vector v is Σ_ts de_ts u.
+/// With dα_ts = dcontext_t · v_s + the further gradient: de_ts = α_ts (dα_ts − Σ_s α_ts dα_ts) and
+/// dv_s = Σ_t α_ts dcontext_t. Then dq_t = Σ_s de_ts k_s and dk_s = Σ_t de_ts q_t. For additive scores,
+/// with u = tanh(q_t + k_s), dq_t and dk_s are sums of de_ts v ⊙ (1 − u²), and the gradient of the vector v
+/// is Σ_ts de_ts u.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -252,14 +258,14 @@ pub fn backward<R: Real>(
         }
         Ok(())
     })?;
-    // In the order of the sequences, whoever computed the parts.
+    // Summed in the order of the sequences, whichever threads computed the parts.
     for part in parts.chunks_exact(size.max(1)) {
         dscore.iter_mut().zip(part).for_each(|(sum, &x)| *sum += x);
     }
     Ok(Gradients { q, keys, values })
 }
 
-/// What the way back has of the way forward.
+/// The inputs of the backward pass.
 struct Pass<'a, R> {
     of: Pairs<'a>,
     asked: Asked<'a, R>,
@@ -269,7 +275,7 @@ struct Pass<'a, R> {
     dalpha: Option<&'a [R]>,
 }
 
-/// The gradients of one sequence, step after step (none without anything to attend to), and what else it takes.
+/// The gradients of one sequence, step by step (empty if there is nothing to attend to), and scratch buffers.
 struct Room<R> {
     q: Vec<R>,
     k: Vec<R>,
@@ -288,7 +294,7 @@ impl<R> Default for Room<R> {
 }
 
 impl<R: Real> Pass<'_, R> {
-    /// The way back of one sequence; adds to the gradient of additive scores' v.
+    /// Runs the backward pass of one sequence; adds to the gradient of v of additive scores.
     fn back(&self, b: usize, room: &mut Room<R>, dscore: &mut [R]) -> Result<()> {
         let (of, width, wide) = (self.of, self.asked.width, self.asked.value_width);
         let (steps, sources, most) = (of.lengths[b], of.source_lengths[b], of.source_steps);
@@ -328,7 +334,7 @@ impl<R: Real> Pass<'_, R> {
         }
     }
 
-    /// dq = de K and dK = deᵀ Q.
+    /// Computes dq = de K and dk = deᵀ Q.
     fn product(&self, b: usize, room: &mut Room<R>) -> Result<()> {
         let (steps, sources) = (self.of.lengths[b], self.of.source_lengths[b]);
         let (most, width) = (self.of.source_steps, self.asked.width);
@@ -342,7 +348,7 @@ impl<R: Real> Pass<'_, R> {
         Ok(())
     }
 
-    /// The same through v · tanh(q + k), which is computed once more: T·S·A numbers are too many to keep.
+    /// Computes the same through v · tanh(q + k), which is recomputed: T·S·A values are too many to keep.
     fn additive(&self, b: usize, v: &[R], room: &mut Room<R>, dscore: &mut [R]) {
         let (sources, most, width) = (self.of.source_lengths[b], self.of.source_steps, v.len().max(1));
         let [q, k, _] = self.asked.by_sequence(self.of.batch());
@@ -365,13 +371,13 @@ impl<R: Real> Pass<'_, R> {
     }
 }
 
-/// dα becomes de = α ⊙ (dα − Σ α dα).
+/// Turns dα into de = α ⊙ (dα − Σ α dα), in place.
 fn through_softmax<R: Real>(de: &mut [R], alpha: &[R]) {
     let mean = de.iter().zip(alpha).fold(R::zero(), |sum, (&d, &a)| sum + a * d);
     de.iter_mut().zip(alpha).for_each(|(d, &a)| *d = a * (*d - mean));
 }
 
-/// The first `count` columns of a matrix whose rows are `stride` apart, as rows.
+/// Returns the first `count` columns of a matrix with row stride `stride`, as rows.
 fn transposed<'a, R: Real>(matrix: &[R], stride: usize, count: usize, room: &'a mut Vec<R>) -> Rows<'a, R> {
     let rows = matrix.len() / stride.max(1);
     room.clear();
@@ -381,7 +387,7 @@ fn transposed<'a, R: Real>(matrix: &[R], stride: usize, count: usize, room: &'a 
     Rows { data: room, stride: rows, count }
 }
 
-/// The rows of a time-major matrix (steps, B, width) by sequence, the sequences in these ranges.
+/// Returns the rows of a time-major matrix (steps, B, width), grouped by range and by sequence.
 fn by_sequence<'a, R>(
     data: &'a mut [R],
     (batch, width): (usize, usize),
@@ -396,7 +402,7 @@ fn by_sequence<'a, R>(
     ranges.iter().map(|range| sequences.by_ref().take(range.len()).collect()).collect()
 }
 
-/// What was found for a sequence's steps, one after the other, goes into its rows; the others are 0.
+/// Copies a sequence's results, stored step after step, to its rows; the remaining rows become 0.
 fn spread<R: Real>(found: &[R], rows: Vec<&mut [R]>) {
     let mut rest = found;
     for row in rows {

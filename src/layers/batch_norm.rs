@@ -1,8 +1,8 @@
-//! Batch normalization: y = f(γ ⊙ (x − μ) / √(σ² + ε) + β) for the rows of x (n, C), with mean and variance of each column over
-//! the rows (Ioffe and Szegedy 2015), or with given ones.
+//! Batch normalization: y = f(γ ⊙ (x − μ) / √(σ² + ε) + β) for the rows of x (n, C). Mean and variance are
+//! those of each column over the rows (Ioffe and Szegedy 2015), or given ones.
 //!
-//! Sums over rows are taken in chunks that the number of rows fixes, then over the chunks in their order, in f64: so they
-//! are exact enough for any number of rows, and the same for any number of threads.
+//! Sums over rows run within chunks that depend on n alone, then over the chunks in order, in f64. They are
+//! therefore accurate for any number of rows and identical for any number of threads.
 
 use std::ops::Range;
 
@@ -10,13 +10,13 @@ use crate::error::Result;
 use crate::kernels::{Activation, Real, activate, differentiate};
 use crate::parallel;
 
-/// Rows of a chunk.
+/// Rows per chunk.
 const CHUNK: usize = 128;
 
-/// Numbers worth a thread.
+/// Minimum number of elements per thread.
 const GRAIN: usize = 1 << 15;
 
-/// Mean and (biased) variance of each column.
+/// The mean and the (biased) variance of each column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statistics<R> {
     /// μ (C)
@@ -38,13 +38,13 @@ pub struct BatchNorm<'a, R> {
     pub activation: Activation,
 }
 
-/// Mean and variance of the columns of x (n, C); zeros for n = 0.
+/// Computes the mean and variance of the columns of x (n, C); zeros for n = 0.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
 pub fn statistics<R: Real>(x: &[R], columns: usize) -> Result<Statistics<R>> {
     let rows = x.len() / columns.max(1);
-    // Of every chunk its mean, then the sum of squares around it (Chan, Golub and LeVeque 1983).
+    // For each chunk its mean, then the sum of squares around that mean (Chan, Golub and LeVeque 1983).
     let partial = by_chunks("BatchNorm.forward", rows, columns, |rows, sums| {
         let (count, (mean, squares)) = (rows.len() as f64, sums.split_at_mut(columns));
         let x = &x[rows.start * columns..rows.end * columns];
@@ -61,7 +61,7 @@ pub fn statistics<R: Real>(x: &[R], columns: usize) -> Result<Statistics<R>> {
                 *off += x - center;
             }
         }
-        // The rounded center is not quite the mean.
+        // Corrects for the rounding of the center, which is not exactly the mean.
         for (i, (mean, squares)) in mean.iter_mut().zip(squares).enumerate() {
             let off = off[i].wide() / count;
             *mean = center[i].wide() + off;
@@ -86,7 +86,7 @@ pub fn statistics<R: Real>(x: &[R], columns: usize) -> Result<Statistics<R>> {
     })
 }
 
-/// y (n, C) of x (n, C), normalized with the statistics given.
+/// Computes y (n, C) from x (n, C), normalized with the given statistics.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -112,26 +112,29 @@ pub fn forward<R: Real>(layer: BatchNorm<'_, R>, x: &[R], of: &Statistics<R>) ->
     Ok(y)
 }
 
-/// 1 / √(σ² + ε) of each column.
+/// Returns 1 / √(σ² + ε) of each column.
 fn inverse<R: Real>(of: &Statistics<R>, epsilon: f64) -> impl Iterator<Item = R> {
     of.variance.iter().map(move |variance| R::of(1.0 / (variance.wide() + epsilon).sqrt()))
 }
 
-/// What the way back needs of the way there.
+/// The forward pass's values that the backward pass needs.
 #[derive(Clone, Copy)]
 pub struct Passed<'a, R> {
     /// x (n, C)
     pub x: &'a [R],
-    /// y (n, C); not looked at if f is the identity.
+    /// y (n, C); not read if f is the identity
     pub y: &'a [R],
-    /// With what it was normalized.
+    /// The statistics that x was normalized with.
     pub statistics: &'a Statistics<R>,
-    /// Whether these are x's own, and so depend on it.
+    /// Whether these are x's own, and hence depend on x.
     pub own: bool,
 }
 
-/// With dz = dy ⊙ f′ and x̂ = (x − μ) / √(σ² + ε): dγ += Σ dz ⊙ x̂, dβ += Σ dz, and dx (n, C) = γ / √(σ² + ε) ⊙ (dz − mean of dz −
-/// x̂ ⊙ mean of dz ⊙ x̂), without the means for given statistics.
+/// Adds the gradients of γ and β and returns dx (n, C).
+///
+/// With dz = dy ⊙ f′ and x̂ = (x − μ) / √(σ² + ε): dγ += Σ dz ⊙ x̂, dβ += Σ dz, and
+/// dx = γ / √(σ² + ε) ⊙ (dz − mean of dz − x̂ ⊙ mean of dz ⊙ x̂), without the means if the
+/// statistics were given.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -194,7 +197,8 @@ pub fn backward<R: Real>(
     Ok(dx)
 }
 
-/// For every chunk of rows what f(rows, sums) makes of 2 C zeros, one after the other.
+/// Calls f(rows, sums) for each chunk of rows, with 2 C zeros as `sums`; returns the chunks'
+/// sums, concatenated.
 fn by_chunks(
     op: &'static str,
     rows: usize,
@@ -220,7 +224,7 @@ fn by_chunks(
     Ok(sums)
 }
 
-/// Calls f(where the numbers stand, they themselves) for chunks of the rows of y (n, C), divided over the threads.
+/// Calls f(range of elements, these elements) for chunks of rows of y (n, C), divided among the threads.
 fn by_rows<R: Real>(y: &mut [R], columns: usize, f: impl Fn(Range<usize>, &mut [R]) + Sync) -> Result<()> {
     if y.is_empty() {
         return Ok(());

@@ -1,50 +1,52 @@
-//! The cells: what becomes of the sums of a step, and the derivative of that. The way through time is `recurrence.rs`.
+//! The cells: one step from its pre-activations (`sums`), and the step's derivative. The recurrence over time
+//! is in `recurrence/`.
 //!
-//! Every cell has a file of its own; here stands what the driver asks of them all.
+//! Each cell has its own file; this one defines the interface that the driver uses.
 
 use crate::error::{Result, check_shape};
 use crate::kernels::{Activation, Real};
 use crate::layers::{gru, lstm, rnn};
 
-/// A cell.
+/// A recurrent cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell {
-    /// h_t = f(a_t), see `rnn.rs`.
+    /// h_t = f(a_t); see `rnn.rs`.
     Rnn(Activation),
-    /// Long short-term memory, see `lstm.rs`.
+    /// Long short-term memory; see `lstm.rs`.
     Lstm,
-    /// The gated recurrent unit, see `gru.rs`.
+    /// The gated recurrent unit; see `gru.rs`.
     Gru,
 }
 
-/// How a cell's arrays are laid out, in blocks of H numbers.
+/// The layout of a cell's arrays, in blocks of H values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
-    /// Blocks of sums a_t. Where there is but one, h_t is made of it in place, and the way back needs no more than h_t.
+    /// Number of blocks of pre-activations a_t. With a single block, h_t is computed in place, and the
+    /// backward pass needs only h_t.
     pub sums: usize,
-    /// The first so many of them take up W h_{t−1}: W is (recurrent·H, H).
+    /// Number of leading blocks that receive W h_{t−1}: W is (recurrent·H, H).
     pub recurrent: usize,
-    /// Runs of blocks that take up U x_t, (first, number), in the order of U's rows.
+    /// Runs of blocks (first block, number of blocks) that receive U x_t, in the order of U's rows.
     pub inputs: &'static [(usize, usize)],
-    /// Whether there is a second state c_t beside h_t.
+    /// Whether there is a second state c_t besides h_t.
     pub memory: bool,
-    /// Whether h_t depends on h_{t−1} beside the sums.
+    /// Whether h_t depends on h_{t−1} directly, not only through the pre-activations.
     pub direct: bool,
 }
 
 impl Layout {
-    /// Blocks of a state: h, and c where there is one.
+    /// Number of blocks in a state: h, and c if there is one.
     pub fn states(&self) -> usize {
         1 + usize::from(self.memory)
     }
 
-    /// Blocks of U's rows.
+    /// Number of blocks in U's rows.
     pub fn input_blocks(&self) -> usize {
         self.inputs.iter().map(|(_, blocks)| blocks).sum()
     }
 }
 
-/// Rows of the states before or after a step: h (rows, H), and c likewise, or empty.
+/// Rows of the states before or after a step: h (rows, H), and c (rows, H) or empty.
 #[derive(Clone, Copy)]
 pub struct State<'a, R> {
     /// h
@@ -53,7 +55,7 @@ pub struct State<'a, R> {
     pub c: &'a [R],
 }
 
-/// The same, to be written.
+/// Mutable [`State`].
 pub struct StateMut<'a, R> {
     /// h
     pub h: &'a mut [R],
@@ -62,14 +64,14 @@ pub struct StateMut<'a, R> {
 }
 
 impl<R> StateMut<'_, R> {
-    /// The same once more.
+    /// Reborrows the state.
     pub fn by_reference(&mut self) -> StateMut<'_, R> {
         StateMut { h: self.h, c: self.c }
     }
 }
 
 impl Cell {
-    /// How its arrays are laid out.
+    /// Returns the layout of the cell's arrays.
     pub fn layout(self) -> Layout {
         match self {
             Cell::Rnn(_) => rnn::LAYOUT,
@@ -78,8 +80,8 @@ impl Cell {
         }
     }
 
-    /// One step of some rows. `sums` (rows, sums·H) becomes what the way back needs; with one block of sums it becomes h,
-    /// and `after.h` is empty.
+    /// Computes one step for some rows. `sums` (rows, sums·H) becomes what the backward pass needs; with a
+    /// single block it becomes h, and `after.h` is empty.
     pub fn step<R: Real>(self, hidden: usize, sums: &mut [R], before: State<'_, R>, after: StateMut<'_, R>) {
         match self {
             Cell::Rnn(activation) => rnn::step(activation, sums),
@@ -88,8 +90,9 @@ impl Cell {
         }
     }
 
-    /// The derivative of that: `d` holds ∂L/∂after and becomes what of ∂L/∂before does not come through the sums (h's part
-    /// only where the layout says `direct`); `da` becomes ∂L/∂sums. `kept` is what `step` left in the sums.
+    /// Computes the derivative of a step. On entry `d` holds ∂L/∂after; on return it holds the part of
+    /// ∂L/∂before that does not pass through the pre-activations (for h only if the layout is `direct`). `da`
+    /// becomes ∂L/∂sums. `kept` is what `step` left in `sums`.
     pub fn derivative<R: Real>(
         self,
         hidden: usize,
@@ -105,10 +108,10 @@ impl Cell {
         }
     }
 
-    /// H and I, from the shapes of U, W and the bias.
+    /// Returns H and I, from the shapes of U, W and b.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] naming the array that does not fit.
+    /// [`crate::Error::Shape`], which names the array with the wrong shape.
     pub fn sizes(
         self,
         op: &'static str,

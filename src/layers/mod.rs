@@ -1,4 +1,4 @@
-//! The layers, in the order in which data meets them. Each is a forward function and the backward one beside it.
+//! The layers, in data-flow order. Each is a forward function with its backward function beside it.
 
 pub mod activation;
 pub mod attention;

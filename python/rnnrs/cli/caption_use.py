@@ -14,7 +14,7 @@ from .common import CommandError, input_lines, print_json, say, whole
 
 if TYPE_CHECKING:
     from ..models import Captioner
-    from ..models.writing import Written
+    from ..models.writer.search import Written
 
 _DESCRIBE = """\
 A line out for each picture: its name, a tab, its description; of a picture on standard input the description alone.

@@ -15,7 +15,7 @@ from .common import say
 if TYPE_CHECKING:
     from ..data import Emoji
     from ..models import Captioner
-    from ..models.caption_evaluation import CaptionEvaluation
+    from ..models.captions.evaluation import CaptionEvaluation
 
 #: Of every so many emoji one is learned from; 1 but for tests.
 EVERY = 1

@@ -97,7 +97,7 @@ def retyped(question: str) -> str:
 
 def _judge(bot: Chatbot, dialogues: list[list[str]]) -> None:
     """Questions typed in another way; a conversation."""
-    from ..models.chatbot_threshold import alike
+    from ..models.chatbot.threshold import alike
 
     recorded: dict[str, list[str]] = {}
     for question, answer, *_ in dialogues:

@@ -13,8 +13,8 @@ from .common import VerbParser, input_lines, print_json, real, whole
 
 if TYPE_CHECKING:
     from ..models import LanguageModel
-    from ..models.scoring import SentenceScore
-    from ..models.suggestion import Suggestion
+    from ..models.language.scoring import SentenceScore
+    from ..models.language.suggestion import Suggestion
 
 _EVALUATE = """\
 examples:

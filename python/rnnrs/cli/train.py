@@ -22,7 +22,7 @@ from .training import (
 
 if TYPE_CHECKING:
     from ..models import LanguageModel
-    from ..models.fitting import FitSettings
+    from ..models.language.fitting import FitSettings
 
 _EXAMPLES = """\
 The model's file is also the checkpoint: it is written at the end of every epoch and when you press Ctrl-C,
@@ -167,7 +167,7 @@ def _texts(arguments: argparse.Namespace) -> tuple[str, str | None]:
 def _new(arguments: argparse.Namespace, text: str) -> tuple[LanguageModel, FitSettings]:
     """An untrained model as the command line describes it."""
     from ..models import LanguageModel
-    from ..models.fitting import FitSettings
+    from ..models.language.fitting import FitSettings
 
     level = arguments.level or "char"
     sizes = given(arguments, _SIZES)
@@ -207,7 +207,7 @@ def _resumed(arguments: argparse.Namespace, checkpoint: str) -> tuple[LanguageMo
         CommandError: if an option contradicts the checkpoint.
     """
     from ..models import LanguageModel
-    from ..models.fitting import FitSettings
+    from ..models.language.fitting import FitSettings
 
     model = LanguageModel.load(checkpoint)
     if arguments.level not in (None, model.vocabulary.level):

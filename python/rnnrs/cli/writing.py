@@ -12,7 +12,7 @@ from .common import CommandError, input_lines, print_json, real, say, whole
 
 if TYPE_CHECKING:
     from ..models import Captioner, TextToText
-    from ..models.writing import Search, Written
+    from ..models.writer.search import Search, Written
 
 #: Lines of a file that are answered side by side.
 BATCH = 64

@@ -10,10 +10,8 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import IGNORE
 from ..errors import DTypeError, ShapeError
-
-#: The target that is not scored.
-IGNORE = -1
 
 #: A kind of batch.
 Kind = TypeVar("Kind", covariant=True)

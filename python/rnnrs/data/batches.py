@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..checks import IGNORE, check_size
 from ..errors import DTypeError, ShapeError
-from ..nn.parameters import check_size
-from .batch import IGNORE, Batch, Batches, check_token_ids, digest
-
-Array = NDArray[Any]
+from ..types import Array
+from .batch import Batch, Batches, check_token_ids, digest
 
 
 class ListData:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_size
 from ..errors import FormatError, ShapeError
-from ..nn.parameters import check_size
 from .pairs import clean_text, read_lines
 from .pictures import read_pictures
 from .sequences import shorten

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..checks import IGNORE, check_size
 from ..errors import ShapeError
-from ..nn.parameters import check_size
-from .batch import IGNORE, batches_of_like, check_token_ids, digest
+from ..types import Array
+from .batch import batches_of_like, check_token_ids, digest
 from .sequence_batches import fill
-
-Array = NDArray[Any]
 
 #: How many lengths of one side may share a band, within which the pairs are ordered by the other side.
 BANDS = (1, 2, 3, 4, 6, 8, 12)

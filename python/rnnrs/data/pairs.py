@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..checks import check_size
 from ..errors import FormatError
-from ..nn.parameters import check_size
 from .sequences import read_bytes, shorten
 
 #: Characters that are no text: controls, a byte order mark, a zero-width space, separators of lines and paragraphs.

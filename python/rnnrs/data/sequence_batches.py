@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..checks import IGNORE, check_size
 from ..errors import DTypeError, ShapeError
-from ..nn.parameters import check_size
-from .batch import IGNORE, Batch, batches_of_like, digest
-
-Array = NDArray[Any]
+from ..types import Array
+from .batch import Batch, batches_of_like, digest
 
 
 class SequenceBatches:

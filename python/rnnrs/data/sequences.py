@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import FormatError
-
-Array = NDArray[Any]
+from ..types import Array
 
 
 class LabeledSequences(NamedTuple):

@@ -7,15 +7,14 @@ import io
 import operator
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import FormatError
+from ..types import Array
 from .sequences import LabeledSequences, Numbers, check_missing, number_classes, pad, read_bytes
-
-Array = NDArray[Any]
 
 #: What a missing value looks like, in lower case.
 MISSING = ("", "?", "nan", "na")

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..checks import IGNORE, check_size
 from ..errors import DTypeError, ShapeError
-from ..nn.parameters import check_size
-from .batch import IGNORE, Batch, Batches, digest
-
-Array = NDArray[Any]
+from .batch import Batch, Batches, digest
 
 
 class TruncatedBPTT:

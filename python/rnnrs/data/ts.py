@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from ..errors import FormatError
+from ..types import Array
 from .sequences import LabeledSequences, Numbers, check_missing, number_classes, pad, read_bytes
-
-Array = NDArray[Any]
 
 
 def read_ts(

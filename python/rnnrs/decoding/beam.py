@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._rnnrs import best_continuations
+from ..checks import check_size
 from ..data.batch import check_token_ids
 from ..errors import ShapeError
-from ..nn.parameters import check_size
+from ..types import Array, Ids
 from .constraints import Constraints, Rules
 from .hypotheses import Ends, Hypothesis, Trace
 from .model import StepModel
-
-Array = NDArray[Any]
-Ids = NDArray[np.int64]
 
 #: The least attention that counts: where none was paid at all, ln would be −∞.
 LEAST_ATTENTION = 1e-10

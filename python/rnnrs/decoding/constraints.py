@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import check_size
 from ..data.batch import check_token_ids
 from ..errors import ShapeError
-from ..nn.parameters import check_size
-
-Array = NDArray[Any]
-Ids = NDArray[np.int64]
+from ..types import Ids
 
 #: What `_rnnrs` takes for rules of a step.
 StepRules = tuple[Ids, Ids, "int | None", bool, Ids, int]

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .._rnnrs import draw_tokens
+from ..checks import check_size
 from ..data.batch import check_token_ids
 from ..errors import ShapeError
-from ..nn.parameters import check_size
+from ..types import Array, Ids
 from .beam import check_source_lengths
 from .constraints import Constraints, Rules
 from .hypotheses import Ends, Hypothesis, Trace
 from .model import StepModel
-
-Array = NDArray[Any]
-Ids = NDArray[np.int64]
 
 
 def sample(

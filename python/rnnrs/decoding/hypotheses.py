@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Ids = NDArray[np.int64]
+from ..types import Array, Ids
 
 
 @dataclass(frozen=True, eq=False)

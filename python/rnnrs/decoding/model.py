@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from ..types import Array
 
 
 class StepModel(Protocol):

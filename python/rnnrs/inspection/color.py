@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import html
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..types import Array
 from .units import TextStates
-
-Array = NDArray[Any]
 
 #: What lies between 0 and 1.
 _GATES = ("i", "f", "o", "r", "z")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ShapeError
 from ..nn import GRU, LSTM, RNN, Recurrent
 from ..nn.recurrent import RecurrentCache
-from ..nn.unfolded import UnfoldedLayer, check_plain, first_state
+from ..types import Array
+from .unfolded import UnfoldedLayer, check_plain, first_state
 
-Array = NDArray[Any]
 Seen = RecurrentCache | UnfoldedLayer
 
 #: f′ as a function of h = f(a), by the name of f.

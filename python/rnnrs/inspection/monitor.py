@@ -8,21 +8,20 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..data import Batch
 from ..files import write_atomically
-from ..nn.unfold import unfold
-from ..nn.unfolded import UnfoldedLayer
 from ..train.callbacks import Callback
 from ..train.history import StepRecord
+from ..types import Floats
 from .jacobians import Linearized, linearize, products
 from .norms import gradient_norms, saturation, spectral_radius
+from .unfold import unfold
+from .unfolded import UnfoldedLayer
 
 if TYPE_CHECKING:
     from ..train import Trainer
 
-Floats = NDArray[np.float64]
 
 #: Records that are kept; when there are more, every other one goes and `every` doubles.
 CAPACITY = 1024

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import DTypeError, ShapeError
 from ..nn import RNN, Recurrent
 from ..nn.recurrent import RecurrentCache
-from ..nn.unfolded import UnfoldedGRU, UnfoldedLayer, UnfoldedLSTM
-
-Array = NDArray[Any]
+from ..types import Array
+from .unfolded import UnfoldedGRU, UnfoldedLayer, UnfoldedLSTM
 
 #: What lies between which bounds: the range of tanh, and that of a gate.
 TANH, GATE = (-1.0, 1.0), (0.0, 1.0)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from ..types import Floats
+
 Signal = Callable[[Sequence[str]], ArrayLike]
 
 _OPENING, _CLOSING, _EITHER = "“«„", "”»", '"'

@@ -4,27 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import ShapeError
-from ..nn import GRU, LSTM, Recurrent, Stack
+from ..nn import GRU, LSTM, Embedding, Recurrent, Stack
 from ..nn.recurrent import RecurrentCache
 from ..nn.stack import StackCache
+from ..text import Vocabulary
+from ..types import Array
 from .signals import SIGNALS, Signal
-
-if TYPE_CHECKING:
-    from ..models import LanguageModel
-
-Array = NDArray[Any]
 
 #: Tokens that are read at a time: bounds the memory, the state is carried over.
 WINDOW = 1024
 
 #: What of a cell can be looked at: the name, and the block of what the engine keeps of each step.
 _GATES = {LSTM: {"i": 0, "f": 1, "g": 2, "o": 3}, GRU: {"r": 0, "z": 1, "n": 3}}
+
+
+class Reader(Protocol):
+    """A network that reads text token by token, as `models.LanguageModel` does."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens."""
+        ...
+
+    @property
+    def embedding(self) -> Embedding:
+        """The embedding of token ids."""
+        ...
+
+    @property
+    def rnn(self) -> Any:
+        """The recurrence: an RNN, LSTM, GRU, or a `Stack` of these."""
+        ...
+
+    @property
+    def by_sentence(self) -> bool:
+        """Whether every line is a sequence of its own."""
+        ...
 
 
 class Following(NamedTuple):
@@ -121,7 +142,7 @@ class TextStates:
         return y
 
 
-def text_states(model: LanguageModel, text: str, *, layer: int = -1, of: str | None = None) -> TextStates:
+def text_states(model: Reader, text: str, *, layer: int = -1, of: str | None = None) -> TextStates:
     """Lets a language model read a text, and keeps what the units of a layer did.
 
     The text is read as in `LanguageModel.evaluate`: after an end of sentence, from the state zero; where every line is
@@ -156,7 +177,7 @@ def text_states(model: LanguageModel, text: str, *, layer: int = -1, of: str | N
 
 
 def units_following(
-    model: LanguageModel,
+    model: Reader,
     text: str,
     signal: Signal | str | ArrayLike,
     *,
@@ -182,7 +203,7 @@ def units_following(
     return text_states(model, text, layer=layer, of=of).following(signal, k)
 
 
-def _layer(model: LanguageModel, place: int) -> Recurrent:
+def _layer(model: Reader, place: int) -> Recurrent:
     rnn: Any = model.rnn
     layers = rnn.layers if isinstance(rnn, Stack) else (rnn,)
     if not -len(layers) <= place < len(layers):
@@ -197,7 +218,7 @@ def _gates(layer: Recurrent) -> dict[str, int]:
     return next((gates for kind, gates in _GATES.items() if isinstance(layer, kind)), {})
 
 
-def _read(model: LanguageModel, text: str) -> tuple[list[str], Array, Array | None]:
+def _read(model: Reader, text: str) -> tuple[list[str], Array, Array | None]:
     """The tokens (N), the ids that are read (N + 1, an end of sentence first), and where a line begins anew."""
     vocabulary = model.vocabulary
     if not model.by_sentence:

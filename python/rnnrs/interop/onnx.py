@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._rnnrs import get_num_threads
 from ..errors import DTypeError, FormatError, ShapeError, require
-
-Array = NDArray[Any]
+from ..types import Array
 
 #: The colors' means and deviations in ImageNet, which most networks for pictures were trained with.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -23,14 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from .. import _rnnrs
 from ..errors import DTypeError, FormatError, ShapeError
 from ..files import write_atomically
 from ..nn import GRU, LSTM, RNN, Bidirectional, Recurrent, Stack
+from ..types import Array
 
-Array = NDArray[Any]
 Network = Recurrent | Bidirectional | Stack
 
 _NAME = re.compile(r"(weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)_l(\d+)(_reverse)?")

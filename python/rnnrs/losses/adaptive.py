@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 from .. import _rnnrs
 from ..errors import DTypeError, ShapeError
 from ..nn.adaptive import AdaptiveSoftmax, no_bias
-from .dense import Array, Evaluation
+from ..types import Array
+from .dense import Evaluation
 
 
 class AdaptiveCrossEntropy:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import _rnnrs
 from ..nn.linear import Linear
+from ..types import Array
 from .dense import _Reduced
-
-Array = NDArray[Any]
 
 
 class CopyEvaluation(NamedTuple):

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import _rnnrs
 from ..errors import ShapeError
 from ..nn.linear import Linear
-
-Array = NDArray[Any]
+from ..types import Array
 
 
 class Loss(Protocol):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..checks import check_size
 from ..errors import DTypeError, ShapeError
-from ..nn.layer import derive_seed
-from ..nn.parameters import check_size
-
-Array = NDArray[Any]
-Ids = NDArray[np.int64]
+from ..seeds import derive_seed
+from ..types import Array, Ids
 
 
 class Proposal:

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _rnnrs
+from ..checks import check_size
 from ..errors import ShapeError
-from ..nn.layer import derive_seed
 from ..nn.linear import Linear
-from ..nn.parameters import check_size
-from .dense import Array, Evaluation
+from ..seeds import derive_seed
+from ..types import Array
+from .dense import Evaluation
 from .proposal import Proposal
 
 

@@ -1,27 +1,27 @@
 """Models: layers and a loss put together, with forward and backward written out."""
 
-from .augmentation import Augmentation, may_be_mirrored
-from .cache import ContinuousCache, NgramCache
-from .caption_batches import CaptionBatch
-from .caption_evaluation import CaptionEvaluation
-from .captioner import Captioner
-from .chatbot import Chatbot
-from .chatbot_acts import Utterance
-from .chatbot_replies import Conversation, Ranked, Reply
-from .continuation import Continuation
-from .encoder_decoder import EncoderDecoder
-from .forecaster import Forecaster, ForecastEvaluation
-from .jordan_network import ExposureGap, JordanNetwork
-from .language_model import LanguageModel
-from .network import RecurrentNetwork
-from .seq2seq import PairEvaluation, Seq2Seq
-from .sequence_classifier import Classification, SequenceClassifier
-from .sequence_tagger import SequenceTagger
-from .summarizer import Summarizer, SummaryEvaluation
-from .text_to_text import TextToText
-from .translator import TranslationEvaluation, Translator
-from .vector_to_sequence import VectorToSequence
-from .writing import Search, Written
+from .base.recurrent_network import RecurrentNetwork
+from .captions.augmentation import Augmentation, may_be_mirrored
+from .captions.batches import CaptionBatch
+from .captions.captioner import Captioner
+from .captions.evaluation import CaptionEvaluation
+from .chatbot.acts import Utterance
+from .chatbot.chatbot import Chatbot
+from .chatbot.replies import Conversation, Ranked, Reply
+from .language.cache import ContinuousCache, NgramCache
+from .language.continuation import Continuation
+from .language.language_model import LanguageModel
+from .networks.jordan_network import ExposureGap, JordanNetwork
+from .networks.vector_to_sequence import VectorToSequence
+from .sequences.classifier import Classification, SequenceClassifier
+from .sequences.forecaster import Forecaster, ForecastEvaluation
+from .sequences.tagger import SequenceTagger
+from .text_to_text.network import EncoderDecoder
+from .text_to_text.seq2seq import PairEvaluation, Seq2Seq
+from .text_to_text.summarizer import Summarizer, SummaryEvaluation
+from .text_to_text.text_to_text import TextToText
+from .text_to_text.translator import TranslationEvaluation, Translator
+from .writer.search import Search, Written
 
 __all__ = [
     "Augmentation",

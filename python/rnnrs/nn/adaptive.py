@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from .. import _rnnrs
+from ..checks import check_size
 from ..errors import ShapeError
+from ..types import Array
 from .layer import Layer
-from .parameters import check_size
-
-Array = NDArray[Any]
 
 
 class Tail(NamedTuple):

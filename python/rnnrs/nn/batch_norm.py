@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from .. import _rnnrs
+from ..checks import check_size
+from ..types import Array
 from .layer import Layer
-from .parameters import check_size
 from .rnn import ACTIVATIONS
-
-Array = NDArray[Any]
 
 
 class BatchNormCache(NamedTuple):

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import _rnnrs
 from ..errors import ShapeError
+from ..types import Array
 from .embedding import Embedding
 from .layer import Composite
 from .noise import part_noise
 from .recurrent import Recurrent, RecurrentCache
-
-Array = NDArray[Any]
 
 #: How the two directions' states become one.
 MERGES = ("concat", "sum", "mean")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..checks import check_size
+from ..seeds import derive_seed
 from .bidirectional import Bidirectional
 from .gru import GRU
-from .layer import derive_seed
 from .lstm import LSTM
-from .parameters import check_size
 from .pooling import POOLINGS, AttentionPooling, Pooling
 from .recurrent import Recurrent
 from .rnn import RNN

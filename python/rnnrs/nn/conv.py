@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from .. import _rnnrs
+from ..checks import check_size
+from ..types import Array
 from .layer import Layer
-from .parameters import check_size
 from .rnn import ACTIVATIONS
-
-Array = NDArray[Any]
 
 #: Along Y and along X; one number stands for both.
 Pair: TypeAlias = int | Sequence[int]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from .. import _rnnrs
+from ..checks import check_size
 from ..errors import ShapeError
+from ..types import Array
 from .layer import Layer
 from .noise import ROWS, check_rate, place_seed
-from .parameters import check_size
-
-Array = NDArray[Any]
-
 
 #: Numbers of a table from which the rows that a batch touches are kept account of.
 LARGE = 1 << 17

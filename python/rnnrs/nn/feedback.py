@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import check_size
 from ..errors import DTypeError, ShapeError
-from .parameters import check_size
-
-Array = NDArray[Any]
-Ids = NDArray[np.int64]
+from ..types import Array, Ids
 
 #: What a network may make of its own output to feed it back: o, softmax(o), a token drawn from that, the likeliest.
 FEEDBACKS = ("output", "softmax", "sample", "argmax")

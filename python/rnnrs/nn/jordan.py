@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import _rnnrs
+from ..checks import check_size
 from ..errors import ShapeError
+from ..types import Array
 from . import feedback as kinds
 from .feedback import FEEDBACKS, NOTHING
 from .layer import Layer
-from .parameters import check_size
 from .rnn import ACTIVATIONS
-
-Array = NDArray[Any]
 
 _FORWARD = "JordanRNN.forward"
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from .. import _rnnrs
+from ..seeds import derive_seed
 from .parameters import Parameters
-
-Array = NDArray[Any]
 
 
 class Layer:
@@ -59,21 +58,6 @@ class Layer:
         """
         stream = list(self.parameters).index(name) if name in self.parameters else 0
         _rnnrs.initialize(self.parameters[name], scheme, scale, derive_seed(seed, stream))
-
-
-def derive_seed(seed: int, stream: int) -> int:
-    """A seed for one of several independent streams (splitmix64's step and finalizer).
-
-    Raises:
-        ValueError: if the seed is negative or above 2⁶⁴ − 1.
-    """
-    if not 0 <= seed < 1 << 64:
-        raise ValueError(f"seed: expected a whole number from 0 to 2**64 - 1, got {seed}")
-    mask = (1 << 64) - 1
-    z = (seed + 0x9E3779B97F4A7C15 * (stream + 1)) & mask
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
-    return z ^ (z >> 31)
 
 
 def join(**layers: Layer) -> tuple[Parameters, Parameters]:

@@ -14,9 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _rnnrs
 from ..errors import DTypeError, ShapeError
-from .layer import derive_seed
-
-Array = NDArray[Any]
+from ..seeds import derive_seed
+from ..types import Array
 
 #: The places in the network that draw masks of their own.
 INPUT, RECURRENT, ZONEOUT, WEIGHTS, BETWEEN, ROWS = range(6)

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _rnnrs
 from ..errors import DTypeError, ShapeError
-
-Array = NDArray[Any]
+from ..types import Array
 
 
 class Order:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .. import _rnnrs
+from ..checks import real_dtype
 from ..errors import DTypeError, ShapeError
-
-Array = NDArray[Any]
+from ..types import Array
 
 
 @dataclass
@@ -199,38 +199,9 @@ class Parameters(MutableMapping[str, Array]):
         return f"Parameters({self.size} {self.dtype}: {arrays})"
 
 
-def real_dtype(op: str, dtype: DTypeLike) -> np.dtype[Any]:
-    """float32 or float64, in this machine's byte order.
-
-    Raises:
-        DTypeError: for anything else.
-    """
-    try:
-        known = np.dtype(dtype)
-    except TypeError as error:
-        raise DTypeError(f"{op}: dtype: expected float32 or float64, got {dtype!r}") from error
-    if known not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise DTypeError(f"{op}: dtype: expected float32 or float64, got {known}")
-    return known
-
-
 def zeros(size: int, dtype: np.dtype[Any]) -> Array:
     """A vector of zeros, or an error at once where it cannot be had."""
     if 2 * size * dtype.itemsize > np.iinfo(np.intp).max:
         raise MemoryError(f"Parameters: {size} numbers of {dtype}: more than can be addressed")
     _rnnrs.check_memory(2 * size * dtype.itemsize)  # the gradients are a second vector of this length
     return np.zeros(size, dtype)
-
-
-def check_size(op: str, name: str, value: Any, least: int = 1) -> int:
-    """A whole number that serves as a size.
-
-    Raises:
-        TypeError: if it is no whole number.
-        ValueError: if it is below `least`.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{op}: {name}: expected a whole number, got {value!r}")
-    if value < least:
-        raise ValueError(f"{op}: {name}: expected a whole number from {least}, got {value}")
-    return int(value)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import _rnnrs
+from ..checks import check_size
 from ..errors import DTypeError, ShapeError
+from ..types import Array
 from .layer import Layer
 from .order import check_lengths
-from .parameters import check_size
-
-Array = NDArray[Any]
 
 #: How the states of a sequence can become one vector.
 POOLINGS = ("last", "mean", "max", "attention")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import _rnnrs
 from ..errors import ShapeError
+from ..types import Array
 from .conv import Pair, check_pair
-
-Array = NDArray[Any]
 
 
 class Pool2dCache(NamedTuple):

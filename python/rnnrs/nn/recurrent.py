@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any, ClassVar, NamedTuple, TypedDict
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from .. import _rnnrs
+from ..checks import check_size
 from ..errors import ShapeError
+from ..seeds import derive_seed
+from ..types import Array
 from .embedding import Embedding, EmbeddingCache
-from .layer import Layer, derive_seed
+from .layer import Layer
 from .noise import INPUT, RECURRENT, WEIGHTS, ZONEOUT, check_rate, keys_of, place_seed, rows_of
 from .order import Order, order_of
-from .parameters import check_size
-
-Array = NDArray[Any]
 
 
 class RecurrentCache(NamedTuple):
@@ -74,7 +74,7 @@ EngineLayer = tuple[str, Array, Array, Array, tuple[Any, Any, Any]]
 class RecurrentOptions(TypedDict, total=False):
     """The options of every recurrent layer, see `Recurrent`."""
 
-    recurrent: str
+    recurrent_initializer: str
     recurrent_scale: float
     learn_state: bool
     input_dropout: float
@@ -94,8 +94,8 @@ class Recurrent(Layer):
     Args:
         input_size: I.
         hidden_size: H.
-        recurrent: how W (each of its blocks) begins: "uniform" (±1/√H), "xavier", "orthogonal", "identity", "normal"
-            (standard deviation 1/√H).
+        recurrent_initializer: how each block of W is initialized: "uniform" (±1/√H), "xavier", "orthogonal",
+            "identity", "normal" (standard deviation 1/√H).
         recurrent_scale: times that.
         learn_state: whether the state before the first step is a parameter, "state" (S,), zero at first, where none is
             given.
@@ -130,7 +130,7 @@ class Recurrent(Layer):
         input_size: int,
         hidden_size: int,
         *,
-        recurrent: str = "uniform",
+        recurrent_initializer: str = "uniform",
         recurrent_scale: float = 1.0,
         learn_state: bool = False,
         input_dropout: float = 0.0,
@@ -155,8 +155,8 @@ class Recurrent(Layer):
         super().__init__(shapes, dtype)
         bound = H**-0.5
         self.initialize("U", "uniform", bound, seed)
-        scale = recurrent_scale * (bound if recurrent in ("uniform", "normal") else 1.0)
-        self._initialize_recurrent(recurrent, scale, seed)
+        scale = recurrent_scale * (bound if recurrent_initializer in ("uniform", "normal") else 1.0)
+        self._initialize_recurrent(recurrent_initializer, scale, seed)
         self.initialize("b", "uniform", bound, seed)
         if layer_norm:
             self.parameters["gain"][...] = 1.0

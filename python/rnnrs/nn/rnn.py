@@ -25,7 +25,8 @@ class RNN(Recurrent):
         input_size: I.
         hidden_size: H.
         activation: f, one of `ACTIVATIONS`.
-        options: those of `Recurrent`; `recurrent="identity"` with "relu" is the IRNN of Le, Jaitly and Hinton (2015).
+        options: those of `Recurrent`; `recurrent_initializer="identity"` with "relu" is the IRNN of Le, Jaitly and
+            Hinton (2015).
 
     Raises:
         ValueError, TypeError: for sizes that are no positive whole numbers, an unknown activation or initializer.

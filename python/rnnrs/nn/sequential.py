@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..types import Array
 from .batch_norm import BatchNorm
 from .layer import Composite, Layer
-
-Array = NDArray[Any]
 
 
 class Link(Protocol):

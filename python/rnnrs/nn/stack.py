@@ -6,16 +6,15 @@ import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import ShapeError
+from ..types import Array
 from .bidirectional import Bidirectional
 from .embedding import Embedding
 from .layer import Composite
 from .noise import Dropout, DropoutCache, check_rate, part_noise
 from .recurrent import EngineLayer, Recurrent
-
-Array = NDArray[Any]
 
 
 class StackCache(NamedTuple):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from ..types import Array
 from .embedding import Embedding
 from .layer import Layer
 from .linear import Linear
 from .parameters import Parameters
-
-Array = NDArray[Any]
 
 
 class TiedLinear(Linear):

@@ -1,24 +1,8 @@
 """Gradient descent: optimizers, clipping, learning-rate schedules."""
 
-from .clipping import clip_factor, clip_norm, clip_value
-from .optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp, optimizer_from_config
-from .schedules import Constant, Cosine, Exponential, Linear, Schedule, StepDecay
+from . import clipping, optimizers, schedules
+from .clipping import *  # noqa: F403 (each lists its names)
+from .optimizers import *  # noqa: F403 (each lists its names)
+from .schedules import *  # noqa: F403 (each lists its names)
 
-__all__ = [
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Constant",
-    "Cosine",
-    "Exponential",
-    "Linear",
-    "Optimizer",
-    "RMSProp",
-    "Schedule",
-    "StepDecay",
-    "clip_factor",
-    "clip_norm",
-    "clip_value",
-    "optimizer_from_config",
-]
+__all__ = clipping.__all__ + optimizers.__all__ + schedules.__all__

@@ -5,6 +5,8 @@ from __future__ import annotations
 from .. import _rnnrs
 from ..nn.parameters import Parameters
 
+__all__ = ["clip_factor", "clip_norm", "clip_value"]
+
 
 def clip_norm(gradients: Parameters, max_norm: float) -> float:
     """Scales the gradients down so that ‖g‖₂ ≤ `max_norm` (Pascanu, Mikolov and Bengio 2013).

@@ -8,13 +8,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import _rnnrs
 from ..errors import FormatError, ShapeError
 from ..nn.parameters import Parameters
+from ..types import Array
 
-Array = NDArray[Any]
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "RMSProp",
+    "optimizer_from_config",
+]
 
 
 class Optimizer(ABC):
@@ -294,19 +303,27 @@ class AdamW(Adam):
         super().__init__(learning_rate, betas=betas, epsilon=epsilon, weight_decay=weight_decay)
 
 
-_KINDS: dict[str, type[Optimizer]] = {k.__name__: k for k in (SGD, Adagrad, RMSProp, Adam, AdamW)}
+#: The optimizers by name.
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "adam": Adam,
+    "adamw": AdamW,
+    "rmsprop": RMSProp,
+    "adagrad": Adagrad,
+    "sgd": SGD,
+}
 
 
 def optimizer_from_config(config: Mapping[str, Any]) -> Optimizer:
-    """The optimizer of `Optimizer.to_config`.
+    """Returns the optimizer that `Optimizer.to_config` described.
 
     Raises:
-        FormatError: if it is none.
+        FormatError: if `config` does not describe one.
     """
     settings = dict(config)
-    kind = _KINDS.get(settings.pop("kind", ""))
+    kind = OPTIMIZERS.get(str(settings.pop("kind", "")).lower())
     if kind is None:
-        raise FormatError(f"optimizer: kind: expected one of {', '.join(_KINDS)}, got {config.get('kind')!r}")
+        names = ", ".join(known.__name__ for known in OPTIMIZERS.values())
+        raise FormatError(f"optimizer: kind: expected one of {names}, got {config.get('kind')!r}")
     try:
         return kind(**settings)
     except (TypeError, ValueError) as error:

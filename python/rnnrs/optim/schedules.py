@@ -6,6 +6,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+__all__ = [
+    "SCHEDULES",
+    "Constant",
+    "CosineDecay",
+    "ExponentialDecay",
+    "LinearDecay",
+    "Schedule",
+    "StepDecay",
+]
+
 #: step -> factor; any function will do.
 Schedule = Callable[[int], float]
 
@@ -19,7 +29,7 @@ def _check(name: str, value: float, low: float, high: float = math.inf) -> None:
 class Constant:
     """1, always."""
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         return 1.0
 
 
@@ -36,7 +46,7 @@ class _Span:
         _check("warmup", self.warmup, 0, self.total_steps)
         _check("final", self.final, 0.0)
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         if step < self.warmup:
             return (step + 1) / self.warmup
         left = max(self.total_steps - self.warmup, 1)
@@ -48,7 +58,7 @@ class _Span:
 
 
 @dataclass(frozen=True)
-class Linear(_Span):
+class LinearDecay(_Span):
     """Falls in a straight line.
 
     Args:
@@ -59,7 +69,7 @@ class Linear(_Span):
 
 
 @dataclass(frozen=True)
-class Cosine(_Span):
+class CosineDecay(_Span):
     """Falls along half a cosine (Loshchilov and Hutter 2017).
 
     Args:
@@ -76,19 +86,19 @@ class Cosine(_Span):
 class StepDecay:
     """Multiplies by `factor` after every `every` steps."""
 
-    every: int
+    every: float
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        _check("every", self.every, 1)
+        _check("every", self.every, 1e-300)
         _check("factor", self.factor, 0.0)
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         return float(self.factor ** (step // self.every))
 
 
 @dataclass(frozen=True)
-class Exponential:
+class ExponentialDecay:
     """factor^(step / every): the same as `StepDecay`, but smooth."""
 
     every: float
@@ -98,5 +108,15 @@ class Exponential:
         _check("every", self.every, 1e-300)
         _check("factor", self.factor, 0.0)
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         return float(self.factor ** (step / self.every))
+
+
+#: The schedules by name, over a whole run: functions of the share of the run that is done, 0..1.
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": Constant(),
+    "linear": LinearDecay(1),
+    "cosine": CosineDecay(1),
+    "step": StepDecay(1 / 3),
+    "exponential": ExponentialDecay(1 / 2),
+}

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import ShapeError
+from ..types import Array
 from .figure import finish, new_figure, style, tidy
 
 if TYPE_CHECKING:
     from ..inspection import JacobianNorms
 
-Array = NDArray[Any]
 
 #: What a float64, and so an axis, can hold, in powers of e.
 _LARGEST = 690.0

@@ -1,15 +1,18 @@
 """Text in: reading files, the bundled texts, and vocabularies that turn text into token ids and back."""
 
+from .build import VOCABULARIES, build_vocabulary, vocabulary_from_config
 from .corpus import chatterbot_dialogues, debian_synopses, read_text, split, tatoeba_pairs, tiny_shakespeare
 from .subword import SubwordVocabulary
-from .vocabulary import CharVocabulary, Vocabulary, WordVocabulary, vocabulary_from_config
+from .vocabulary import CharVocabulary, Vocabulary, WordVocabulary
 from .words import capitalize, find_words, join_words
 
 __all__ = [
+    "VOCABULARIES",
     "CharVocabulary",
     "SubwordVocabulary",
     "Vocabulary",
     "WordVocabulary",
+    "build_vocabulary",
     "capitalize",
     "chatterbot_dialogues",
     "debian_synopses",

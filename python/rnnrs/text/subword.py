@@ -7,13 +7,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..checks import check_size
 from ..errors import require
-from ..nn.parameters import check_size
-from .vocabulary import Vocabulary, _as_text, _checked_string
-
-Ids = NDArray[np.int64]
+from ..types import Ids
+from .vocabulary import Vocabulary, as_text, check_text
 
 
 class SubwordVocabulary(Vocabulary):
@@ -48,22 +46,21 @@ class SubwordVocabulary(Vocabulary):
 
     @classmethod
     def build(
-        cls, text: str | Iterable[str], *, size: int = 4000, lowercase: bool = False
+        cls, text: str | Iterable[str], *, max_size: int = 4000, lowercase: bool = False
     ) -> SubwordVocabulary:
         """Trains the pieces on a text.
 
         Args:
             text: the text, or a list of sentences: of two languages for pieces that both have in common.
-            size: how many tokens; at least 300 (256 bytes and some pieces).
-
+            max_size: the number of tokens; at least 300 (256 bytes and some pieces).
             lowercase: whether upper and lower case are the same.
 
         Raises:
             ValueError: for an empty text or too small a size.
             MissingExtraError: if the package `tokenizers` is missing.
         """
-        text = _as_text("SubwordVocabulary", text)
-        check_size("SubwordVocabulary", "size", size, least=300)
+        text = as_text("SubwordVocabulary", text)
+        check_size("SubwordVocabulary", "max_size", max_size, least=300)
         tokenizers = require("tokenizers", "subword")
         from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -73,7 +70,7 @@ class SubwordVocabulary(Vocabulary):
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
-            vocab_size=size,
+            vocab_size=max_size,
             special_tokens=["<eos>", "<unk>"],
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
@@ -90,7 +87,7 @@ class SubwordVocabulary(Vocabulary):
         lines: list[str] = []
         starts = [0]
         for text in sentences:
-            _checked_string("SubwordVocabulary.encode", text)
+            check_text("SubwordVocabulary.encode", text)
             # Half a surrogate pair cannot be written in bytes: it becomes U+FFFD.
             lines += text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").split("\n")
             starts.append(len(lines))
@@ -112,3 +109,7 @@ class SubwordVocabulary(Vocabulary):
 
     def to_config(self) -> dict[str, Any]:
         return {"level": self.level, "tokenizer": self._tokenizer.to_str()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SubwordVocabulary:
+        return cls(str(config["tokenizer"]))

@@ -13,13 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..errors import DTypeError, FormatError, ShapeError
-from ..nn.parameters import check_size
+from ..checks import check_size
+from ..errors import DTypeError, ShapeError
+from ..types import Ids
 from .words import Spacing, find_words
-
-Ids = NDArray[np.int64]
 
 
 class Vocabulary(ABC):
@@ -79,7 +77,16 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
-        """The vocabulary as JSON's types, for a model file."""
+        """Returns the vocabulary as JSON types, for a model file."""
+
+    @classmethod
+    @abstractmethod
+    def from_config(cls, config: dict[str, Any]) -> Vocabulary:
+        """Returns the vocabulary that `to_config` described.
+
+        Raises:
+            KeyError, TypeError, ValueError: if `config` does not describe one.
+        """
 
     def _known(self, ids: Iterable[int]) -> list[int]:
         """Ids as a list, once each is known to be of the vocabulary."""
@@ -99,13 +106,13 @@ class Vocabulary(ABC):
         return known
 
 
-def _checked_string(op: str, text: str) -> str:
+def check_text(op: str, text: str) -> str:
     if not isinstance(text, str):
         raise TypeError(f"{op}: text: expected a string, got {type(text).__name__}")
     return text
 
 
-def _as_text(op: str, text: str | Iterable[str]) -> str:
+def as_text(op: str, text: str | Iterable[str]) -> str:
     """A text, or the sentences of a list as its lines.
 
     Raises:
@@ -113,8 +120,8 @@ def _as_text(op: str, text: str | Iterable[str]) -> str:
         ValueError: if there is none.
     """
     if not isinstance(text, (str, bytes)) and isinstance(text, Iterable):
-        text = "\n".join([_checked_string(op, sentence) for sentence in text])
-    if not _checked_string(op, text).strip():
+        text = "\n".join([check_text(op, sentence) for sentence in text])
+    if not check_text(op, text).strip():
         raise ValueError(
             f"{op}: text: expected some text, got {'nothing' if not text else 'only white space'}"
         )
@@ -153,12 +160,12 @@ class CharVocabulary(Vocabulary):
         Raises:
             ValueError: for an empty text.
         """
-        text = _as_text("CharVocabulary", text)
+        text = as_text("CharVocabulary", text)
         return cls(sorted(set(text) | {cls.END, cls.UNKNOWN}))
 
     def encode(self, text: str) -> Ids:
         """The ids (N,) of a text's characters."""
-        _checked_string("CharVocabulary.encode", text)
+        check_text("CharVocabulary.encode", text)
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
         known = codes < len(self._table)
         return np.where(known, self._table[np.where(known, codes, 0)], self.unknown_id)
@@ -169,11 +176,15 @@ class CharVocabulary(Vocabulary):
 
     def pieces(self, text: str) -> list[str]:
         """The characters."""
-        _checked_string("CharVocabulary.pieces", text)
+        check_text("CharVocabulary.pieces", text)
         return list(text)
 
     def to_config(self) -> dict[str, Any]:
         return {"level": self.level, "tokens": self.tokens}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> CharVocabulary:
+        return cls(_strings(config["tokens"]))
 
 
 class WordVocabulary(Vocabulary):
@@ -221,7 +232,7 @@ class WordVocabulary(Vocabulary):
         Raises:
             ValueError: for an empty text, one without any word that often, or a size that is not positive.
         """
-        text = _as_text("WordVocabulary", text)
+        text = as_text("WordVocabulary", text)
         check_size("WordVocabulary", "min_count", min_count)
         counts = Counter(find_words(text.lower() if lowercase else text))
         words = [word for word, count in counts.items() if count >= min_count]
@@ -237,13 +248,13 @@ class WordVocabulary(Vocabulary):
 
     def encode(self, text: str) -> Ids:
         """The ids (N,) of a text's words; every line break is an `<eos>`."""
-        _checked_string("WordVocabulary.encode", text)
+        check_text("WordVocabulary.encode", text)
         look_up, unknown = self._ids.get, self.unknown_id
         return np.array([look_up(word, unknown) for word in self.pieces(text)], np.int64)
 
     def pieces(self, text: str) -> list[str]:
         """The words and signs, in lower case where that is how they are looked up; `<eos>` for every line break."""
-        _checked_string("WordVocabulary.pieces", text)
+        check_text("WordVocabulary.pieces", text)
         words: list[str] = []
         for number, line in enumerate((text.lower() if self.lowercase else text).split("\n")):
             if number:
@@ -287,28 +298,10 @@ class WordVocabulary(Vocabulary):
             "marks": self.marks,
         }
 
-
-def vocabulary_from_config(config: dict[str, Any]) -> Vocabulary:
-    """The vocabulary of `to_config`.
-
-    Raises:
-        FormatError: if it is none.
-        MissingExtraError: for subwords, if the package tokenizers is missing.
-    """
-    from .subword import SubwordVocabulary
-
-    try:
-        level = config["level"]
-        if level == CharVocabulary.level:
-            return CharVocabulary(_strings(config["tokens"]))
-        if level == WordVocabulary.level:
-            tokens, lowercase = _strings(config["tokens"]), bool(config["lowercase"])
-            return WordVocabulary(tokens, lowercase=lowercase, marks=bool(config.get("marks", False)))
-        if level == SubwordVocabulary.level:
-            return SubwordVocabulary(str(config["tokenizer"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"vocabulary: damaged: {error}") from error
-    raise FormatError(f"vocabulary: expected one of characters, words or subwords, got {level!r}")
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> WordVocabulary:
+        tokens, lowercase = _strings(config["tokens"]), bool(config["lowercase"])
+        return cls(tokens, lowercase=lowercase, marks=bool(config.get("marks", False)))
 
 
 def _strings(tokens: Any) -> list[str]:

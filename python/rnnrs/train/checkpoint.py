@@ -6,17 +6,16 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import modelfile
 from ..errors import FormatError
 from ..modelfile import ModelFile
+from ..types import Array
 from .history import History
 
 if TYPE_CHECKING:
     from .trainer import Trainer
 
-Array = NDArray[Any]
 
 _OPTIMIZER = "optimizer/"
 _STATE = "state"

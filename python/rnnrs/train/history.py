@@ -7,12 +7,10 @@ import os
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import FormatError, require
 from ..files import write_atomically
-
-Floats = NDArray[np.float64]
+from ..types import Floats
 
 #: Points that are kept; when there are more, neighbors are merged two by two.
 CAPACITY = 4096

@@ -11,15 +11,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..checks import check_size
 from ..data import Batch, Data
 from ..data.batch import positions
 from ..data.batches import ListData
 from ..errors import NonFiniteError
 from ..files import check_writable
 from ..nn import Parameters
-from ..nn.layer import derive_seed
-from ..nn.parameters import check_size
 from ..optim import Optimizer, Schedule, clip_factor, clip_norm, clip_value
+from ..seeds import derive_seed
 from . import checkpoint as checkpoints
 from .callbacks import Callback
 from .history import History, StepRecord

@@ -1,34 +1,34 @@
-//! Some lines of a picture with what stands around them.
+//! Bands: lines (rows of pixels) of a picture, together with the padding around them.
 
 use super::Pair;
 use crate::kernels::{Activation, Real, Steps, differentiate};
 
-/// Where a band lies in a picture: it may begin before the picture and end behind it.
+/// The position of a band in a picture. A band may begin before the picture and end after it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) origin: (isize, isize),
     pub(super) size: (usize, usize),
 }
 
-/// The numbers of a band, and the distance between its lines.
+/// The values of a band, and the distance between its lines.
 pub(super) struct Band<'a, R> {
     pub(super) data: &'a [R],
     pub(super) pitch: usize,
 }
 
-/// Pictures (B, height, width, channels) to be read; where they are gradients of y = f(a), they are multiplied by f′ in
-/// terms of y, band by band: so no array of their size is needed for the products.
+/// Pictures (B, height, width, channels) to read. If they are gradients of y = f(a), each band is multiplied
+/// by f′, in terms of y, as it is copied; so the products need no array as large as the pictures.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a, R> {
     pub(super) numbers: &'a [R],
     pub(super) size: Pair,
     pub(super) channels: usize,
-    /// f and y.
+    /// f and y
     pub(super) through: Option<(Activation, &'a [R])>,
 }
 
 impl<'a, R: Real> Source<'a, R> {
-    /// Some of the numbers, from `begin` on, to `line`.
+    /// Copies values to `line`, starting from `begin`, times f′ if needed.
     pub(super) fn copy(&self, begin: usize, line: &mut [R]) {
         line.copy_from_slice(&self.numbers[begin..][..line.len()]);
         if let Some((activation, y)) = self.through {
@@ -36,7 +36,7 @@ impl<'a, R: Real> Source<'a, R> {
         }
     }
 
-    /// A band of a picture: where it lies, or copied with zeros around the picture.
+    /// Returns a band of a picture: in place if possible, otherwise copied, with zeros around the picture.
     pub(super) fn band<'b>(&'b self, picture: usize, place: Place, room: &'b mut [R]) -> Band<'b, R> {
         let (Place { origin: (top, left), size: (lines, columns) }, channels) = (place, self.channels);
         let (height, width) = self.size;
@@ -47,7 +47,8 @@ impl<'a, R: Real> Source<'a, R> {
             return Band { data: &self.numbers[begin..], pitch: width * channels };
         }
         let pitch = columns * channels;
-        // The columns that are the picture's: after so many zeros, so many numbers from there.
+        // The columns inside the picture: after `before` columns of zeros, `count` columns
+        // starting at `from`.
         let before = left.unsigned_abs().min(columns) * usize::from(left < 0);
         let from = (left.max(0) as usize).min(width);
         let count = (width - from).min(columns - before);
@@ -66,7 +67,7 @@ impl<'a, R: Real> Source<'a, R> {
     }
 }
 
-/// Lines and the rows in them, as one line of rows where the distances allow it: (lines, rows) of A and C's two distances.
+/// Merges lines of rows into a single line of rows if both the strides of A and the distances in C allow it.
 pub(super) fn merged((lines, rows): (Steps, Steps), (to_line, to_row): (usize, usize)) -> (Steps, Steps) {
     if lines.stride == rows.count * rows.stride && to_line == rows.count * to_row {
         return (Steps { count: 1, stride: 0 }, Steps { count: lines.count * rows.count, ..rows });

@@ -1,4 +1,5 @@
-//! A correlation: every window of pictures times one packed kernel, or one for each phase, line by line of the result.
+//! Correlation: the product of every window of the pictures with a packed kernel (one per phase), line by
+//! line of the result.
 
 use std::ops::Range;
 
@@ -9,25 +10,25 @@ use crate::kernels::{Activation, Packed, Real, Start, Steps, Windows, activate};
 use crate::layers::linear::least_rows;
 use crate::parallel;
 
-/// Bytes of a band: beside it the kernel's panels want room in a core's cache.
+/// Bytes of a band; the kernel's panels also have to fit in a core's cache.
 const BAND_BYTES: usize = 1 << 17;
 
-/// Pixels of the target at equal distances, and the windows from which they come.
+/// Equally spaced pixels of the target, and the windows that produce them.
 pub(super) struct Phase<R: Real> {
-    /// (window's numbers, channels of the target)
+    /// (values in a window, channels of the target)
     pub(super) packed: Packed<R>,
     /// Height and width of the windows.
     pub(super) taps: Pair,
-    /// The target's pixels: the first one, from one to the next, how many.
+    /// The target's pixels: the first one, the distance to the next one, and their number.
     pub(super) first: Pair,
     pub(super) step: Pair,
     pub(super) count: Pair,
-    /// Where the window of the first pixel begins in the source, and how far it is from one window to the next.
+    /// Where the first pixel's window begins in the source, and the distance to the next window.
     pub(super) origin: (isize, isize),
     pub(super) stride: Pair,
 }
 
-/// What is added to the products, and what becomes of the sums.
+/// The values added to the products, and the function applied to the sums.
 #[derive(Clone, Copy)]
 pub(super) struct Epilogue<'a, R> {
     pub(super) start: Start<'a, R>,
@@ -35,13 +36,13 @@ pub(super) struct Epilogue<'a, R> {
 }
 
 impl<R: Real> Phase<R> {
-    /// The phase's lines, by number, among lines of the target.
+    /// Returns the indices of the phase's lines among `lines` of the target.
     fn lines(&self, lines: &Range<usize>) -> Range<usize> {
         let until = |line: usize| line.saturating_sub(self.first.0).div_ceil(self.step.0).min(self.count.0);
         until(lines.start)..until(lines.end)
     }
 
-    /// The part of the source in which the windows of some of its lines lie.
+    /// Returns the part of the source that the windows of these lines cover.
     fn place(&self, lines: &Range<usize>) -> Place {
         let reach = |count: usize, stride: usize, taps: usize| (count - 1) * stride + taps;
         Place {
@@ -54,7 +55,8 @@ impl<R: Real> Phase<R> {
     }
 }
 
-/// Fills the target's pictures (B, height, width, channels) with the phases' products; pixels of no phase stay as they are.
+/// Fills the target's pictures (B, height, width, channels) with the phases' products. Pixels that belong to
+/// no phase are left unchanged.
 pub(super) fn correlate<R: Real>(
     op: &'static str,
     phases: &[Phase<R>],
@@ -68,7 +70,7 @@ pub(super) fn correlate<R: Real>(
         return Ok(());
     }
     let lines = target.len() / line;
-    // Lines at a time: whole periods of the phases.
+    // Lines processed at a time: whole periods of the phases.
     let period = phases[0].step.0;
     let bytes = |phase: &Phase<R>| {
         let line = phase.place(&(0..1)).size.1.saturating_mul(source.channels * size_of::<R>());
@@ -106,7 +108,7 @@ pub(super) fn correlate<R: Real>(
     })
 }
 
-/// A phase's pixels in some lines of the target.
+/// Computes a phase's pixels in some lines of the target.
 fn multiply<R: Real>(
     phase: &Phase<R>,
     (source, picture): (Source<'_, R>, usize),

@@ -1,10 +1,12 @@
-//! Convolution in two dimensions: y_bij = f(b + Σ_uv K_uvᵀ x_b,(i·s + u − p),(j·s + v − p)), pictures x (B, Y, X, I) with the
-//! channels last, kernel K (kernel height, kernel width, I, O), stride s and padding p with zeros, each along Y and X.
+//! Two-dimensional convolution: y_bij = f(b + Σ_uv K_uvᵀ x_b,(i·s + u − p),(j·s + v − p)). The pictures x are
+//! (B, Y, X, I), channels last; the kernel K is (kernel height, kernel width, I, O); stride s and zero
+//! padding p are given along Y and X.
 //!
-//! A window of a picture is as many runs of numbers as the kernel is high, since channels stand side by side. So the rows of
-//! the matrix product y = (windows) · K are read from the picture where they lie; a copy is made only of some lines at a time,
-//! for the zeros around them (`correlate.rs`). The way back to x is a correlation of dy with the kernel turned around, one
-//! for each phase of the stride; dK is a sum of outer products of windows and dy (`weights.rs`).
+//! Since channels are contiguous, a window consists of one run of values per kernel line. The rows of
+//! the matrix product y = (windows) · K are therefore read from the picture in place. Only bands of a
+//! few lines are copied, to add the zeros around the picture (`correlate.rs`). dx is a correlation of
+//! dy with the rotated kernel, one per phase of the stride. dK is a sum of outer products of windows
+//! and dy (`weights.rs`).
 
 mod band;
 mod correlate;
@@ -19,14 +21,14 @@ use correlate::{Epilogue, Phase, correlate};
 /// (along Y, along X).
 pub type Pair = (usize, usize);
 
-/// A layer's sizes.
+/// The sizes of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     /// Height and width of the kernel, at least 1.
     pub kernel: Pair,
-    /// From one window to the next, at least 1.
+    /// Distance from one window to the next, at least 1.
     pub stride: Pair,
-    /// Zeros on each side of a picture.
+    /// Zeros added on each side of a picture.
     pub padding: Pair,
     /// I
     pub inputs: usize,
@@ -39,21 +41,21 @@ pub struct Shape {
 pub struct Pictures {
     /// B
     pub batch: usize,
-    /// Height and width.
+    /// Height and width
     pub size: Pair,
 }
 
-/// How many windows there are along an axis, or None where not even one fits.
+/// Returns the number of windows along an axis, or None if none fits.
 pub(crate) fn windows(size: usize, kernel: usize, stride: usize, padding: usize) -> Option<usize> {
     let room = size.saturating_add(padding.saturating_mul(2)).checked_sub(kernel)?;
     Some(room / stride.max(1) + 1)
 }
 
-/// Height and width of what windows over pictures give.
+/// Returns the height and width of the result of windows over pictures.
 ///
 /// # Errors
-/// [`Error::Shape`] if a window is larger than a picture and its padding; [`Error::Memory`] for more padding than can be
-/// addressed.
+/// [`Error::Shape`] if a window is larger than the padded picture; [`Error::Memory`] if the padding exceeds
+/// the address space.
 pub(crate) fn output_size(
     op: &'static str,
     (height, width): Pair,
@@ -83,10 +85,11 @@ pub(crate) fn output_size(
 }
 
 impl Shape {
-    /// Height and width of y for pictures of a size, and the same layer with a stride that is no longer than it can matter.
+    /// Returns the layer with its stride clamped to the longest one that matters, and the height and width of
+    /// y for pictures of this size.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the kernel is larger than the picture and its padding.
+    /// [`Error::Shape`] if the kernel is larger than the padded picture.
     pub fn fit(mut self, op: &'static str, (height, width): Pair) -> Result<(Shape, Pair)> {
         let size = output_size(op, (height, width), self.kernel, self.stride, self.padding)?;
         self.stride.0 = self.stride.0.min(height + 2 * self.padding.0 + 1);
@@ -95,10 +98,11 @@ impl Shape {
     }
 }
 
-/// y (B, Y′, X′, O) = f(b + windows · K).
+/// Computes y (B, Y′, X′, O) = f(b + windows · K).
 ///
 /// # Errors
-/// [`Error::Shape`] if the kernel does not fit into the pictures; [`Error::Memory`]; [`Error::Interrupted`].
+/// [`Error::Shape`] if the kernel does not fit into the padded pictures; [`Error::Memory`];
+/// [`Error::Interrupted`].
 pub fn forward<R: Real>(
     shape: Shape,
     pictures: Pictures,
@@ -124,21 +128,21 @@ pub fn forward<R: Real>(
     Ok(y)
 }
 
-/// What the way back needs of the way there.
+/// The forward pass's values that the backward pass needs.
 #[derive(Clone, Copy)]
 pub struct Passed<'a, R> {
     /// x (B, Y, X, I)
     pub x: &'a [R],
-    /// y (B, Y′, X′, O); not looked at if f is the identity.
+    /// y (B, Y′, X′, O); not read if f is the identity
     pub y: &'a [R],
     /// f
     pub activation: Activation,
 }
 
-/// dK += Σ windowᵀ da, db += Σ da with da = dy ⊙ f′; gives dx (B, Y, X, I) where it is wanted.
+/// Adds dK += Σ windowᵀ da and db += Σ da, with da = dy ⊙ f′; returns dx (B, Y, X, I) if `need_dx`.
 ///
 /// # Errors
-/// As [`forward`].
+/// See [`forward`].
 pub fn backward<R: Real>(
     shape: Shape,
     pictures: Pictures,
@@ -160,21 +164,22 @@ pub fn backward<R: Real>(
     input_gradient(OP, shape, pictures, k, da).map(Some)
 }
 
-/// One axis of a phase: pixels of x that stand at the same place between windows, and so see the same part of the kernel.
+/// One axis of a phase: the pixels of x that have the same position relative to the windows, and are
+/// therefore covered by the same kernel taps.
 struct Axis {
-    /// Places of the kernel, from the last to the first.
+    /// Kernel taps, from the last to the first.
     places: Vec<usize>,
     first: usize,
     count: usize,
-    /// Where in dy the windows that saw the first pixel begin.
+    /// Index in dy of the first window that covers the first pixel; may be negative.
     origin: isize,
 }
 
-/// The phases of an axis: x_i meets K_u in window (i + p − u) / s, where that is a whole number.
+/// Returns the phases of an axis: x_i meets K_u in window (i + p − u) / s, if that is an integer.
 fn axis(size: usize, kernel: usize, stride: usize, padding: usize) -> Vec<Axis> {
     let phase = |phase: usize| {
         let places: Vec<usize> = (phase..kernel).step_by(stride).rev().collect();
-        // The first i from 0 on with (i + p) mod s = phase.
+        // The smallest i ≥ 0 with (i + p) mod s = phase.
         let first = (phase + stride - padding % stride) % stride;
         let last_window = ((first + padding - phase) / stride) as isize;
         let count = if first < size { (size - first).div_ceil(stride) } else { 0 };
@@ -183,7 +188,7 @@ fn axis(size: usize, kernel: usize, stride: usize, padding: usize) -> Vec<Axis> 
     (0..stride.min(kernel)).map(phase).filter(|axis| axis.count > 0).collect()
 }
 
-/// dx, phase by phase; what no phase reaches has no window, and a gradient of 0.
+/// Computes dx, phase by phase. A pixel that no phase reaches is in no window and has a gradient of 0.
 fn input_gradient<R: Real>(
     op: &'static str,
     shape: Shape,

@@ -1,8 +1,9 @@
 //! dK = Σ windowᵀ da over all pixels of y, db = Σ da.
 //!
-//! A row of dK is a column of the windows: numbers of the picture at equal distances. So the picture is the left factor as it
-//! lies, and da the packed right one. The pixels are summed in groups that the problem fixes, however many threads there are;
-//! where these are more than the groups, dK's rows are divided, too, which changes no sum.
+//! A row of dK corresponds to a column of the window matrix: equally spaced values of the picture. The
+//! picture is therefore the left factor, read in place, and da the packed right factor. The pixels are summed
+//! in groups that depend on the problem alone, not on the number of threads. If there are more threads than
+//! groups, the rows of dK are divided as well, which changes no sum.
 
 use std::ops::Range;
 
@@ -13,24 +14,24 @@ use crate::kernels::{Packed, Real, Start, Steps, Windows};
 use crate::layers::linear::least_rows;
 use crate::parallel;
 
-/// Pixels of y that are worth a group, and the most groups.
+/// Minimum number of y's pixels per group, and maximum number of groups.
 const GROUP: usize = 1 << 12;
 const GROUPS: usize = 8;
 
-/// Pixels of y at a time: da's panels of so many stay in the nearest cache.
+/// Pixels of y processed at a time: da's panels for this many stay in the nearest cache.
 const PIXELS: usize = 128;
 
-/// What one task adds to: rows of dK, and db where they are the first.
+/// The accumulators of one task: rows of dK, and db for the task with the first rows.
 struct Part<'a, R> {
     /// Lines of y, counted over all pictures.
     lines: Range<usize>,
-    /// Rows of dK: (kernel height, kernel width, I) in one.
+    /// Rows of dK, with (kernel height, kernel width, I) flattened.
     rows: Range<usize>,
     dk: &'a mut [R],
     db: Option<&'a mut [R]>,
 }
 
-/// dK (kernel height, kernel width, I, O) += Σ windowᵀ da, db += Σ da.
+/// Adds dK (kernel height, kernel width, I, O) += Σ windowᵀ da and db += Σ da.
 pub(super) fn accumulate<R: Real>(
     op: &'static str,
     shape: Shape,
@@ -59,7 +60,8 @@ pub(super) fn accumulate<R: Real>(
             parts.push(Part { lines: lines.clone(), rows: rows.clone(), dk, db: db.take() });
         }
     }
-    // A thread's parts one after the other, since what is handed out beyond the threads' number is not the caller's.
+    // One list of parts per thread: `for_each` gives the calling thread a single element, so more elements
+    // than threads would leave it idle.
     let mut dealt: Vec<Vec<Part<'_, R>>> = Vec::new();
     for range in parallel::ranges(parts.len(), 1)?.into_iter().rev() {
         dealt.push(parts.split_off(range.start));
@@ -75,7 +77,7 @@ pub(super) fn accumulate<R: Real>(
     Ok(())
 }
 
-/// A part of the sums, some lines of y at a time.
+/// Computes a part of the sums, a few lines of y at a time.
 fn group<R: Real>(
     op: &'static str,
     shape: Shape,
@@ -93,7 +95,7 @@ fn group<R: Real>(
     let most = place(0, at_once).size;
     let mut room = parallel::scratch(op, &[most.0, most.1, channels])?;
     let mut packed = Packed::room(op, at_once * width, shape.outputs)?;
-    // da, where it has to be computed from dy.
+    // da, if it has to be computed from dy.
     let mut changed = parallel::scratch(op, &[usize::from(da.through.is_some()), at_once, line])?;
     let mut done = part.lines.start;
     while done < part.lines.end {
@@ -123,7 +125,7 @@ fn group<R: Real>(
     Ok(())
 }
 
-/// Adds a band's share: the rows of dK for each line of the kernel, and db as the row of a constant 1.
+/// Adds a band's contribution: rows of dK for each line of the kernel, and db as the product with ones.
 fn outer_products<R: Real>(
     shape: Shape,
     windows: Windows<'_, R>,

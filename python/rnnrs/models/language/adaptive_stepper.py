@@ -1,0 +1,84 @@
+"""One token at a time through an adaptive softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..._rnnrs import Stepper
+from ...nn import AdaptiveSoftmax
+from ...nn.adaptive import Tail, log_probabilities
+from ...types import Array
+
+
+class PackedAdaptive:
+    """An adaptive softmax as one matrix and what follows it.
+
+    The head's V and all tails' projections are one matrix to the engine, so that a step of the recurrence and all
+    products with h are one call; the tails' own softmaxes follow.
+
+    Args:
+        output: the output layer; its weights are copied.
+
+    Attributes:
+        V, c: what stands in for an output layer's (rows, H) and (rows).
+    """
+
+    def __init__(self, output: AdaptiveSoftmax) -> None:
+        p = output.parameters
+        live = [output.tail(k) for k in range(1, output.clusters + 1)]
+        self._tails = [Tail(*(array.copy() for array in tail)) for tail in live]
+        self._bounds = list(output.bounds)
+        self.V: Array = np.concatenate([p["head.V"], *(tail.P for tail in live)])
+        self.c: Array = np.zeros(len(self.V), self.V.dtype)
+        self.c[: len(p["head.c"])] = p["head.c"]
+        self._parts = np.cumsum([len(p["head.c"]), *(len(tail.P) for tail in live)])[:-1]
+
+    def log_p(self, products: Array) -> Array:
+        """ln P (…, V) from c + V h (…, rows)."""
+        scores, *z = np.split(products, self._parts, axis=-1)
+        return log_probabilities(scores, z, self._tails, self._bounds)[1]
+
+
+class AdaptiveStepper:
+    """What `_rnnrs.Stepper` is for a full softmax, with the same methods; the scores o (V,) are ln P.
+
+    Args:
+        output: the output layer; its weights are copied.
+        make: gives a Stepper with the output layer (V, c) that it is handed.
+    """
+
+    def __init__(self, output: AdaptiveSoftmax, make: Callable[[Array, Array], Stepper]) -> None:
+        self._packed = PackedAdaptive(output)
+        self._stepper = make(self._packed.V, self._packed.c)
+
+    @property
+    def batch(self) -> int:
+        """Sequences side by side."""
+        return self._stepper.batch
+
+    @property
+    def state(self) -> Array:
+        """The state of the recurrence, a copy."""
+        return self._stepper.state
+
+    @state.setter
+    def state(self, state: Array) -> None:
+        self._stepper.state = state
+
+    def reset(self) -> None:
+        """Sets the state to zero."""
+        self._stepper.reset()
+
+    def step(self, ids: Array | int) -> Array:
+        """Reads one token for each sequence; gives ln P of what may come next: (batch, V), or (V,) for one id."""
+        return self._packed.log_p(self._stepper.step(ids))
+
+    def read(self, ids: Array) -> Array:
+        """Reads a text of one sequence; gives ln P of what may come next (V,)."""
+        return self._packed.log_p(self._stepper.read(ids))
+
+
+#: What `LanguageModel.stepper` gives.
+AnyStepper = Stepper | AdaptiveStepper

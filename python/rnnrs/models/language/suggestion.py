@@ -1,0 +1,185 @@
+"""Suggestions, as the row of words above a phone's keyboard.
+
+After a finished word (the text is empty, or ends in a space or a sign) the next words are suggested; after a
+letter, the words that begin with what has been typed. A model of words looks at P(next word | finished
+words), so that the word being typed cannot mislead it; a model of characters or subwords spells the words out
+by beam search.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..._rnnrs import top_k
+from ...text import WordVocabulary
+from ...text.words import ends_in_word, in_word, is_word
+from ...types import Array
+from .scoring import probabilities
+
+if TYPE_CHECKING:
+    from ...text import Vocabulary
+    from .adaptive_stepper import AnyStepper
+    from .language_model import LanguageModel
+
+
+#: Signs that the next word follows without a space.
+_OPENING = "([{«“‘¿¡\"'-—/"
+
+#: Beams kept at each step, for each suggestion wanted, and the longest word in tokens.
+_BEAMS, _LONGEST = 8, 30
+
+
+class Suggestion(NamedTuple):
+    """A word, and how likely it is among all words that may stand here (0..1)."""
+
+    word: str
+    probability: float
+
+
+def suggest(model: LanguageModel, text: str, k: int, stepper: AnyStepper | None = None) -> list[Suggestion]:
+    """The k likeliest words, likeliest first; see `LanguageModel.suggest`.
+
+    Raises:
+        ValueError: if k is below 1.
+    """
+    if k < 1:
+        raise ValueError(f"suggest: k: expected a whole number from 1, got {k}")
+    stepper = stepper or model.stepper()
+    stepper.reset()
+    typed = ends_in_word(text)
+    if text and not typed and not text[-1].isspace() and text[-1] not in _OPENING:
+        text += " "  # "Well," is followed by a space, whether it has been typed yet or not
+    finished = text[: len(text) - len(typed)]
+    if isinstance(model.vocabulary, WordVocabulary):
+        return _whole_words(model, model.vocabulary, stepper, (finished, typed), k)
+    if model.vocabulary.level == "char":
+        start = Beam(0.0, typed, stepper.read(model.context(text)), stepper.state)
+        return _spelled_words(model.vocabulary, stepper, start, (typed, False), k)
+    start = Beam(0.0, "", stepper.read(model.context(finished)), stepper.state)
+    return _spelled_words(model.vocabulary, stepper, start, (typed, finished.endswith(" ")), k)
+
+
+def _whole_words(
+    model: LanguageModel, vocabulary: WordVocabulary, stepper: AnyStepper, text: tuple[str, str], k: int
+) -> list[Suggestion]:
+    """The likeliest words of the vocabulary that begin with what has been typed; the case may differ.
+
+    P(word | finished, prefix) = P(word | finished) / Σ P of all words with the prefix.
+    """
+    finished, typed = text
+    p = probabilities(stepper.read(model.context(finished)))
+    ids = vocabulary.with_prefix(typed)
+    if not len(ids):
+        return []
+    places, best = top_k(p[ids], min(k, len(ids)))
+    words = [_as_typed(typed, vocabulary.tokens[ids[place]]) for place in places]
+    total = p[ids].sum()
+    return [Suggestion(word, float(value / total)) for word, value in zip(words, best, strict=True)]
+
+
+def _as_typed(typed: str, word: str) -> str:
+    """A word in the case of what has been typed of it."""
+    rest = word[len(typed) :]
+    return typed + (rest.upper() if len(typed) > 1 and typed.isupper() else rest)
+
+
+class Beam(NamedTuple):
+    """A word spelled so far: its ln P, its beginning, the scores o (V,) of the next token, the state (1, H)."""
+
+    log_p: float
+    word: str
+    o: Array
+    state: Array
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """What a vocabulary's tokens are for spelling a word.
+
+    Attributes:
+        texts: every token's text.
+        goes_on: whether it can go on a word (V,).
+        ends: whether it shows that the word before it has ended (V,).
+    """
+
+    texts: list[str]
+    goes_on: Array
+    ends: Array
+
+    def first(self, spaced: bool) -> Array:
+        """Whether a token can begin a word (V,); `spaced`: with the space before it, which it brings."""
+        begins = [text.removeprefix(" ") if text.startswith(" ") == spaced else "" for text in self.texts]
+        return np.array([bool(b) and b[0].isalnum() and all(map(in_word, b)) for b in begins])
+
+
+@lru_cache(maxsize=2)
+def _spelling(vocabulary: Vocabulary) -> Spelling:
+    texts = [vocabulary.decode([token]) for token in range(len(vocabulary))]
+    known = np.arange(len(texts)) != vocabulary.unknown_id
+    goes_on = np.array([bool(text) and all(map(in_word, text)) for text in texts])
+    ends = np.array([bool(text) and not in_word(text[0]) and text[0] != "\ufffd" for text in texts])
+    return Spelling(texts, goes_on & known, ends & known)
+
+
+def _spelled_words(
+    vocabulary: Vocabulary, stepper: AnyStepper, start: Beam, to_spell: tuple[str, bool], k: int
+) -> list[Suggestion]:
+    """Beam search for the k likeliest words, each until a token follows that ends it.
+
+    P(word) = Π P(its tokens) · P(a token that ends it), over the P of what can begin a word where none has
+    begun.
+    """
+    typed, spaced = to_spell
+    spelling = _spelling(vocabulary)
+    found: dict[str, float] = {}
+    beams = [start]
+    for step in range(_LONGEST):
+        allowed = spelling.goes_on if step or start.word else spelling.first(spaced)
+        longer: list[tuple[float, str, int, Beam]] = []
+        for beam in beams:
+            p = probabilities(beam.o)
+            if step == 0 and not start.word:
+                p = _among(p, allowed)
+            if len(beam.word) >= len(typed) and is_word(beam.word):
+                ended = math.exp(beam.log_p) * float(p[spelling.ends].sum())
+                found[beam.word] = found.get(beam.word, 0.0) + ended
+            longer += _continuations(beam, np.where(allowed, p, 0.0), spelling, typed, k * _BEAMS)
+        bar = sorted(found.values(), reverse=True)[k - 1] if len(found) >= k else 0.0
+        longer = [item for item in longer if math.exp(item[0]) > bar]
+        longer.sort(key=lambda item: -item[0])
+        beams = [_advance(stepper, *item) for item in longer[: k * _BEAMS]]
+        if not beams:
+            break
+    total = sum(found.values()) if vocabulary.level == "subword" and typed else 1.0
+    best = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:k]
+    return [Suggestion(word, p / total) for word, p in best if p > 0]
+
+
+def _among(p: Array, allowed: Array) -> Array:
+    total = p[allowed].sum()
+    return np.where(allowed, p, 0.0) / total if total > 0 else np.zeros_like(p)
+
+
+def _continuations(
+    beam: Beam, p: Array, spelling: Spelling, typed: str, width: int
+) -> list[tuple[float, str, int, Beam]]:
+    """The likeliest longer spellings that agree with what is typed: (ln P, word, token, the beam before)."""
+    if len(beam.word) < len(typed):  # a subword model spells what has been typed too
+        texts = [(beam.word + text).lstrip(" ") for text in spelling.texts]
+        p = p * np.array([text.startswith(typed) or typed.startswith(text) for text in texts])
+    tokens, values = top_k(p, min(width, len(p)))
+    return [
+        (beam.log_p + math.log(value), (beam.word + spelling.texts[token]).lstrip(" "), int(token), beam)
+        for token, value in zip(tokens, values, strict=True)
+        if value > 0
+    ]
+
+
+def _advance(stepper: AnyStepper, log_p: float, word: str, token: int, before: Beam) -> Beam:
+    stepper.state = before.state
+    return Beam(log_p, word, stepper.step(token), stepper.state)

@@ -1,0 +1,204 @@
+"""A label for every step of a sequence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ...checks import IGNORE
+from ...errors import ShapeError
+from ...text import Vocabulary
+from ...types import Array
+from ..base.training import TrainingSettings
+from .classifier import Classification
+from .encoding import Sequences
+from .sequence_model import SequenceModel
+
+if TYPE_CHECKING:
+    from ...train import Callback, History
+
+
+class SequenceTagger(SequenceModel):
+    """P(tag_t | sequence) = softmax(c + V h_t), h_t the states of a recurrent network, by default from both ends.
+
+    (Goodfellow, Bengio and Courville, *Deep Learning*, equations 10.8 to 10.11 and section 10.3.)
+
+    Args:
+        tags: their names.
+        input_size: I, numbers in a step; they are brought to mean 0 and standard deviation 1, as in the training data.
+        vocabulary: instead, of texts: see `rnnrs.text`.
+        embedding_size, hidden_size, cell, layers, bidirectional, activation, dropout, recurrent_dropout, zoneout,
+            weight_drop, layer_norm, seed, dtype: see `SequenceClassifier`. One that does not read from both ends tells
+            a step's tag before it has seen the next one.
+
+    Raises:
+        ValueError, TypeError: for settings that make no sense.
+        MemoryError: if the weights do not fit.
+    """
+
+    KIND = "sequence_tagger"
+    LABELS = "tags"
+
+    def __init__(
+        self,
+        tags: Sequence[str],
+        *,
+        input_size: int | None = None,
+        vocabulary: Vocabulary | None = None,
+        embedding_size: int = 64,
+        hidden_size: int = 64,
+        cell: str = "gru",
+        layers: int = 1,
+        bidirectional: bool = True,
+        activation: str = "tanh",
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
+        weight_drop: float = 0.0,
+        layer_norm: bool = False,
+        seed: int = 0,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        super().__init__(
+            tags,
+            input_size=input_size,
+            vocabulary=vocabulary,
+            embedding_size=embedding_size,
+            hidden_size=hidden_size,
+            cell=cell,
+            layers=layers,
+            bidirectional=bidirectional,
+            activation=activation,
+            pooling=None,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            zoneout=zoneout,
+            weight_drop=weight_drop,
+            layer_norm=layer_norm,
+            seed=seed,
+            dtype=dtype,
+        )
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags' names, in the order of the outputs."""
+        return self.labels
+
+    def fit(
+        self,
+        sequences: Sequences,
+        tags: Sequence[Sequence[Any]],
+        *,
+        validation: tuple[Sequences, Sequence[Sequence[Any]]] | None = None,
+        epochs: int | None = None,
+        time_limit: float | None = None,
+        batch_size: int = 32,
+        learning_rate: float = 2e-3,
+        clip_norm: float | None = 1.0,
+        schedule: str = "cosine",
+        optimizer: str = "adam",
+        seed: int = 0,
+        callbacks: Iterable[Callback] = (),
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int | None = None,
+        resume: str | os.PathLike[str] | None = None,
+        progress: bool = True,
+    ) -> History:
+        """Trains on sequences and the tags of their steps.
+
+        Args:
+            sequences: N arrays (T, I), each of its own length; or N texts, or lists of tokens.
+            tags: for each sequence a list of as many tags as it has steps, by name or place; None for a step that is
+                not to be scored.
+            validation: held-out sequences and tags, to measure the loss on after every epoch.
+            epochs, …, progress: see `SequenceClassifier.fit`.
+
+        Returns:
+            The history of the losses.
+
+        Raises:
+            ShapeError: for tags that are not as many as steps; names the sequence.
+            As `SequenceClassifier.fit`.
+        """
+        settings = TrainingSettings(
+            epochs=epochs,
+            time_limit=time_limit,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            clip_norm=clip_norm,
+            schedule=schedule,
+            optimizer=optimizer,
+            seed=seed,
+        )
+        return self._fit(
+            sequences,
+            tags,
+            validation,
+            settings,
+            callbacks=callbacks,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
+            progress=progress,
+        )
+
+    def predict_log_proba(self, sequences: Sequences) -> list[Array]:
+        """ln P(tag) (T, K) of every step of each sequence.
+
+        Raises:
+            ShapeError, DTypeError, TypeError, ValueError: for sequences that do not fit; named by their place.
+        """
+        encoded = self._encode(sequences)
+        result: list[Array] = [np.zeros((0, len(self.tags)), self.parameters.dtype)] * len(encoded)
+        for members, lengths, log_p in self._log_probabilities(encoded):
+            for b, (n, length) in enumerate(zip(members, lengths, strict=True)):
+                result[n] = log_p[:length, b]
+        return result
+
+    def predict_proba(self, sequences: Sequences) -> list[Array]:
+        """P(tag) (T, K) of every step of each sequence."""
+        return [np.exp(log_p) for log_p in self.predict_log_proba(sequences)]
+
+    def predict(self, sequences: Sequences) -> list[list[str]]:
+        """The likeliest tag of every step of each sequence, by name."""
+        return [[self.tags[k] for k in p.argmax(axis=1)] for p in self.predict_log_proba(sequences)]
+
+    def evaluate(self, sequences: Sequences, tags: Sequence[Sequence[Any]]) -> Classification:
+        """How well the model does on steps whose tags are known; arguments as in `fit`.
+
+        Raises:
+            ValueError: if no step has a tag.
+            As `fit`.
+        """
+        log_p = self.predict_log_proba(sequences)
+        known = self._targets(sequences, tags, log_p)
+        right = np.concatenate(known) if known else np.zeros(0, np.int64)
+        scored = right != IGNORE
+        if not scored.any():
+            raise ValueError("SequenceTagger: tags: expected at least one, got none")
+        steps, right = np.concatenate(log_p)[scored], right[scored]
+        confusion = np.zeros((len(self.tags),) * 2, np.int64)
+        np.add.at(confusion, (right, steps.argmax(axis=1)), 1)
+        loss = -float(np.mean(steps[np.arange(len(right)), right], dtype=np.float64))
+        return Classification(self.tags, confusion, loss)
+
+    def _targets(
+        self, sequences: Sequences, labels: Any, encoded: Sequence[Array]
+    ) -> list[NDArray[np.int64]]:
+        if len(labels) != len(encoded):
+            raise ShapeError(
+                f"SequenceTagger: tags: expected a list for each of {len(encoded)} sequences, got {len(labels)}"
+            )
+        targets = []
+        for i, (tags, steps) in enumerate(zip(labels, encoded, strict=True)):
+            if len(tags) != len(steps):
+                raise ShapeError(f"SequenceTagger: tags[{i}]: expected {len(steps)}, got {len(tags)}")
+            ids = np.full(len(tags), IGNORE)
+            scored = np.array([tag is not None for tag in tags], bool)
+            ids[scored] = self._labels.encode([tag for tag in tags if tag is not None], f"tags[{i}]")
+            targets.append(ids)
+        return targets

@@ -1,0 +1,69 @@
+"""From what was read to a decoder: the state that the decoder begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ... import _rnnrs
+from ...nn import Bidirectional, Linear, Recurrent, Stack
+from ...nn.layer import Composite
+from ...nn.linear import LinearCache
+from ...seeds import derive_seed
+from ...types import Array
+
+
+class BridgeCache(NamedTuple):
+    """What `Bridge.backward` needs of the forward pass."""
+
+    layers: tuple[LinearCache, ...]
+    state: Array
+
+
+class Bridge(Composite):
+    """s_0 = tanh(c + V z), part by part: z is what the encoder has come to, s_0 what the decoder begins with.
+
+    Of an encoder that reads from both ends z holds both states; of an LSTM, z and s_0 hold h and c. (Cho et al. 2014;
+    Bahdanau, Cho and Bengio 2015, appendix A.2.2.)
+
+    Parameters: "0.V" (S, S′), "0.c" (S), "1.V", …: S and S′ numbers in a part of the decoder's state and of z.
+
+    Args:
+        sizes: (S′, S) of each part: of each layer, where an encoder has as many as the decoder.
+        seed: of the first weights.
+        dtype: float32 or float64.
+    """
+
+    def __init__(
+        self, sizes: Sequence[tuple[int, int]], *, seed: int = 0, dtype: DTypeLike = np.float32
+    ) -> None:
+        self.sizes = list(sizes)
+        self.layers = [
+            Linear(z, s, seed=derive_seed(seed, i), dtype=dtype) for i, (z, s) in enumerate(self.sizes)
+        ]
+        super().__init__(**{str(i): layer for i, layer in enumerate(self.layers)})
+
+    def forward(self, z: Array) -> tuple[Array, BridgeCache]:
+        """s_0 (B, S) of z (B, S′), all parts side by side."""
+        parts = np.split(z, np.cumsum([size for size, _ in self.sizes])[:-1], axis=1)
+        done = [layer.forward(part) for layer, part in zip(self.layers, parts, strict=True)]
+        state = np.concatenate([s for s, _ in done], axis=1)
+        _rnnrs.activate("tanh", state)
+        return state, BridgeCache(tuple(cache for _, cache in done), state)
+
+    def backward(self, cache: BridgeCache, dstate: Array) -> Array:
+        """dz (B, S′) of ds_0 (B, S)."""
+        da = np.array(dstate, self.dtype)
+        _rnnrs.differentiate("tanh", cache.state, da)
+        parts = np.split(da, np.cumsum([size for _, size in self.sizes])[:-1], axis=1)
+        steps = zip(self.layers, cache.layers, parts, strict=True)
+        dz = [layer.backward(own, part) for layer, own, part in steps]
+        return np.concatenate([d for d in dz if d is not None], axis=1)
+
+
+def state_sizes(rnn: Recurrent | Bidirectional | Stack) -> list[int]:
+    """Numbers in the state of each layer."""
+    return [layer.state_size for layer in (rnn.layers if isinstance(rnn, Stack) else (rnn,))]
