@@ -5,9 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
+PYTHON_SOURCES := python tests benches examples .ci
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build wheel lint format test test-rust test-python test-aarch64 miri bench bench-peers docs clean
+.PHONY: help demo build wheel lint lint-rust lint-python lint-repository format test test-rust test-python test-aarch64 miri bench bench-peers docs clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,32 +25,48 @@ $(VENV)/.ready: pyproject.toml
 build: $(VENV)/.ready  ## compile the Rust core and install the package into .venv
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet --extras all
 
-wheel: $(VENV)/.ready  ## the wheel, in dist/
-	$(BIN)/maturin build --release --out dist
+wheel: $(VENV)/.ready  ## the wheel, in dist/, and its size
+	rm -f dist/rnnrs-*.whl
+	$(BIN)/maturin build --release --quiet --out dist
+	$(BIN)/python .ci/check_wheel.py dist
 
-lint: $(VENV)/.ready  ## formatting, clippy, ruff, mypy, stubs against the module
+lint: lint-rust lint-python lint-repository  ## all checks without a test: formats, clippy, ruff, mypy, sizes, workflows
+
+lint-rust:  ## rustfmt, clippy, rustdoc
 	cargo fmt --check
 	cargo clippy --all-targets -- --deny warnings
 	cargo clippy --features python -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --no-deps --quiet
-	$(BIN)/ruff format --check python tests benches examples
-	$(BIN)/ruff check python tests benches examples
-	$(MAKE) --no-print-directory build
+
+lint-python: build  ## ruff, mypy, stubs against the module
+	$(BIN)/ruff format --check $(PYTHON_SOURCES)
+	$(BIN)/ruff check $(PYTHON_SOURCES)
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest rnnrs._rnnrs --ignore-missing-stub
 
-format:  ## rewrite the sources in the project's format
+# grep: the version in CITATION.cff is that of Cargo.toml.
+lint-repository: $(VENV)/.ready  ## sizes of functions, files and lines; workflows, citation, hooks (no network)
+	$(BIN)/python .ci/check_sizes.py
+	$(BIN)/actionlint
+	$(BIN)/zizmor --offline --quiet .github .pre-commit-config.yaml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
+	grep --quiet --line-regexp "version: $$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)" CITATION.cff
+	$(BIN)/pre-commit validate-config .pre-commit-config.yaml
+
+format: $(VENV)/.ready  ## rewrite the sources in the project's format
 	cargo fmt
-	$(BIN)/ruff format python tests benches examples
-	$(BIN)/ruff check --fix python tests benches examples
+	$(BIN)/ruff format $(PYTHON_SOURCES)
+	$(BIN)/ruff check --fix $(PYTHON_SOURCES)
 
 test: test-rust test-python  ## all tests
 
 test-rust:  ## the Rust core's tests: no Python needed
 	cargo test --release --quiet
 
-test-python: build  ## the package's tests
-	$(BIN)/python -m pytest
+# Each worker computes with one thread (tests/python/conftest.py). A file's tests stay together: they share models.
+test-python: build  ## the package's tests, in one process per core
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 AARCH64 := aarch64-unknown-linux-gnu
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
@@ -80,7 +97,7 @@ bench-peers: $(PEERS)/.ready  ## side by side with NumPy, PyTorch, JAX and ONNX 
 	$(PEERS)/bin/python benches/peers/run.py
 
 docs: build  ## check that the documentation's code runs; build the Rust core's pages in target/doc
-	$(BIN)/python -m pytest tests/python/test_docs.py
+	$(BIN)/python -m pytest tests/python/docs
 	cargo doc --no-deps
 
 clean:  ## remove what the other targets made

@@ -1,6 +1,7 @@
-//! The kernels, on one thread: the product at the sizes of a recurrence, and the nonlinearities.
+//! Benchmarks of the kernels on one thread: the matrix product at sizes typical of a recurrence, and the
+//! nonlinearities.
 //!
-//! Throughput is in multiply-adds per second for the product, in numbers per second for the rest.
+//! Throughput is in multiply-adds per second for products, in numbers per second for all other kernels.
 
 use std::hint::black_box;
 
@@ -21,7 +22,7 @@ fn product<R: Real>(c: &mut Criterion) {
     let mut group = c.benchmark_group(format!("product/{}", R::NAME));
     for (rows, size) in [(1, 512), (16, 64), (16, 256), (16, 512), (16, 333), (64, 1024)] {
         let (a, b) = (numbers::<R>(rows * size), numbers::<R>(size * size));
-        let packed = Packed::of("bench", &b, size, size).expect("it fits");
+        let packed = Packed::of("bench", &b, size, size).expect("enough memory");
         let mut out = vec![R::zero(); rows * size];
         group.throughput(Throughput::Elements((rows * size * size) as u64));
         group.bench_function(BenchmarkId::from_parameter(format!("{rows}x{size}x{size}")), |bench| {
@@ -49,7 +50,7 @@ fn outer<R: Real>(c: &mut Criterion) {
                     Lines::all(&b, size),
                     &mut out,
                 )
-                .expect("it fits");
+                .expect("enough memory");
             });
         });
     }

@@ -1,6 +1,8 @@
-//! Layers, loss, optimizer and a whole training step, on as many threads as RNNRS_NUM_THREADS says.
+//! Benchmarks of layers, loss, optimizer and a whole training step. `RNNRS_NUM_THREADS` sets the number of
+//! threads.
 //!
-//! Throughput is in floating-point operations per second (a multiply-add is two) where products dominate.
+//! Where products dominate, throughput is in floating-point operations per second (a multiply-add counts as
+//! two).
 
 use std::hint::black_box;
 
@@ -16,7 +18,7 @@ use rnnrs::layers::stepper::{Stepper, Weights};
 use rnnrs::loss::{self, LinearGradients, Reduction, Targets, Weighting};
 use rnnrs::optim::{self, Adam};
 
-/// As in the Python module.
+/// The allocator of the Python module.
 #[global_allocator]
 static ALLOCATOR: Recycler = Recycler;
 
@@ -28,7 +30,7 @@ fn numbers(n: usize, scale: f64) -> Vec<f32> {
     out
 }
 
-/// A recurrent layer, and sequences to go through.
+/// A recurrent layer and the layout of its input sequences.
 struct Layer<'a> {
     cell: Cell,
     sequences: Sequences,
@@ -43,10 +45,10 @@ impl Layer<'_> {
         let [u, w, b] = self.weights;
         let layer = Recurrent { cell: self.cell, hidden: self.hidden, w, extras: Extras::NONE };
         let input = Input::Vectors { x: Lines::all(x, self.inputs), u, b };
-        recurrence::forward("bench", layer, &self.sequences, input, None, keep).expect("it fits")
+        recurrence::forward("bench", layer, &self.sequences, input, None, keep).expect("enough memory")
     }
 
-    /// BPTT and the gradients of U, W and b; dx where it is wanted.
+    /// Computes BPTT and adds the gradients of U, W and b to `into`; returns dx if `need_dx`.
     fn backward(
         &self,
         x: &[f32],
@@ -66,9 +68,9 @@ impl Layer<'_> {
             Some(Lines::all(dh, self.hidden)),
             None,
         )
-        .expect("it fits");
+        .expect("enough memory");
         recurrence::recurrent_gradient("bench", cell, &self.sequences, &da, (None, &trace.h, None), dw)
-            .expect("it fits");
+            .expect("enough memory");
         recurrence::input_gradients(
             "bench",
             cell,
@@ -77,11 +79,12 @@ impl Layer<'_> {
             (du, Some(db)),
             need_dx,
         )
-        .expect("it fits")
+        .expect("enough memory")
     }
 }
 
-/// Every cell, forward alone and in training (forward, BPTT, dU, dW, db), over the project's grid of sizes.
+/// Benchmarks every cell over the project's grid of sizes: the forward pass alone, and training (forward
+/// pass, BPTT, dU, dW, db).
 fn recurrence(c: &mut Criterion) {
     let mut group = c.benchmark_group("recurrence");
     group.sample_size(20);
@@ -114,7 +117,7 @@ fn recurrence(c: &mut Criterion) {
     group.finish();
 }
 
-/// Output layer, softmax and cross-entropy in one, with gradients.
+/// Benchmarks the fused output layer, softmax and cross-entropy, with gradients.
 fn output(c: &mut Criterion) {
     let mut group = c.benchmark_group("linear_softmax_cross_entropy");
     group.sample_size(20);
@@ -131,14 +134,14 @@ fn output(c: &mut Criterion) {
             bench.iter(|| {
                 let into = LinearGradients { h: &mut dh, v: &mut dv, c: &mut dc };
                 loss::linear_softmax_cross_entropy(layer, black_box(&h), targets, Some(into))
-                    .expect("it fits")
+                    .expect("enough memory")
             });
         });
     }
     group.finish();
 }
 
-/// Clipping by norm and Adam, over a flat vector.
+/// Benchmarks clipping by norm and Adam on a flat vector.
 fn optimizer(c: &mut Criterion) {
     let mut group = c.benchmark_group("optimizer");
     for n in [100_000, 4_000_000] {
@@ -167,8 +170,8 @@ fn optimizer(c: &mut Criterion) {
     group.finish();
 }
 
-/// A language model's whole step of training, as the Python package takes it: embedding, recurrence, output layer and loss, BPTT,
-/// clipping, Adam.
+/// Benchmarks a language model's whole training step as the Python package performs it: embedding,
+/// recurrence, output layer and loss, BPTT, clipping, Adam.
 fn step(c: &mut Criterion) {
     let mut group = c.benchmark_group("language_model_step");
     group.sample_size(20);
@@ -193,8 +196,8 @@ fn step(c: &mut Criterion) {
                 g.fill(0.0);
                 let [e, u, w, b, v, bias] = divide(&theta, classes, inputs, hidden);
                 let [de, du, dw, db, dv, dc] = divide_mut(&mut g, classes, inputs, hidden);
-                let table = ArrayView2::from_shape((classes, inputs), e).expect("its size");
-                let x = embedding::forward(black_box(&ids), table).expect("ids of the table");
+                let table = ArrayView2::from_shape((classes, inputs), e).expect("a matching size");
+                let x = embedding::forward(black_box(&ids), table).expect("valid ids");
                 let sequences = Sequences::even(steps, batch);
                 let rnn = Layer { cell: RNN, sequences, hidden, inputs, weights: [u, w, b] };
                 let trace = rnn.forward(&x, true);
@@ -204,11 +207,11 @@ fn step(c: &mut Criterion) {
                 let targets = Targets { ids: &ids, ignore: None, smoothing: 0.0, weighting, mixture: None };
                 let mut dh = vec![0.0; h.len()];
                 let into = LinearGradients { h: &mut dh, v: dv, c: dc };
-                loss::linear_softmax_cross_entropy(layer, h, targets, Some(into)).expect("it fits");
-                let dx = rnn.backward(&x, &trace, &dh, [du, dw, db], true).expect("asked for");
-                let dx = ArrayView2::from_shape((ids.len(), inputs), &dx).expect("its size");
-                let de = ArrayViewMut2::from_shape((classes, inputs), de).expect("its size");
-                embedding::backward(&ids, dx, de).expect("ids of the table");
+                loss::linear_softmax_cross_entropy(layer, h, targets, Some(into)).expect("enough memory");
+                let dx = rnn.backward(&x, &trace, &dh, [du, dw, db], true).expect("dx was requested");
+                let dx = ArrayView2::from_shape((ids.len(), inputs), &dx).expect("a matching size");
+                let de = ArrayViewMut2::from_shape((classes, inputs), de).expect("a matching size");
+                embedding::backward(&ids, dx, de).expect("valid ids");
                 let (factor, _) = optim::clipping(&g, 0.25, optim::Spans::All).expect("a limit above 0");
                 adam.step += 1;
                 adam.step(&mut theta, &g, (&mut m, &mut s), factor).expect("equal lengths");
@@ -218,7 +221,7 @@ fn step(c: &mut Criterion) {
     group.finish();
 }
 
-/// E, U, W, b, V, c of the flat vector.
+/// Splits the flat vector into E, U, W, b, V and c.
 fn divide(flat: &[f32], classes: usize, inputs: usize, hidden: usize) -> [&[f32]; 6] {
     let mut rest = flat;
     lengths(classes, inputs, hidden).map(|n| rest.split_off(..n).expect("long enough"))
@@ -233,7 +236,7 @@ fn lengths(classes: usize, inputs: usize, hidden: usize) -> [usize; 6] {
     [classes * inputs, hidden * inputs, hidden * hidden, hidden, classes * hidden, classes]
 }
 
-/// One token at a time.
+/// Benchmarks generation, one token at a time.
 fn stepper(c: &mut Criterion) {
     let mut group = c.benchmark_group("stepper");
     for (classes, inputs, hidden, batch) in [(65, 128, 256, 1), (10_000, 200, 200, 1), (10_000, 200, 200, 5)]
@@ -247,12 +250,12 @@ fn stepper(c: &mut Criterion) {
         };
         let (table, v) = (numbers(classes * inputs, 1.0), numbers(classes * hidden, 0.1));
         let (bias, ids) = (numbers(classes, 0.1), vec![3; batch]);
-        let mut stepper = Stepper::new(&table, &[weights], (&v, &bias), batch).expect("it fits");
+        let mut stepper = Stepper::new(&table, &[weights], (&v, &bias), batch).expect("enough memory");
         group.throughput(Throughput::Elements(batch as u64));
         group.bench_function(format!("V={classes} E={inputs} H={hidden} batch={batch}"), |bench| {
             bench.iter(|| {
-                stepper.advance(black_box(&ids)).expect("ids of the table");
-                black_box(stepper.output().expect("nobody interrupts")).len()
+                stepper.advance(black_box(&ids)).expect("valid ids");
+                black_box(stepper.output().expect("no interruption")).len()
             });
         });
     }

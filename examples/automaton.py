@@ -1,39 +1,39 @@
-"""Any finite automaton as a tanh network that simulates it for ever, in spite of noise.
+"""Compiles any finite automaton into a tanh network that simulates it forever, in spite of noise.
 
     h_t = tanh(b + W h_{t−1} + U x_t),   o_t = c + V h_t,   x_t one-hot;   the word so far is accepted where o_t > 0.
 
-**Units.** One for every pair (q, s) of a state and a symbol, +1 if the automaton was in q and has just read s, else
-−1; and one more that is +1 before the first symbol alone. Then the automaton is in p exactly if one of p's
-*predecessors* is +1: those (q, s) with δ(q, s) = p, for the first state the one more too. Of the n_p predecessors at
-most one is. So with a gain g
+**Units.** There is one unit for every pair (q, s) of a state and a symbol. It is +1 if the automaton was in q and has
+just read s, else −1. One extra unit is +1 only before the first symbol. The automaton is then in p exactly if one of
+p's *predecessors* is +1: the pairs (q, s) with δ(q, s) = p, and for the initial state the extra unit, too. At most one
+of the n_p predecessors is +1. So with a gain g
 
     a_(p,s) = g (Σ_{pred. of p} (h + 1)/2 + x_s − 3/2)  =  g/2, −g/2 or −3g/2, if both, one or none of the two hold:
 
-an "and" (Minsky 1967, *Computation: Finite and Infinite Machines*, chapter 3). In weights: W = g/2 from
-predecessors, U = g from s, b = g(n_p − 3)/2. The one more has b = −g alone. The output is such a sum as well, over
-the n_o pairs that lead to accepting states: o = g (Σ (h + 1)/2 − 1/2) = ±g/2.
+an "and" (Minsky 1967, *Computation: Finite and Infinite Machines*, chapter 3). As weights: W = g/2 from predecessors,
+U = g from s, b = g(n_p − 3)/2. The extra unit has b = −g and nothing else. The output is such a sum as well, over the
+n_o pairs that lead to accepting states: o = g (Σ (h + 1)/2 − 1/2) = ±g/2.
 
-**How much it bears.** Let n be the largest of all n_p and of n_o, H = |Q||Σ| + 1 the number of units, k = |Σ|, and
+**Tolerated deviations.** Let n be the largest of all n_p and of n_o, H = |Q||Σ| + 1 the number of units, k = |Σ|, and
 
-- ε = 1/(4n): how far any unit of the state before the first symbol may be from ±1,
-- η = 1/8: how far any number of x_t may be from 0 or 1, at every step anew,
-- δ = g (1/16 − ρ) / (H(1 + ε) + 2 + k/8): how far any number of U, W, b, V and c may have moved, zeros included; ρ
-  is for rounding.
+- ε = 1/(4n): the deviation of any unit of the initial state from ±1,
+- η = 1/8: the deviation of any component of x_t from 0 or 1, at every step,
+- δ = g (1/16 − ρ) / (H(1 + ε) + 2 + k/8): the deviation of any component of U, W, b, V and c, zeros included, where
+  ρ accounts for rounding.
 
 *If g ≥ (8/3) ln(9n), every h_t stays within ε of ±1 with the right signs, and every o_t has the right sign, for
-ever.* Proof: let h_{t−1} be within ε, and a what a_t would be without any deviation. Then a_t differs from it by at
-most
+ever.* Proof: let h_{t−1} be within ε, and let a be the value of a_t without any deviation. Then a_t differs from it by
+at most
 
     δ Σ|h_{t−1}| + (g/2) n ε   +   δ Σ|x_t| + g η   +   δ   +   ρ g   ≤   g (1/8 + 1/8 + 1/16),
 
-since Σ|h_{t−1}| ≤ H(1 + ε) and Σ|x_t| ≤ 1 + kη. |a| ≥ g/2 leaves |a_t| ≥ 3g/16 with a's sign, and
-1 − tanh z < 2e^(−2z) gives |h_t − ±1| < 2e^(−3g/8) ≤ 2/(9n) = 8ε/9. The ninth that is left is for the rounding of
-tanh, two units in the last place. The same holds of o_t, which has no input: |o_t| ≥ 5g/16. ∎ So errors do not add
-up: saturation takes them away at each step.
+since Σ|h_{t−1}| ≤ H(1 + ε) and Σ|x_t| ≤ 1 + kη. From |a| ≥ g/2 follows |a_t| ≥ 3g/16 with a's sign, and
+1 − tanh z < 2e^(−2z) gives |h_t − ±1| < 2e^(−3g/8) ≤ 2/(9n) = 8ε/9. The remaining ninth covers the rounding of tanh,
+two units in the last place. The same holds for o_t, which has no input: |o_t| ≥ 5g/16. ∎ Errors do not accumulate,
+because saturation removes them at each step.
 
-A sum of H + k + 1 terms, whose sizes are at most g (n + 4) together, is rounded by at most ρg, where
-ρ = (H + k + 3)(n + 4) 2u and u = 6·10⁻⁸ in float32. That is little of 1/16 but for thousands of units; what does not
-fit is refused. A larger g bears a larger δ.
+A sum of H + k + 1 terms whose absolute values add up to at most g (n + 4) has a rounding error of at most ρg, where
+ρ = (H + k + 3)(n + 4) 2u and u = 6·10⁻⁸ in float32. This is small compared with 1/16 except for thousands of units;
+a network that exceeds it is refused. A larger g tolerates a larger δ.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from rnnrs import nn
 
-ETA = 1 / 8  #: how far the numbers of an input may be from 0 and 1
+ETA = 1 / 8  #: the largest deviation of an input's components from 0 and 1
 
 
 class Automaton:
     """A deterministic finite automaton.
 
     Args:
-        start: the first state.
-        accepting: the states in which the word so far is accepted.
+        start: the initial state.
+        accepting: the states in which the word read so far is accepted.
         table: (state, symbol) → next state, for every state and every symbol.
 
     Attributes:
-        states, alphabet: in the table's order.
+        states, alphabet: in the order of the table.
 
     Raises:
-        ValueError: if the table lacks a row, or a state that is named elsewhere.
+        ValueError: if a row is missing, or a state that is named elsewhere has no rows.
     """
 
     def __init__(self, start: str, accepting: Sequence[str], table: Mapping[tuple[str, str], str]) -> None:
@@ -78,10 +78,10 @@ class Automaton:
                     raise ValueError(f"Automaton: table: expected a row of {(q, s)!r}, got none")
 
     def check_word(self, word: Sequence[str]) -> None:
-        """Refuses what no row is about.
+        """Checks that all symbols of a word are in the alphabet.
 
         Raises:
-            ValueError: for a symbol that is none of the alphabet.
+            ValueError: for a symbol that is not in the alphabet.
         """
         unknown = set(word).difference(self.alphabet)
         if unknown:
@@ -89,10 +89,10 @@ class Automaton:
             raise ValueError(f"Automaton: word: expected symbols among {expected}, got {min(unknown)!r}")
 
     def run(self, word: Sequence[str]) -> list[str]:
-        """The states after each symbol: the direct simulation.
+        """Returns the state after each symbol, by direct simulation.
 
         Raises:
-            ValueError: for a symbol that is none of the alphabet.
+            ValueError: for a symbol that is not in the alphabet.
         """
         self.check_word(word)
         states, q = [], self.start
@@ -102,7 +102,7 @@ class Automaton:
         return states
 
     def accepts(self, word: Sequence[str]) -> bool:
-        """Whether the word is accepted."""
+        """Returns whether the word is accepted."""
         return [self.start, *self.run(word)][-1] in self.accepting
 
 
@@ -110,19 +110,18 @@ class AutomatonNetwork:
     """An automaton compiled into an `nn.RNN` and an `nn.Linear`.
 
     Args:
-        automaton: which.
-        gain: g; by default the least of the proof.
+        automaton: the automaton to compile.
+        gain: g; by default the smallest for which the proof holds.
         dtype: float32 or float64.
 
     Attributes:
-        rnn: U (H, k), W (H, H), b (H), and the state before the first symbol, "state" (H,).
+        rnn: U (H, k), W (H, H), b (H), and the initial state, "state" (H,).
         output: V (1, H), c (1,).
         gain: g.
-        epsilon, eta, delta: how far states, inputs and weights may be off, see above.
+        epsilon, eta, delta: the tolerated deviations of states, inputs and weights, see above.
 
     Raises:
-        ValueError: for a smaller gain than that of the proof (or one above 10⁶), or more units than the precision
-            allows.
+        ValueError: for a gain below that of the proof (or above 10⁶), or more units than the precision allows.
     """
 
     def __init__(
@@ -133,7 +132,7 @@ class AutomatonNetwork:
         H, k = len(pairs) + 1, len(automaton.alphabet)
         into = np.array(
             [automaton.table[pair] for pair in pairs] + [automaton.start]
-        )  # (H,): where a unit leads
+        )  # (H,): the next state of each unit
         accepting = np.isin(into, list(automaton.accepting))
         n = max(int((into == p).sum()) for p in automaton.states)
         n = max(n, int(accepting.sum()))
@@ -164,47 +163,47 @@ class AutomatonNetwork:
         self.output.parameters["c"][0] = g * (accepting.sum() - 1) / 2
 
     def one_hot(self, word: Sequence[str]) -> np.ndarray:
-        """x (T, 1, k) of a word.
+        """Returns the one-hot input x (T, 1, k) for a word.
 
         Raises:
-            ValueError: for a symbol that is none of the alphabet.
+            ValueError: for a symbol that is not in the alphabet.
         """
         self.automaton.check_word(word)
         place = {s: i for i, s in enumerate(self.automaton.alphabet)}
         return np.eye(len(place), dtype=self.rnn.dtype)[[place[s] for s in word]][:, None]
 
     def forward(self, x: ArrayLike, state: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """(h (T, B, H), o (T, B)) of inputs (T, B, k), from a state (B, H) or the automaton's first."""
+        """Returns (h (T, B, H), o (T, B)) for inputs (T, B, k), from a state (B, H) or the initial state."""
         h, _ = self.rnn.forward(x, state, gradient=False)
         o, _ = self.output.forward(h)
         return h, o[..., 0]
 
     def accepts(self, word: Sequence[str]) -> bool:
-        """Whether o > 0 after the word; of the empty word, at the state before the first symbol."""
+        """Returns whether o > 0 after the word; for the empty word, at the initial state."""
         state = self.rnn.parameters["state"]
         h = self.forward(self.one_hot(word))[0][-1, 0] if word else state
         return bool(self.output.forward(h)[0][0] > 0)
 
     def states(self, h: np.ndarray) -> list[str]:
-        """The automaton's state after each step, of one sequence's h (T, H): where the unit leads that is +1."""
+        """Returns the automaton's state after each step of one sequence, h (T, H): the next state of the unit that is +1."""
         into = list(self.automaton.table.values())
         return [into[i] for i in h[:, :-1].argmax(axis=1)]
 
 
 def parity() -> Automaton:
-    """Words with an odd number of ones."""
+    """Accepts words with an odd number of ones."""
     table = {("even", "0"): "even", ("even", "1"): "odd", ("odd", "0"): "odd", ("odd", "1"): "even"}
     return Automaton("even", ["odd"], table)
 
 
 def divisible_by(divisor: int) -> Automaton:
-    """Binary numbers, the highest digit first, that a number divides: the state is the remainder."""
+    """Accepts binary numbers, most significant digit first, that `divisor` divides: the state is the remainder."""
     table = {(str(r), digit): str((2 * r + int(digit)) % divisor) for r in range(divisor) for digit in "01"}
     return Automaton("0", ["0"], table)
 
 
 def number() -> Automaton:
-    """Numbers as in programs: -12, .5, 6.02e+23. A lexer's automaton, from a table by classes of characters."""
+    """Accepts numbers as in programs: -12, .5, 6.02e+23. A lexer's automaton, from a table by character class."""
     classes = {"sign": "+-", "digit": "0123456789", "point": ".", "e": "e"}
     follow = {
         "begin": {"sign": "signed", "digit": "whole", "point": "point"},
@@ -229,10 +228,10 @@ def number() -> Automaton:
 def main() -> None:
     parser = argparse.ArgumentParser(description="A finite automaton computed by a tanh network.")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--divisor", default="7", help="is the binary number divisible by this? (7)")
-    which.add_argument("--parity", action="store_true", help="has the word an odd number of ones?")
-    which.add_argument("--number", action="store_true", help="is the word a number, as 6.02e+23?")
-    parser.add_argument("word", nargs="?", help="what to read")
+    which.add_argument("--divisor", default="7", help="accept binary numbers divisible by this (7)")
+    which.add_argument("--parity", action="store_true", help="accept words with an odd number of ones")
+    which.add_argument("--number", action="store_true", help="accept numbers such as 6.02e+23")
+    parser.add_argument("word", nargs="?", help="the word to read")
     options = parser.parse_args()
     if not (options.divisor.isascii() and options.divisor.isdigit() and 1 <= int(options.divisor) <= 1000):
         parser.exit(
@@ -256,14 +255,14 @@ def main() -> None:
     except ValueError as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     if answer != automaton.accepts(word):
-        parser.exit(1, "the direct simulator says otherwise: this is a bug\n")
+        parser.exit(1, "the direct simulation disagrees: this is a bug\n")
     weights = sum(np.count_nonzero(layer.parameters.flat) for layer in (network.rnn, network.output))
     print(f"automaton  {name}: {len(automaton.states)} states, {len(automaton.alphabet)} symbols")
     print(
-        f"network    {network.rnn.hidden_size} units, {weights} weights that are not 0, gain {network.gain:.3g}"
+        f"network    {network.rnn.hidden_size} units, {weights} nonzero weights, gain {network.gain:.3g}"
     )
     print(
-        f"bears      first states off by {network.epsilon:.2g}, inputs by {network.eta:.2g} at every step, "
+        f"tolerates  initial states off by {network.epsilon:.2g}, inputs by {network.eta:.2g} at every step, "
         f"weights by {network.delta:.2g}"
     )
     print(f"word       {word or '(empty)'}: {len(word)} steps")

@@ -12,7 +12,7 @@ def forward(p, x, h0):
 
 
 def loss(o, y):
-    """(L, do): L = -Σ log ŷ_t[y_t] over steps and sequences, ŷ_t = softmax(o_t); do_t = ŷ_t - one-hot(y_t)."""
+    """(L, do): L = -Σ log ŷ_t[y_t] over all positions, with ŷ_t = softmax(o_t); do_t = ŷ_t - one-hot(y_t)."""
     y_hat = np.exp(o - o.max(axis=-1, keepdims=True))
     y_hat /= y_hat.sum(axis=-1, keepdims=True)
     one_hot = np.eye(o.shape[-1])[y]
@@ -36,7 +36,7 @@ def backward(p, x, h0, h, do):
 
 
 def check(p, x, h0, y, epsilon=1e-5):
-    """The largest difference between the gradients and (L(θ + ε) - L(θ - ε)) / 2ε, over all parameters and h0."""
+    """The largest difference of the gradients from (L(θ + ε) - L(θ - ε)) / 2ε, over all parameters and h0."""
     h, o = forward(p, x, h0)
     d, theta, worst = backward(p, x, h0, h, loss(o, y)[1]), p | {"h0": h0}, 0.0
     for name, value in theta.items():

@@ -1,8 +1,8 @@
-"""Scenes of two digits, and a network that says what stands where: "a three above a seven".
+"""Trains a network to describe scenes of two digits: "a three above a seven".
 
-Scenes are drawn as they are needed: every digit has its own size, slant, stroke, shade and place, and all is covered by
-noise. The larger digit is named first, so that a scene has one description. The network never sees a scene twice in
-judgment: 2,000 new ones, from another seed, must be described word for word.
+Scenes are generated on demand. Every digit has its own size, slant, stroke, shade and place, and noise covers
+everything. The larger digit is named first, so that a scene has exactly one description. The network is evaluated on
+2,000 new scenes, from another seed, which it must describe word for word.
 
     python examples/digit_scenes.py --plot scenes.png      # a few minutes
 """
@@ -18,10 +18,10 @@ import numpy as np
 from rnnrs import plot
 from rnnrs.models import Captioner
 
-SIZE = 32  #: pixels on a side
-BLOCK = 500  #: scenes that are drawn at a time
+SIZE = 32  #: the height and width in pixels
+BLOCK = 500  #: the number of scenes generated at a time
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-RELATIONS = {"above": (0, -1), "below": (0, 1), "left of": (-1, 0), "right of": (1, 0)}  #: of the first: x, y
+RELATIONS = {"above": (0, -1), "below": (0, 1), "left of": (-1, 0), "right of": (1, 0)}  #: the direction of the first digit from the second: x, y
 
 FONT = """
 .###. ..#.. .###. ##### ...#. ##### ..##. ##### .###. .###.
@@ -33,12 +33,12 @@ FONT = """
 .###. .###. ##### .###. ...#. .###. .###. .#... .###. .##..
 """
 CELLS = np.array([[list(cells) for cells in line.split()] for line in FONT.split("\n")[1:-1]]) == "#"
-#: (10, 7 + 4, 5 + 4): each digit's ink, with two empty cells around it.
+#: (10, 7 + 4, 5 + 4): the ink of each digit, with a margin of two empty cells.
 GLYPHS = np.pad(CELLS.transpose(1, 0, 2).astype(np.float32), ((0, 0), (2, 2), (2, 2)))
 
 
 def scenes(count: int, seed: int) -> tuple[np.ndarray, list[str]]:
-    """New scenes: pictures (N, 32, 32, 3), 0..255, and their descriptions; the same ones for the same seed."""
+    """Returns pictures (N, 32, 32, 3), 0..255, and their descriptions; the same seed gives the same scenes."""
     draw = np.random.default_rng(seed)
     parts = [compose(min(BLOCK, count - start), draw) for start in range(0, count, BLOCK)]
     return np.concatenate([pictures for pictures, _ in parts]), [text for _, texts in parts for text in texts]
@@ -50,7 +50,7 @@ def compose(count: int, draw: np.random.Generator) -> tuple[np.ndarray, list[str
     relations = draw.integers(0, len(RELATIONS), count)
     ways = np.array(list(RELATIONS.values()))[relations]
     heights = np.stack([draw.uniform(12, 15, count), draw.uniform(8, 10, count)], 1)
-    # Centers: some distance apart along the relation, nearly level across it, both of them about the middle.
+    # The centers are some distance apart along the relation, nearly level across it, and near the middle.
     apart = (heights.sum(1) / 2 + draw.uniform(0.5, 3, count))[:, None] * ways
     across = draw.uniform(-3, 3, (count, 2)) * (ways == 0)
     first = 0.4 * apart + across / 2
@@ -90,12 +90,12 @@ def ink_of(
     gray += v * ((1 - u) * GLYPHS[d, top + 1, left] + u * GLYPHS[d, top + 1, left + 1])
     thin = draw.uniform(0.3, 0.55, (count, 1, 1)).astype(
         np.float32
-    )  # from which gray on there is ink: broad or thin strokes
+    )  # the threshold of gray above which there is ink: broad or thin strokes
     return np.clip((gray - thin) * 5 + 0.5, 0, 1)
 
 
 def paint(ink: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Pictures of ink (2, N, 32, 32) in random colors, dark on light or light on dark, with noise."""
+    """Returns pictures of ink (2, N, 32, 32) in random colors, dark on light or light on dark, with noise."""
     count = ink.shape[1]
     dark = draw.random((count, 1)) < 0.5
     paper = np.where(dark, draw.uniform(0, 0.25, (count, 3)), draw.uniform(0.75, 1, (count, 3)))
@@ -110,17 +110,17 @@ def paint(ink: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--scenes", type=int, default=40_000, help="to learn from (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=4, help="times through them (%(default)s)")
+    parser.add_argument("--scenes", type=int, default=40_000, help="the number of training scenes (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=4, help="passes through the training scenes (%(default)s)")
     parser.add_argument(
-        "--seed", type=int, default=0, help="of the first weights and the scenes (%(default)s)"
+        "--seed", type=int, default=0, help="seed of the initial weights and the scenes (%(default)s)"
     )
     parser.add_argument(
-        "--plot", metavar="DRAWING", help="draw where was looked at for each word of a new scene"
+        "--plot", metavar="DRAWING", help="draw the attention for each word of a new scene"
     )
-    parser.add_argument("--save", metavar="MODEL", help="write the model to a file, for rnnrs caption")
+    parser.add_argument("--save", metavar="MODEL", help="save the model to a file, for rnnrs caption")
     parser.add_argument(
-        "--quick", action="store_true", help="few scenes: to see that it runs, not that it learns"
+        "--quick", action="store_true", help="use few scenes, to test that the program runs"
     )
     given = parser.parse_args()
 
@@ -138,7 +138,7 @@ def main() -> int:
         seed=given.seed,
     )
     print(
-        f"{count:,} scenes with {len(set(texts))} different descriptions, {model.parameters.size:,} parameters",
+        f"{count:,} scenes with {len(set(texts))} distinct descriptions, {model.parameters.size:,} parameters",
         flush=True,
     )
     start = time.monotonic()
@@ -155,11 +155,11 @@ def main() -> int:
     found = model.describe_all(new, beam=1)
     wrong = [(got, want) for got, want in zip(found, wanted, strict=True) if got != want]
     print(
-        f"{1 - len(wrong) / judged:.2%} of {judged:,} new scenes described word for word, "
+        f"{1 - len(wrong) / judged:.2%} of {judged:,} new scenes described correctly word for word, "
         f"after {seconds:.0f} s of training"
     )
     for got, want in wrong[:5]:
-        print(f"  wanted  {want}\n  got     {got}")
+        print(f"  reference  {want}\n  output     {got}")
     if given.save:
         model.save(given.save)
     if given.plot:

@@ -1,5 +1,4 @@
-//! Recurrent neural networks on a CPU: each call processes a whole sequence, forward or backward through
-//! time.
+//! Recurrent neural networks on a CPU: one call processes a whole sequence, forward or backward through time.
 //!
 //! # Data flow
 //! Token ids or arrays → [`layers::embedding`] (or the input projection, [`layers::recurrence::Input`]) →
@@ -13,9 +12,12 @@
 //!
 //! # Notation
 //! T time steps, B sequences in a minibatch, I input size, H hidden size, O output size. Arrays are
-//! time-major and row-major: x (T, B, I), h (T, B, H), o (T, B, O). a_t = b + W h_{t-1} + U x_t; h_t =
-//! f(a_t); o_t = c + V h_t. A leading d denotes a gradient: dh = ∂L/∂h. Parameter gradients are added to the
-//! caller's arrays; all other gradients are new arrays.
+//! time-major and row-major: x (T, B, I), h (T, B, H), o (T, B, O).
+//!
+//! a_t = b + W h_{t-1} + U x_t; h_t = f(a_t); o_t = c + V h_t.
+//!
+//! A leading d denotes a gradient: dh = ∂L/∂h. Parameter gradients are added to the caller's arrays; all
+//! other gradients are new arrays.
 //!
 //! # Example
 //! ```

@@ -1,8 +1,9 @@
-//! Threads, stopping, and memory that may not be there.
+//! Threads, interruption and fallible allocation.
 //!
-//! Work is divided over a pool of rayon's threads that `set_num_threads` can replace at any time. No result depends
-//! on how it is divided: an element of a product is always the same chain of sums (see `kernels/generic.rs`), and
-//! sums over rows are taken in an order that the problem fixes.
+//! Work is distributed over a pool of rayon threads, which `set_num_threads` can replace at any time. No
+//! result depends on the distribution: an element of a product is always the same chain of multiply-adds (see
+//! `kernels/generic.rs`), and sums over rows are taken in an order that only the sizes of the problem
+//! determine.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,51 +14,51 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Result};
 use crate::kernels::{Processors, Real};
 
-/// How often a long computation asks whether it should stop.
+/// Interval at which a long computation checks for an interrupt.
 const POLL: Duration = Duration::from_millis(20);
 
-/// How long an idle thread spins before it lets other programs have its core at every look.
+/// How long an idle thread spins before it yields its core to other programs between checks.
 const SPIN: Duration = Duration::from_micros(50);
 
-/// How long an idle thread looks out for work before it sleeps.
+/// How long an idle thread polls for work before it sleeps.
 const AWAKE: Duration = Duration::from_micros(500);
 
-/// Numbers worth a thread, in passes over many small parts.
+/// Fewest numbers worth a thread in a pass over many small parts.
 const SMALL: usize = 1 << 15;
 
-/// Most threads that may be asked for.
+/// Largest number of threads that can be set.
 const MOST_THREADS: usize = 1024;
 
 struct Pool {
     threads: usize,
-    /// The threads beside the caller's; `None` for one thread: then the caller does the work itself.
+    /// The threads in addition to the caller's; `None` for one thread, when the caller does all the work.
     rayon: Option<rayon::ThreadPool>,
-    /// The process that made the pool: after a fork the child has none of its threads.
+    /// The process that created the pool: after a fork, the child process has none of its threads.
     process: u32,
-    /// How many of its threads are looking out for work.
+    /// The number of its threads that are polling for work.
     awake: AtomicUsize,
 }
 
 static POOL: RwLock<Option<Arc<Pool>>> = RwLock::new(None);
 static HOOK: OnceLock<fn() -> bool> = OnceLock::new();
 
-/// Sets the question that long computations put every 20 ms on the calling thread: true means stop.
+/// Sets the hook that long computations call every 20 ms on the calling thread; it returns true to stop them.
 pub fn set_interrupt_hook(hook: fn() -> bool) {
-    // A second caller asks the same question of the same interpreter: the first answer stands.
+    // A second call sets the same hook of the same interpreter, so keeping the first one is correct.
     let _ = HOOK.set(hook);
 }
 
 /// Sets the number of threads, from 1 to 1024.
 ///
 /// # Errors
-/// [`Error::Value`] outside that range, or when the system gives no more threads.
+/// [`Error::Value`] outside that range, or if the system cannot create the threads.
 pub fn set_num_threads(threads: usize) -> Result<()> {
     let pool = make_pool(threads)?;
     *POOL.write().unwrap_or_else(PoisonError::into_inner) = Some(pool);
     Ok(())
 }
 
-/// The number of threads in use: what was set, or `RNNRS_NUM_THREADS`, or the machine's cores.
+/// Returns the number of threads in use: the number set, else `RNNRS_NUM_THREADS`, else the number of cores.
 ///
 /// # Errors
 /// [`Error::Value`] if `RNNRS_NUM_THREADS` is not a number from 1 to 1024.
@@ -82,7 +83,7 @@ fn make_pool(threads: usize) -> Result<Arc<Pool>> {
                 .num_threads(threads - 1)
                 .thread_name(|i| format!("rnnrs-{i}"))
                 .build()
-                .map_err(|e| wrong(format!("{threads}, and the system said: {e}")))?,
+                .map_err(|e| wrong(format!("{threads}, which the system refused: {e}")))?,
         ),
     };
     Ok(Arc::new(Pool { threads, rayon, process: std::process::id(), awake: AtomicUsize::new(0) }))
@@ -117,11 +118,11 @@ fn threads_from_environment() -> Result<usize> {
     }
 }
 
-/// The answer to "go on?" for one task of a computation.
+/// The stop flag of a computation, as seen by one of its tasks.
 pub struct Stop<'a> {
-    /// Shared by the computation's tasks.
+    /// The flag, shared by the computation's tasks.
     stopped: &'a AtomicBool,
-    /// The calling thread's task must also do the asking: how often it was here, and when it last asked.
+    /// Only the calling thread's task calls the hook: its number of checks, and the time of the last call.
     asking: Option<(Cell<u32>, Cell<Instant>)>,
 }
 
@@ -134,11 +135,11 @@ impl<'a> Stop<'a> {
         Stop { stopped, asking: Some((Cell::new(0), Cell::new(Instant::now()))) }
     }
 
-    /// Whether the computation is to end. Cheap enough for every time step.
+    /// Returns whether the computation must stop. Cheap enough to call at every time step.
     pub fn requested(&self) -> bool {
         if let Some((calls, last)) = &self.asking {
             calls.set(calls.get().wrapping_add(1));
-            // The clock costs more than a short time step.
+            // Reading the clock costs more than a short time step.
             if calls.get().is_multiple_of(16) && last.get().elapsed() >= POLL {
                 last.set(Instant::now());
                 ask(self.stopped);
@@ -154,10 +155,10 @@ fn ask(stopped: &AtomicBool) {
     }
 }
 
-/// Runs `task` once on every part, on as many threads as there are: the calling thread and the pool's.
+/// Runs `task` once on every part, on the calling thread and the threads of the pool.
 ///
 /// # Errors
-/// The first error of a task (in the order of the parts), or [`Error::Interrupted`].
+/// The first error of a task, in the order of the parts, or [`Error::Interrupted`].
 pub(crate) fn for_each<P: Send>(
     parts: Vec<P>,
     task: impl Fn(P, &Stop<'_>) -> Result<()> + Sync,
@@ -172,8 +173,8 @@ fn for_each_on<P: Send>(
 ) -> Result<()> {
     let stopped = AtomicBool::new(false);
     let workers = match &pool.rayon {
-        // After a fork the pool's threads are not there: the child works alone. And so does who has been given a part already:
-        // the other threads have theirs.
+        // After a fork the pool's threads do not exist, so the child process works alone. A thread that
+        // already runs a part also works alone: the other threads have parts of their own.
         Some(rayon) if parts.len() > 1 && pool.process == std::process::id() && !Busy::is() => rayon,
         _ => {
             let stop = Stop::of_caller(&stopped);
@@ -217,7 +218,7 @@ thread_local! {
     static BUSY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While this is there, its thread works on a part of something.
+/// A guard: while it exists, its thread is running a part of a computation.
 struct Busy;
 
 impl Busy {
@@ -238,8 +239,9 @@ impl Drop for Busy {
 }
 
 impl Pool {
-    /// Sees to it that each of the pool's threads, done with its work, looks out for more for a while: a step of training
-    /// is a dozen computations with little between them, and to wake a thread up can take longer than one of them.
+    /// Ensures that each of the pool's threads polls for more work for a while before it sleeps. A training
+    /// step is a dozen computations in quick succession, and waking a thread can take longer than one of
+    /// them.
     fn keep_awake(self: &Arc<Self>, workers: &rayon::ThreadPool) {
         while self.awake.load(Ordering::Relaxed) + 1 < self.threads {
             self.awake.fetch_add(1, Ordering::Relaxed);
@@ -261,11 +263,11 @@ impl Pool {
     }
 }
 
-/// Held by the computation whose threads wait for each other: two at a time could wait for ever, each for threads that
-/// the other one has.
+/// Held by the computation whose threads wait for each other: two such computations at once could deadlock,
+/// each waiting for threads that the other one occupies.
 static TEAM: Mutex<()> = Mutex::new(());
 
-/// All threads, for a computation in which they wait for each other.
+/// A set of threads for a computation in which they wait for each other.
 pub(crate) struct Team {
     _only: MutexGuard<'static, ()>,
     pool: Arc<Pool>,
@@ -274,7 +276,8 @@ pub(crate) struct Team {
     round: AtomicUsize,
 }
 
-/// A team of `most` threads or as many as there are, if that is more than one and no other team is at work.
+/// Returns a team of `most` threads, or of all if there are fewer; `None` if that is fewer than two, if the
+/// calling thread already runs a part, if another team is active, or in the child process of a fork.
 pub(crate) fn team(most: usize) -> Result<Option<Team>> {
     let pool = pool()?;
     let threads = pool.threads.min(most);
@@ -291,25 +294,28 @@ pub(crate) fn team(most: usize) -> Result<Option<Team>> {
 }
 
 impl Team {
-    /// How many they are.
+    /// The number of threads.
     pub(crate) fn threads(&self) -> usize {
         self.threads
     }
 
-    /// Runs `task` once on every part, all at the same time. There must be as many parts as threads.
+    /// Runs `task` once on every part, all parts concurrently.
     ///
     /// # Errors
     /// As [`for_each`].
+    ///
+    /// # Panics
+    /// If the number of parts is not the number of threads.
     pub(crate) fn run<P: Send>(
         &self,
         parts: Vec<P>,
         task: impl Fn(P, &Stop<'_>) -> Result<()> + Sync,
     ) -> Result<()> {
-        assert_eq!(parts.len(), self.threads, "one part for each thread");
+        assert_eq!(parts.len(), self.threads, "expected one part per thread");
         for_each_on(&self.pool, parts, task)
     }
 
-    /// Waits for all threads to arrive here; false if the computation is to end instead.
+    /// Waits until all threads have arrived (a barrier). Returns false if the computation must stop instead.
     pub(crate) fn wait(&self, stop: &Stop<'_>) -> bool {
         let round = self.round.load(Ordering::Acquire);
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
@@ -329,14 +335,14 @@ impl Team {
     }
 }
 
-/// What became of the parts; the calling thread waits on it and wakes up now and then.
+/// The state of the parts. The calling thread waits on it and wakes at intervals.
 struct Outcome {
     left: AtomicUsize,
     errors: Mutex<Vec<Option<Error>>>,
     waiting: Thread,
 }
 
-/// Counts a part as finished even if its task panics, so that nobody waits for ever.
+/// A guard that counts a part as finished even if its task panics, so that the caller never waits forever.
 struct Finishing<'a> {
     outcome: &'a Outcome,
     part: usize,
@@ -382,7 +388,7 @@ impl Finishing<'_> {
 
 impl Drop for Finishing<'_> {
     fn drop(&mut self) {
-        // The handle first: once nothing is left, the outcome may be gone.
+        // Take the handle first: after the last part, the caller may free the outcome at any time.
         let waiting = self.outcome.waiting.clone();
         if self.outcome.left.fetch_sub(1, Ordering::AcqRel) == 1 {
             waiting.unpark();
@@ -390,18 +396,18 @@ impl Drop for Finishing<'_> {
     }
 }
 
-/// Cuts `count` rows into as many even ranges as there are threads, each of at least `least` rows.
+/// Splits `count` rows into one even range per thread, or fewer so that each has at least `least` rows.
 pub(crate) fn ranges(count: usize, least: usize) -> Result<Vec<std::ops::Range<usize>>> {
     Ok(even_ranges(count, num_threads()?.min(count / least.max(1))))
 }
 
-/// Cuts `count` rows into so many even ranges, none of them empty.
+/// Splits `count` rows into `parts` even ranges and drops the empty ones.
 pub(crate) fn even_ranges(count: usize, parts: usize) -> Vec<std::ops::Range<usize>> {
     let parts = parts.max(1);
     (0..parts).map(|i| i * count / parts..(i + 1) * count / parts).filter(|r| !r.is_empty()).collect()
 }
 
-/// Deals out many small parts, in order, as one batch for each thread, even in the sum of their sizes.
+/// Groups many small parts, in order, into one batch per thread, with balanced total sizes.
 pub(crate) fn batches<P>(parts: Vec<P>, size: impl Fn(&P) -> usize) -> Result<Vec<Vec<P>>> {
     let total: usize = parts.iter().map(&size).sum();
     let count = num_threads()?.min(total / SMALL).max(1);
@@ -419,7 +425,7 @@ pub(crate) fn batches<P>(parts: Vec<P>, size: impl Fn(&P) -> usize) -> Result<Ve
     Ok(batches)
 }
 
-/// Cuts a slice into the pieces whose lengths the ranges give, `width` numbers a row.
+/// Splits a slice into one piece per range, in order; a row has `width` numbers.
 pub(crate) fn split_rows<'a, R>(
     mut data: &'a mut [R],
     ranges: &[std::ops::Range<usize>],
@@ -435,12 +441,13 @@ pub(crate) fn split_rows<'a, R>(
         .collect()
 }
 
-/// A vector of zeros of these sizes, or an error where it does not fit: never an abort.
+/// Allocates a vector of zeros for an array of the given sizes. Returns an error if it does not fit; never
+/// aborts.
 pub(crate) fn zeros<R: Real>(op: &'static str, sizes: &[usize]) -> Result<Vec<R>> {
     allocate(op, sizes, crate::kernels::zeroed)
 }
 
-/// The same, of whatever numbers: for an array of which every number will be written.
+/// Like [`zeros`], with unspecified contents: for an array whose every number will be overwritten.
 pub(crate) fn scratch<R: Real>(op: &'static str, sizes: &[usize]) -> Result<Vec<R>> {
     allocate(op, sizes, crate::kernels::scratch)
 }
@@ -460,11 +467,11 @@ fn allocate<R: Real>(
     take(len).ok_or_else(|| too_large(bytes.to_string()))
 }
 
-/// Whether so many bytes can be had. Linux promises memory that it does not have and kills the process later, when it
-/// is used: ask before taking much of it.
+/// Checks that `bytes` of memory are available. Linux overcommits: it grants memory that it does not have and
+/// kills the process on use, so check before a large allocation.
 ///
 /// # Errors
-/// [`Error::Memory`] if not.
+/// [`Error::Memory`] if they are not available.
 pub fn check_memory(op: &'static str, bytes: u64) -> Result<()> {
     let available = if bytes >= 1 << 30 { available_memory() } else { bytes };
     if bytes <= available {
@@ -473,7 +480,7 @@ pub fn check_memory(op: &'static str, bytes: u64) -> Result<()> {
     Err(Error::Memory { op, wanted: bytes.to_string(), available })
 }
 
-/// Bytes that can still be had, as far as the system tells (Linux); elsewhere half of what can be addressed.
+/// Returns the available memory in bytes as reported by Linux; on other systems, half of the address space.
 fn available_memory() -> u64 {
     let known = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;

@@ -1,13 +1,13 @@
-//! Random numbers by their place: a function of (key, counter) instead of a state that is passed on.
+//! Counter-based random numbers: each is a function of (key, counter), without a state.
 //!
-//! So a draw depends on nothing but what it is for — seed, step of training, sequence, time — and not on threads or on
-//! what was drawn before. Philox 4×64 with 10 rounds (Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as
-//! easy as 1, 2, 3").
+//! A draw depends only on its purpose — seed, training step, sequence, time — and not on threads or on
+//! earlier draws. Philox 4×64 with 10 rounds (Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers:
+//! as easy as 1, 2, 3").
 
 const MULTIPLIERS: [u64; 2] = [0xD2E7_470E_E14C_6C93, 0xCA5A_8263_9512_1157];
 const WEYL: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xBB67_AE85_84CA_A73B];
 
-/// Four words of 64 random bits for each counter, under a key.
+/// Returns four words of 64 random bits for a counter, under a key.
 pub fn philox(mut key: [u64; 2], mut counter: [u64; 4]) -> [u64; 4] {
     for _ in 0..10 {
         let product = |i: usize, x: u64| u128::from(MULTIPLIERS[i]) * u128::from(x);
@@ -20,7 +20,7 @@ pub fn philox(mut key: [u64; 2], mut counter: [u64; 4]) -> [u64; 4] {
     counter
 }
 
-/// A number uniform on [0, 1) of 64 random bits: a multiple of 2⁻⁵³.
+/// Converts 64 random bits to a uniform number in [0, 1), a multiple of 2⁻⁵³.
 pub fn uniform(bits: u64) -> f64 {
     (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
 }
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn the_published_answers() {
-        // `kat_vectors` of the authors' library Random123.
+        // From `kat_vectors` of Random123, the authors' library.
         let zero =
             [0x1655_4d9e_ca36_314c, 0xdb20_fe9d_672d_0fdc, 0xd7e7_72ce_e186_176b, 0x7e68_b68a_ec7b_a23b];
         assert_eq!(philox([0; 2], [0; 4]), zero);

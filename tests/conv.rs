@@ -1,12 +1,12 @@
-//! Convolution and pooling of pictures: against plain loops and finite differences in f64, and the same bits for any number
-//! of threads and in any batch.
+//! Convolution and two-dimensional pooling: comparison with plain loops and with finite differences in f64,
+//! and identical bits for any number of threads and in any batch.
 
 use rnnrs::kernels::{Activation, Real};
 use rnnrs::layers::conv::{self, Pair, Passed, Pictures, Shape};
 use rnnrs::layers::pooling_2d::{self, Frame, Pool};
 use rnnrs::{Error, parallel};
 
-/// A fixed pseudo-random sequence in −1..1.
+/// Returns a fixed pseudo-random sequence in −1..1.
 fn numbers<R: Real>(n: usize, salt: u64) -> Vec<R> {
     let mut state = salt.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     (0..n)
@@ -19,7 +19,7 @@ fn numbers<R: Real>(n: usize, salt: u64) -> Vec<R> {
         .collect()
 }
 
-/// (kernel, stride, padding, picture), odd ones among them.
+/// (kernel, stride, padding, picture), including unusual ones.
 const SHAPES: [(Pair, Pair, Pair, Pair); 10] = [
     ((3, 3), (1, 1), (1, 1), (6, 5)),
     ((1, 1), (1, 1), (0, 0), (3, 4)),
@@ -37,7 +37,7 @@ fn shape((kernel, stride, padding, _): (Pair, Pair, Pair, Pair), inputs: usize, 
     Shape { kernel, stride, padding, inputs, outputs }
 }
 
-/// y by the definition, number by number.
+/// Computes y by the definition, value by value.
 fn defined(shape: Shape, pictures: Pictures, x: &[f64], k: &[f64], b: &[f64]) -> Vec<f64> {
     let Shape { kernel, stride, padding, inputs, outputs } = shape;
     let ((height, width), mut y) = (pictures.size, Vec::new());
@@ -85,7 +85,7 @@ fn convolution_is_what_its_definition_says() {
     }
 }
 
-/// (f(θ + ε) − f(θ − ε)) / 2ε for every number of θ, extrapolated from ε and 2ε.
+/// Returns (f(θ + ε) − f(θ − ε)) / 2ε for every element of θ, extrapolated from ε and 2ε.
 fn differences(theta: &[f64], f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
     let slope = |i: usize, e: f64| {
         let mut moved = theta.to_vec();
@@ -120,7 +120,7 @@ fn gradients_of_a_convolution() {
             let passed = Passed { x, y: &y(&theta), activation };
             let dx =
                 conv::backward(shape, pictures, passed, k, &dy, (&mut dk, &mut db), true).unwrap().unwrap();
-            // What was in the gradients stays in them.
+            // Gradients are added to what was there before.
             dk.iter_mut().for_each(|d| *d -= 0.5);
             db.iter_mut().for_each(|d| *d -= 0.25);
             let numeric = differences(&theta, |theta| dot(&y(theta), &dy));
@@ -129,7 +129,7 @@ fn gradients_of_a_convolution() {
     }
 }
 
-/// y, dx, dK, db of a layer on pictures of float32.
+/// Returns y, dx, dK and db of a layer on float32 pictures.
 fn step(shape: Shape, pictures: Pictures, x: &[f32], dy: &[f32]) -> [Vec<f32>; 4] {
     let k = numbers(shape.kernel.0 * shape.kernel.1 * shape.inputs * shape.outputs, 2);
     let b = numbers(shape.outputs, 3);
@@ -158,7 +158,7 @@ fn bits_do_not_depend_on_threads_or_batch_mates() {
             step(shape, pictures, &x, &dy)
         });
         for other in &results[1..] {
-            assert!(*other == results[0], "{case:?}: other threads, other bits");
+            assert!(*other == results[0], "{case:?}: the bits depend on the number of threads");
         }
         let last = Pictures { batch: 1, size: case.3 };
         let (alone_x, alone_dy) = (&x[x.len() - x.len() / batch..], &dy[dy.len() - dy.len() / batch..]);

@@ -1,4 +1,4 @@
-//! Back-propagation against finite differences, in f64, through the crate's public functions.
+//! Backpropagation against finite differences in f64, through the crate's public functions.
 
 use rnnrs::kernels::{Activation, Lines};
 use rnnrs::layers::cell::Cell;
@@ -7,7 +7,7 @@ use rnnrs::layers::linear::{self, Linear};
 use rnnrs::layers::recurrence::{self, Back, Extras, Input, Passed, Recurrent, Sequences, Trace};
 use rnnrs::loss::{self, LinearGradients, Reduction, Rule, Sample, Targets, Weighting};
 
-/// A fixed pseudo-random sequence in −scale..scale.
+/// Returns a fixed pseudo-random sequence in −scale..scale.
 fn numbers(n: usize, salt: u64, scale: f64) -> Vec<f64> {
     let mut state = salt.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     (0..n)
@@ -20,7 +20,8 @@ fn numbers(n: usize, salt: u64, scale: f64) -> Vec<f64> {
         .collect()
 }
 
-/// The largest relative difference between a gradient and (f(θ + ε) − f(θ − ε)) / 2ε, extrapolated from ε and 2ε.
+/// Returns the largest relative difference between a gradient and (f(θ + ε) − f(θ − ε)) / 2ε,
+/// extrapolated from ε and 2ε.
 fn worst(theta: &[f64], gradient: &[f64], f: impl Fn(&[f64]) -> f64) -> f64 {
     let slope = |i: usize, e: f64| {
         let mut moved = theta.to_vec();
@@ -35,7 +36,7 @@ fn worst(theta: &[f64], gradient: &[f64], f: impl Fn(&[f64]) -> f64) -> f64 {
     gradient.iter().zip(&numeric).map(error).fold(0.0, f64::max)
 }
 
-/// A recurrent layer of a size, and a loss Σ r ⊙ h + Σ q ⊙ (last state) with fixed r and q.
+/// A recurrent layer, and a loss Σ r ⊙ h + Σ q ⊙ (last state) with fixed r and q.
 struct Recurrence {
     cell: Cell,
     sequences: Sequences,
@@ -53,7 +54,7 @@ impl Recurrence {
         Recurrence { cell, sequences, r, q }
     }
 
-    /// The lengths of x, the first state, U, W, b, one after the other.
+    /// Returns the lengths of x, the initial state, U, W and b, in that order.
     fn lengths(&self) -> [usize; 5] {
         let layout = self.cell.layout();
         [
@@ -196,7 +197,7 @@ fn check_loss(name: &str, o: &[f64], run: impl Fn(&mut [f64]) -> f64) {
 
 #[test]
 fn the_fused_output_layer_is_the_layer_and_the_loss() {
-    // More rows than one chunk takes, so that the chunks' seams are crossed.
+    // More rows than one chunk, so that the boundaries of chunks are covered.
     let (rows, hidden, classes) = (5000, 3, 7);
     let (h, v, c) =
         (numbers(rows * hidden, 1, 1.0), numbers(classes * hidden, 2, 1.0), numbers(classes, 3, 1.0));
@@ -215,8 +216,8 @@ fn the_fused_output_layer_is_the_layer_and_the_loss() {
     let into = LinearGradients { h: &mut dh_fused, v: &mut dv_fused, c: &mut dc_fused };
     let fused = loss::linear_softmax_cross_entropy(layer, &h, targets, Some(into)).unwrap();
     assert_eq!((apart.total, apart.positions), (fused.total, fused.positions.clone()));
-    assert!(dh == dh_fused && dc == dc_fused, "the same bits");
-    // The sums over all rows meet the chunks' seams elsewhere.
+    assert!(dh == dh_fused && dc == dc_fused, "dh and dc differ in their bits");
+    // The sums over all rows are split at different chunk boundaries.
     assert!(dv.iter().zip(&dv_fused).all(|(x, y)| (x - y).abs() < 1e-14), "{dv:?} {dv_fused:?}");
     let without = loss::linear_softmax_cross_entropy(layer, &h, targets, None).unwrap();
     assert_eq!(without.positions, fused.positions);

@@ -1,5 +1,5 @@
-//! The output-to-hidden network through the crate's public functions: finite differences in f64, and the same bits for any
-//! number of threads.
+//! The output-to-hidden network through the crate's public functions: finite differences in f64, and
+//! identical bits for any number of threads.
 
 use rnnrs::init::{Scheme, initialize};
 use rnnrs::kernels::{Activation, Real};
@@ -16,14 +16,14 @@ fn numbers<R: Real>(n: usize, seed: u64, scale: f64) -> Vec<R> {
     out
 }
 
-/// What is fed back.
+/// The kind of feedback.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Mode {
-    /// Targets, as numbers.
+    /// Targets, as values
     Values,
-    /// Targets, as tokens with an embedding.
+    /// Targets, as tokens with an embedding
     Tokens,
-    /// Mostly what the network made itself.
+    /// Mostly the network's own output
     Driven(Own),
 }
 
@@ -38,7 +38,7 @@ struct Problem<R> {
     keys: Vec<u64>,
 }
 
-/// x, first, U, W, b, V, c, E.
+/// Returns the lengths of x, first, U, W, b, V, c and E.
 fn lengths(s: Sizes) -> [usize; 8] {
     let Sizes { steps, batch, inputs, hidden, outputs, fed } = s;
     [
@@ -76,7 +76,7 @@ impl<R: Real> Problem<R> {
         }
     }
 
-    /// (o, the gradient of Σ r ⊙ o).
+    /// Returns o and the gradient of Σ r ⊙ o.
     fn run(&self, theta: &[R]) -> (Vec<R>, Vec<R>) {
         let [x, first, u, w, b, v, c, e] = parts(theta, self.sizes);
         let (sizes, weights) = (self.sizes, Weights { u, w, b, v, c });
@@ -104,7 +104,7 @@ impl<R: Real> Problem<R> {
                 let teacher = (Teacher::Ids(&self.ids), schedule);
                 let run = driven::with_numbers(network, own, first, teacher).unwrap();
                 let both = run.own.contains(&true) && run.own[sizes.batch..].contains(&false);
-                assert!(both || run.own.len() < 10, "targets and outputs are fed");
+                assert!(both || run.own.len() < 10, "expected both targets and outputs to be fed");
                 let passed = (&run.h[..], &run.z[..], &run.own[..]);
                 let (da, total) = back::through((TANH, own), sizes, (w, v), passed, &self.r).unwrap();
                 let later = Later::Values(&run.z[sizes.batch * sizes.fed..]);
@@ -151,10 +151,10 @@ fn every_mode_by_finite_differences() {
         let numeric: Vec<f64> =
             (0..theta.len()).map(|i| (4.0 * slope(i, 1e-4) - slope(i, 2e-4)) / 3.0).collect();
         let largest = numeric.iter().fold(0.0f64, |m, x| m.max(x.abs()));
-        assert!(largest > 0.1, "{mode:?}: nothing to see");
+        assert!(largest > 0.1, "{mode:?}: the gradient is too small to compare");
         for (i, (g, n)) in gradient.iter().zip(&numeric).enumerate() {
             let error = (g - n).abs() / g.abs().max(n.abs()).max(1e-3 * largest);
-            assert!(error <= 1e-6, "{mode:?}, number {i}: {g} and {n}");
+            assert!(error <= 1e-6, "{mode:?}, element {i}: {g} and {n}");
         }
     }
 }

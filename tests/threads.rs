@@ -1,4 +1,5 @@
-//! The same bits for any number of threads, and for a sequence in any batch. One test: the number is the process's.
+//! Identical bits for any number of threads, and for a sequence in any batch. A single test, since the number
+//! of threads is global to the process.
 
 use rnnrs::kernels::{Activation, Lines};
 use rnnrs::layers::cell::Cell;
@@ -22,7 +23,7 @@ struct Sizes {
 }
 
 impl Sizes {
-    /// U, W, b.
+    /// Returns U, W and b.
     fn weights(&self) -> [Vec<f32>; 3] {
         let (layout, hidden) = (self.cell.layout(), self.hidden);
         [
@@ -40,7 +41,7 @@ impl Sizes {
     }
 }
 
-/// Everything that a training step computes.
+/// Returns everything that a training step computes.
 fn step(sizes: &Sizes, classes: usize) -> Vec<Vec<f32>> {
     let Sizes { cell, sequences, inputs, hidden } = sizes;
     let (inputs, hidden, rows) = (*inputs, *hidden, sequences.rows());
@@ -153,12 +154,13 @@ fn same_for_all_threads(sizes: &Sizes, classes: usize) {
     }
 }
 
-/// A sequence by itself has the states that it has in the batch.
+/// Checks that a sequence alone has the same states as in the batch.
 fn alone(sizes: &Sizes) {
     let Sizes { sequences, inputs, hidden, .. } = sizes;
     let x = numbers(sequences.rows() * inputs, 6);
     let together = sizes.forward(&x, None);
-    // The one before the last of the longest: the batch's own place in a tile and in a shard.
+    // The last of the longest sequences: its position in a tile and in a shard differs between the batch and
+    // the single sequence.
     let place = sequences.count(sequences.steps() - 1).max(1) - 1;
     let length = (0..sequences.steps()).take_while(|&t| sequences.count(t) > place).count();
     let rows = |data: &[f32], width: usize| -> Vec<f32> {

@@ -1,17 +1,18 @@
-"""Recurrent neural networks on a CPU.
+"""Recurrent neural networks on the CPU.
 
-NumPy arrays in, NumPy arrays out. Rust computes a whole sequence per call; Python composes layers, drives the
-training and holds the applications:
+NumPy arrays in, NumPy arrays out. Rust computes a whole sequence per call; Python composes layers, drives
+training and contains the applications:
 
 - `rnnrs.nn`: layers with `forward` and `backward`, and their `Parameters`
-- `rnnrs.losses`, `rnnrs.optim`: losses; optimizers, clipping and learning-rate schedules
-- `rnnrs.unfold`, `rnnrs.gradient_check`: BPTT laid open, and checked
+- `rnnrs.losses`, `rnnrs.optim`: losses; optimizers, gradient clipping and learning-rate schedules
+- `rnnrs.unfold`, `rnnrs.gradient_check`: every quantity of BPTT; gradients checked against finite differences
 - `rnnrs.Trainer`: the training loop, with callbacks and checkpoints
-- `rnnrs.text`, `rnnrs.data`: vocabularies; batches, sequences from files
-- `rnnrs.decoding`: greedy, drawn, and by beam search, for every model that writes
+- `rnnrs.text`, `rnnrs.data`: vocabularies; minibatches, sequences from files
+- `rnnrs.decoding`: greedy decoding, sampling and beam search, for every model that generates text
 - `rnnrs.metrics`: ROUGE, BLEU, chrF
-- `rnnrs.models`: `RecurrentNetwork`, `JordanNetwork`, `LanguageModel`
-- `rnnrs.inspection`, `rnnrs.plot`: gradients and Jacobians through time, saturation, what single units follow; pictures
+- `rnnrs.models`: `RecurrentNetwork`, `JordanNetwork`, `LanguageModel` and more
+- `rnnrs.inspection`, `rnnrs.plot`: gradients and Jacobians through time, saturation, the text properties that
+  single units follow; figures
 
 Letters in all shapes: T time steps, B sequences in a minibatch, I input size, H hidden size, O output size.
 """

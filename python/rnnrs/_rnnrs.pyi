@@ -1,7 +1,8 @@
-"""The Rust module. Private: `rnnrs.nn`, `rnnrs.losses`, `rnnrs.optim` … are its public face.
+"""The Rust module. Private: its public interface is `rnnrs.nn`, `rnnrs.losses`, `rnnrs.optim` and so on.
 
-Arrays are float32 or float64 (the parameters decide, other arrays of real numbers are converted), ids whole numbers.
-Arguments named d… in `*_backward` and `*_gradients` that are parameters' gradients are added to in place.
+Arrays are float32 or float64: the parameters determine the type, and other arrays of real numbers are
+converted to it. Ids are whole numbers. Parameter gradients, the arguments named d… of `*_backward` and
+`*_gradients`, are accumulated in place.
 """
 
 from collections.abc import Sequence
@@ -14,19 +15,20 @@ _Array = NDArray[Any]
 _Ids = NDArray[np.int64]
 #: U, W, b, V, c, and E or None.
 _JordanParameters = tuple[_Array, _Array, _Array, _Array, _Array, _Array | None]
-#: What is fed back: at the first step, then values or token ids.
+#: The feedback: at the first step, then values or token ids.
 _Fed = tuple[_Array | None, _Array | None, _Array | None]
 
-#: A mask (B, H); zoneout's rates, with seed and keys (B,) where masks are drawn; γ and β of a normalization.
+#: A mask (B, H); zoneout's rates, with seed and keys (B,) if masks are sampled; γ and β of a normalization.
 _Extras = tuple[
     _Array | None,
     tuple[float, float, tuple[int, _Ids] | None] | None,
     tuple[_Array, _Array] | None,
 ]
 
-#: How many sequences are going on at each step; how many there are; of every row, which of the T·B it is; T and B.
+#: The number of sequences running at each step; the number of sequences; for every row its index among the
+#: T·B rows; (T, B).
 _Order = tuple[_Ids, int, _Ids, tuple[int, int]]
-#: h, c, what was kept, the last states, x̂ and the scales.
+#: h, c, the kept values, the last states, x̂ and the scales.
 _Traced = tuple[_Array, _Array | None, _Array | None, _Array, tuple[_Array, _Array] | None]
 
 __version__: str

@@ -1,5 +1,7 @@
-"""Checks of arguments that most of the package shares; each names the operation, the argument, what was expected and
-what came."""
+"""Argument checks shared by most of the package.
+
+Every error names the operation, the argument, the expected value and the value received.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,10 @@ IGNORE = -1
 
 
 def check_size(op: str, name: str, value: Any, least: int = 1) -> int:
-    """A whole number that serves as a size.
+    """Returns a size as an `int`.
 
     Raises:
-        TypeError: if it is no whole number.
+        TypeError: if it is not a whole number.
         ValueError: if it is below `least`.
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
@@ -29,10 +31,10 @@ def check_size(op: str, name: str, value: Any, least: int = 1) -> int:
 
 
 def real_dtype(op: str, dtype: DTypeLike) -> np.dtype[Any]:
-    """float32 or float64, in this machine's byte order.
+    """Returns float32 or float64, in this machine's byte order.
 
     Raises:
-        DTypeError: for anything else.
+        DTypeError: if `dtype` is neither.
     """
     try:
         known = np.dtype(dtype)

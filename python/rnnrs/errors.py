@@ -1,8 +1,8 @@
-"""The exceptions, and optional extras.
+"""The exceptions of the package, and the import of optional packages.
 
-Besides these: IndexError for a token id outside the vocabulary, OSError for a file, MemoryError for what does
-not fit, ValueError for any other argument that makes no sense. Each message names the operation, the
-argument, what was expected and what came.
+The package also raises IndexError for a token id outside the vocabulary, OSError for a file, MemoryError for
+data that does not fit in memory, and ValueError for any other invalid argument. Each message names the
+operation, the argument, the expected value and the value received.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class NonFiniteError(ArithmeticError):
 
     Attributes:
         step: the step at which it happened, counted from 1.
-        parameter: the first parameter concerned, or None.
-        quantity: what was not finite: "loss", "gradient", ….
+        parameter: the first affected parameter, or None.
+        quantity: the quantity that was not finite: "loss", "gradient", ….
     """
 
     def __init__(
@@ -42,7 +42,7 @@ def require(module: str, extra: str) -> ModuleType:
 
     Args:
         module: its module.
-        extra: the extra of this package that brings it.
+        extra: the extra of this package that installs it.
 
     Raises:
         MissingExtraError: if it is not installed.
@@ -51,6 +51,6 @@ def require(module: str, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         package = module.partition(".")[0]
-        if (error.name or "").partition(".")[0] != package:  # it is there, but something that it needs is not
+        if (error.name or "").partition(".")[0] != package:  # installed, but a dependency is missing
             raise
         raise MissingExtraError(f'{package} is not installed: pip install "rnnrs[{extra}]"') from error

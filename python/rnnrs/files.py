@@ -1,4 +1,4 @@
-"""Writing files so that nothing already saved is ever lost."""
+"""Atomic writes: a file that was already saved is never lost."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pathlib import Path
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes a file whole, or not at all.
+    """Writes a file completely, or not at all.
 
-    The bytes go to a new file beside the target, are synced to the disk, and take the target's name; then the
-    folder is synced. Whatever happens on the way — a full disk, Ctrl-C, a crash —, the old file is still
-    there. A target that is a symbolic link is followed; the permissions of an existing file stay.
+    The bytes go to a new file in the target's folder, which is synced to disk and renamed to the target; then
+    the folder is synced. If anything fails on the way (a full disk, Ctrl-C, a crash), the old file is still
+    there. Symbolic links are followed; an existing file keeps its permissions.
 
     Raises:
-        OSError: if the folder is missing or may not be written to, the target is a folder or a device, the
-            disk is full, …
+        OSError: if the folder is missing or not writable, the target is a folder or a device, the disk is
+            full, …
     """
     with _named(path):
         check_writable(path)
         target = Path(os.path.realpath(path))
-        # A name of its own length: the target's may leave no room for more.
+        # A name of fixed length: the target's may already have the maximum length.
         part = target.with_name(f".rnnrs-{os.urandom(8).hex()}.part")
         with _open_folder(target.parent) as folder:
             try:
@@ -39,13 +39,13 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Whether `write_atomically` has a chance: worth asking before hours of work.
+    """Checks whether `write_atomically` can succeed, for use before hours of work.
 
     Raises:
         FileNotFoundError, NotADirectoryError: if the folder is missing.
         IsADirectoryError: if the target is a folder.
-        PermissionError: if the folder may not be written to.
-        OSError: if the target is a device, a pipe or anything else that is no file.
+        PermissionError: if the folder is not writable.
+        OSError: if the target is a device, a pipe or anything else that is not a regular file.
     """
     target = Path(os.path.realpath(path))
     folder = target.parent
@@ -55,14 +55,14 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a folder", os.fspath(path))
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder", os.fspath(path))
-    if os.path.lexists(target) and not target.is_file():  # /dev/null would be replaced like any other
+    if os.path.lexists(target) and not target.is_file():  # otherwise /dev/null would be replaced
         raise OSError(errno.EINVAL, "is not an ordinary file", os.fspath(path))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, f"the folder {folder} may not be written to", os.fspath(path))
 
 
 def _write(part: Path, data: bytes, mode: int | None) -> None:
-    """Writes a new file through to the disk; its mode is the one given, or follows the umask."""
+    """Writes a new file and syncs it to disk, with the given mode or the one that the umask implies."""
     with open(part, "xb") as file:
         if mode is not None:
             os.chmod(part, mode)
@@ -72,7 +72,7 @@ def _write(part: Path, data: bytes, mode: int | None) -> None:
 
 
 def _mode(target: Path) -> int | None:
-    """The permissions of the existing file; None where there is none."""
+    """Returns the permissions of an existing file; None if there is no file."""
     try:
         return stat.S_IMODE(target.stat().st_mode)
     except FileNotFoundError:
@@ -81,8 +81,11 @@ def _mode(target: Path) -> int | None:
 
 @contextlib.contextmanager
 def _open_folder(folder: Path) -> Iterator[int | None]:
-    """A folder, open to be synced: opened first, since a failure must come before anything is replaced."""
-    if os.name != "posix":  # elsewhere a folder cannot be opened
+    """Opens a folder for syncing.
+
+    It is opened before the write, since a failure must come before anything is replaced.
+    """
+    if os.name != "posix":  # other systems cannot open a folder
         yield None
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -94,7 +97,7 @@ def _open_folder(folder: Path) -> Iterator[int | None]:
 
 @contextlib.contextmanager
 def _named(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Errors name the file that was asked for, not the one beside it, and not none at all."""
+    """Makes errors name the requested file, instead of the temporary one or none at all."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Gradients against finite differences."""
+"""Gradient checks against finite differences."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from .types import Array
 
 
 class Checkable(Protocol):
-    """A model: its parameters, its gradients, and a loss that fills them."""
+    """A model for `gradient_check`: its parameters, its gradients, and a loss that computes the gradients."""
 
     parameters: Parameters
     gradients: Parameters
 
     def loss(self, batch: Any, state: Any = None, *, gradient: bool = True) -> tuple[float, Any]:
-        """(L, state after the batch); adds ∂L/∂θ to the gradients where they are wanted."""
+        """Returns (L, the state after the batch); with `gradient`, adds ∂L/∂θ to the gradients."""
         ...
 
 
 class GradientCheck(NamedTuple):
-    """How far back-propagation is from finite differences.
+    """The deviation of back-propagation from finite differences.
 
     Attributes:
-        relative_error: by parameter, max |g − ĝ| / max(|g|, |ĝ|, 1e-8 · the largest |ĝ|), over the numbers tried.
+        relative_error: by parameter, max |g − ĝ| / max(|g|, |ĝ|, 1e-8 · the largest |ĝ|), over the numbers
+            tested.
         worst: the largest of these.
-        numbers: how many were tried.
+        numbers: how many numbers were tested.
     """
 
     relative_error: dict[str, float]
@@ -49,21 +50,21 @@ def gradient_check(
 ) -> GradientCheck:
     """Compares a model's gradients with (L(θ + ε) − L(θ − ε)) / 2ε, number by number.
 
-    For each number the difference is taken at ε and at 2ε and extrapolated (Richardson), so the error of the
-    difference itself falls with ε⁴. Parameters and gradients are left as they were.
+    For each number, the difference is computed at ε and at 2ε and extrapolated (Richardson), so that its own
+    error falls with ε⁴. Parameters and gradients are restored.
 
     Args:
-        model: in float64: float32 has too few digits for differences.
-        batch: what `model.loss` takes.
+        model: a model in float64; float32 has too few digits for differences.
+        batch: the batch for `model.loss`.
         state: the state before the batch.
         step: ε.
-        samples: how many numbers of each parameter to try, drawn at random; all by default.
-        seed: of that draw.
-        noise: of a model with dropout, from which to draw it, the same for every loss; None for none.
+        samples: how many numbers of each parameter to test, sampled at random; all by default.
+        seed: seed of that sampling.
+        noise: seed of the dropout masks, the same for every loss; None: no dropout.
 
     Raises:
-        DTypeError: for a model in float32.
-        ValueError: for a step that is not positive, fewer than one sample, or a loss that is not finite.
+        DTypeError: if the model is in float32.
+        ValueError: if the step is not positive, `samples` is below 1, or a loss is not finite.
     """
     if model.parameters.dtype != np.float64:
         raise DTypeError(
@@ -75,7 +76,7 @@ def gradient_check(
     options = {} if noise is None else {"noise": noise}
 
     def L(gradient: bool) -> float:
-        loss: Any = model.loss  # of a model with dropout takes noise, too
+        loss: Any = model.loss  # with dropout it also accepts noise
         return float(loss(batch, state, gradient=gradient, **options)[0])
 
     draw = np.random.default_rng(seed)
@@ -100,6 +101,7 @@ def gradient_check(
 
 
 def _places(parameters: Parameters, samples: int | None, draw: np.random.Generator) -> dict[str, Array]:
+    """Returns the indices to test in the flat vector, by parameter."""
     places, start = {}, 0
     for name, view in parameters.items():
         at = np.arange(start, start + view.size)
@@ -111,6 +113,8 @@ def _places(parameters: Parameters, samples: int | None, draw: np.random.Generat
 
 
 def _differences(L: Callable[[bool], float], theta: Array, places: Array, step: float) -> Array:
+    """Returns the extrapolated differences of L at these indices."""
+
     def slope(place: int, e: float) -> float:
         here = theta[place]
         try:

@@ -1,6 +1,6 @@
 """A model is one file: safetensors, with the parameters by name and everything else as JSON in its header.
 
-{"format": "rnnrs", "version": 1, "kind": "language_model", "config": …, "training": …}. A training checkpoint
+{"format": "rnnrs", "version": 2, "kind": "language_model", "config": …, "training": …}. A training checkpoint
 is a model file with more tensors (the optimizer's, the carried state) and with `training` filled in. Nothing
 in a file is ever executed.
 """
@@ -22,7 +22,12 @@ from .files import write_atomically
 from .types import Array
 
 #: The version of the format that this library writes, and the newest that it reads.
-VERSION = 1
+VERSION = 2
+
+#: What format 1 called the keys of its header, and of its tensors' names: old → new. The only place with old names.
+_FORMAT_1 = {"optimiser": "optimizer", "recurrent_initialiser": "recurrent_initializer"}
+
+_HEADER = ("format", "version", "kind", "config", "training")
 
 #: What each kind of model is called, and the command that it is for: a new kind is a new line.
 KINDS = {
@@ -102,6 +107,8 @@ def load(path: str | os.PathLike[str], kind: str | None = None) -> ModelFile:
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
     header = _header(path, text)
+    if header["version"] == 1:
+        header, tensors = _renamed(header), {_renamed_path(name): t for name, t in tensors.items()}
     found = header["kind"]
     if kind is not None and found != kind:
         held = KINDS.get(found, f"a model of the kind {found!r}")
@@ -127,12 +134,26 @@ def _header(path: str | os.PathLike[str], text: str | None) -> dict[str, Any]:
         raise FormatError(
             f"{path}: written by a newer rnnrs (format {version}); this one reads formats up to {VERSION}"
         )
+    unknown = [name for name in header if name not in _HEADER]
+    if unknown:
+        raise FormatError(f"{path}: header: expected {', '.join(_HEADER)}, got {unknown[0]!r}")
     training = header.get("training")
     fits = isinstance(header.get("kind"), str) and isinstance(header.get("config"), dict)
     if not fits or not (training is None or isinstance(training, dict)):
         raise FormatError(f"{path}: damaged header: kind, config and training are not what they should be")
     header.setdefault("training", None)
     return header
+
+
+def _renamed(value: Any) -> Any:
+    """A header of format 1 with today's keys."""
+    if isinstance(value, dict):
+        return {_FORMAT_1.get(key, key): _renamed(inner) for key, inner in value.items()}
+    return value
+
+
+def _renamed_path(name: str) -> str:
+    return "/".join(_FORMAT_1.get(part, part) for part in name.split("/"))
 
 
 def check_tensors(

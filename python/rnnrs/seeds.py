@@ -1,10 +1,10 @@
-"""Independent streams of random numbers from one seed."""
+"""Independent random streams from one seed."""
 
 from __future__ import annotations
 
 
 def derive_seed(seed: int, stream: int) -> int:
-    """A seed for one of several independent streams (splitmix64's step and finalizer).
+    """Returns the seed of one of several independent streams (splitmix64's step and finalizer).
 
     Raises:
         ValueError: if the seed is negative or above 2⁶⁴ − 1.

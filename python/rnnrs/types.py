@@ -1,4 +1,4 @@
-"""Types of arrays that signatures name."""
+"""Array types for signatures."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ Array = NDArray[Any]
 #: Token ids.
 Ids = NDArray[np.int64]
 
-#: Numbers in double precision.
+#: Double-precision numbers.
 Floats = NDArray[np.float64]

@@ -1,8 +1,9 @@
-//! The nonlinearities f of the recurrence, and their derivatives written in terms of h = f(a).
+//! The nonlinearities f of the recurrence, their derivatives in terms of h = f(a), and related elementwise
+//! kernels.
 
 use super::Real;
 
-/// A nonlinearity, applied to each number.
+/// An elementwise nonlinearity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// tanh a; f′ = 1 − h².
@@ -18,7 +19,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Every one.
+    /// All nonlinearities.
     pub const ALL: [Activation; 5] = [
         Activation::Tanh,
         Activation::Relu,
@@ -27,7 +28,7 @@ impl Activation {
         Activation::SaturatedLinear,
     ];
 
-    /// Its name for Python and for files.
+    /// Its name in Python and in files.
     pub fn name(self) -> &'static str {
         match self {
             Activation::Tanh => "tanh",
@@ -38,48 +39,50 @@ impl Activation {
         }
     }
 
-    /// The one of that name.
+    /// Returns the nonlinearity with the given name.
     pub fn from_name(name: &str) -> Option<Activation> {
         Activation::ALL.into_iter().find(|a| a.name() == name)
     }
 }
 
-/// h ← f(a), in place.
+/// Computes h ← f(a) in place.
 pub fn activate<R: Real>(activation: Activation, a: &mut [R]) {
-    // SAFETY: the table in use is one of the processor's; the slice is its own range.
+    // SAFETY: the processor has the instruction set of the table in use.
     unsafe { (R::kernels().activate)(activation, a) }
 }
 
-/// da ← dh ⊙ f′(a), in place, given h = f(a).
+/// Computes da ← dh ⊙ f′(a) in place, given h = f(a).
 pub fn differentiate<R: Real>(activation: Activation, h: &[R], dh: &mut [R]) {
     assert_eq!(h.len(), dh.len(), "h and dh differ in length");
-    // SAFETY: the table in use is one of the processor's; the slices are equally long.
+    // SAFETY: the processor has the instruction set of the table in use; the slices have equal lengths.
     unsafe { (R::kernels().differentiate)(activation, h, dh) }
 }
 
-/// x ← e^{x − max x} in place; gives (max x, Σ e^{x − max x}), from which softmax and log-sum-exp follow.
+/// Computes x ← e^{x − max x} in place. Returns (max x, Σ e^{x − max x}), from which softmax and log-sum-exp
+/// follow.
 pub fn exponentials<R: Real>(x: &mut [R]) -> (R, R) {
-    // SAFETY: the table in use is one of the processor's; the slice is its own range.
+    // SAFETY: the processor has the instruction set of the table in use.
     unsafe { (R::kernels().exponentials)(x) }
 }
 
-/// For each column of the matrix x (rows, `most.len()`): most ← max x, x ← e^{x − most}, sums ← Σ e^{x − most}.
+/// For each column of the matrix x (rows, `most.len()`), computes most ← max x, x ← e^{x − most} and
+/// sums ← Σ e^{x − most}.
 ///
 /// # Panics
-/// If x is not whole rows, or `sums` has another length than `most`.
+/// If x does not consist of whole rows, or `sums` and `most` differ in length.
 pub fn column_exponentials<R: Real>(x: &mut [R], most: &mut [R], sums: &mut [R]) {
     let columns = most.len();
-    assert!(sums.len() == columns && columns > 0 && x.len().is_multiple_of(columns), "sizes do not fit");
-    // SAFETY: the table in use is one of the processor's; the sizes fit.
+    assert!(sums.len() == columns && columns > 0 && x.len().is_multiple_of(columns), "sizes do not match");
+    // SAFETY: the processor has the instruction set of the table in use; the sizes match.
     unsafe { (R::kernels().column_exponentials)(x, columns, most, sums) }
 }
 
-/// x ← x ⊙ factor + shift; gives Σ x.
+/// Computes x ← x ⊙ factor + shift in place. Returns Σ x.
 ///
 /// # Panics
 /// If the slices differ in length.
 pub fn scale_shift<R: Real>(x: &mut [R], factor: &[R], shift: &[R]) -> R {
     assert!(x.len() == factor.len() && x.len() == shift.len(), "the slices differ in length");
-    // SAFETY: the table in use is one of the processor's; the slices are equally long.
+    // SAFETY: the processor has the instruction set of the table in use; the slices have equal lengths.
     unsafe { (R::kernels().scale_shift)(x, factor, shift) }
 }

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::simd::Simd;
 use super::{Isa, variant};
 
-/// Lane numbers to compare with a count: the mask of the first n lanes.
+/// Lane numbers; comparing them with n gives the mask of the first n lanes.
 const LANE: [i32; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
 const LANE_WIDE: [i64; 4] = [0, 1, 2, 3];
 
@@ -15,7 +15,7 @@ pub(super) struct Lanes8(__m256);
 impl Lanes8 {
     #[inline(always)]
     unsafe fn first(n: usize) -> __m256i {
-        // SAFETY: the caller has AVX2; LANE is as long as the vector.
+        // SAFETY: the caller guarantees AVX2; LANE has the length of the vector.
         unsafe {
             let lanes = _mm256_loadu_si256(LANE.as_ptr().cast());
             _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), lanes)
@@ -29,8 +29,8 @@ impl Simd for Lanes8 {
     const ROWS: usize = 6;
     const VECTORS: usize = 2;
 
-    // SAFETY, for every block below: the caller has AVX2 and FMA, and promises the pointers' ranges; masked-out
-    // lanes are not touched.
+    // SAFETY, for every block below: the caller guarantees AVX2, FMA and valid pointers; masked-out lanes are
+    // not accessed.
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
         // SAFETY: as above.
@@ -58,12 +58,12 @@ impl Simd for Lanes8 {
     }
     #[inline(always)]
     unsafe fn prefetch(p: *const f32) {
-        // SAFETY: any address may be asked for.
+        // SAFETY: a prefetch accepts any address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
     #[inline(always)]
     unsafe fn prefetch_far(p: *const f32) {
-        // SAFETY: any address may be asked for.
+        // SAFETY: a prefetch accepts any address.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
@@ -142,7 +142,7 @@ impl Simd for Lanes8 {
             Self(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent)))
         }
     }
-    // As in AVX-512.
+    // See `avx512.rs`.
     #[inline(always)]
     unsafe fn powers(self, factor: f64) -> (Self, Self) {
         // SAFETY: as above.
@@ -184,7 +184,7 @@ pub(super) struct Lanes4(__m256d);
 impl Lanes4 {
     #[inline(always)]
     unsafe fn first(n: usize) -> __m256i {
-        // SAFETY: the caller has AVX2; LANE_WIDE is as long as the vector.
+        // SAFETY: the caller guarantees AVX2; LANE_WIDE has the length of the vector.
         unsafe {
             let lanes = _mm256_loadu_si256(LANE_WIDE.as_ptr().cast());
             _mm256_cmpgt_epi64(_mm256_set1_epi64x(n as i64), lanes)
@@ -198,8 +198,8 @@ impl Simd for Lanes4 {
     const ROWS: usize = 6;
     const VECTORS: usize = 2;
 
-    // SAFETY, for every block below: the caller has AVX2 and FMA, and promises the pointers' ranges; masked-out
-    // lanes are not touched.
+    // SAFETY, for every block below: the caller guarantees AVX2, FMA and valid pointers; masked-out lanes are
+    // not accessed.
     #[inline(always)]
     unsafe fn splat(x: f64) -> Self {
         // SAFETY: as above.
@@ -227,12 +227,12 @@ impl Simd for Lanes4 {
     }
     #[inline(always)]
     unsafe fn prefetch(p: *const f64) {
-        // SAFETY: any address may be asked for.
+        // SAFETY: a prefetch accepts any address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
     #[inline(always)]
     unsafe fn prefetch_far(p: *const f64) {
-        // SAFETY: any address may be asked for.
+        // SAFETY: a prefetch accepts any address.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
@@ -307,7 +307,7 @@ impl Simd for Lanes4 {
     unsafe fn power_of_two(self) -> Self {
         // SAFETY: as above.
         unsafe {
-            // Whole numbers below 2^31: AVX2 converts f64 only to 32 bits.
+            // The integers are below 2^31: AVX2 converts f64 only to 32-bit integers.
             let narrow = _mm256_cvtpd_epi32(self.0);
             let exponent = _mm256_add_epi64(_mm256_cvtepi32_epi64(narrow), _mm256_set1_epi64x(1023));
             Self(_mm256_castsi256_pd(_mm256_slli_epi64::<52>(exponent)))

@@ -14,8 +14,8 @@ impl Simd for Lanes16 {
     const ROWS: usize = 8;
     const VECTORS: usize = 3;
 
-    // SAFETY, for every block below: the caller has AVX-512F and DQ, and promises the pointers' ranges;
-    // masked-out lanes are not touched.
+    // SAFETY, for every block below: the caller guarantees AVX-512F, DQ and valid pointers; masked-out lanes
+    // are not accessed.
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
         // SAFETY: as above.
@@ -43,12 +43,12 @@ impl Simd for Lanes16 {
     }
     #[inline(always)]
     unsafe fn prefetch(p: *const f32) {
-        // SAFETY: any address may be asked for.
+        // SAFETY: a prefetch accepts any address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
     #[inline(always)]
     unsafe fn prefetch_far(p: *const f32) {
-        // SAFETY: any address may be asked for.
+        // SAFETY: a prefetch accepts any address.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
@@ -82,7 +82,8 @@ impl Simd for Lanes16 {
         // SAFETY: as above.
         Self(unsafe { _mm512_div_ps(self.0, y.0) })
     }
-    // A division takes as long as ten multiplications: 14 bits, and by one step of Newton's method twice as many.
+    // A division takes as long as ten multiplications. This estimate has 14 correct bits; the Newton step in
+    // `reciprocal` doubles them.
     #[inline(always)]
     unsafe fn estimate(self) -> Self {
         // SAFETY: as above.
@@ -140,8 +141,8 @@ impl Simd for Lanes16 {
         // SAFETY: as above.
         Self(unsafe { _mm512_scalef_ps(_mm512_set1_ps(1.0), self.0) })
     }
-    // With 1.5 · 2^23 added, a number is rounded, and n stands in its last bits; with the exponents' bias added, too, those
-    // are the exponent of 2^n.
+    // Adding 1.5 · 2^23 rounds a number and leaves n in the lowest bits of the sum. With the exponent bias
+    // added as well, these bits are the exponent of 2^n.
     #[inline(always)]
     unsafe fn powers(self, factor: f64) -> (Self, Self) {
         // SAFETY: as above.
@@ -214,12 +215,12 @@ impl Simd for Lanes8 {
     }
     #[inline(always)]
     unsafe fn prefetch(p: *const f64) {
-        // SAFETY: any address may be asked for.
+        // SAFETY: a prefetch accepts any address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
     #[inline(always)]
     unsafe fn prefetch_far(p: *const f64) {
-        // SAFETY: any address may be asked for.
+        // SAFETY: a prefetch accepts any address.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]

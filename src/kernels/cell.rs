@@ -1,33 +1,35 @@
-//! The elementwise part of a gated cell: formulas on vectors, run over the rows of a step.
+//! The elementwise part of a gated cell: formulas on vectors, applied to the rows of a step.
 //!
-//! A cell writes its equations once, over [`Vector`], in safe code; here they meet the rows in memory, compiled for the
-//! instruction set in use.
+//! A cell states its equations once, generic over [`Vector`], in safe code. This module applies them to rows
+//! in memory, compiled for the instruction set in use.
 
 use std::ops::{Add, Mul, Sub};
 
 use super::simd::Simd;
 use super::{Kernels, Real, math};
 
-/// A vector of numbers, as the formulas see it.
+/// A vector of numbers, as used in formulas.
 pub trait Vector:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + sealed::Sealed
 {
-    /// The same number everywhere.
+    /// The number x in every lane.
     fn constant(x: f64) -> Self;
     /// tanh, within 2 units in the last place.
     fn tanh(self) -> Self;
     /// σ(x) = 1 / (1 + e^{−x}), within 3 units in the last place.
     fn sigmoid(self) -> Self;
-    /// self · y + z, rounded once where the machine has such an instruction.
+    /// self · y + z, rounded once if the machine has a fused multiply-add.
     fn mul_add(self, y: Self, z: Self) -> Self;
 }
 
-/// A gated cell's step, and its derivative: G sums and S state vectors (h first) for each unit.
+/// The step of a gated cell and its derivative, with G pre-activations and S state vectors (h first) per
+/// unit.
 pub trait Formula<const G: usize, const S: usize>: Sync {
-    /// From the sums a and the state before: what is kept for the way back, and the new state.
+    /// Computes, from the pre-activations a and the previous state, the values kept for the backward pass and
+    /// the new state.
     fn step<V: Vector>(&self, a: [V; G], before: [V; S]) -> ([V; G], [V; S]);
-    /// From what was kept, the states before and after, and ∂L/∂after: ∂L/∂a, and what of ∂L/∂before does not come through
-    /// the sums.
+    /// Computes, from the kept values, the previous and the new state, and ∂L/∂after, the gradient ∂L/∂a and
+    /// the part of ∂L/∂before that does not flow through the pre-activations.
     fn derivative<V: Vector>(
         &self,
         kept: [V; G],
@@ -38,11 +40,12 @@ pub trait Formula<const G: usize, const S: usize>: Sync {
 }
 
 mod sealed {
-    /// Only the kernels make vectors: so a formula never runs on a processor without their instructions.
+    /// Restricts vectors to the kernels, so that a formula never runs on a processor without their
+    /// instruction set.
     pub trait Sealed {}
 }
 
-/// A vector of an instruction set. Made only where a kernel was compiled for that set.
+/// A vector of an instruction set. Created only in kernels compiled for that instruction set.
 #[derive(Clone, Copy)]
 struct Lanes<S>(S);
 
@@ -52,7 +55,7 @@ impl<S: Simd> Add for Lanes<S> {
     type Output = Self;
     #[inline(always)]
     fn add(self, y: Self) -> Self {
-        // SAFETY: a `Lanes` exists only where the instruction set does.
+        // SAFETY: a `Lanes` exists only if the processor has the instruction set.
         Self(unsafe { self.0.add(y.0) })
     }
 }
@@ -78,7 +81,7 @@ impl<S: Simd> Mul for Lanes<S> {
 impl<S: Simd> Vector for Lanes<S> {
     #[inline(always)]
     fn constant(x: f64) -> Self {
-        // SAFETY: formulas are called by kernels alone, which were compiled for the instruction set.
+        // SAFETY: only kernels compiled for the instruction set call formulas.
         Self(unsafe { S::constant(x) })
     }
     #[inline(always)]
@@ -98,16 +101,16 @@ impl<S: Simd> Vector for Lanes<S> {
     }
 }
 
-/// Something to be compiled for every instruction set.
+/// A computation to be compiled for every instruction set.
 pub(super) trait Task<R> {
-    /// Does it.
+    /// Runs the task.
     ///
     /// # Safety
-    /// The processor has S's instruction set; and what the task itself asks for.
+    /// The processor must have S's instruction set, and the caller must meet the task's own contract.
     unsafe fn run<S: Simd<Number = R>>(self);
 }
 
-/// One step forward of some rows: sums (rows, G·H) become what is kept, in place.
+/// One forward step of some rows: replaces the pre-activations `sums` (rows, G·H) by the kept values.
 struct Step<'a, R, F, const G: usize, const S: usize> {
     formula: &'a F,
     hidden: usize,
@@ -123,7 +126,8 @@ impl<R: Real, F: Formula<G, S>, const G: usize, const S: usize> Task<R> for Step
         for row in 0..self.rows {
             for j in (0..self.hidden).step_by(V::LANES) {
                 let (at, n) = (row * self.hidden + j, self.hidden - j);
-                // SAFETY: `step` has checked the lengths; of the last vector only the first n lanes are touched.
+                // SAFETY: `step` has checked the lengths; of the last vector, only the first n lanes are
+                // accessed.
                 unsafe {
                     let sums = self.sums.add(row * G * self.hidden + j);
                     let a: [Lanes<V>; G] = load_strided(sums.cast_const(), self.hidden, n);
@@ -137,7 +141,8 @@ impl<R: Real, F: Formula<G, S>, const G: usize, const S: usize> Task<R> for Step
     }
 }
 
-/// One step back of some rows: dafter (rows, H) each become dbefore, in place.
+/// One backward step of some rows: replaces the gradients `d` (rows, H each) in place, as [`derivative`]
+/// documents.
 struct Derivative<'a, R, F, const G: usize, const S: usize> {
     formula: &'a F,
     hidden: usize,
@@ -172,7 +177,7 @@ impl<R: Real, F: Formula<G, S>, const G: usize, const S: usize> Task<R> for Deri
 
 #[inline(always)]
 unsafe fn load<V: Simd>(p: *const V::Number, n: usize) -> Lanes<V> {
-    // SAFETY: the caller's promise: min(n, LANES) numbers lie there, and the instruction set is here.
+    // SAFETY: the caller guarantees min(n, LANES) numbers at p, and the instruction set.
     unsafe { Lanes(if n >= V::LANES { V::load(p) } else { V::load_first(p, n) }) }
 }
 
@@ -188,7 +193,7 @@ unsafe fn load_strided<V: Simd, const G: usize>(
     stride: usize,
     n: usize,
 ) -> [Lanes<V>; G] {
-    // SAFETY: the caller's promise, passed on.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut x = [Lanes(V::constant(0.0)); G];
         for (g, x) in x.iter_mut().enumerate() {
@@ -206,14 +211,14 @@ unsafe fn store_strided<V: Simd, const G: usize>(
     n: usize,
 ) {
     for (g, x) in x.into_iter().enumerate() {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: guaranteed by the caller.
         unsafe { store(x, p.add(g * stride), n) }
     }
 }
 
 #[inline(always)]
 unsafe fn load_each<V: Simd, const S: usize>(p: [*const V::Number; S], at: usize, n: usize) -> [Lanes<V>; S] {
-    // SAFETY: the caller's promise, passed on.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut x = [Lanes(V::constant(0.0)); S];
         for (x, p) in x.iter_mut().zip(p) {
@@ -226,15 +231,16 @@ unsafe fn load_each<V: Simd, const S: usize>(p: [*const V::Number; S], at: usize
 #[inline(always)]
 unsafe fn store_each<V: Simd, const S: usize>(x: [Lanes<V>; S], p: [*mut V::Number; S], at: usize, n: usize) {
     for (x, p) in x.into_iter().zip(p) {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: guaranteed by the caller.
         unsafe { store(x, p.add(at), n) }
     }
 }
 
-/// One step forward: `sums` (rows, G·H) becomes what the formula keeps, `after` (rows, H) each the new state.
+/// Performs one forward step: replaces the pre-activations `sums` (rows, G·H) by the values that the formula
+/// keeps, and writes the new state to `after` (rows, H each).
 ///
 /// # Panics
-/// If the slices do not hold as many rows.
+/// If a slice has too few rows.
 pub fn step<R: Real, F: Formula<G, S>, const G: usize, const S: usize>(
     formula: &F,
     hidden: usize,
@@ -255,7 +261,7 @@ pub(super) fn step_on<R: Real, F: Formula<G, S>, const G: usize, const S: usize>
 ) {
     let rows = sums.len() / (G * hidden).max(1);
     let fits = |len: usize| len >= rows * hidden;
-    assert!(before.iter().all(|x| fits(x.len())) && after.iter().all(|x| fits(x.len())), "rows are missing");
+    assert!(before.iter().all(|x| fits(x.len())) && after.iter().all(|x| fits(x.len())), "too few rows");
     let task = Step {
         formula,
         hidden,
@@ -264,16 +270,16 @@ pub(super) fn step_on<R: Real, F: Formula<G, S>, const G: usize, const S: usize>
         before: before.map(<[R]>::as_ptr),
         after: after.map(<[R]>::as_mut_ptr),
     };
-    // SAFETY: the slices hold the rows, as asserted, and those that change are borrowed mutably; the kernels are the
-    // processor's.
+    // SAFETY: the slices hold the rows, as asserted, and those that change are borrowed mutably; the
+    // processor has the kernels' instruction set.
     unsafe { R::run(kernels.isa, task) }
 }
 
-/// One step back: `d` (rows, H) each hold ∂L/∂after and become what of ∂L/∂before does not come through the sums; `da`
-/// (rows, G·H) is ∂L/∂a.
+/// Performs one backward step. `d` (rows, H each) holds ∂L/∂after and is replaced by the part of ∂L/∂before
+/// that does not flow through the pre-activations; ∂L/∂a is written to `da` (rows, G·H).
 ///
 /// # Panics
-/// If the slices do not hold as many rows.
+/// If a slice has too few rows.
 pub fn derivative<R: Real, F: Formula<G, S>, const G: usize, const S: usize>(
     formula: &F,
     hidden: usize,
@@ -296,8 +302,8 @@ pub(super) fn derivative_on<R: Real, F: Formula<G, S>, const G: usize, const S: 
 ) {
     let rows = da.len() / (G * hidden).max(1);
     let fits = |len: usize| len >= rows * hidden;
-    assert!(kept.len() >= rows * G * hidden && d.iter().all(|x| fits(x.len())), "rows are missing");
-    assert!(before.iter().chain(&after).all(|x| fits(x.len())), "rows are missing");
+    assert!(kept.len() >= rows * G * hidden && d.iter().all(|x| fits(x.len())), "too few rows");
+    assert!(before.iter().chain(&after).all(|x| fits(x.len())), "too few rows");
     let task = Derivative {
         formula,
         hidden,

@@ -1,24 +1,27 @@
-//! The kernels' bodies, once for every instruction set and number type.
+//! The bodies of the kernels, written once for all instruction sets and number types.
 //!
-//! The product keeps one rule on which everything else rests: **an element of C is one chain of multiply-adds
-//! over k in rising order**, however rows, columns and threads are divided. So results do not depend on the
-//! number of threads, nor a sequence's result on the batch in which it sits.
+//! The product follows one rule on which everything else relies: **an element of C is one chain of
+//! multiply-adds over k in increasing order**, no matter how rows, columns and threads are divided. Therefore
+//! results do not depend on the number of threads, and the result of a sequence does not depend on the batch
+//! that contains it.
 
 use super::simd::Simd;
 use super::{Activation, Real, math};
 
-/// Steps of k done before the next panel: a panel's slice of B then stays in the nearest caches.
+/// Steps of k computed in a panel before moving to the next panel, so that its slice of B stays in the
+/// nearest caches.
 const DEPTH_BLOCK: usize = 1024;
 
-/// The most rows of a register tile.
+/// The largest number of rows of a register tile.
 const MOST_ROWS: usize = 8;
 
-/// Steps of a full tile between two looks at whether it is done.
+/// Unrolling factor of a full tile's loop over k.
 const TOGETHER: usize = 2;
 
-/// C ← A·B + start, with B in panels (see `pack.rs`).
+/// The product C ← A·B + start, with B packed into panels (see `pack.rs`).
 ///
-/// A and C may be lines of rows (of pixels), and the columns of A runs of numbers; a plain matrix is one line and one run.
+/// The rows of A and C may form lines (of pixels), and the columns of A may form runs of numbers. A plain
+/// matrix is one line and one run.
 pub(super) struct Product<R> {
     /// Lines of A and C.
     pub(super) lines: usize,
@@ -26,15 +29,15 @@ pub(super) struct Product<R> {
     pub(super) rows: usize,
     /// Columns of A, rows of B.
     pub(super) depth: usize,
-    /// Columns of A in a run; `depth` is whole runs.
+    /// Columns of A in a run; `depth` is a multiple of it.
     pub(super) run: usize,
     /// Columns of B and C.
     pub(super) columns: usize,
-    /// Whether the panels come from the last to the first.
+    /// Whether the panels are processed from last to first.
     pub(super) backwards: bool,
-    /// Whether B or C is too large for a core's own cache: then it is asked for in time.
+    /// Whether B or C exceeds a core's own cache; if so, it is prefetched.
     pub(super) cold: bool,
-    /// A's first number, and the distances between its lines, its rows, its runs and the columns of a run.
+    /// The first number of A, and the strides of its lines, its rows, its runs and the columns of a run.
     pub(super) a: *const R,
     pub(super) a_line: usize,
     pub(super) a_row: usize,
@@ -42,30 +45,32 @@ pub(super) struct Product<R> {
     pub(super) a_column: usize,
     /// The panels of B.
     pub(super) b: *const R,
-    /// What C starts from: null is zero; a row distance of 0 gives one row to all (a bias), a column distance of 0 one
-    /// number to a whole row.
+    /// The initial value of C; null means zero. A row stride of 0 uses one row for all rows (a bias), a
+    /// column stride of 0 one number for a whole row.
     pub(super) start: *const R,
     pub(super) start_line: usize,
     pub(super) start_row: usize,
     /// 0 or 1.
     pub(super) start_column: usize,
-    /// C's first number, and the distances between its lines and between its rows.
+    /// The first number of C, and the strides of its lines and rows.
     pub(super) c: *mut R,
     pub(super) c_line: usize,
     pub(super) c_row: usize,
 }
 
-/// See [`Product`].
+/// Computes a [`Product`].
 ///
 /// # Safety
-/// The pointers reach what the sizes say; C overlaps neither A nor B; the caller has S's instruction set.
+/// The pointers must be valid for the given sizes and strides, C must overlap neither A nor B, and the
+/// processor must have S's instruction set.
 #[inline(always)]
 pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
     let width = S::VECTORS * S::LANES;
-    // A block of k ends within the only run, or with a run.
+    // With several runs, a block of k ends at the end of a run.
     let block = if p.run == p.depth { DEPTH_BLOCK } else { p.run * (DEPTH_BLOCK / p.run).max(1) };
-    // Where a tile's rows begin, which the compiler must not see through: it would go from row to row by additions, at every
-    // step, and these take the places of multiply-adds, since an Intel processor has ports for either.
+    // The offsets of a tile's rows, hidden from the compiler: otherwise it would advance from row to row by
+    // an addition at every step. On an Intel processor these additions compete with the multiply-adds for
+    // execution ports.
     let rows_of_a = std::hint::black_box(std::array::from_fn(|i| i * p.a_row));
     let mut done = 0;
     loop {
@@ -77,7 +82,7 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
             let column = if p.backwards { panels - 1 - panel } else { panel } * width;
             let columns = (p.columns - column).min(width);
             let vectors = columns.div_ceil(S::LANES);
-            // While the first tiles are computed, the next panel comes nearer.
+            // The next panel is prefetched while the first tiles are computed.
             let following = if p.backwards { column.wrapping_sub(width) } else { column + width };
             let (mut ahead, most) = if p.cold && following < p.columns {
                 let columns = (p.columns - following).min(width).next_multiple_of(S::LANES);
@@ -89,8 +94,9 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
             for line in 0..p.lines {
                 for row in (0..p.rows).step_by(S::ROWS) {
                     let rows = (p.rows - row).min(S::ROWS);
-                    // SAFETY: all offsets stay inside what `Product` describes: line < lines, row < rows,
-                    // column < columns, done < depth; the panel at `column` begins after `column` · depth packed numbers.
+                    // SAFETY: all offsets stay within the matrices that `Product` describes: line < lines,
+                    // row < rows, column < columns, done < depth. The panel at `column` starts after
+                    // `column` · depth packed numbers.
                     unsafe {
                         let c = p.c.add(line * p.c_line + row * p.c_row + column);
                         let (start, start_row, start_column) = match (done, p.start.is_null()) {
@@ -163,7 +169,7 @@ struct Tile<R> {
     start_column: usize,
     c: *mut R,
     c_row: usize,
-    /// What will soon be needed, a vector a step.
+    /// The next address to prefetch, advanced by one vector per step.
     ahead: *const R,
     ahead_step: usize,
     /// The next tile of C.
@@ -172,7 +178,7 @@ struct Tile<R> {
 
 #[inline(always)]
 unsafe fn tile_rows<S: Simd, const V: usize, const COLD: bool>(t: &Tile<S::Number>, rows: usize) {
-    // SAFETY: the same promise, passed on.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match rows {
             1 => tile::<S, 1, V, COLD>(t),
@@ -190,7 +196,8 @@ unsafe fn tile_rows<S: Simd, const V: usize, const COLD: bool>(t: &Tile<S::Numbe
 #[inline(always)]
 unsafe fn tile<S: Simd, const M: usize, const V: usize, const COLD: bool>(t: &Tile<S::Number>) {
     let full = t.last == S::LANES;
-    // SAFETY: `Product`'s promise; of the last vector only the first `last` lanes touch C.
+    // SAFETY: guaranteed by the contract of `product`; of the last vector, only the first `last` lanes access
+    // C.
     unsafe {
         let mut sums = [[S::constant(0.0); V]; M];
         if !t.start.is_null() {
@@ -206,7 +213,7 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize, const COLD: bool>(t: &Ti
                 }
             }
         }
-        // The next tile of C comes to the nearest cache while this one is computed.
+        // Prefetch the next tile of C to the nearest cache while this one is computed.
         if COLD || M == S::ROWS {
             for i in 0..M {
                 for j in 0..V {
@@ -243,7 +250,8 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize, const COLD: bool>(t: &Ti
     }
 }
 
-/// A step of a tile: to each row of sums, its number of A times a row of B; then A's next column, and what comes nearer.
+/// One step of a tile: adds to each row of sums its number of A times a row of B; then advances to the next
+/// column of A and prefetches.
 #[inline(always)]
 unsafe fn step<S: Simd, const M: usize, const V: usize, const COLD: bool>(
     t: &Tile<S::Number>,
@@ -251,7 +259,7 @@ unsafe fn step<S: Simd, const M: usize, const V: usize, const COLD: bool>(
     (a, b): (&mut *const S::Number, *const S::Number),
     ahead: &mut *const S::Number,
 ) {
-    // SAFETY: the tile's numbers of A and B.
+    // SAFETY: the pointers stay within the numbers of A and B that belong to the tile.
     unsafe {
         let mut row_of_b = [S::constant(0.0); V];
         for (j, vector) in row_of_b.iter_mut().enumerate() {
@@ -263,7 +271,7 @@ unsafe fn step<S: Simd, const M: usize, const V: usize, const COLD: bool>(
                 *sum = x.mul_add(row_of_b[j], *sum);
             }
         }
-        // The last step past a run may lead out of A: nothing is read there.
+        // After the last step of a run, the pointer may be outside A; it is not read there.
         *a = S::unforeseen(a.wrapping_add(t.a_column));
         if COLD {
             S::prefetch_far(*ahead);
@@ -272,9 +280,11 @@ unsafe fn step<S: Simd, const M: usize, const V: usize, const COLD: bool>(
     }
 }
 
-/// Sets each number x of a slice to an expression in x, and in the number y that a second slice has at its place.
+/// Sets each number x of a slice to an expression in x and y, where y is the number at the same index of a
+/// second slice.
 ///
-/// A macro, not a function of a closure: a closure would not take on the instruction set of its surroundings.
+/// A macro rather than a function that takes a closure: a closure would not inherit the instruction set of
+/// the enclosing function.
 macro_rules! each {
     ($S:ty, $pointers:expr, |$y:ident, $x:ident| $value:expr) => {{
         let (y, x, n) = $pointers;
@@ -291,13 +301,13 @@ macro_rules! each {
     }};
 }
 
-/// h ← f(a), in place.
+/// Computes h ← f(a) in place.
 #[inline(always)]
 pub(super) unsafe fn activate<S: Simd>(activation: Activation, a: &mut [S::Number]) {
-    // One pointer for both: a second borrow of the slice would end the first one's right to it.
+    // One pointer serves both slices: a second borrow would invalidate the first.
     let (p, n) = (a.as_mut_ptr(), a.len());
     let slices = (p.cast_const(), p, n);
-    // SAFETY: the slice's own range; the caller has S's instruction set.
+    // SAFETY: the access stays within the slice; the caller guarantees S's instruction set.
     unsafe {
         let (zero, one) = (S::constant(0.0), S::constant(1.0));
         match activation {
@@ -310,11 +320,12 @@ pub(super) unsafe fn activate<S: Simd>(activation: Activation, a: &mut [S::Numbe
     }
 }
 
-/// da ← dh ⊙ f′(a), in place, with f′ written in terms of h = f(a).
+/// Computes da ← dh ⊙ f′(a) in place, with f′ expressed in terms of h = f(a).
 #[inline(always)]
 pub(super) unsafe fn differentiate<S: Simd>(activation: Activation, h: &[S::Number], dh: &mut [S::Number]) {
     let slices = (h.as_ptr(), dh.as_mut_ptr(), dh.len());
-    // SAFETY: the safe wrapper has checked that the slices are equally long; the caller has S's instruction set.
+    // SAFETY: the safe wrapper has checked that the slices have equal lengths; the caller guarantees S's
+    // instruction set.
     unsafe {
         let (zero, one) = (S::constant(0.0), S::constant(1.0));
         match activation {
@@ -329,13 +340,14 @@ pub(super) unsafe fn differentiate<S: Simd>(activation: Activation, h: &[S::Numb
     }
 }
 
-/// x ← e^{x − max x} in place; gives (max x, Σ e^{x − max x}), from which log-sum-exp follows. Every lane adds up its share
-/// of the n numbers: the relative error of the sum is below (n / lanes + lanes + 4) half units.
+/// Computes x ← e^{x − max x} in place. Returns (max x, Σ e^{x − max x}), from which log-sum-exp follows.
+/// Each lane sums its share of the n numbers, so the relative error of the sum is below
+/// (n / lanes + lanes + 4) half units in the last place.
 #[inline(always)]
 pub(super) unsafe fn exponentials<S: Simd>(x: &mut [S::Number]) -> (S::Number, S::Number) {
     let (p, n) = (x.as_mut_ptr(), x.len());
     let whole = n - n % S::LANES;
-    // SAFETY: the slice's own range; the caller has S's instruction set.
+    // SAFETY: the access stays within the slice; the caller guarantees S's instruction set.
     unsafe {
         let mut most = S::constant(f64::NEG_INFINITY);
         for i in (0..whole).step_by(S::LANES) {
@@ -360,8 +372,9 @@ pub(super) unsafe fn exponentials<S: Simd>(x: &mut [S::Number]) -> (S::Number, S
     }
 }
 
-/// For each column of the matrix x (rows, columns): most ← max x, x ← e^{x − most}, sum ← Σ e^{x − most}. The largest
-/// finite number is the least `most`, so that a column of −∞ has the sum 0.
+/// For each column of the matrix x (rows, columns), computes most ← max x, x ← e^{x − most} and
+/// sum ← Σ e^{x − most}. `most` is at least the most negative finite number, so that a column of −∞ has the
+/// sum 0.
 #[inline(always)]
 pub(super) unsafe fn column_exponentials<S: Simd>(
     x: &mut [S::Number],
@@ -372,8 +385,9 @@ pub(super) unsafe fn column_exponentials<S: Simd>(
     const WIDE: usize = 4;
     let rows = x.len() / columns;
     let mut column = 0;
-    // SAFETY: the safe wrapper has checked that x is whole rows and that there are `columns` results; of the last vector
-    // only the lanes that are columns are touched; the caller has S's instruction set.
+    // SAFETY: the safe wrapper has checked that x consists of whole rows and that there are `columns`
+    // results; of the last vector, only the lanes that are columns are accessed; the caller guarantees S's
+    // instruction set.
     unsafe {
         while column < columns {
             let left = columns - column;
@@ -389,7 +403,8 @@ pub(super) unsafe fn column_exponentials<S: Simd>(
     }
 }
 
-/// `column_exponentials` of V vectors of columns from `column` on; `lanes` of the last one are columns.
+/// Performs `column_exponentials` for V vectors of columns starting at `column`; `lanes` lanes of the last
+/// are columns.
 #[inline(always)]
 unsafe fn exponentials_of<S: Simd, const V: usize>(
     x: &mut [S::Number],
@@ -397,7 +412,7 @@ unsafe fn exponentials_of<S: Simd, const V: usize>(
     most: &mut [S::Number],
     sums: &mut [S::Number],
 ) {
-    // SAFETY: the caller's promise, passed on.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let (x, full) = (x.as_mut_ptr().add(column), lanes == S::LANES);
         let mut largest = [S::splat(S::Number::LEAST); V];
@@ -432,7 +447,7 @@ unsafe fn exponentials_of<S: Simd, const V: usize>(
     }
 }
 
-/// x ← x ⊙ factor + shift; gives Σ x.
+/// Computes x ← x ⊙ factor + shift in place. Returns Σ x.
 #[inline(always)]
 pub(super) unsafe fn scale_shift<S: Simd>(
     x: &mut [S::Number],
@@ -442,7 +457,8 @@ pub(super) unsafe fn scale_shift<S: Simd>(
     let n = x.len();
     let whole = n - n % S::LANES;
     let (x, factor, shift) = (x.as_mut_ptr(), factor.as_ptr(), shift.as_ptr());
-    // SAFETY: the safe wrapper has checked that the slices are equally long; the caller has S's instruction set.
+    // SAFETY: the safe wrapper has checked that the slices have equal lengths; the caller guarantees S's
+    // instruction set.
     unsafe {
         let mut sums = S::constant(0.0);
         for i in (0..whole).step_by(S::LANES) {

@@ -1,4 +1,4 @@
-//! Which instruction set runs: found once, at first use.
+//! Selection of the instruction set, once, at first use.
 
 use std::sync::OnceLock;
 
@@ -10,10 +10,10 @@ use super::{Kernels, scalar};
 use super::{avx2, avx512};
 use crate::error::{Error, Result};
 
-/// An instruction set for which there are kernels.
+/// An instruction set with kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Isa {
-    /// Plain Rust: every machine.
+    /// Portable Rust, on every machine.
     Scalar,
     /// aarch64.
     Neon,
@@ -26,7 +26,7 @@ pub enum Isa {
 impl Isa {
     const ALL: [Isa; 4] = [Isa::Scalar, Isa::Neon, Isa::Avx2, Isa::Avx512];
 
-    /// Its name in `RNNRS_ISA` and in reports.
+    /// Returns its name in `RNNRS_ISA` and in messages.
     pub fn name(self) -> &'static str {
         match self {
             Isa::Scalar => "scalar",
@@ -54,15 +54,15 @@ impl Isa {
     }
 }
 
-/// The instruction sets of this machine for which there are kernels, the plainest first.
+/// Returns the instruction sets of this machine that have kernels, from the simplest to the best.
 pub fn supported() -> Vec<Isa> {
     Isa::ALL.into_iter().filter(|isa| isa.is_here()).collect()
 }
 
-/// The instruction set in use: the best one here, or the one that `RNNRS_ISA` names.
+/// Returns the instruction set in use: the one that `RNNRS_ISA` names, else the best of this machine.
 ///
 /// # Errors
-/// [`Error::Value`] if the variable names none, or one that this machine lacks.
+/// [`Error::Value`] if the variable names an unknown instruction set or one that this machine lacks.
 pub fn instruction_set() -> Result<Isa> {
     static CHOSEN: OnceLock<Result<Isa>> = OnceLock::new();
     CHOSEN.get_or_init(|| choose(std::env::var("RNNRS_ISA").ok().as_deref())).clone()
@@ -76,7 +76,7 @@ fn choose(wanted: Option<&str>) -> Result<Isa> {
             op: "rnnrs",
             argument: "RNNRS_ISA",
             expected: format!(
-                "one of this machine's {}",
+                "an instruction set of this machine ({})",
                 here.iter().map(|i| i.name()).collect::<Vec<_>>().join(", ")
             ),
             got: format!("\"{name}\""),
@@ -84,18 +84,18 @@ fn choose(wanted: Option<&str>) -> Result<Isa> {
     }
 }
 
-/// The instruction set that the safe functions use. Rust callers who set `RNNRS_ISA` ask [`instruction_set`] first,
-/// as the Python module does when it is imported; here a wrong name means plain Rust.
+/// Returns the instruction set that the safe functions use. An invalid `RNNRS_ISA` selects [`Isa::Scalar`]
+/// here; to get an error instead, call [`instruction_set`] first, as the Python module does on import.
 pub(super) fn current() -> Isa {
     instruction_set().unwrap_or(Isa::Scalar)
 }
 
-/// Runs a task compiled for an instruction set.
+/// Runs a task compiled for an instruction set, in f32.
 ///
 /// # Safety
-/// The processor has it; and what the task asks for.
+/// The processor must have the instruction set, and the caller must meet the task's contract.
 pub(super) unsafe fn run_f32<T: Task<f32>>(isa: Isa, task: T) {
-    // SAFETY, for every arm: the caller's promise, passed on.
+    // SAFETY, for every arm: guaranteed by the caller.
     match isa {
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
@@ -111,7 +111,7 @@ pub(super) unsafe fn run_f32<T: Task<f32>>(isa: Isa, task: T) {
     }
 }
 
-/// The same in f64.
+/// Runs a task compiled for an instruction set, in f64.
 ///
 /// # Safety
 /// As [`run_f32`].
@@ -132,7 +132,7 @@ pub(super) unsafe fn run_f64<T: Task<f64>>(isa: Isa, task: T) {
     }
 }
 
-/// f32's kernels.
+/// Returns the kernels of f32.
 pub(super) fn kernels_f32(isa: Isa) -> &'static Kernels<f32> {
     match isa {
         #[cfg(target_arch = "aarch64")]
@@ -145,7 +145,7 @@ pub(super) fn kernels_f32(isa: Isa) -> &'static Kernels<f32> {
     }
 }
 
-/// f64's kernels.
+/// Returns the kernels of f64.
 pub(super) fn kernels_f64(isa: Isa) -> &'static Kernels<f64> {
     match isa {
         #[cfg(target_arch = "aarch64")]
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn an_instruction_set_that_is_not_here_is_refused() {
-        // One that nobody has, and those of the other architecture.
+        // A nonexistent one, and those of the other architecture.
         let other: &[&str] = if cfg!(target_arch = "aarch64") { &["avx2", "avx512"] } else { &["neon"] };
         for name in other.iter().chain(&["sve9"]) {
             let message = choose(Some(name)).unwrap_err().to_string();

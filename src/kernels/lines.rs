@@ -1,11 +1,11 @@
-//! Rows of a matrix, as they lie or in another order.
+//! Rows of a matrix, in storage order or in a given order.
 
 use std::ops::Range;
 
 use super::memory::prefetch;
 use super::{Real, Rows};
 
-/// Rows of a row-major matrix: all of them as they lie, or those that an order names, as it names them.
+/// Rows of a row-major matrix: all rows in storage order, or selected rows in a given order.
 #[derive(Clone, Copy)]
 pub struct Lines<'a, R> {
     data: &'a [R],
@@ -14,15 +14,14 @@ pub struct Lines<'a, R> {
 }
 
 impl<'a, R: Real> Lines<'a, R> {
-    /// All rows of `width` numbers.
+    /// All rows, of `width` numbers each, in storage order.
     pub fn all(data: &'a [R], width: usize) -> Self {
         Lines { data, width, order: None }
     }
 
-    /// Row i is the matrix's row `order[i]`; all of them as they lie where there is no order.
+    /// Row i is row `order[i]` of the matrix; without an order, all rows in storage order.
     ///
-    /// # Panics
-    /// Whatever reads a row that the matrix does not have.
+    /// Reading a row that the matrix does not have panics.
     pub fn ordered(data: &'a [R], width: usize, order: Option<&'a [usize]>) -> Self {
         Lines { data, width, order }
     }
@@ -32,28 +31,28 @@ impl<'a, R: Real> Lines<'a, R> {
         self.width
     }
 
-    /// How many rows.
+    /// Number of rows.
     pub fn count(&self) -> usize {
         self.order.map_or(self.data.len() / self.width.max(1), <[usize]>::len)
     }
 
-    /// The numbers, and the order.
+    /// The numbers and the order.
     pub(super) fn parts(self) -> (&'a [R], Option<&'a [usize]>) {
         (self.data, self.order)
     }
 
-    /// Whether the rows do not all lie one after the other.
+    /// Whether the rows follow an order, rather than being contiguous in memory.
     pub fn is_ordered(&self) -> bool {
         self.order.is_some()
     }
 
-    /// One row.
+    /// Row i.
     pub fn row(&self, i: usize) -> &'a [R] {
         let i = self.order.map_or(i, |order| order[i]);
         &self.data[i * self.width..][..self.width]
     }
 
-    /// Some of the rows.
+    /// The rows in a range.
     pub fn part(&self, rows: Range<usize>) -> Self {
         match self.order {
             None => Lines { data: &self.data[rows.start * self.width..rows.end * self.width], ..*self },
@@ -61,7 +60,8 @@ impl<'a, R: Real> Lines<'a, R> {
         }
     }
 
-    /// Every `step`-th row from `first` on, as a product takes them: where they lie, or copied to `room`.
+    /// Every `step`-th row starting at `first`, as input of a product: in place, or copied to `room` if there
+    /// is an order.
     pub fn rows<'b>(&self, first: usize, step: usize, count: usize, room: &'b mut Vec<R>) -> Rows<'b, R>
     where
         'a: 'b,
@@ -77,7 +77,7 @@ impl<'a, R: Real> Lines<'a, R> {
         Rows { data: room, stride: self.width, count }
     }
 
-    /// Has some rows brought near.
+    /// Prefetches the rows in a range.
     pub fn expect(&self, rows: Range<usize>) {
         match self.order {
             None => prefetch(self.part(rows).data),

@@ -1,28 +1,29 @@
-//! Exponential, tanh and sigmoid on vectors.
+//! Exponential, tanh and sigmoid of vectors.
 //!
-//! A number is split into a whole power of 2 and a remainder for which a short polynomial is as exact as the type.
-//! `tests.rs` holds the bounds.
+//! An argument is reduced to a multiple of ln 2, which yields a power of 2, and a remainder, for which a
+//! short polynomial is accurate to the precision of the type. `tests.rs` checks the error bounds.
 
 use super::Real;
 use super::simd::Simd;
 
-/// Constants of a floating-point type. The polynomials' coefficients stand from the highest power down, interpolated at
-/// Chebyshev's nodes.
+/// Constants of a floating-point type. The coefficients of the polynomials are listed from the highest power
+/// down; they interpolate at Chebyshev nodes.
 pub(super) struct Exp<R: 'static> {
-    /// ln 2 = `ln2_high` + `ln2_low`; n · `ln2_high` is exact for every n that occurs.
+    /// ln 2 = `ln2_high` + `ln2_low`; n · `ln2_high` is exact for all n in use.
     pub(super) ln2_high: R,
     pub(super) ln2_low: R,
     /// Below this, e^x rounds to 0.
     pub(super) least: R,
     /// Above this, e^x overflows to +∞.
     pub(super) most: R,
-    /// Up to here e^{±x} is a normal number.
+    /// Up to this x, e^{±x} is a normal number.
     pub(super) normal: R,
     /// Q with e^r ≈ 1 + r + r² Q(r) for |r| ≤ ln 2 / 2: relative error 9.8e-9 in f32, 1.5e-17 in f64.
     pub(super) series: &'static [R],
-    /// |x| from which tanh(x) rounds to ±1.
+    /// From this |x| on, tanh(x) rounds to ±1.
     pub(super) tanh_saturates: R,
-    /// Q with (1 − e^{−2r}) / 2 ≈ r + r² Q(r) for |r| ≤ ln 2 / 4: relative error 4.7e-10 in f32, 4.6e-19 in f64.
+    /// Q with (1 − e^{−2r}) / 2 ≈ r + r² Q(r) for |r| ≤ ln 2 / 4: relative error 4.7e-10 in f32, 4.6e-19 in
+    /// f64.
     pub(super) tanh_series: &'static [R],
 }
 
@@ -71,10 +72,10 @@ pub(super) const EXP_F64: Exp<f64> = Exp {
     ],
 };
 
-/// A polynomial, its coefficients from the highest power down.
+/// Evaluates a polynomial whose coefficients are listed from the highest power down.
 #[inline(always)]
 unsafe fn polynomial<S: Simd>(coefficients: &[S::Number], x: S) -> S {
-    // SAFETY: the caller's instruction set covers S, as everywhere in this file.
+    // SAFETY: the caller guarantees S's instruction set, as everywhere in this file.
     unsafe {
         let mut sum = S::splat(coefficients[0]);
         for &term in &coefficients[1..] {
@@ -84,10 +85,10 @@ unsafe fn polynomial<S: Simd>(coefficients: &[S::Number], x: S) -> S {
     }
 }
 
-/// e^x, within 2 units in the last place (f32, −87 ≤ x ≤ 0); 0 and +∞ beyond the range, NaN for NaN.
+/// e^x, within 2 units in the last place (f32, −87 ≤ x ≤ 0); 0 or +∞ outside the range, NaN for NaN.
 #[inline(always)]
 pub(super) unsafe fn exp<S: Simd>(x: S) -> S {
-    // SAFETY: the caller's instruction set covers S.
+    // SAFETY: the caller guarantees S's instruction set.
     unsafe {
         let c = S::Number::EXP;
         let x = S::splat(c.least).max(S::splat(c.most).min(x));
@@ -96,10 +97,10 @@ pub(super) unsafe fn exp<S: Simd>(x: S) -> S {
     }
 }
 
-/// e^r, from 0.7 to 1.42, for x = n·ln 2 + r with the n nearest to it: so e^x is 2^n of these.
+/// e^r for x = n·ln 2 + r with the nearest n, so that e^x = 2^n · e^r; e^r is between 0.7 and 1.42.
 #[inline(always)]
 unsafe fn near_one<S: Simd>(x: S, n: S) -> S {
-    // SAFETY: the caller's instruction set covers S.
+    // SAFETY: the caller guarantees S's instruction set.
     unsafe {
         let (c, one) = (S::Number::EXP, S::constant(1.0));
         let r = n.mul_add(S::splat(-c.ln2_high), x);
@@ -108,15 +109,16 @@ unsafe fn near_one<S: Simd>(x: S, n: S) -> S {
     }
 }
 
-/// tanh x, within 2 units in the last place for every f32: with |x| = n·ln 2 / 2 + r and p = (1 − e^{−2r}) / 2,
+/// tanh x, within 2 units in the last place for every f32. With |x| = n·ln 2 / 2 + r and p = (1 − e^{−2r}) /
+/// 2,
 ///
 /// tanh |x| = ((2^n − 1) / 2 + p) / ((2^n + 1) / 2 − p).
 ///
-/// For small x that is p / (1 − p): nothing cancels. What the divisor loses by rounding is made up for. From n = 1 on, an
-/// error of r is worth less the larger |x| is: ln 2 needs no second part.
+/// For small x (n = 0) this is p / (1 − p), without cancellation. The rounding error of the divisor is
+/// compensated. For n ≥ 1, an error in r matters less the larger |x| is, so ln 2 needs no low part.
 #[inline(always)]
 pub(super) unsafe fn tanh<S: Simd>(x: S) -> S {
-    // SAFETY: the caller's instruction set covers S.
+    // SAFETY: the caller guarantees S's instruction set.
     unsafe {
         let (c, half) = (S::Number::EXP, S::constant(0.5));
         let magnitude = S::splat(c.tanh_saturates).min(x.abs());
@@ -130,10 +132,11 @@ pub(super) unsafe fn tanh<S: Simd>(x: S) -> S {
     }
 }
 
-/// σ(x) = 1 / (1 + e^{−x}), within 3 units in the last place for |x| ≤ 87 in f32; 0 where it is below the normal numbers.
+/// σ(x) = 1 / (1 + e^{−x}), within 3 units in the last place for |x| ≤ 87 in f32; 0 where σ(x) would be
+/// subnormal.
 #[inline(always)]
 pub(super) unsafe fn sigmoid<S: Simd>(x: S) -> S {
-    // SAFETY: the caller's instruction set covers S.
+    // SAFETY: the caller guarantees S's instruction set.
     unsafe {
         let c = S::Number::EXP;
         let (zero, one) = (S::constant(0.0), S::constant(1.0));

@@ -1,8 +1,8 @@
-//! Memory: arrays that may not fit, and large blocks that are used again.
+//! Memory: fallible allocation, an allocator that reuses large blocks, and prefetching.
 //!
-//! A step of training takes and frees the same few large arrays as the step before. The system's allocator gives
-//! such blocks back and gets them anew, page by page, each page zeroed at its first touch: a tenth of the time of a
-//! middle-sized step. [`Recycler`] keeps them instead.
+//! A training step allocates and frees the same few large arrays as the step before it. The system's
+//! allocator returns such blocks to the system and maps them again, page by page, each page zeroed at its
+//! first access: a tenth of the time of a medium-sized step. [`Recycler`] keeps the blocks instead.
 
 use std::alloc::{GlobalAlloc, Layout, System, alloc_zeroed};
 use std::cell::UnsafeCell;
@@ -10,26 +10,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Real;
 
-/// Bytes from which a block is kept for its next use.
+/// Smallest size in bytes of a block that is kept for reuse.
 const LARGE: usize = 1 << 17;
 
-/// Bytes from which a block asks for huge pages, and where it then begins.
+/// Smallest size in bytes of a block that uses huge pages, and the alignment of such a block.
 const HUGE: usize = 1 << 21;
 
-/// Where smaller ones begin at least: at a page.
+/// The alignment of smaller blocks: one page.
 const PAGE: usize = 1 << 12;
 
-/// Most blocks that are kept.
+/// Largest number of blocks kept.
 const MOST_BLOCKS: usize = 128;
 
-/// Large blocks taken between two looks at how much memory is needed at one time.
+/// Length of a season, in large allocations. The peak of memory in use is tracked per season.
 const SEASON: u32 = 4096;
 
-/// How often a thread looks whether another one is done with the blocks. It takes a tenth of a microsecond; a block from the
-/// system as many microseconds as it has pages.
+/// How many times a thread tries to lock the kept blocks. Another thread holds the lock for a tenth of a
+/// microsecond; a new block from the system takes about a microsecond per page.
 const TRIES: u32 = 200;
 
-/// An allocator that keeps large blocks for their next use: no more than half above what was in use at one time not long ago. The Python module installs it; a Rust program can, with `#[global_allocator]`.
+/// An allocator that keeps large blocks for reuse. The kept blocks total at most 1.5 times the recent peak of
+/// memory in use.
+///
+/// The Python module installs it; a Rust program can do so with `#[global_allocator]`.
 pub struct Recycler;
 
 static BLOCKS: Blocks = Blocks {
@@ -49,26 +52,26 @@ struct Blocks {
     inner: UnsafeCell<Kept>,
 }
 
-// SAFETY: `inner` is reached only through `with`, which lets one thread in at a time.
+// SAFETY: `inner` is accessed only through `with`, which admits one thread at a time.
 unsafe impl Sync for Blocks {}
 
 struct Kept {
-    /// (address, size), the oldest first.
+    /// (address, size) of the kept blocks, the oldest first.
     blocks: [(*mut u8, usize); MOST_BLOCKS],
     count: usize,
-    /// Bytes kept.
+    /// Total bytes kept.
     held: usize,
     /// Bytes of large blocks in use.
     live: usize,
-    /// Blocks taken in this season.
+    /// Large allocations in this season.
     season: u32,
-    /// Most bytes in use at one time, in the season before this one and in this one.
+    /// Peak of bytes in use, in the previous season and in this one.
     most_live: [usize; 2],
 }
 
 impl Blocks {
-    /// Runs `f` on what is kept, or gives `None` when another thread is there for longer than it should be (or was, when the
-    /// process forked): then the system's allocator does.
+    /// Runs `f` on the kept blocks. Returns `None` if another thread holds the lock for too long, or held it
+    /// when the process forked; the caller then uses the system's allocator.
     fn with<T>(&self, f: impl FnOnce(&mut Kept) -> T) -> Option<T> {
         let mut tries = 0;
         while self.taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
@@ -78,7 +81,7 @@ impl Blocks {
             }
             std::hint::spin_loop();
         }
-        // SAFETY: `taken` was false and is true now, so nobody else is here; `f` does not come back here.
+        // SAFETY: this thread has just set `taken`, so no other thread is here; `f` does not call `with`.
         let result = f(unsafe { &mut *self.inner.get() });
         self.taken.store(false, Ordering::Release);
         Some(result)
@@ -106,7 +109,7 @@ impl Kept {
         block
     }
 
-    /// Keeps a block; false if there is no place for it.
+    /// Keeps a freed block; returns false if there is no entry left for it.
     fn keep(&mut self, block: *mut u8, size: usize) -> bool {
         self.live = self.live.saturating_sub(size);
         if self.count == MOST_BLOCKS {
@@ -118,15 +121,16 @@ impl Kept {
         true
     }
 
-    /// The oldest block, if more is kept than was needed.
+    /// Removes and returns the oldest block if more than 1.5 times the recent peak is kept.
     fn surplus(&mut self) -> Option<(*mut u8, usize)> {
         let needed = self.most_live[0].max(self.most_live[1]);
         (self.count > 0 && self.held > needed + needed / 2).then(|| self.remove(0))
     }
 }
 
-/// The size and place of the block that serves a large layout: the next power of 2, so that the arrays of batches of other
-/// lengths share blocks. What lies behind an array's end is not touched, and so costs no memory until it is.
+/// Returns the size and alignment of the block for a large layout. The size is the next power of 2, so that
+/// arrays of batches of different lengths share blocks. The unused end of a block is never accessed, so it
+/// takes no memory.
 fn block(size: usize) -> Option<Layout> {
     let size = size.checked_next_power_of_two()?;
     Layout::from_size_align(size, if size >= HUGE { HUGE } else { PAGE }).ok()
@@ -136,31 +140,31 @@ fn is_large(layout: Layout) -> bool {
     layout.size() >= LARGE && layout.align() <= PAGE
 }
 
-/// Asks for numbers that will soon be read or written, so that they are in the core's cache by then: what is computed
-/// meanwhile hides the way from memory.
+/// Prefetches numbers that will soon be read or written into the core's cache, which hides the memory latency
+/// behind other computations.
 pub fn prefetch<R>(numbers: &[R]) {
     #[cfg(target_arch = "x86_64")]
     for line in numbers.chunks((64 / size_of::<R>()).max(1)) {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: every x86-64 has the instruction, which reads nothing that a program could notice.
+        // SAFETY: every x86-64 processor has the instruction, and a prefetch has no observable effect.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = numbers;
 }
 
-/// New blocks from the system: zeros, whose pages are there only once they are touched.
+/// Zeroed blocks from the system, whose pages are allocated at first access.
 #[cfg(all(target_os = "linux", not(miri)))]
 mod system {
     use std::alloc::Layout;
 
     pub(super) unsafe fn map(block: Layout) -> *mut u8 {
-        // A mapping begins at a page; any other place needs room to move.
+        // A mapping is aligned to a page; a larger alignment needs extra space.
         let room = if block.align() > super::PAGE { block.align() } else { 0 };
         let length = block.size() + room;
         let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a new mapping touches nothing that exists; of it, what lies before and behind the aligned block is
-        // given back. That advice may be refused does no harm.
+        // SAFETY: a new mapping affects no existing memory. Only its parts before and after the aligned block
+        // are unmapped. If the system refuses the advice on huge pages, nothing breaks.
         unsafe {
             let start = libc::mmap(std::ptr::null_mut(), length, access, kind, -1, 0);
             if start == libc::MAP_FAILED {
@@ -174,7 +178,7 @@ mod system {
             if length - before > block.size() {
                 libc::munmap(address.add(block.size()).cast(), length - before - block.size());
             }
-            // A page of two megabytes costs one fault instead of 512, and one entry of the processor's table of pages.
+            // A 2 MB page takes one page fault instead of 512, and one TLB entry.
             if block.size() >= super::HUGE {
                 libc::madvise(address.cast(), block.size(), libc::MADV_HUGEPAGE);
             }
@@ -183,43 +187,43 @@ mod system {
     }
 
     pub(super) unsafe fn unmap(address: *mut u8, block: Layout) {
-        // SAFETY: the caller gives back what `map` gave for this layout.
+        // SAFETY: the caller passes an address that `map` returned for this layout.
         unsafe { libc::munmap(address.cast(), block.size()) };
     }
 }
 
-/// New blocks from the system's allocator: zeros.
+/// Zeroed blocks from the system's allocator.
 #[cfg(not(all(target_os = "linux", not(miri))))]
 mod system {
     use std::alloc::{GlobalAlloc, Layout, System};
 
     pub(super) unsafe fn map(block: Layout) -> *mut u8 {
-        // SAFETY: a block's size is not zero.
+        // SAFETY: the size of a block is not zero.
         unsafe { System.alloc_zeroed(block) }
     }
 
     pub(super) unsafe fn unmap(address: *mut u8, block: Layout) {
-        // SAFETY: the caller gives back what `map` gave for this layout.
+        // SAFETY: the caller passes an address that `map` returned for this layout.
         unsafe { System.dealloc(address, block) };
     }
 }
 
-/// A large block, and whether it is still all zeros.
+/// Returns a large block, and whether it is known to be all zeros.
 fn take(layout: Layout) -> (*mut u8, bool) {
     let Some(block) = block(layout.size()) else { return (std::ptr::null_mut(), false) };
     if let Some(kept) = BLOCKS.with(|blocks| blocks.take(block.size())).flatten() {
         return (kept, false);
     }
-    // SAFETY: none is needed for a new block; it goes back in `Recycler::dealloc`.
+    // SAFETY: a new block has no precondition; `Recycler::dealloc` returns it with the same layout.
     (unsafe { system::map(block) }, true)
 }
 
-// SAFETY: large blocks are mapped with the layout that `block` gives for their size, are handed out to one owner at a
-// time, and go back with the same layout; all else is passed on to the system's allocator.
+// SAFETY: large blocks are mapped with the layout that `block` returns for their size, have one owner at a
+// time, and are unmapped with the same layout. Everything else is forwarded to the system's allocator.
 unsafe impl GlobalAlloc for Recycler {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !is_large(layout) {
-            // SAFETY: the caller's promise, passed on.
+            // SAFETY: guaranteed by the caller.
             return unsafe { System.alloc(layout) };
         }
         take(layout).0
@@ -227,12 +231,12 @@ unsafe impl GlobalAlloc for Recycler {
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if !is_large(layout) {
-            // SAFETY: the caller's promise, passed on.
+            // SAFETY: guaranteed by the caller.
             return unsafe { System.alloc_zeroed(layout) };
         }
         let (block, zeros) = take(layout);
         if !block.is_null() && !zeros {
-            // SAFETY: the block has at least the layout's size.
+            // SAFETY: the block is at least as large as the layout.
             unsafe { block.write_bytes(0, layout.size()) };
         }
         block
@@ -240,22 +244,22 @@ unsafe impl GlobalAlloc for Recycler {
 
     unsafe fn dealloc(&self, address: *mut u8, layout: Layout) {
         if !is_large(layout) {
-            // SAFETY: the caller's promise, passed on.
+            // SAFETY: guaranteed by the caller.
             return unsafe { System.dealloc(address, layout) };
         }
         let Some(layout) = block(layout.size()) else { return };
         if BLOCKS.with(|blocks| blocks.keep(address, layout.size())) != Some(true) {
-            // SAFETY: the caller's promise: the address came from `take`, with this layout.
+            // SAFETY: the caller guarantees that the address came from `take`, with this layout.
             unsafe { system::unmap(address, layout) };
         }
         while let Some(Some((address, size))) = BLOCKS.with(Kept::surplus) {
-            // SAFETY: as above; the layout of a block's size is its own.
+            // SAFETY: as above; `block` maps a block's size to the block's own layout.
             unsafe { system::unmap(address, block(size).unwrap_unchecked()) };
         }
     }
 }
 
-/// `len` zeros, or `None` where they cannot be had.
+/// Allocates `len` zeros; `None` if the allocation fails.
 pub(crate) fn zeroed<R: Real>(len: usize) -> Option<Vec<R>> {
     let layout = Layout::array::<R>(len).ok()?;
     if layout.size() == 0 {
@@ -266,24 +270,26 @@ pub(crate) fn zeroed<R: Real>(len: usize) -> Option<Vec<R>> {
     if numbers.is_null() {
         return None;
     }
-    // SAFETY: allocated just now by the global allocator with the layout of `len` numbers; all bits zero is 0.0.
+    // SAFETY: the global allocator has just allocated it with the layout of `len` numbers; all bits zero is
+    // 0.0.
     Some(unsafe { Vec::from_raw_parts(numbers, len, len) })
 }
 
-/// `len` numbers, whatever they are: for arrays of which every number is written. Like [`zeroed`], but a kept block is
-/// used as it is.
+/// Allocates `len` numbers with unspecified contents, for arrays whose every number is overwritten. Like
+/// [`zeroed`], but does not clear a reused block.
 pub(crate) fn scratch<R: Real>(len: usize) -> Option<Vec<R>> {
     let layout = Layout::array::<R>(len).ok()?;
     if is_large(layout) {
         let size = block(layout.size())?.size();
         let kept = BLOCKS.with(|blocks| {
-            // Only a block that is there counts as taken: `zeroed` will count its own.
+            // Count an allocation only if a block is found: otherwise `zeroed` counts it.
             let there = blocks.blocks[..blocks.count].iter().any(|&(_, kept)| kept == size);
             if there { blocks.take(size) } else { None }
         });
         if let Some(kept) = kept.flatten() {
-            // SAFETY: blocks are kept only if `Recycler` is the global allocator, which gets this one back with this layout;
-            // it holds at least `len` numbers, and any bits that were left there are numbers.
+            // SAFETY: blocks are kept only if `Recycler` is the global allocator, which frees this block with
+            // the same layout. It holds at least `len` numbers, and any bit pattern left in it is a valid
+            // number.
             return Some(unsafe { Vec::from_raw_parts(kept.cast::<R>(), len, len) });
         }
     }
@@ -296,20 +302,21 @@ mod tests {
 
     #[test]
     fn a_large_block_is_used_again() {
-        // So large that no other test's arrays could be meant; but not so large that Miri takes minutes to look at it.
+        // Larger than any array of another test, but small enough for Miri.
         let layout = Layout::from_size_align(if cfg!(miri) { LARGE } else { 48 << 20 }, 4).unwrap();
-        // SAFETY: the size is not zero; every block goes back with its layout.
+        // SAFETY: the size is not zero; every block is freed with its layout.
         unsafe {
             let first = Recycler.alloc(layout);
             first.write_bytes(7, layout.size());
             Recycler.dealloc(first, layout);
             let second = Recycler.alloc_zeroed(layout);
-            assert_eq!(first, second, "the block was not kept");
+            assert_eq!(first, second, "the block was not reused");
             assert!(
                 (0..layout.size()).step_by(509).all(|i| *second.add(i) == 0),
-                "zeros are zeros in a used block, too"
+                "a reused block is not zeroed"
             );
-            // A second block at the same time is another one; both are kept, since both were needed at once.
+            // A second block in use at the same time is a different one; both are kept, since both were in
+            // use at once.
             let other = Recycler.alloc(layout);
             assert_ne!(other, second);
             Recycler.dealloc(second, layout);
@@ -320,7 +327,7 @@ mod tests {
             Recycler.dealloc(other, layout);
         }
         let held = BLOCKS.with(|blocks| (blocks.held, blocks.most_live)).unwrap();
-        assert!(held.0 <= held.1[0].max(held.1[1]) / 2 * 3, "more is kept than was needed");
+        assert!(held.0 <= held.1[0].max(held.1[1]) / 2 * 3, "more than 1.5 times the peak is kept");
     }
 
     #[test]
@@ -329,7 +336,7 @@ mod tests {
         for size in [LARGE, LARGE + 1, 1 << 20, 5_000_000, 123_456_789] {
             let block = block(size).unwrap();
             assert!(block.size() >= size && block.size() < 2 * size, "{size}");
-            assert_eq!(super::block(block.size()), Some(block), "a block's size is its own block");
+            assert_eq!(super::block(block.size()), Some(block), "a block of a block's size is that block");
         }
         assert_eq!(block(usize::MAX), None);
     }

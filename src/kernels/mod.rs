@@ -1,9 +1,11 @@
-//! The kernels: everything that is `unsafe` or knows an instruction set, behind safe functions.
+//! The kernels: all `unsafe` code, and everything specific to an instruction set, behind safe functions.
 //!
-//! `simd.rs` says what a vector can do; `scalar.rs`, `avx2.rs`, `avx512.rs`, `neon.rs` implement it; `generic.rs`, `row.rs`,
-//! `panels.rs` and `math.rs` hold each kernel's body once; `pack.rs` lays matrices out for the product,
-//! `outer.rs` adds up products of columns by rows. The instruction set is chosen at run time, once, from what the processor has; the variable `RNNRS_ISA` (`scalar`, `neon`, `avx2`, `avx512`) forces
-//! another.
+//! `simd.rs` defines the vector operations; `scalar.rs`, `avx2.rs`, `avx512.rs` and `neon.rs` implement them.
+//! `generic.rs`, `row.rs`, `panels.rs` and `math.rs` hold each kernel's body, written once. `pack.rs` packs
+//! matrices for the product; `outer.rs` computes sums of outer products.
+//!
+//! The instruction set is chosen once, at run time: the best one that the processor has. The environment
+//! variable `RNNRS_ISA` (`scalar`, `neon`, `avx2`, `avx512`) overrides the choice.
 
 #![allow(unsafe_code)]
 
@@ -49,23 +51,23 @@ pub use real::Real;
 pub(crate) use update::Update;
 pub use windows::{Steps, Windows};
 
-/// (B, (depth, from row to row), order of the rows, columns, panels)
+/// (B, (depth, row stride), row order, columns, panels)
 type PackKernel<R> = unsafe fn(*const R, (usize, usize), Option<&[usize]>, usize, *mut R);
-/// (rule, scale, p, g, kept)
+/// (rule, scale, p, g, optimizer state)
 type UpdateKernel<R> = unsafe fn(&Update<R>, R, &mut [R], &[R], [&mut [R]; 2]);
 
-/// One number type's kernels for one instruction set.
+/// The kernels of one number type for one instruction set.
 pub struct Kernels<R: 'static> {
-    /// For which instruction set.
+    /// The instruction set.
     isa: Isa,
     /// Numbers in a vector.
     lanes: usize,
     /// Rows of the product's register tile.
     rows: usize,
-    /// Columns of the tile, and so of a panel of B.
+    /// Columns of the register tile, and thus of a panel of B.
     panel: usize,
     product: unsafe fn(&generic::Product<R>),
-    /// The same of one row.
+    /// The product of a single row.
     row: unsafe fn(&generic::Product<R>),
     pack: PackKernel<R>,
     pack_transposed: unsafe fn(*const R, usize, &[usize], *mut R),
@@ -79,11 +81,11 @@ pub struct Kernels<R: 'static> {
     scale: unsafe fn(R, &mut [R]),
 }
 
-/// Defines the table of kernels of one vector type: each body of `generic.rs`, compiled for its instruction set; and what
-/// compiles a cell's formulas for it.
+/// Defines the kernel table of one vector type: each kernel's body compiled for the vector's instruction set.
+/// Also defines the function that runs a [`cell::Task`] compiled for that instruction set.
 macro_rules! variant {
     ($table:ident, $run:ident, $vector:ty, $number:ty, $isa:expr $(, $features:literal)?) => {
-        // SAFETY: the caller's processor has the features; the rest is the task's promise.
+        // SAFETY: the caller guarantees that the processor has the features and meets the task's contract.
         $(#[target_feature(enable = $features)])?
         pub(super) unsafe fn $run<T: crate::kernels::cell::Task<$number>>(task: T) {
             // SAFETY: as above.
@@ -93,8 +95,8 @@ macro_rules! variant {
             use crate::kernels::{Activation, Update, generic, panels, row, update};
             use crate::kernels::simd::Simd as _;
 
-            // SAFETY, for all of these functions: `isa::kernels` hands this table out only where the processor has
-            // the features; the rest is the promise of the bodies, which the safe wrappers keep.
+            // SAFETY, for all of these functions: this table is used only if the processor has the features
+            // (see `isa.rs`). The safe wrappers meet the remaining requirements of the bodies.
             $(#[target_feature(enable = $features)])?
             unsafe fn product(p: &generic::Product<$number>) {
                 // SAFETY: as above.
@@ -192,24 +194,24 @@ macro_rules! variant {
 }
 use variant;
 
-/// One pass of an optimizer over parameters p with gradients g, each g times `scale`; `kept` is what the rule keeps, or
-/// empty.
+/// Runs one pass of an optimizer over the parameters p with gradients g, multiplied by `scale`. `kept` holds
+/// the rule's state vectors; those that the rule does not use are empty.
 pub(crate) fn apply<R: Real>(rule: &Update<R>, scale: R, p: &mut [R], g: &[R], kept: [&mut [R]; 2]) {
     let (n, needed) = (p.len(), rule.kept());
     let fits = |i: usize| kept[i].len() == if i < needed { n } else { 0 };
-    assert!(g.len() == n && fits(0) && fits(1), "sizes do not fit");
-    // SAFETY: the table in use is one of the processor's.
+    assert!(g.len() == n && fits(0) && fits(1), "sizes do not match");
+    // SAFETY: the processor has the instruction set of the table in use.
     unsafe { (R::kernels().update)(rule, scale, p, g, kept) }
 }
 
-/// Σ g², in f64.
+/// Returns Σ g², in f64.
 pub(crate) fn squares<R: Real>(g: &[R]) -> f64 {
-    // SAFETY: the table in use is one of the processor's.
+    // SAFETY: the processor has the instruction set of the table in use.
     unsafe { (R::kernels().squares)(g) }
 }
 
-/// g ← factor g
+/// Computes g ← factor g in place.
 pub(crate) fn scale<R: Real>(factor: R, g: &mut [R]) {
-    // SAFETY: the table in use is one of the processor's.
+    // SAFETY: the processor has the instruction set of the table in use.
     unsafe { (R::kernels().scale)(factor, g) }
 }

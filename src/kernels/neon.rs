@@ -1,4 +1,4 @@
-//! NEON: 4 numbers in f32, 2 in f64. Every aarch64 processor that Rust's targets name has it.
+//! NEON: 4 numbers in f32, 2 in f64. Every aarch64 target of Rust with an operating system has it.
 
 use std::arch::aarch64::*;
 
@@ -14,8 +14,8 @@ impl Simd for Lanes4 {
     const ROWS: usize = 8;
     const VECTORS: usize = 3;
 
-    // SAFETY, for every block below: every aarch64 processor with an operating system has NEON, and the caller promises
-    // the pointers' ranges; lanes beyond n are not touched.
+    // SAFETY, for every block below: every aarch64 processor with an operating system has NEON. The caller
+    // guarantees valid pointers; lanes from n on are not accessed.
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
         // SAFETY: as above.
@@ -98,7 +98,7 @@ impl Simd for Lanes4 {
         // SAFETY: as above.
         Self(unsafe { vfmsq_f32(self.0, x.0, y.0) })
     }
-    // A comparison and a choice: the instructions for the larger and the smaller one treat NaN otherwise.
+    // Compare and select: the max and min instructions treat NaN differently.
     #[inline(always)]
     unsafe fn max(self, y: Self) -> Self {
         // SAFETY: as above.

@@ -1,42 +1,44 @@
-//! Random masks from a counter-based generator: a number is a function of where it is needed, not of what was drawn before
-//! it. So masks depend neither on threads nor on a sequence's place in the batch.
+//! Random masks from a counter-based generator: a number is a function of its place, not of previously
+//! generated numbers. Therefore masks depend neither on threads nor on the position of a sequence in the
+//! batch.
 //!
-//! The generator is Philox with four words of 32 bits and seven rounds (Salmon, Moraes, Dror and Shaw 2011), whose few integer
-//! operations the compiler turns into each instruction set's vectors.
+//! The generator is Philox with four words of 32 bits and seven rounds (Salmon, Moraes, Dror and Shaw 2011).
+//! The compiler vectorizes its few integer operations for each instruction set.
 
 use super::Real;
 use super::cell::Task;
 use super::simd::Simd;
 
-/// Counters that are worked on together.
+/// Counters processed together.
 const WIDE: usize = 16;
 
-/// Numbers that they give.
+/// Random words that they produce.
 const NUMBERS: usize = 4 * WIDE;
 
 const ROUNDS: usize = 7;
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
-/// The lower half.
+/// Mask of the lower 32 bits.
 const LOWER: u64 = 0xFFFF_FFFF;
 
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
-/// Where a row of random numbers belongs.
+/// The place that identifies a row of random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// Of the layer and the step of training.
+    /// Identifies the layer and the training step.
     pub seed: u64,
-    /// Of the sequence.
+    /// Identifies the sequence.
     pub key: u64,
-    /// Its time step.
+    /// The time step of the sequence.
     pub step: u32,
 }
 
-/// The words of counters `first..first + WIDE` at a place: the first ones of all, then the second ones, and so on.
+/// Returns the words of counters `first..first + WIDE` at a place: the first word of every counter, then the
+/// second word of every counter, and so on.
 ///
-/// Each is in the lower half of a number of 64 bits until the end: there a product of two words needs no more room, and what
-/// is left in the upper half is never looked at.
-#[expect(clippy::needless_range_loop, reason = "loops over whole vectors, as the compiler is to see them")]
+/// Until the end, each word is the lower half of a 64-bit number, which holds the product of two words. The
+/// upper half is ignored.
+#[expect(clippy::needless_range_loop, reason = "loops over whole vectors, which the compiler vectorizes")]
 #[inline(always)]
 fn words(place: Place, first: u32) -> [u32; NUMBERS] {
     let mut x = [[0; WIDE]; 4];
@@ -78,7 +80,7 @@ impl<R: Real> Task<R> for Bernoulli<'_, R> {
     unsafe fn run<S: Simd<Number = R>>(self) {
         for (block, out) in self.out.chunks_mut(NUMBERS).enumerate() {
             let words = words(self.place, (block * WIDE) as u32);
-            // One loop over all of them: of shorter ones the compiler makes no vectors.
+            // A single loop over all words: the compiler does not vectorize shorter ones.
             for (out, &word) in out.iter_mut().zip(&words) {
                 *out = if word >= self.threshold { self.kept } else { R::zero() };
             }
@@ -86,11 +88,11 @@ impl<R: Real> Task<R> for Bernoulli<'_, R> {
     }
 }
 
-/// Sets each number to `kept`, or, with probability `rate` (to 32 bits), to 0.
+/// Sets each number to 0 with probability `rate` (rounded to 32 bits), otherwise to `kept`.
 pub fn bernoulli<R: Real>(place: Place, rate: f64, kept: R, out: &mut [R]) {
     let threshold = (rate * 2f64.powi(32)).round().min(f64::from(u32::MAX)) as u32;
     let isa = R::kernels().isa;
-    // SAFETY: the kernels are the processor's; the task itself asks for nothing.
+    // SAFETY: the processor has the kernels' instruction set; the task has no other requirement.
     unsafe { R::run(isa, Bernoulli { place, threshold, kept, out }) }
 }
 
@@ -98,7 +100,7 @@ pub fn bernoulli<R: Real>(place: Place, rate: f64, kept: R, out: &mut [R]) {
 mod tests {
     use super::*;
 
-    /// The generator as the paper has it, one counter at a time.
+    /// The generator as in the paper, one counter at a time.
     fn philox(mut x: [u32; 4], mut key: [u32; 2], rounds: usize) -> [u32; 4] {
         for _ in 0..rounds {
             let p = 0xD251_1F53u64 * u64::from(x[0]);
@@ -111,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_generator_is_philox() {
-        // The known answer of the reference implementation: 10 rounds of counter 0 under key 0.
+        // A known answer of the reference implementation: 10 rounds of counter 0 with key 0.
         assert_eq!(philox([0; 4], [0; 2], 10), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
         let place = Place { seed: 0x0123_4567_89ab_cdef, key: 0xfeed_beef_0000_0007, step: 3 };
         let words = words(place, 32);
@@ -124,7 +126,7 @@ mod tests {
     #[test]
     fn masks_keep_as_many_as_they_should_and_are_independent() {
         let place = Place { seed: 1, key: 2, step: 3 };
-        // Miri draws some ten numbers in a millisecond.
+        // Miri generates about ten numbers per millisecond.
         let mut a = vec![0f32; if cfg!(miri) { 2_003 } else { 1_000_003 }];
         bernoulli(place, 0.25, 2.0, &mut a);
         let share = a.iter().filter(|&&x| x == 0.0).count() as f64 / a.len() as f64;
@@ -138,7 +140,7 @@ mod tests {
                 a.iter().zip(&b).filter(|&(&x, &y)| x == 0.0 && y == 0.0).count() as f64 / a.len() as f64;
             assert!((both - 0.0625).abs() < 5.0 * (0.0625f64 / a.len() as f64).sqrt(), "{other:?}: {both}");
         }
-        // A shorter row is the beginning of a longer one.
+        // A shorter row is a prefix of a longer one.
         let mut short = vec![0f32; 77];
         bernoulli(place, 0.25, 2.0, &mut short);
         assert_eq!(short, a[..77]);

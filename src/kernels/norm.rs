@@ -4,17 +4,17 @@ use super::cell::Task;
 use super::simd::Simd;
 use super::{Kernels, Real};
 
-/// What is added to a variance, so that a row of equal numbers can be divided by its root.
+/// Added to the variance, so that a row of equal numbers causes no division by zero.
 const EPSILON: f64 = 1e-5;
 
-/// Σ (x − a)(y − b), all vectors before the rest: an order that n fixes.
+/// Returns Σ (x − a)(y − b): first the whole vectors, then the rest, an order that only n determines.
 #[inline(always)]
 unsafe fn centered_dot<S: Simd>(
     n: usize,
     (x, a): (*const S::Number, S::Number),
     (y, b): (*const S::Number, S::Number),
 ) -> S::Number {
-    // SAFETY: the caller promises n numbers behind both pointers, and S's instruction set.
+    // SAFETY: the caller guarantees n numbers at both pointers, and S's instruction set.
     unsafe {
         let (wide_a, wide_b, mut sums) = (S::splat(a), S::splat(b), S::constant(0.0));
         let whole = n - n % S::LANES;
@@ -29,7 +29,7 @@ unsafe fn centered_dot<S: Simd>(
     }
 }
 
-/// Σ x
+/// Returns Σ x.
 #[inline(always)]
 unsafe fn total<S: Simd>(n: usize, x: *const S::Number) -> S::Number {
     // SAFETY: as in `centered_dot`.
@@ -46,14 +46,14 @@ unsafe fn total<S: Simd>(n: usize, x: *const S::Number) -> S::Number {
     }
 }
 
-/// Parameters of a normalization: gain and shift of `blocks` blocks of `width` numbers.
+/// The parameters of a normalization: gain and shift of one or more blocks of `width` numbers.
 #[derive(Clone, Copy)]
 pub struct Norm<'a, R> {
     /// γ
     pub gain: &'a [R],
     /// β
     pub shift: &'a [R],
-    /// Numbers that are normalized together.
+    /// Size of a block of numbers that are normalized together.
     pub width: usize,
 }
 
@@ -72,7 +72,7 @@ impl<R: Real> Task<R> for Normalize<'_, R> {
             let at = i * n % gain.len();
             let (gain, shift) = (gain[at..][..n].as_ptr(), shift[at..][..n].as_ptr());
             let (x, hat) = (x.as_mut_ptr(), self.hat[i * n..][..n].as_mut_ptr());
-            // SAFETY: n numbers stand behind each pointer; the caller has S's instruction set.
+            // SAFETY: each pointer is valid for n numbers; the caller guarantees S's instruction set.
             unsafe {
                 let count = R::of(n as f64);
                 let mean = total::<S>(n, x) / count;
@@ -114,13 +114,13 @@ impl<R: Real> Task<R> for Differentiate<'_, R> {
             let hat = &self.hat[i * n..][..n];
             let gain = &gain[i * n % gain.len()..][..n];
             let (dgain, dshift) = (&mut self.dgain[i * n..][..n], &mut self.dshift[i * n..][..n]);
-            // Loops over numbers of their own: the compiler makes vectors of them.
+            // A separate loop over independent numbers, which the compiler vectorizes.
             for j in 0..n {
                 dshift[j] += d[j];
                 dgain[j] += d[j] * hat[j];
                 d[j] *= gain[j];
             }
-            // SAFETY: n numbers stand behind each pointer; the caller has S's instruction set.
+            // SAFETY: each pointer is valid for n numbers; the caller guarantees S's instruction set.
             unsafe {
                 let (count, zero) = (R::of(n as f64), R::zero());
                 let mean = total::<S>(n, d.as_ptr()) / count;
@@ -133,11 +133,11 @@ impl<R: Real> Task<R> for Differentiate<'_, R> {
     }
 }
 
-/// x̂ = (x − mean) / √(variance + 10⁻⁵) and x ← γ x̂ + β, for each block of `width` numbers of the rows of x. `scales` gets
-/// 1 / √(…) of each.
+/// Normalizes each block of `width` numbers in the rows of x: computes x̂ = (x − mean) / √(variance + 10⁻⁵)
+/// and x ← γ x̂ + β. Writes x̂ to `hat` and 1 / √(variance + 10⁻⁵) of each block to `scales`.
 ///
 /// # Panics
-/// If the lengths do not belong together.
+/// If the lengths do not match.
 pub fn normalize<R: Real>(norm: Norm<'_, R>, x: &mut [R], hat: &mut [R], scales: &mut [R]) {
     normalize_on(R::kernels(), norm, x, hat, scales);
 }
@@ -150,14 +150,16 @@ fn normalize_on<R: Real>(
     scales: &mut [R],
 ) {
     check(norm, x.len(), hat.len(), scales.len());
-    // SAFETY: the kernels are the processor's; the lengths belong together.
+    // SAFETY: the processor has the kernels' instruction set; the lengths match.
     unsafe { R::run(kernels.isa, Normalize { norm, x, hat, scales }) }
 }
 
-/// The way back: d ← what x feels of d, and `dgain` += d ⊙ x̂, `dshift` += d, row by row.
+/// The backward pass of [`normalize`]: d holds ∂L/∂y for y = γ x̂ + β and is replaced by ∂L/∂x. Adds
+/// ∂L/∂y ⊙ x̂ to `dgain` and ∂L/∂y to `dshift`, row by row; `sums` is (`dgain`, `dshift`), `kept` is
+/// (x̂, `scales`).
 ///
 /// # Panics
-/// If the lengths do not belong together.
+/// If the lengths do not match.
 pub fn differentiate_norm<R: Real>(
     norm: Norm<'_, R>,
     kept: (&[R], &[R]),
@@ -175,15 +177,15 @@ fn differentiate_on<R: Real>(
     (dgain, dshift): (&mut [R], &mut [R]),
 ) {
     check(norm, d.len(), hat.len(), scales.len());
-    assert!(dgain.len() >= d.len() && dshift.len() >= d.len(), "sizes do not fit");
+    assert!(dgain.len() >= d.len() && dshift.len() >= d.len(), "sizes do not match");
     // SAFETY: as in `normalize_on`.
     unsafe { R::run(kernels.isa, Differentiate { norm, hat, scales, d, dgain, dshift }) }
 }
 
 fn check<R>(norm: Norm<'_, R>, x: usize, hat: usize, scales: usize) {
     let (n, row) = (norm.width, norm.gain.len());
-    assert!(n > 0 && row > 0 && row.is_multiple_of(n) && norm.shift.len() == row, "sizes do not fit");
-    assert!(x.is_multiple_of(row) && hat >= x && scales * n >= x, "sizes do not fit");
+    assert!(n > 0 && row > 0 && row.is_multiple_of(n) && norm.shift.len() == row, "sizes do not match");
+    assert!(x.is_multiple_of(row) && hat >= x && scales * n >= x, "sizes do not match");
 }
 
 #[cfg(test)]
@@ -199,7 +201,7 @@ mod tests {
         x.iter().map(|x| x.wide()).collect()
     }
 
-    /// Rows of two blocks of n numbers, against the formulas in f64.
+    /// Compares rows of two blocks of n numbers with the formulas in f64.
     fn rows_are_right<R: Real>(n: usize, tolerance: f64) {
         let (rows, width) = (3, 2 * n);
         let (gain, shift) = (numbers::<R>(width, 0.7), numbers::<R>(width, 1.3));

@@ -1,30 +1,33 @@
-//! Sums of outer products, Aᵀ·B over the rows of both: the gradients of weights.
+//! Sums of outer products, Aᵀ·B over the rows of A and B: the gradients of weights.
 
 use super::pack::{AlignedVec, Packed, pack};
 use super::{Kernels, Lines, Real, generic};
 use crate::error::Result;
 
-/// Bytes of the rows of B that [`accumulate_transposed`] packs at a time, and how many rows those are at least and at most.
+/// Bytes of rows of B that [`accumulate_transposed`] packs at a time, and the smallest and largest number of
+/// these rows.
 const ROWS_BYTES: usize = 1 << 19;
 const ROWS: (usize, usize) = (256, 1024);
 
-/// Bytes of a C from which it is asked for in time, as a product's B is.
+/// Size of C in bytes above which it is prefetched, as a large B is (see `pack.rs`).
 const COLD_SUMS: usize = 1 << 19;
 
-/// Bytes of a row of A, and of all rows, up to which [`accumulate_transposed`] reads its columns where they lie: of longer rows they
-/// would be in as many pages, and in few places of the cache; and what comes from memory is better read in its order.
+/// Largest size in bytes of a row of A, and of all its rows, for which [`accumulate_transposed`] reads
+/// columns of A in place. With longer rows, the numbers of a column are spread over many pages and compete
+/// for few cache sets. An A in main memory is better read in storage order.
 const SHORT: usize = 1 << 9;
 const NEAR: usize = 1 << 22;
 
 impl<R: Real> Packed<R> {
-    /// C (m, columns) += Aᵀ·B with the columns `first..first + m` of a row-major A that has B's number of rows: a sum of
-    /// outer products. On the calling thread. Where there are tiles, A's columns are copied there first.
+    /// Adds to C (m, columns) the sum of outer products Aᵀ·B, with the columns `first..first + m` of a
+    /// row-major A that has as many rows as B. Runs on the calling thread. With `tiles`, copies the columns
+    /// of A to them first.
     ///
     /// # Errors
     /// [`crate::Error::Memory`].
     ///
     /// # Panics
-    /// If a slice is shorter than the sizes say.
+    /// If a slice is too short for the sizes.
     fn accumulate(
         &self,
         tiles: Option<&mut Tiles<R>>,
@@ -45,7 +48,8 @@ impl<R: Real> Packed<R> {
         let (lanes, wide) = (self.kernels.lanes, self.kernels.panel);
         for from in (0..n).step_by(wide) {
             let width = (n - from).min(wide);
-            // A panel of B stays in the cache while A's groups pass by: first the whole ones, then what is left.
+            // A panel of B stays in the cache while it is multiplied by the groups of A: first the full
+            // groups, then the rest.
             let panel = &self.panels.as_slice()[from * depth..][..depth * width.next_multiple_of(lanes)];
             let whole = m / height;
             for (i, lines, rows) in [(0, whole, height), (whole, 1, m - whole * height)] {
@@ -54,7 +58,7 @@ impl<R: Real> Packed<R> {
                 }
                 let c = &mut c[i * height * n + from..];
                 assert!(c.len() >= (lines * rows - 1) * n + width);
-                // One pointer for both uses: a second borrow would end the first.
+                // One pointer serves both uses: a second borrow would invalidate the first.
                 let c = c.as_mut_ptr();
                 let product = generic::Product {
                     lines,
@@ -78,8 +82,9 @@ impl<R: Real> Packed<R> {
                     c_line: height * n,
                     c_row: n,
                 };
-                // SAFETY: A has the columns asserted, or a group of tiles depth · height numbers, the panel depth · width
-                // filled up, C the rows asserted; C is borrowed mutably; the kernels are the processor's.
+                // SAFETY: A has the columns asserted, or each group of tiles depth · height numbers; the
+                // panel has depth · width (padded) numbers; C has the rows asserted and is borrowed mutably;
+                // the processor has the kernels' instruction set.
                 unsafe { (self.kernels.product)(&product) }
             }
         }
@@ -87,14 +92,15 @@ impl<R: Real> Packed<R> {
     }
 }
 
-/// Columns of A as [`Packed::accumulate`] reads them, in groups of as many as the register tile has rows.
+/// Columns of A as [`Packed::accumulate`] reads them, in groups of one column per row of the register tile.
 struct Tiles<R> {
     op: &'static str,
     numbers: AlignedVec<R>,
 }
 
 impl<R: Real> Tiles<R> {
-    /// Copies columns of A, reading its rows from front to back; gives the distance from group to group.
+    /// Copies columns of A, reading its rows in storage order. Returns the distance from one group to the
+    /// next.
     fn pack(
         &mut self,
         height: usize,
@@ -102,7 +108,7 @@ impl<R: Real> Tiles<R> {
         (first, m): (usize, usize),
         depth: usize,
     ) -> Result<usize> {
-        // A little apart, or the groups' lines would all want the same places in the cache.
+        // Padded by a cache line; otherwise the groups would compete for the same cache sets.
         let group = depth * height + 64 / size_of::<R>();
         let needed = m.div_ceil(height) * group;
         if self.numbers.as_slice().len() < needed {
@@ -118,7 +124,8 @@ impl<R: Real> Tiles<R> {
     }
 }
 
-/// [`Tiles::pack`] for groups of N columns: a number of columns that the compiler knows needs no call to copy them.
+/// Implements [`Tiles::pack`] for groups of N columns. With N known at compile time, copying them needs no
+/// function call.
 fn columns<R: Real, const N: usize>(
     tiles: &mut [R],
     group: usize,
@@ -139,14 +146,15 @@ fn columns<R: Real, const N: usize>(
     }
 }
 
-/// C (m, n) += Aᵀ·B for row-major A (k, ·) and B (k, n): a sum over k rows of outer products. Takes the columns
-/// `first..first + m` of A for each (first, m), one after the other, on the calling thread.
+/// Adds Aᵀ·B, the sum of outer products over k rows, to C (m, n), for row-major A (k, ·) and B (k, n). Uses
+/// the columns `first..first + m` of A for each (first, m); their rows of C follow one another. Runs on the
+/// calling thread.
 ///
 /// # Errors
-/// [`crate::Error::Memory`] if the work space does not fit.
+/// [`crate::Error::Memory`] if the workspace does not fit in memory.
 ///
 /// # Panics
-/// If a slice is shorter than the sizes say.
+/// If a slice is too short for the sizes.
 pub fn accumulate_transposed<R: Real>(
     op: &'static str,
     a: (&[R], usize),

@@ -1,4 +1,5 @@
-//! Matrices laid out for the product: B in panels as wide as the register tile, read once from front to back.
+//! Packing of matrices for the product: B is stored in panels as wide as the register tile and read
+//! sequentially.
 
 use std::ops::Range;
 
@@ -7,7 +8,7 @@ use super::{Kernels, Real};
 use crate::error::{Error, Result};
 use crate::parallel;
 
-/// Numbers that begin at a multiple of 64 bytes, so that no vector straddles two cache lines.
+/// Numbers aligned to 64 bytes, so that no vector straddles two cache lines.
 pub struct AlignedVec<R> {
     store: Vec<R>,
     offset: usize,
@@ -15,10 +16,10 @@ pub struct AlignedVec<R> {
 }
 
 impl<R: Real> AlignedVec<R> {
-    /// `len` numbers, whatever they are.
+    /// Allocates `len` numbers with unspecified contents.
     ///
     /// # Errors
-    /// [`Error::Memory`] if they do not fit.
+    /// [`Error::Memory`] if they do not fit in memory.
     pub fn scratch(op: &'static str, len: usize) -> Result<Self> {
         let store: Vec<R> = crate::parallel::scratch(op, &[len.saturating_add(64)])?;
         let offset = store.as_ptr().align_offset(64).min(64);
@@ -30,16 +31,17 @@ impl<R: Real> AlignedVec<R> {
         &self.store[self.offset..self.offset + self.len]
     }
 
-    /// The numbers, to change.
+    /// The numbers, mutable.
     pub fn as_mut_slice(&mut self) -> &mut [R] {
         &mut self.store[self.offset..self.offset + self.len]
     }
 }
 
-/// The matrix on the right of a product, B (depth, columns), in panels.
+/// The right-hand matrix of a product, B (depth, columns), packed into panels.
 ///
-/// A panel holds as many columns as the register tile (the last one fewer, filled up with zeros to whole vectors),
-/// row after row of B. Packing costs one pass over B and is done once per call, or once per life of a stepper.
+/// A panel holds as many columns of B as the register tile has, row by row. The last panel may hold fewer,
+/// padded with zeros to whole vectors. Packing takes one pass over B, once per call or once in the lifetime
+/// of a stepper.
 pub struct Packed<R: Real> {
     pub(super) kernels: &'static Kernels<R>,
     pub(super) depth: usize,
@@ -47,45 +49,45 @@ pub struct Packed<R: Real> {
     pub(super) panels: AlignedVec<R>,
 }
 
-/// The rows of A: `data[r * stride ..][.. depth]` for each r < count.
+/// The rows of A: `data[r * stride ..][.. depth]` for r < count.
 #[derive(Clone, Copy)]
 pub struct Rows<'a, R> {
     /// The numbers.
     pub data: &'a [R],
-    /// From one row to the next.
+    /// Distance from one row to the next, in numbers.
     pub stride: usize,
-    /// How many rows.
+    /// Number of rows.
     pub count: usize,
 }
 
-/// The rows of C, as many as A's.
+/// The rows of C; there are as many as in A.
 pub struct RowsMut<'a, R> {
     /// The numbers.
     pub data: &'a mut [R],
-    /// From one row to the next.
+    /// Distance from one row to the next, in numbers.
     pub stride: usize,
 }
 
-/// What the sums of a product begin with.
+/// The initial value of the sums of a product.
 #[derive(Clone, Copy)]
 pub enum Start<'a, R> {
     /// 0.
     Zero,
-    /// The same row for every row of C: a bias.
+    /// The given row for every row of C: a bias.
     Row(&'a [R]),
-    /// The same number all along a row of C, another for each row: a bias where rows are units.
+    /// One number per row of C, the same for all its columns: a bias if the rows are units.
     Column(&'a [R]),
-    /// The rows of another matrix of C's shape.
+    /// The rows of another matrix with C's shape.
     Rows(Rows<'a, R>),
-    /// What C holds.
+    /// The contents of C.
     Accumulate,
 }
 
 impl<R: Real> Packed<R> {
-    /// Packs B, whose number (k, j) is `b[k * row + j * column]`.
+    /// Packs B, whose element (k, j) is `b[k * row + j * column]`.
     ///
     /// # Errors
-    /// [`Error::Memory`] if the copy does not fit.
+    /// [`Error::Memory`] if the copy does not fit in memory.
     pub fn new(
         op: &'static str,
         b: &[R],
@@ -103,7 +105,7 @@ impl<R: Real> Packed<R> {
         Self::new(op, b, (depth, columns), (columns, 1))
     }
 
-    /// Packs the transpose of a row-major matrix (columns, depth): a weight matrix that multiplies from the left.
+    /// Packs the transpose of a row-major matrix (columns, depth), such as a weight matrix W in W x.
     ///
     /// # Errors
     /// As [`Packed::new`].
@@ -111,7 +113,7 @@ impl<R: Real> Packed<R> {
         Self::transposed_rows(op, b, 0..columns, depth)
     }
 
-    /// The same of some rows of the matrix, in the order given.
+    /// Like [`Packed::transposed`], for selected rows of the matrix in the given order.
     ///
     /// # Errors
     /// As [`Packed::new`].
@@ -153,7 +155,7 @@ impl<R: Real> Packed<R> {
         Ok(packed)
     }
 
-    /// Has the panels of all columns written: many of them by several threads.
+    /// Writes the panels of all columns, on several threads if the panels are large.
     fn fill(&mut self, write: impl Fn(&'static Kernels<R>, Range<usize>, &mut [R]) + Sync) -> Result<()> {
         let (kernels, depth, columns) = (self.kernels, self.depth, self.columns);
         let mut panels = self.panels.as_mut_slice();
@@ -175,7 +177,7 @@ impl<R: Real> Packed<R> {
         })
     }
 
-    /// Panels of whatever numbers.
+    /// Allocates panels with unspecified contents.
     pub(super) fn scratch(
         kernels: &'static Kernels<R>,
         op: &'static str,
@@ -192,12 +194,12 @@ impl<R: Real> Packed<R> {
         Ok(Packed { kernels, depth, columns, panels })
     }
 
-    /// Columns of A, rows of B.
+    /// Number of columns of A and of rows of B.
     pub fn depth(&self) -> usize {
         self.depth
     }
 
-    /// Columns of B and C.
+    /// Number of columns of B and C.
     pub fn columns(&self) -> usize {
         self.columns
     }
@@ -207,19 +209,20 @@ impl<R: Real> Packed<R> {
         self.panels.as_slice()
     }
 
-    /// C ← A·B + start, on the calling thread.
+    /// Computes C ← A·B + start on the calling thread.
     ///
     /// # Panics
-    /// If a slice is shorter than its rows say.
+    /// If a slice is too short for its rows.
     pub fn multiply(&self, a: Rows<'_, R>, start: Start<'_, R>, c: RowsMut<'_, R>) {
         self.multiply_in_turn(a, start, c, false);
     }
 
-    /// The same, with the same bits; on the way `back` B is read from its end. A B that does not fit in a cache, read to and
-    /// fro, is found there in part every time.
+    /// Computes the same bits as [`Packed::multiply`]; if `back` is true, reads the panels of B from last to
+    /// first. If calls alternate the direction, part of a B that exceeds the cache is still cached from the
+    /// call before.
     ///
     /// # Panics
-    /// If a slice is shorter than its rows say.
+    /// If a slice is too short for its rows.
     pub fn multiply_in_turn(&self, a: Rows<'_, R>, start: Start<'_, R>, c: RowsMut<'_, R>, back: bool) {
         if a.count == 0 || self.columns == 0 {
             return;
@@ -228,7 +231,8 @@ impl<R: Real> Packed<R> {
         assert!(a.data.len() >= reach(a.stride, self.depth), "A is too short");
         assert!(c.stride >= self.columns || a.count == 1, "rows of C overlap");
         assert!(c.data.len() >= reach(c.stride, self.columns), "C is too short");
-        // Where C is also the start, both pointers come from one borrow: a second one would end the first.
+        // If C is also the start, both pointers come from one borrow: a second borrow would invalidate the
+        // first.
         let to = c.data.as_mut_ptr();
         let (from, from_row) = match start {
             Start::Zero => (std::ptr::null(), 0),
@@ -271,24 +275,25 @@ impl<R: Real> Packed<R> {
             c_line: 0,
             c_row: c.stride,
         };
-        // One row of a B that is near waits for nothing but its own sums.
+        // With one row and a cached B, only the latency of the sums limits the speed (see `row.rs`).
         let kernel = if a.count == 1 && !product.cold { self.kernels.row } else { self.kernels.product };
-        // SAFETY: the lengths were checked above; the panels hold depth · columns (filled up) numbers; C is borrowed
-        // mutably, so it overlaps nothing; the kernels are the processor's.
+        // SAFETY: the lengths were checked above; the panels hold depth · columns (padded) numbers; C is
+        // borrowed mutably, so it overlaps nothing; the processor has the kernels' instruction set.
         unsafe { kernel(&product) }
     }
 }
 
-/// Bytes of a product's B from which it is asked for in time: what does not stay in a core's own cache from one call to the next.
+/// Size in bytes above which a packed B is prefetched: it does not stay in a core's own cache from one call
+/// to the next.
 const COLD: usize = 1 << 20;
 
-/// Numbers that are worth a thread when B is packed.
+/// Fewest numbers worth a thread when packing B.
 const LEAST: usize = 1 << 15;
 
-/// Writes the panels of a B whose rows lie `row` apart, and of them those that an order names.
+/// Writes the panels of a B with row stride `row`; an order, if given, selects the rows.
 ///
 /// # Panics
-/// If a slice is shorter than the sizes say.
+/// If a slice is too short for the sizes.
 pub(super) fn pack<R: Real>(
     kernels: &Kernels<R>,
     b: &[R],
@@ -300,18 +305,19 @@ pub(super) fn pack<R: Real>(
     if depth == 0 || columns == 0 {
         return;
     }
-    assert!(order.is_none_or(|order| order.len() == depth), "another number of rows");
+    assert!(order.is_none_or(|order| order.len() == depth), "the order must name `depth` rows");
     let last = order.map_or(depth - 1, |order| order.iter().copied().max().unwrap_or(0));
     assert!(b.len() >= last.saturating_mul(row).saturating_add(columns), "B is too short");
     assert!(panels.len() >= depth * columns.next_multiple_of(kernels.lanes), "the panels are too short");
-    // SAFETY: the lengths were checked; all panels but the last are whole vectors; the kernels are the processor's.
+    // SAFETY: the lengths were checked; all panels but the last are whole vectors; the processor has the
+    // kernels' instruction set.
     unsafe { (kernels.pack)(b.as_ptr(), (depth, row), order, columns, panels.as_mut_ptr()) }
 }
 
-/// Writes the panels of a B whose columns begin at `starts`.
+/// Writes the panels of a B whose columns are contiguous and start at `starts`.
 ///
 /// # Panics
-/// If a slice is shorter than the sizes say.
+/// If a slice is too short for the sizes.
 pub(super) fn pack_transposed<R: Real>(
     kernels: &Kernels<R>,
     b: &[R],

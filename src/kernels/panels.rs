@@ -1,18 +1,18 @@
-//! How B comes into panels (see `pack.rs`), once for every instruction set: whole vectors at a time.
+//! The packing of B into panels (see `pack.rs`), in whole vectors, written once for all instruction sets.
 
 use super::simd::Simd;
 
-/// The most lanes of a vector.
+/// The largest number of lanes of a vector.
 const MOST_LANES: usize = 16;
 
-/// How many rows before its turn a row of B is asked for, where they do not follow one another.
+/// Prefetch distance in rows, for rows of B in a given order.
 const SOON: usize = 16;
 
-/// Writes the panels of B (depth, columns), whose rows lie `row` apart, and of them those that an order names.
+/// Writes the panels of B (depth, columns) with row stride `row`; an order, if given, selects the rows.
 ///
 /// # Safety
-/// B has these rows, the order names `depth` of them, and the panels have room for them, each of a panel filled up to whole vectors; the caller has S's
-/// instruction set.
+/// B must have these rows, and an order must name `depth` of them. The panels must have room for the rows,
+/// each panel padded to whole vectors. The processor must have S's instruction set.
 #[inline(always)]
 pub(super) unsafe fn pack<S: Simd>(
     b: *const S::Number,
@@ -26,7 +26,8 @@ pub(super) unsafe fn pack<S: Simd>(
         let width = (columns - first).min(wide);
         let vectors = width.div_ceil(S::LANES);
         let last = width - (vectors - 1) * S::LANES;
-        // SAFETY: columns `first..first + width` of B; `depth` · `vectors` vectors of the panels.
+        // SAFETY: the pointers stay within columns `first..first + width` of B and `depth` · `vectors`
+        // vectors of the panels.
         unsafe {
             let b = b.add(first);
             match vectors {
@@ -39,7 +40,7 @@ pub(super) unsafe fn pack<S: Simd>(
     }
 }
 
-/// A panel of V vectors, the last of which has `last` columns.
+/// Writes a panel of V vectors, the last of which has `last` columns.
 #[inline(always)]
 unsafe fn lines<S: Simd, const V: usize>(
     b: *const S::Number,
@@ -49,8 +50,8 @@ unsafe fn lines<S: Simd, const V: usize>(
     panel: *mut S::Number,
 ) {
     for k in 0..depth {
-        // SAFETY: the caller's promise; of the last vector only the columns that there are, are read. What is asked for early
-        // is a row, too.
+        // SAFETY: guaranteed by the caller; of the last vector, only the `last` columns of B are read. The
+        // prefetched address is that of a row of B, too.
         unsafe {
             let mut begin = b.add(k * row);
             if let Some(order) = order {
@@ -70,7 +71,7 @@ unsafe fn lines<S: Simd, const V: usize>(
     }
 }
 
-/// Writes the panels of a B whose columns begin at `starts`.
+/// Writes the panels of a B whose columns are contiguous and start at `starts`.
 ///
 /// # Safety
 /// As [`pack`].
@@ -84,10 +85,11 @@ pub(super) unsafe fn pack_transposed<S: Simd>(
     for starts in starts.chunks(S::VECTORS * S::LANES) {
         let padded = starts.len().next_multiple_of(S::LANES);
         for (i, columns) in starts.chunks(S::LANES).enumerate() {
-            // SAFETY: `depth` numbers of each of these columns; their vector of each line of the panel.
+            // SAFETY: the pointers stay within the `depth` numbers of each of these columns, and within their
+            // vector in each row of the panel.
             unsafe {
                 let to = panels.add(i * S::LANES);
-                // Squares, of which at the edges some columns, or some numbers of each, are missing.
+                // Transpose square blocks; at the edges, a block has fewer columns or fewer rows.
                 for k in (0..depth).step_by(S::LANES) {
                     let count = (depth - k).min(S::LANES);
                     let mut square = [S::constant(0.0); MOST_LANES];
@@ -102,13 +104,14 @@ pub(super) unsafe fn pack_transposed<S: Simd>(
                 }
             }
         }
-        // SAFETY: the panel's end, at most the panels'.
+        // SAFETY: the end of the panel is at most the end of the panels.
         panels = unsafe { panels.add(depth * padded) };
     }
 }
 
-/// The transpose of a square of as many vectors as each has lanes: to shuffle vector i into vector i + half turns the bits of a
-/// number's place, row and column, round by one; as often as a row's number has bits, and rows are columns.
+/// Transposes a square of `LANES` vectors. Interleaving vector i with vector i + half rotates the bits of
+/// each number's index (row, then column) by one position. After as many rotations as a row index has bits,
+/// rows and columns have exchanged places.
 #[inline(always)]
 unsafe fn transpose<S: Simd>(mut square: [S; MOST_LANES]) -> [S; MOST_LANES] {
     let half = S::LANES / 2;
@@ -116,7 +119,7 @@ unsafe fn transpose<S: Simd>(mut square: [S; MOST_LANES]) -> [S; MOST_LANES] {
     while done < S::LANES {
         let before = square;
         for i in 0..half {
-            // SAFETY: the caller has the instruction set.
+            // SAFETY: the caller guarantees S's instruction set.
             (square[2 * i], square[2 * i + 1]) = unsafe { before[i].interleave(before[i + half]) };
         }
         done *= 2;

@@ -1,16 +1,17 @@
-//! Which processors the threads of a computation run on.
+//! Placement of a computation's threads on processors.
 //!
-//! A thread that looks out for work and lets others pass meanwhile looks idle to the system's scheduler: two threads of a
-//! computation may share a processor for seconds while another one has nothing to do. So each of them claims the processor
-//! that it finds itself on, and one that comes second moves on. It is bound to none: the system may move it again.
+//! A thread that yields while it polls for work looks idle to the system's scheduler: two threads of a
+//! computation may share a processor for seconds while another processor is idle. Therefore each thread
+//! claims the processor it runs on; a thread that finds its processor claimed moves to another one. It is not
+//! pinned there: the system may move it again.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Processors that are told apart: those of Linux's `cpu_set_t`.
+/// Number of processors tracked: the size of Linux's `cpu_set_t`.
 const MOST: usize = 1024;
 
-/// Computations so far.
+/// Number of computations so far.
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
@@ -30,8 +31,8 @@ impl Processors {
         Processors { computation, taken: [const { AtomicU64::new(0) }; MOST / 64] }
     }
 
-    /// Claims the calling thread's processor, or moves the thread to one that nobody has claimed, if there is one that it is
-    /// allowed on.
+    /// Claims the calling thread's processor. If it is claimed already, moves the thread to an unclaimed
+    /// processor on which it is allowed to run, if there is one.
     pub(crate) fn claim(&self) {
         if CLAIMED_FOR.replace(self.computation) == self.computation {
             return;
@@ -45,7 +46,7 @@ impl Processors {
         }
     }
 
-    /// Whether it was free.
+    /// Claims a processor; returns whether it was unclaimed.
     fn take(&self, processor: usize) -> bool {
         let bit = 1 << (processor % 64);
         self.taken[processor / 64].fetch_or(bit, Ordering::Relaxed) & bit == 0
@@ -60,29 +61,29 @@ impl Processors {
 mod system {
     use super::MOST;
 
-    /// The processor that the calling thread is on.
+    /// Returns the processor that the calling thread runs on.
     pub(super) fn current() -> Option<usize> {
-        // SAFETY: no arguments; −1 where the system cannot say.
+        // SAFETY: the call takes no arguments; it returns −1 on failure.
         let processor = unsafe { libc::sched_getcpu() };
         usize::try_from(processor).ok().filter(|&processor| processor < MOST)
     }
 
-    /// Moves the calling thread to one of the processors that it is allowed on and that are not `taken`; false if there is
-    /// none. What it is allowed stays as it was.
+    /// Moves the calling thread to a processor on which it is allowed to run and that is not `taken`. Returns
+    /// false if there is none. The thread's affinity mask is the same afterwards.
     pub(super) fn leave(taken: impl Fn(usize) -> bool) -> bool {
         let size = size_of::<libc::cpu_set_t>();
-        // SAFETY: a set of bits, all of them zero: no processor.
+        // SAFETY: `cpu_set_t` is a bit set; all zeros is the empty set.
         let mut allowed: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-        // SAFETY: the set is as large as is said, 0 is the calling thread.
+        // SAFETY: `size` is the size of the set; 0 means the calling thread.
         if unsafe { libc::sched_getaffinity(0, size, &raw mut allowed) } != 0 {
             return false;
         }
         let mut free = allowed;
         for processor in (0..MOST).filter(|&processor| taken(processor)) {
-            // SAFETY: below the number of processors of a set.
+            // SAFETY: the index is below the number of processors in a set.
             unsafe { libc::CPU_CLR(processor, &mut free) };
         }
-        // SAFETY: both sets are as large as is said; an empty one is refused without any effect.
+        // SAFETY: `size` is the size of both sets; the system refuses an empty set without any effect.
         unsafe {
             libc::sched_setaffinity(0, size, &raw const free) == 0
                 && libc::sched_setaffinity(0, size, &raw const allowed) == 0
@@ -92,7 +93,7 @@ mod system {
 
 #[cfg(not(all(target_os = "linux", not(miri))))]
 mod system {
-    /// Nobody says.
+    /// Returns `None`: the processor is unknown.
     pub(super) fn current() -> Option<usize> {
         None
     }
@@ -118,15 +119,15 @@ mod tests {
         };
         let before = allowed();
         let processors = Processors::new();
-        let first = system::current().expect("Linux says");
+        let first = system::current().expect("Linux reports the processor");
         processors.take(first);
         processors.claim();
         assert_eq!(allowed(), before);
         let taken: Vec<_> = (0..MOST).filter(|&processor| processors.is_taken(processor)).collect();
-        // On one processor there is nowhere to go.
+        // With a single processor there is none to move to.
         assert!(taken.contains(&first) && (taken.len() == 2 || before.len() == 1), "{taken:?} of {before:?}");
         processors.claim();
         let again: Vec<_> = (0..MOST).filter(|&processor| processors.is_taken(processor)).collect();
-        assert_eq!(again, taken, "a thread claims once for a computation");
+        assert_eq!(again, taken, "a thread claims more than once per computation");
     }
 }

@@ -1,4 +1,4 @@
-//! The two number types, f32 and f64, and what the kernels need to know of them.
+//! The number types f32 and f64, and the properties that the kernels need.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,7 +7,7 @@ use super::math::{EXP_F32, EXP_F64, Exp};
 use super::{Isa, Kernels, isa};
 
 mod sealed {
-    /// What only the two implementations of `Real` may see.
+    /// Restricts the implementations of `Real` to f32 and f64.
     pub trait Sealed {}
     impl Sealed for f32 {}
     impl Sealed for f64 {}
@@ -16,35 +16,35 @@ mod sealed {
 /// f32 or f64.
 #[allow(private_interfaces, private_bounds)]
 pub trait Real: ndarray::NdFloat + Default + sealed::Sealed {
-    /// Its name in NumPy.
+    /// The name of the type in NumPy.
     const NAME: &'static str;
-    /// The least finite number.
+    /// The most negative finite number.
     #[doc(hidden)]
     const LEAST: Self;
     #[doc(hidden)]
     const EXP: Exp<Self>;
-    /// The nearest number of this type.
+    /// Rounds to the nearest number of this type.
     fn of(x: f64) -> Self;
-    /// The same number in f64.
+    /// Converts to f64, exactly.
     fn wide(self) -> f64;
     #[doc(hidden)]
     fn round_to_even(self) -> Self;
-    /// 2^self for a whole `self` whose power is a normal number.
+    /// 2^self, for an integer `self` whose power is a normal number.
     #[doc(hidden)]
     fn power_of_two(self) -> Self;
-    /// Numbers in a word that threads exchange.
+    /// Numbers in one word that threads exchange.
     #[doc(hidden)]
     const IN_A_WORD: usize = 8 / size_of::<Self>();
-    /// Writes numbers into words that other threads read.
+    /// Writes numbers to words that other threads read.
     #[doc(hidden)]
     fn to_words(numbers: &[Self], words: &[AtomicU64]);
-    /// Reads them there.
+    /// Reads numbers from words that other threads write.
     #[doc(hidden)]
     fn from_words(words: &[AtomicU64], numbers: &mut [Self]);
     /// Runs a task compiled for an instruction set.
     ///
     /// # Safety
-    /// The processor has it; and what the task asks for.
+    /// The processor must have the instruction set, and the caller must meet the task's contract.
     #[doc(hidden)]
     unsafe fn run<T: Task<Self>>(isa: Isa, task: T);
     #[doc(hidden)]
@@ -68,7 +68,7 @@ impl Real for f32 {
     }
     #[inline(always)]
     fn round_to_even(self) -> f32 {
-        // Adding and taking away 1.5 · 2^23 leaves no bit for a fraction; |self| is small here.
+        // Adding and subtracting 1.5 · 2^23 leaves no fraction bits; |self| is small here.
         const SHIFT: f32 = 12_582_912.0;
         (self + SHIFT) - SHIFT
     }
@@ -92,7 +92,7 @@ impl Real for f32 {
         }
     }
     unsafe fn run<T: Task<f32>>(isa: Isa, task: T) {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: guaranteed by the caller.
         unsafe { isa::run_f32(isa, task) }
     }
     fn kernels_of(isa: Isa) -> &'static Kernels<f32> {
@@ -131,7 +131,7 @@ impl Real for f64 {
         }
     }
     unsafe fn run<T: Task<f64>>(isa: Isa, task: T) {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: guaranteed by the caller.
         unsafe { isa::run_f64(isa, task) }
     }
     fn kernels_of(isa: Isa) -> &'static Kernels<f64> {

@@ -1,15 +1,16 @@
-//! The product of one row: several panels of B side by side.
+//! The product of one row, computed on several panels of B side by side.
 //!
-//! A multiply-add takes four cycles, and two begin in each: eight sums must be under way. The tile of one row has no more than a
-//! panel has vectors, so a row by itself takes up to three panels at a time. Each sum is the same chain as ever.
+//! A multiply-add has a latency of four cycles, and two start per cycle, so eight independent sums must be in
+//! flight. A register tile of one row has only as many sums as a panel has vectors; therefore a single row
+//! uses up to three panels at a time. Each sum is the same chain of multiply-adds as in `generic.rs`.
 
 use super::generic::Product;
 use super::simd::Simd;
 
-/// Panels at a time, at most.
+/// Largest number of panels at a time.
 const PANELS: usize = 3;
 
-/// See [`Product`], of one line, one row and one run.
+/// Computes a [`Product`] of one line, one row and one run.
 ///
 /// # Safety
 /// As for [`super::generic::product`].
@@ -22,7 +23,7 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
         let columns = (p.columns - column).min(PANELS * width);
         let whole = (columns - 1) / width;
         let vectors = (columns - whole * width).div_ceil(S::LANES);
-        // SAFETY: `column` is one of C's, and the panel at it begins after `column` · depth packed numbers.
+        // SAFETY: `column` is a column of C, and its panel starts after `column` · depth packed numbers.
         unsafe {
             let group = Group {
                 depth: p.depth,
@@ -44,12 +45,12 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
     }
 }
 
-/// Some columns of C, and what they are computed from.
+/// Some columns of C and the inputs from which they are computed.
 struct Group<R> {
     depth: usize,
     a: *const R,
     a_column: usize,
-    /// The first panel of B, and the distance to the next.
+    /// The first panel of B, and the distance to the next panel.
     b: *const R,
     panel: usize,
     start: *const R,
@@ -61,7 +62,7 @@ struct Group<R> {
 
 #[inline(always)]
 unsafe fn group_of<S: Simd, const P: usize>(g: &Group<S::Number>, vectors: usize) {
-    // SAFETY: the same promise, passed on.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match (S::VECTORS, vectors) {
             (2, 1) => panels::<S, P, 2, 1>(g),
@@ -73,12 +74,13 @@ unsafe fn group_of<S: Simd, const P: usize>(g: &Group<S::Number>, vectors: usize
     }
 }
 
-/// P panels of V vectors and one of L.
+/// Computes P panels of V vectors and one panel of L vectors.
 #[inline(always)]
 unsafe fn panels<S: Simd, const P: usize, const V: usize, const L: usize>(g: &Group<S::Number>) {
-    // SAFETY: `Product`'s promise; of the last vector only the first `last` lanes touch C.
+    // SAFETY: guaranteed by the contract of `product`; of the last vector, only the first `last` lanes access
+    // C.
     unsafe {
-        // The vector of which only some lanes are columns, if there is one.
+        // The index of the vector with only some lanes in use, if there is one.
         let partial = if g.last == S::LANES { usize::MAX } else { P * V + L - 1 };
         let mut sums = [[S::constant(0.0); V]; P];
         let mut rest = [S::constant(0.0); L];
@@ -103,7 +105,7 @@ unsafe fn panels<S: Simd, const P: usize, const V: usize, const L: usize>(g: &Gr
             for (j, sum) in rest.iter_mut().enumerate() {
                 *sum = x.mul_add(S::load(b_rest.add(j * S::LANES)), *sum);
             }
-            // The last step past the row may lead out of A: nothing is read there.
+            // After the last step, the pointer may be outside A; it is not read there.
             a = a.wrapping_add(g.a_column);
             b = b.add(V * S::LANES);
             b_rest = b_rest.add(L * S::LANES);

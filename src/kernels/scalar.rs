@@ -1,9 +1,10 @@
-//! The portable vector: four numbers and plain Rust. The fallback on every machine, and the oracle of the others.
+//! The portable vector: four numbers in plain Rust. The fallback on every machine, and the reference for the
+//! other instruction sets.
 
 use super::simd::Simd;
 use super::{Isa, Real, variant};
 
-/// Four numbers side by side; the compiler may use whatever the target's baseline has.
+/// Four numbers; the compiler may use any instruction of the target's baseline.
 #[derive(Clone, Copy)]
 pub(super) struct Four<R>([R; 4]);
 
@@ -31,19 +32,19 @@ impl<R: Real> Simd for Four<R> {
     }
     #[inline(always)]
     unsafe fn load(p: *const R) -> Self {
-        // SAFETY: the caller promises four readable numbers; arrays have no padding.
+        // SAFETY: the caller guarantees four readable numbers; arrays have no padding.
         Four(unsafe { p.cast::<[R; 4]>().read_unaligned() })
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut R) {
-        // SAFETY: the caller promises four writable numbers.
+        // SAFETY: the caller guarantees four writable numbers.
         unsafe { p.cast::<[R; 4]>().write_unaligned(self.0) }
     }
     #[inline(always)]
     unsafe fn load_first(p: *const R, n: usize) -> Self {
         let mut lanes = [R::zero(); 4];
         for (i, lane) in lanes.iter_mut().enumerate().take(n) {
-            // SAFETY: the caller promises n readable numbers.
+            // SAFETY: the caller guarantees n readable numbers.
             *lane = unsafe { *p.add(i) };
         }
         Four(lanes)
@@ -51,7 +52,7 @@ impl<R: Real> Simd for Four<R> {
     #[inline(always)]
     unsafe fn store_first(self, p: *mut R, n: usize) {
         for (i, lane) in self.0.iter().enumerate().take(n) {
-            // SAFETY: the caller promises n writable numbers.
+            // SAFETY: the caller guarantees n writable numbers.
             unsafe { *p.add(i) = *lane };
         }
     }
@@ -78,14 +79,15 @@ impl<R: Real> Simd for Four<R> {
     }
     #[inline(always)]
     unsafe fn mul_add(self, y: Self, z: Self) -> Self {
-        // Not f32::mul_add: without an instruction for it that is a call of the C library for every number.
+        // Not `f32::mul_add`: without a fused multiply-add instruction, that calls the C library for every
+        // number.
         Four(std::array::from_fn(|i| self.0[i] * y.0[i] + z.0[i]))
     }
     #[inline(always)]
     unsafe fn minus_product(self, x: Self, y: Self) -> Self {
         Four(std::array::from_fn(|i| self.0[i] - x.0[i] * y.0[i]))
     }
-    // What a product loses is not found without rounding once.
+    // Divides in f64: without a fused multiply-add, the rounding error of a product cannot be recovered.
     #[inline(always)]
     unsafe fn quotient(self, y: Self, rest: Self) -> Self {
         Four(std::array::from_fn(|i| R::of(self.0[i].wide() / (y.0[i].wide() + rest.0[i].wide()))))

@@ -1,4 +1,5 @@
-//! Every variant of every kernel against plain loops; fails if a variant that this processor has was left out.
+//! Tests of every variant of every kernel against plain loops. They fail if a variant that this processor has
+//! is not run.
 
 use proptest::prelude::*;
 
@@ -10,7 +11,7 @@ fn on_each<R: Real>(mut test: impl FnMut(&'static Kernels<R>)) {
     let mut ran = Vec::new();
     for isa in supported() {
         let kernels = R::kernels_of(isa);
-        assert_eq!(kernels.isa, isa, "the table of another instruction set was handed out");
+        assert_eq!(kernels.isa, isa, "the table belongs to another instruction set");
         test(kernels);
         ran.push(kernels.isa);
     }
@@ -26,7 +27,7 @@ fn on_each<R: Real>(mut test: impl FnMut(&'static Kernels<R>)) {
     assert!(ran.contains(&Isa::Scalar));
 }
 
-/// Numbers that are anything but round: a fixed pseudo-random sequence in −1..1.
+/// Returns a fixed pseudo-random sequence in −1..1, of numbers that are not round.
 fn numbers<R: Real>(n: usize, salt: u64) -> Vec<R> {
     let mut state = salt.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     (0..n)
@@ -76,7 +77,8 @@ fn product_is_right<R: Real>(m: usize, k: usize, n: usize, tolerance: f64) {
             let mut whole = before.clone();
             packed.multiply(rows, start, RowsMut { data: &mut whole, stride: n });
             assert_close(&whole, &expected, tolerance, kernels.isa.name());
-            // Row by row, to and fro, the bits are those of the whole: nothing depends on where a row stands.
+            // Computed row by row, in alternating directions, the bits are the same: they do not depend on
+            // the position of a row.
             for i in 0..m {
                 let mut one = before[i * n..(i + 1) * n].to_vec();
                 let start = match start {
@@ -89,19 +91,19 @@ fn product_is_right<R: Real>(m: usize, k: usize, n: usize, tolerance: f64) {
                 assert_eq!(
                     one,
                     whole[i * n..(i + 1) * n],
-                    "{}: row {i} depends on its neighbors",
+                    "{}: row {i} depends on other rows",
                     kernels.isa.name()
                 );
             }
         }
-        // Aᵀ·B with the same numbers: A read as (k, m).
+        // Aᵀ·B of the same numbers, with A stored as (k, m).
         let a_columns: Vec<R> = (0..k * m).map(|at| a[(at % m) * k + at / m]).collect();
         let mut c = before.clone();
         accumulate_with(kernels, "test", (&a_columns, m), &[(0, m)], Lines::all(&b, n), &mut c).unwrap();
         if k > 0 {
             assert_close(&c, &exact(&|i, j| before[i * n + j].wide()), tolerance, kernels.isa.name());
         }
-        // The same columns among many others, too far from each other to be read where they lie.
+        // The same columns in a much wider matrix, too far apart to be read in place.
         let wide = m + 150;
         let mut among = vec![R::one(); k * wide];
         for (row, columns) in among.chunks_exact_mut(wide).zip(a_columns.chunks_exact(m)) {
@@ -110,7 +112,7 @@ fn product_is_right<R: Real>(m: usize, k: usize, n: usize, tolerance: f64) {
         let mut same = before.clone();
         accumulate_with(kernels, "test", (&among, wide), &[(2, m)], Lines::all(&b, n), &mut same).unwrap();
         assert_eq!(same, c, "{}: A's other columns change the sums", kernels.isa.name());
-        // Rows of B in another order are read where they lie.
+        // Rows of B in a given order are read in place.
         let order: Vec<usize> = (0..k).map(|i| (3 * i + 1) % k).collect();
         let gathered: Vec<R> = order.iter().flat_map(|&i| &b[i * n..(i + 1) * n]).copied().collect();
         let sums = [Lines::ordered(&b, n, Some(&order)), Lines::all(&gathered, n)].map(|b| {
@@ -122,11 +124,11 @@ fn product_is_right<R: Real>(m: usize, k: usize, n: usize, tolerance: f64) {
     });
 }
 
-/// Rows, depth and columns of products, at most.
+/// Upper bounds of the rows, depth and columns of products.
 const MOST: (usize, usize, usize) = if cfg!(miri) { (6, 4, 16) } else { (20, 40, 320) };
 
 proptest! {
-    // Miri runs some thousand times slower: fewer cases there, here and below.
+    // Miri is about a thousand times slower: run fewer cases there, here and below.
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 60 }))]
 
     #[test]
@@ -143,7 +145,7 @@ proptest! {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "takes Miri hours, and has no code of its own")]
+#[cfg_attr(miri, ignore = "takes hours in Miri and covers no additional code")]
 fn products_with_a_long_sum_are_right() {
     product_is_right::<f32>(9, 2500, 50, 1e-3);
     product_is_right::<f64>(9, 2500, 50, 1e-11);
@@ -175,14 +177,14 @@ fn elementwise_is_right<R: Real>(x: &[f64], tolerance: f64) {
         for activation in Activation::ALL {
             let expected: Vec<f64> = x.iter().map(|x| exact(activation, x.wide())).collect();
             let mut h = x.clone();
-            // SAFETY: `on_each` gives only the kernels of this processor.
+            // SAFETY: `on_each` passes only kernels of this processor.
             unsafe { (kernels.activate)(activation, &mut h) };
             for (h, e) in h.iter().zip(&expected) {
                 assert!((h.wide() - e).abs() <= tolerance * e.abs().max(1e-3), "{activation:?}: {h} for {e}");
             }
             let dh = numbers::<R>(x.len(), 5);
             let mut da = dh.clone();
-            // SAFETY: as above; the slices are equally long.
+            // SAFETY: as above; the slices have equal lengths.
             unsafe { (kernels.differentiate)(activation, &h, &mut da) };
             let expected: Vec<f64> =
                 h.iter().zip(&dh).map(|(h, d)| d.wide() * exact_derivative(activation, h.wide())).collect();
@@ -200,14 +202,14 @@ fn elementwise_is_right<R: Real>(x: &[f64], tolerance: f64) {
     columns_are_right(&x, tolerance);
 }
 
-/// The kernels of a matrix's columns and rows, for every shape that has so many numbers.
+/// Checks the kernels of a matrix's columns and rows, for every matrix shape of `x.len()` numbers.
 fn columns_are_right<R: Real>(x: &[R], tolerance: f64) {
     for columns in (1..=x.len()).filter(|columns| x.len().is_multiple_of(*columns)) {
         let (factor, shift) = (numbers::<R>(columns, 6), numbers::<R>(columns, 7));
         on_each::<R>(|kernels| {
             let (mut e, mut most, mut sums) =
                 (x.to_vec(), vec![R::zero(); columns], vec![R::zero(); columns]);
-            // SAFETY: `on_each` gives only the kernels of this processor; the sizes fit.
+            // SAFETY: `on_each` passes only kernels of this processor; the sizes match.
             unsafe { (kernels.column_exponentials)(&mut e, columns, &mut most, &mut sums) };
             for j in 0..columns {
                 let column = || x[j..].iter().step_by(columns).map(|x| x.wide());
@@ -221,7 +223,7 @@ fn columns_are_right<R: Real>(x: &[R], tolerance: f64) {
             }
             for row in x.chunks_exact(columns) {
                 let mut y = row.to_vec();
-                // SAFETY: as above; the slices are equally long.
+                // SAFETY: as above; the slices have equal lengths.
                 let sum = unsafe { (kernels.scale_shift)(&mut y, &factor, &shift) };
                 let expected: Vec<f64> =
                     (0..columns).map(|j| row[j].wide() * factor[j].wide() + shift[j].wide()).collect();
@@ -242,7 +244,7 @@ fn special_numbers_stay_what_they_are() {
         on_each::<R>(|kernels| {
             for activation in Activation::ALL {
                 let mut h = x.clone();
-                // SAFETY: `on_each` gives only the kernels of this processor.
+                // SAFETY: `on_each` passes only kernels of this processor.
                 unsafe { (kernels.activate)(activation, &mut h) };
                 for (x, h) in x.iter().zip(&h) {
                     let e = exact(activation, x.wide());
@@ -259,7 +261,7 @@ fn special_numbers_stay_what_they_are() {
     check::<f64>();
 }
 
-/// |got − exact| in units of the last place of the exact value.
+/// Returns |got − exact| in units of the last place of the exact value.
 fn ulps<R: Real>(got: R, exact: f64, digits: i32) -> f64 {
     if exact == 0.0 {
         return if got == R::zero() { 0.0 } else { f64::INFINITY };
@@ -269,8 +271,8 @@ fn ulps<R: Real>(got: R, exact: f64, digits: i32) -> f64 {
     (got.wide() - exact).abs() / unit
 }
 
-/// The worst error of tanh over the f32 from bits `from` to `until` in steps of `step`, both signs: in units of the last
-/// place, and where.
+/// Returns the largest error of tanh, in units of the last place, and its argument, over the f32 with bits
+/// `from..until` in steps of `step`, with both signs.
 fn worst_tanh(kernels: &Kernels<f32>, from: u32, until: u32, step: usize) -> (f64, f32) {
     let mut worst = (0.0, 0.0f32);
     let (mut h, mut minus) = (Vec::new(), Vec::new());
@@ -280,14 +282,14 @@ fn worst_tanh(kernels: &Kernels<f32>, from: u32, until: u32, step: usize) -> (f6
         h.clone_from(&x);
         minus.clear();
         minus.extend(x.iter().map(|x| -x));
-        // SAFETY: the callers give only the kernels of this processor.
+        // SAFETY: the callers pass only kernels of this processor.
         unsafe { (kernels.activate)(Activation::Tanh, &mut h) };
         // SAFETY: as above.
         unsafe { (kernels.activate)(Activation::Tanh, &mut minus) };
         for ((&x, &h), &minus) in x.iter().zip(&h).zip(&minus) {
             assert_eq!(minus.to_bits(), (-h).to_bits(), "tanh is odd: {x}");
             let wide = f64::from(x);
-            // Where tanh's series has one term beyond x, or tanh is 1 in f64, there is no need to call the library.
+            // Skip the library call where two terms of the series suffice, or where tanh is 1 in f64.
             let exact = match wide {
                 w if w < 1e-4 => w - w * w * w / 3.0,
                 w if w > 20.0 => 1.0,
@@ -304,7 +306,7 @@ fn worst_tanh(kernels: &Kernels<f32>, from: u32, until: u32, step: usize) -> (f6
 
 #[test]
 fn tanh_is_within_two_units_of_the_last_place() {
-    // Every f32 in an optimized build, on all cores; every 997th otherwise, and few where Miri or an emulator runs it.
+    // Every f32 in an optimized build; every 997th in other builds and in an emulator; only a few in Miri.
     let step = if cfg!(miri) {
         1 << 25
     } else if cfg!(debug_assertions) || std::env::var_os("RNNRS_FEW_NUMBERS").is_some() {
@@ -315,7 +317,7 @@ fn tanh_is_within_two_units_of_the_last_place() {
     on_each::<f32>(|kernels| {
         let (ends, threads) = (f32::INFINITY.to_bits(), 8);
         let worst: Vec<_> = std::thread::scope(|scope| {
-            // Every thread takes every eighth block: the costly ones lie together.
+            // Each thread takes every eighth block, since the costly blocks are adjacent.
             let handles: Vec<_> = (0..threads)
                 .map(|i| {
                     scope.spawn(move || {
@@ -338,7 +340,7 @@ fn tanh_is_within_two_units_of_the_last_place() {
     });
 }
 
-/// The worst error over some f32 of what a kernel makes of them, in units of the last place, and where.
+/// Returns the largest error of a kernel over some f32, in units of the last place, and its argument.
 fn worst_of(x: &[f32], got: &[f32], exact: impl Fn(f64) -> f64) -> (f64, f32) {
     x.iter().zip(got).fold((0.0, 0.0), |worst, (&x, &got)| {
         let error = ulps(got, exact(f64::from(x)), 24);
@@ -346,7 +348,7 @@ fn worst_of(x: &[f32], got: &[f32], exact: impl Fn(f64) -> f64) -> (f64, f32) {
     })
 }
 
-/// Every so many-th f32 from 0 to `most`, with both signs.
+/// Returns every 997th f32 from 0 to `most` (fewer in Miri), with both signs.
 fn sample(most: f32) -> Vec<f32> {
     let step = if cfg!(miri) { 1 << 25 } else { 997 };
     (0..most.to_bits()).step_by(step).map(f32::from_bits).flat_map(|x| [x, -x]).collect()
@@ -357,12 +359,12 @@ fn sigmoid_and_exp_are_within_their_bounds() {
     on_each::<f32>(|kernels| {
         let x = sample(87.0);
         let mut h = x.clone();
-        // SAFETY: `on_each` gives only the kernels of this processor.
+        // SAFETY: `on_each` passes only kernels of this processor.
         unsafe { (kernels.activate)(Activation::Sigmoid, &mut h) };
         let worst = worst_of(&x, &h, |x| 1.0 / (1.0 + libm::exp(-x)));
         assert!(worst.0 <= 3.0, "{}: sigmoid: {} units at {}", kernels.isa.name(), worst.0, worst.1);
 
-        // With 0 among them the maximum is 0, and what comes out is e^x.
+        // With 0 included, the maximum is 0 and the result is e^x.
         let x: Vec<f32> = sample(87.0).into_iter().map(|x| -x.abs()).chain([0.0]).collect();
         let mut e = x.clone();
         // SAFETY: as above.
@@ -381,10 +383,10 @@ fn log_sum_exp_is_within_its_bound() {
         let exact: f64 = x.iter().map(|x| libm::exp(f64::from(*x) - f64::from(largest))).sum();
         on_each::<f32>(|kernels| {
             let mut e = x.clone();
-            // SAFETY: `on_each` gives only the kernels of this processor.
+            // SAFETY: `on_each` passes only kernels of this processor.
             let (most, sum) = unsafe { (kernels.exponentials)(&mut e) };
             assert_eq!(most, largest);
-            // Each lane adds up its share; the exponentials themselves are within two units.
+            // Each lane sums its share; the exponentials themselves are within two units.
             let bound = (n.div_ceil(kernels.lanes) + kernels.lanes + 4) as f64 * 0.5f64.powi(24);
             let error = (f64::from(sum) / exact - 1.0).abs();
             assert!(error <= bound, "{}: {n} numbers: {error:e} > {bound:e}", kernels.isa.name());
@@ -392,7 +394,7 @@ fn log_sum_exp_is_within_its_bound() {
     }
 }
 
-/// A formula in which every input matters to every output.
+/// A formula that uses all its inputs.
 struct Mixture;
 
 impl cell::Formula<3, 2> for Mixture {
@@ -429,7 +431,7 @@ fn formulas_are_right<R: Real>(rows: usize, hidden: usize, tolerance: f64) {
         })
         .collect();
     on_each::<R>(|kernels| {
-        // One number more than there are rows: it must not be touched.
+        // One number beyond the rows, which must not be written.
         let mut kept = sums.clone();
         let mut after = [vec![R::zero(); n + 1], vec![R::zero(); n + 1]];
         let [h_after, s_after] = &mut after;
@@ -444,7 +446,7 @@ fn formulas_are_right<R: Real>(rows: usize, hidden: usize, tolerance: f64) {
                 );
             }
         }
-        assert!(after.iter().all(|x| x[n] == R::zero()), "more than the rows was written");
+        assert!(after.iter().all(|x| x[n] == R::zero()), "a number beyond the rows was written");
 
         let (mut dh, mut ds, mut da) = (numbers::<R>(n, 4), numbers::<R>(n, 5), vec![R::zero(); 3 * n]);
         let (dh_before, ds_before) = (wide(&dh), wide(&ds));

@@ -1,10 +1,11 @@
-//! The optimizers' passes over the flat vector of parameters: plain loops, which the compiler turns into each
-//! instruction set's vectors. No sum is fused here, so every instruction set gives the same bits.
+//! The passes of the optimizers over the flat parameter vector. They are plain loops, which the compiler
+//! vectorizes for each instruction set. No multiply-add is fused, so every instruction set computes the same
+//! bits.
 
 use super::Real;
 
-/// What becomes of a parameter p with gradient g and the numbers a, b that are kept for it. Each of the rules is the
-/// formula at the struct of its name in `optim.rs`.
+/// An update rule for a parameter p with gradient g and the state a, b kept for it. `optim.rs` gives the
+/// formula of each rule at the struct of the corresponding name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Update<R> {
     /// p ← p − rate (g + decay p)
@@ -13,14 +14,15 @@ pub(crate) enum Update<R> {
     Momentum { rate: R, decay: R, momentum: R, nesterov: bool },
     /// a ← a + (g + decay p)²; p ← p − rate (g + decay p) / (√a + epsilon)
     Adagrad { rate: R, decay: R, epsilon: R },
-    /// a ← keep a + rest (g + decay p)²; p as in Adagrad
+    /// a ← keep a + rest (g + decay p)²; p as for Adagrad
     RmsProp { rate: R, decay: R, epsilon: R, keep: R, rest: R },
-    /// a ← keep₀ a + rest₀ g; b ← keep₁ b + rest₁ g²; p ← shrink p − rate a / (√b / root + epsilon), g + decay p for g
+    /// a ← keep₀ a + rest₀ g; b ← keep₁ b + rest₁ g²; p ← shrink p − rate a / (√b / root + epsilon), with g +
+    /// decay p in place of g
     Adam { rate: R, decay: R, epsilon: R, keep: [R; 2], rest: [R; 2], root: R, shrink: R },
 }
 
 impl<R> Update<R> {
-    /// How many numbers are kept for each parameter.
+    /// Returns how many numbers the rule keeps per parameter.
     pub(super) fn kept(&self) -> usize {
         match self {
             Update::Sgd { .. } => 0,
@@ -30,7 +32,7 @@ impl<R> Update<R> {
     }
 }
 
-/// One pass: every g is multiplied by `scale` first. `a` and `b` are as long as p where the rule keeps them.
+/// Runs one pass, with g multiplied by `scale`. `a` and `b` have the length of p if the rule keeps them.
 #[inline(always)]
 pub(super) fn update<R: Real>(rule: &Update<R>, scale: R, p: &mut [R], g: &[R], [a, b]: [&mut [R]; 2]) {
     let n = p.len();
@@ -79,7 +81,7 @@ pub(super) fn update<R: Real>(rule: &Update<R>, scale: R, p: &mut [R], g: &[R], 
     }
 }
 
-/// Σ g² in f64, in 32 sums side by side that are added up in order.
+/// Returns Σ g² in f64: 32 interleaved sums, added in order.
 #[inline(always)]
 pub(super) fn squares<R: Real>(g: &[R]) -> f64 {
     const SUMS: usize = 32;
@@ -97,7 +99,7 @@ pub(super) fn squares<R: Real>(g: &[R]) -> f64 {
     sums.iter().sum()
 }
 
-/// g ← factor g
+/// Computes g ← factor g in place.
 #[inline(always)]
 pub(super) fn scale<R: Real>(factor: R, g: &mut [R]) {
     for x in g {

@@ -1,48 +1,48 @@
-//! Products whose left factor is found in a picture as it lies: windows that overlap, row by row of their pixels.
+//! Products whose left factor A consists of overlapping windows of a picture, read in place.
 //!
-//! A row of A is a window (kernel height, kernel width, channels) of a picture (height, width, channels): as many runs of
-//! numbers as the kernel is high. No copy of the windows is made, which would be as many times as large as the picture as
-//! the kernel has places.
+//! A row of A is a window (kernel height, kernel width, channels) of a picture (height, width, channels): one
+//! run of numbers per row of the kernel. The windows are not copied: a copy would be up to kernel height ×
+//! kernel width times as large as the picture.
 
 use super::generic;
 use super::pack::{pack, pack_transposed};
 use super::{Packed, Real, Start};
 use crate::error::Result;
 
-/// So many steps of such a length.
+/// Equally spaced positions in an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Steps {
-    /// How many.
+    /// Number of positions.
     pub count: usize,
-    /// Numbers from one to the next.
+    /// Distance from one position to the next, in numbers.
     pub stride: usize,
 }
 
 impl Steps {
-    /// How far the last one is from the first.
+    /// Returns the distance from the first position to the last.
     fn reach(self) -> usize {
         self.count.saturating_sub(1).saturating_mul(self.stride)
     }
 }
 
-/// A matrix A of lines of rows, its columns in runs: number k of run u in row r of line l is
+/// A matrix A whose rows form lines and whose columns form runs. Number k of run u in row r of line l is
 /// `data[l · lines.stride + r · rows.stride + u · runs.stride + k · columns.stride]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Windows<'a, R> {
     /// The numbers.
     pub data: &'a [R],
-    /// Lines of rows.
+    /// The lines.
     pub lines: Steps,
-    /// Rows in a line.
+    /// The rows in a line.
     pub rows: Steps,
-    /// Runs of columns.
+    /// The runs.
     pub runs: Steps,
-    /// Columns in a run.
+    /// The columns in a run.
     pub columns: Steps,
 }
 
 impl<R: Real> Packed<R> {
-    /// Room for a B of at most `depth` rows, to be filled by [`Packed::refill`].
+    /// Allocates room for a B of at most `depth` rows; [`Packed::refill`] fills it.
     ///
     /// # Errors
     /// [`crate::Error::Memory`].
@@ -52,10 +52,10 @@ impl<R: Real> Packed<R> {
         Ok(packed)
     }
 
-    /// Packs another row-major B of the same number of columns, its rows one after the other.
+    /// Packs another contiguous, row-major B with the same number of columns.
     ///
     /// # Panics
-    /// If there is no room for it.
+    /// If there is not enough room.
     pub fn refill(&mut self, b: &[R]) {
         let columns = self.columns;
         self.depth = b.len() / columns.max(1);
@@ -63,8 +63,8 @@ impl<R: Real> Packed<R> {
         pack(self.kernels, b, (self.depth, columns), None, columns, &mut self.panels.as_mut_slice()[..used]);
     }
 
-    /// Packs the transposes of blocks (columns, height), one below the other: blocks of `b` that begin at `starts`, each
-    /// row-major.
+    /// Packs the transposes of row-major blocks (columns, height) of `b`, one below the other. The blocks
+    /// start at `starts`.
     ///
     /// # Errors
     /// [`crate::Error::Memory`].
@@ -94,11 +94,13 @@ impl<R: Real> Packed<R> {
         Ok(packed)
     }
 
-    /// C ← A·B + start for windows A, on the calling thread. A row of C is `to_row` after the one before it in its line, a
-    /// line `to_line` after the one before. The start is nothing, a row for all, or what C holds.
+    /// Computes C ← A·B + start for windows A, on the calling thread. `to_row` is the distance between
+    /// consecutive rows of a line of C, `to_line` the distance between consecutive lines. The start is zero,
+    /// one row for all rows, or C itself.
     ///
     /// # Panics
-    /// If a slice is shorter than the sizes say, A has not as many columns as B rows, or for another start.
+    /// If a slice is too short for the sizes, if the number of columns of A is not the number of rows of B,
+    /// or for any other start.
     pub fn multiply_windows(
         &self,
         a: Windows<'_, R>,
@@ -106,7 +108,7 @@ impl<R: Real> Packed<R> {
         c: &mut [R],
         (to_line, to_row): (usize, usize),
     ) {
-        assert_eq!(a.runs.count * a.columns.count, self.depth, "A's columns are not B's rows");
+        assert_eq!(a.runs.count * a.columns.count, self.depth, "the columns of A do not match the rows of B");
         if a.lines.count == 0 || a.rows.count == 0 || self.columns == 0 {
             return;
         }
@@ -125,9 +127,9 @@ impl<R: Real> Packed<R> {
                 assert!(row.len() >= self.columns, "the starting row is too short");
                 (row.as_ptr(), 0, 0)
             }
-            // One pointer for both uses: a second borrow would end the first.
+            // One pointer serves both uses: a second borrow would invalidate the first.
             Start::Accumulate => (to.cast_const(), to_line, to_row),
-            Start::Column(_) | Start::Rows(_) => panic!("windows start from nothing, a row, or C"),
+            Start::Column(_) | Start::Rows(_) => panic!("the start of windows must be zero, a row, or C"),
         };
         let product = generic::Product {
             lines: a.lines.count,
@@ -151,8 +153,8 @@ impl<R: Real> Packed<R> {
             c_line: to_line,
             c_row: to_row,
         };
-        // SAFETY: the lengths were checked above; the panels hold depth · columns (filled up) numbers; C is borrowed
-        // mutably, so it overlaps nothing; the kernels are the processor's.
+        // SAFETY: the lengths were checked above; the panels hold depth · columns (padded) numbers; C is
+        // borrowed mutably, so it overlaps nothing; the processor has the kernels' instruction set.
         unsafe { (self.kernels.product)(&product) }
     }
 }
@@ -171,7 +173,7 @@ mod tests {
         Steps { count, stride }
     }
 
-    /// Windows against the product of the matrix that they stand for: the same bits.
+    /// Checks that a product of windows has the same bits as the product of the matrix that they represent.
     fn same_as_the_matrix<R: Real>(lines: Steps, rows: Steps, runs: Steps, columns: Steps, n: usize) {
         let len = [lines, rows, runs, columns].map(Steps::reach).iter().sum::<usize>() + 1;
         let data = numbers::<R>(len, 1);
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "takes Miri hours, and has no code of its own")]
+    #[cfg_attr(miri, ignore = "takes hours in Miri and covers no additional code")]
     fn blocks_of_a_long_sum_end_with_runs() {
         for (runs, columns) in [(3, 700), (5, 300), (2, 1500), (1, 2500), (40, 60)] {
             same_as_the_matrix::<f64>(steps(2, 3), steps(3, 1), steps(runs, 5), steps(columns, 1), 20);

@@ -1,11 +1,13 @@
-//! A decoder that goes one step at a time, with attention, its weights packed once: for translation and the like.
+//! A decoder with attention that runs step by step, with its weights packed once; used for
+//! translation, for example.
 //!
-//! At a step: x = E\[id\]; h by the recurrent layers; q = h, or projected; α = softmax of the scores of the source's keys
-//! (`attention.rs`); context = Σ α_s v_s; ĥ = tanh(W \[h; context\]) where there is such a layer; o = c + V ĥ. A gate is
-//! σ(w · \[h; context; x\]).
+//! At each step: x = E\[id\]; h from the recurrent layers; q = h, or projected; α = softmax of the scores of
+//! the source's keys (`attention.rs`); context = Σ α_s v_s; ĥ = tanh(W \[h; context\]) if there is such a
+//! layer; o = c + V ĥ. A gate is σ(w · \[h; context; x\]).
 //!
-//! Hypotheses stand side by side, several to a source where a beam is searched: each step says which earlier hypothesis each
-//! one goes on from. The threads share the hypotheses, whose results do not depend on each other.
+//! The hypotheses form a batch; a beam search has several per source. At each step the caller names the
+//! earlier hypothesis that each new one extends. The hypotheses are divided among the threads and do not
+//! affect each other's results.
 
 use std::ops::Range;
 
@@ -19,41 +21,41 @@ use crate::parallel;
 
 const OP: &str = "Decoder";
 
-/// A decoder's parameters.
+/// The parameters of a decoder.
 #[derive(Clone, Copy)]
 pub struct Network<'a, R> {
     /// E (tokens, I)
     pub table: &'a [R],
-    /// The recurrent layers, from the input up; the last of H.
+    /// The recurrent layers, bottom to top; the last has size H.
     pub layers: &'a [Weights<'a, R>],
-    /// K, numbers of a context: 0 without attention.
+    /// K, the size of a context; 0 without attention
     pub context: usize,
-    /// What a query is made with (A, H), where it is not h itself.
+    /// Projects h to the query (A, H); `None` if the query is h itself.
     pub query: Option<Linear<'a, R>>,
-    /// v (A) of additive scores.
+    /// v (A) of additive scores
     pub additive: Option<&'a [R]>,
-    /// Of \[h; context\], followed by tanh.
+    /// Applied to \[h; context\], followed by tanh.
     pub combination: Option<Linear<'a, R>>,
-    /// Of \[h; context; x\], followed by σ; one output.
+    /// Applied to \[h; context; x\], followed by σ; one output.
     pub gate: Option<Linear<'a, R>>,
-    /// V and c.
+    /// V and c
     pub output: Linear<'a, R>,
 }
 
-/// What a source is to the attention.
+/// The encoded sources that the decoder attends to.
 #[derive(Clone, Copy)]
 pub struct Memory<'a, R> {
     /// k (S, B, A)
     pub keys: &'a [R],
     /// v (S, B, K)
     pub values: &'a [R],
-    /// Steps of each of the B sources.
+    /// Number of steps of each of the B sources
     pub lengths: &'a [usize],
     /// S
     pub steps: usize,
 }
 
-/// What a step gives.
+/// The results of a step.
 pub struct Scores<R> {
     /// o (N, O)
     pub o: Vec<R>,
@@ -80,9 +82,9 @@ impl<R: Real> Affine<R> {
     }
 }
 
-/// One source's keys and values.
+/// The keys and values of one source.
 struct Source<R: Real> {
-    /// (A, S_b), or, for additive scores, the rows (S_b, A) as they are.
+    /// (A, S_b) packed, or the rows (S_b, A) for additive scores
     keys: Keys<R>,
     /// (S_b, K)
     values: Packed<R>,
@@ -94,7 +96,7 @@ enum Keys<R: Real> {
     Additive(Vec<R>),
 }
 
-/// The decoder, its weights packed, and the hypotheses so far.
+/// A decoder with its weights packed, and the current hypotheses.
 pub struct Decoder<R: Real> {
     table: Vec<R>,
     inputs: usize,
@@ -105,17 +107,17 @@ pub struct Decoder<R: Real> {
     combination: Option<Affine<R>>,
     gate: Option<Affine<R>>,
     output: Affine<R>,
-    /// Numbers of all weights: what a hypothesis costs.
+    /// Total number of weights, as a measure of the cost of a hypothesis.
     cost: usize,
     states: Vec<States<R>>,
     sources: Vec<Source<R>>,
     /// S
     source_steps: usize,
-    /// Which source each hypothesis is of.
+    /// The source of each hypothesis.
     source_of: Vec<usize>,
 }
 
-/// Some hypotheses, and where what is found goes.
+/// Some hypotheses, and the places for their results.
 struct Shard<'a, R> {
     rows: Range<usize>,
     layers: Vec<Part<'a, R>>,
@@ -127,13 +129,13 @@ struct Shard<'a, R> {
 }
 
 impl<R: Real> Decoder<R> {
-    /// Packs the weights. There is no hypothesis before [`Decoder::begin`].
+    /// Packs the weights. There are no hypotheses before [`Decoder::begin`].
     ///
     /// # Errors
     /// [`Error::Memory`] if the copies do not fit.
     ///
     /// # Panics
-    /// If the sizes do not belong together (the Python module checks shapes first), or without a layer.
+    /// If the sizes are inconsistent (the Python module checks shapes first), or if there are no layers.
     pub fn new(network: Network<'_, R>) -> Result<Self> {
         let affine = |layer: Option<Linear<'_, R>>| layer.map(Affine::of).transpose();
         let mut table = parallel::zeros(OP, &[network.table.len()])?;
@@ -158,50 +160,50 @@ impl<R: Real> Decoder<R> {
         })
     }
 
-    /// O
+    /// Returns O.
     pub fn outputs(&self) -> usize {
         self.output.c.len()
     }
 
-    /// H of the last layer.
+    /// Returns H of the last layer.
     pub fn hidden(&self) -> usize {
         self.layers.last().map_or(0, Step::hidden)
     }
 
-    /// K
+    /// Returns K.
     pub fn context(&self) -> usize {
         self.context
     }
 
-    /// A, the size of a query and of a key.
+    /// Returns A, the size of a query and of a key.
     pub fn query_size(&self) -> usize {
         self.query.as_ref().map_or(self.hidden(), |query| query.c.len())
     }
 
-    /// Numbers in a hypothesis's state: each layer's h, and its c where it has one.
+    /// Returns the size of a hypothesis's state: each layer's h, and its c if it has one.
     pub fn state_size(&self) -> usize {
         self.layers.iter().map(Step::state_size).sum()
     }
 
-    /// Hypotheses side by side.
+    /// Returns the number of hypotheses.
     pub fn count(&self) -> usize {
         self.source_of.len()
     }
 
-    /// S
+    /// Returns S.
     pub fn source_steps(&self) -> usize {
         self.source_steps
     }
 
-    /// One hypothesis for each source, from the states (B, [`Decoder::state_size`]).
+    /// Starts one hypothesis per source, from the states (B, [`Decoder::state_size`]).
     ///
     /// # Errors
     /// [`Error::Memory`].
     ///
     /// # Panics
-    /// If the sizes do not belong together.
+    /// If the sizes are inconsistent.
     pub fn begin(&mut self, state: &[R], count: usize, memory: Option<Memory<'_, R>>) -> Result<()> {
-        assert_eq!(state.len(), count * self.state_size(), "a state of another size");
+        assert_eq!(state.len(), count * self.state_size(), "the state has the wrong size");
         let mut states =
             self.layers.iter().map(|layer| layer.states(OP, count)).collect::<Result<Vec<_>>>()?;
         let mut rest = state;
@@ -235,16 +237,16 @@ impl<R: Real> Decoder<R> {
         Ok(Source { keys, values: Packed::new(OP, values, across, (self.context, 1))?, steps })
     }
 
-    /// Each new hypothesis goes on from an earlier one, `rows`, with a token; gives the scores of what may come next.
+    /// Extends the earlier hypotheses `rows` by one token each; returns the scores of the next token.
     ///
     /// # Errors
-    /// [`Error::TokenId`], or [`Error::Value`] for an earlier hypothesis that is none: then nothing has moved;
-    /// [`Error::Memory`]; [`Error::Interrupted`].
+    /// [`Error::TokenId`], or [`Error::Value`] for a row that is not an earlier hypothesis, both of which
+    /// leave the decoder unchanged; [`Error::Memory`]; [`Error::Interrupted`].
     ///
     /// # Panics
-    /// If there are not as many ids as rows.
+    /// If `ids` and `rows` differ in length.
     pub fn step(&mut self, ids: &[i64], rows: &[i64]) -> Result<Scores<R>> {
-        assert_eq!(ids.len(), rows.len(), "one id for each hypothesis");
+        assert_eq!(ids.len(), rows.len(), "ids and rows differ in length");
         check_ids("Decoder.step", "ids", ids, self.table.len() / self.inputs.max(1))?;
         let rows = self.earlier(rows)?;
         let (count, hidden) = (rows.len(), self.hidden());
@@ -290,14 +292,14 @@ impl<R: Real> Decoder<R> {
                 row(given).ok_or_else(|| Error::Value {
                     op: "Decoder.step",
                     argument: "rows",
-                    expected: format!("places of earlier hypotheses, of which there are {}", self.count()),
+                    expected: format!("a row of the {} earlier hypotheses", self.count()),
                     got: given.to_string(),
                 })
             })
             .collect()
     }
 
-    /// The step of some hypotheses.
+    /// Computes the step of some hypotheses.
     fn run(&self, shard: Shard<'_, R>, ids: &[i64], source_of: &[usize]) {
         let Shard { rows, layers, joined, o, alpha, gate } = shard;
         let (count, hidden, inputs) = (rows.len(), self.hidden(), self.inputs);
@@ -332,7 +334,8 @@ impl<R: Real> Decoder<R> {
         self.output.apply(Rows { data: &combined, stride: layer.c.len(), count }, o);
     }
 
-    /// α and the contexts of some hypotheses, from their h; those of one source side by side are one product.
+    /// Computes α and the contexts of some hypotheses from their h; consecutive hypotheses of one source
+    /// are one product.
     fn attend(&self, h: &[R], source_of: &[usize], alpha: &mut [R], (contexts, stride): (&mut [R], usize)) {
         let (width, most) = (self.query_size(), self.source_steps);
         let mut projected = Vec::new();
@@ -365,7 +368,7 @@ impl<R: Real> Decoder<R> {
                     let into = RowsMut { data: &mut *e, stride: most };
                     keys.multiply(Rows { data: q, stride: width, count }, Start::Zero, into);
                 }
-                (Keys::Additive(_), None) => unreachable!("keys are as the scores want them"),
+                (Keys::Additive(_), None) => unreachable!("additive keys require v"),
             }
             e.chunks_exact_mut(most).for_each(|e| softmax(&mut e[..source.steps]));
             let into = RowsMut { data: &mut contexts[rows.start * stride..], stride };

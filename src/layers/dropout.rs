@@ -1,30 +1,32 @@
-//! Dropout: some numbers become 0, the others larger, so that the mean stays (Srivastava et al. 2014).
+//! Dropout: sets some values to 0 and scales the others up, so that the mean is preserved
+//! (Srivastava et al. 2014).
 //!
-//! Which ones is a function of seed, sequence, time step and unit alone, so the way back draws the same mask again: none is
-//! kept, and none depends on threads or on a sequence's place in the batch.
+//! A mask depends only on seed, sequence, time step and unit. The backward pass generates it again, so no
+//! mask is stored, and none depends on threads or on a sequence's place in the batch.
 
 use crate::error::Result;
 use crate::kernels::{self, Place, Real};
 use crate::parallel;
 
-/// Numbers worth a thread.
+/// Minimum number of elements per thread.
 const GRAIN: usize = 1 << 15;
 
-/// Which numbers are dropped.
+/// The masks of a batch of rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Dropout<'a> {
-    /// With which probability.
+    /// The probability that a value is dropped.
     pub rate: f64,
-    /// Of the masks.
+    /// The seed of the masks.
     pub seed: u64,
-    /// For each row, of which sequence it is.
+    /// For each row, the key of its sequence.
     pub keys: &'a [u64],
-    /// For each row, at which step; none for masks that are the same at every step (Gal and Ghahramani 2016).
+    /// For each row, its time step; `None` for masks that are the same at every step (Gal and
+    /// Ghahramani 2016).
     pub steps: Option<&'a [i64]>,
 }
 
 impl Dropout<'_> {
-    /// A row's mask: 0 or 1 / (1 − rate).
+    /// Fills in a row's mask: 0 or 1 / (1 − rate).
     fn row<R: Real>(&self, i: usize, mask: &mut [R]) {
         let step = self.steps.map_or(0, |steps| steps[i] as u32);
         let place = Place { seed: self.seed, key: self.keys[i], step };
@@ -32,7 +34,7 @@ impl Dropout<'_> {
     }
 }
 
-/// The masks of the rows (n, width), times the rows of x where there are some; of the gradient of the result, that of x.
+/// Computes the masks of the rows (n, width), times the rows of x if given. Applied to dy, it returns dx.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].

@@ -1,6 +1,6 @@
-//! Embedding: token ids → rows of a table E (V, I).
+//! Embedding: maps token ids to rows of a table E (V, I).
 //!
-//! x = E\[id\] is what a one-hot vector times E would give, without the product; so dE\[id\] += dx.
+//! x = E\[id\] is the product of a one-hot vector with E, computed as a lookup; therefore dE\[id\] += dx.
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
@@ -8,13 +8,13 @@ use crate::error::{Error, Result, check_shape};
 use crate::kernels::Real;
 use crate::parallel;
 
-/// Fewest numbers worth a thread of their own.
+/// Minimum number of elements per thread.
 const GRAIN: usize = 1 << 16;
 
 /// Checks that every id is a row of a table of `limit` rows.
 ///
 /// # Errors
-/// [`Error::TokenId`] for the first one that is not.
+/// [`Error::TokenId`] for the first id that is not.
 pub fn check_ids(op: &'static str, argument: &'static str, ids: &[i64], limit: usize) -> Result<()> {
     match ids.iter().position(|&id| id < 0 || id as u64 >= limit as u64) {
         None => Ok(()),
@@ -24,7 +24,7 @@ pub fn check_ids(op: &'static str, argument: &'static str, ids: &[i64], limit: u
     }
 }
 
-/// x (n, I) = E\[ids\].
+/// Computes x (n, I) = E\[ids\].
 ///
 /// # Errors
 /// [`Error::TokenId`]; [`Error::Memory`].
@@ -45,7 +45,7 @@ pub fn forward<R: Real>(ids: &[i64], table: ArrayView2<'_, R>) -> Result<Vec<R>>
     Ok(x)
 }
 
-/// dE\[ids\] += dx, position after position.
+/// Adds dE\[ids\] += dx, in the order of the positions.
 ///
 /// # Errors
 /// [`Error::TokenId`]; [`Error::Shape`] if dx is not (n, I).
@@ -56,7 +56,7 @@ pub fn backward<R: Real>(ids: &[i64], dx: ArrayView2<'_, R>, mut dtable: ArrayVi
     check_shape(OP, "dx", dx.shape(), &[("n", Some(ids.len())), ("I", Some(width))])?;
     let rows = dtable.as_slice_mut().expect("the table is contiguous");
     let dx = dx.to_slice().expect("dx is contiguous");
-    // Each thread has some of the table's rows, and sees to the positions that go there, in their order.
+    // Each thread owns a range of the table's rows and adds the positions that refer to them, in order.
     let count = rows.len() / width.max(1);
     let threads = if dx.len() < GRAIN { 1 } else { parallel::num_threads()? };
     let ranges = parallel::even_ranges(count, threads);

@@ -1,9 +1,10 @@
-//! The gated recurrent unit (Cho et al. 2014), its reset gate applied after the product, as in cuDNN.
+//! The gated recurrent unit (Cho et al. 2014), with the reset gate applied after the product, as in cuDNN.
 //!
-//! U x_t and W h_{t−1} are needed apart for n, so there are four blocks of sums for the three of the weights:
+//! n needs U x_t and W h_{t−1} separately, so there are four blocks of pre-activations for
+//! the weights' three:
 //!   r = σ(a_r),  z = σ(a_z),  n = tanh(a_x + r ⊙ a_h),   h_t = (1 − z) ⊙ n + z ⊙ h_{t−1}
-//! with a_r, a_z = b + U x_t + W h_{t−1} of their blocks, a_h = b_h + W_n h_{t−1} and a_x = b_n + U_n x_t. In this order —
-//! r, z, h, x — the three blocks that take up W h stand together, and so do their gradients.
+//! with a_r, a_z = b + U x_t + W h_{t−1} of their blocks, a_h = b_h + W_n h_{t−1} and a_x = b_n + U_n x_t. In
+//! this order — r, z, h, x — the three blocks that receive W h are contiguous, and so are their gradients.
 
 use super::cell::{Layout, State, StateMut};
 use crate::kernels::Real;
@@ -51,6 +52,6 @@ pub(super) fn derivative<R: Real>(
     d: StateMut<'_, R>,
     da: &mut [R],
 ) {
-    // h_t itself is not needed: what it was made of is.
+    // h_t itself is not needed, only the values it was computed from.
     cell::derivative(&Gru, hidden, kept, ([before.h], [before.h]), [d.h], da);
 }

@@ -1,13 +1,13 @@
-//! Two arrays side by side: \[a; b\] for every row, and back.
+//! Concatenation of two arrays along the last axis, \[a; b\] for every row, and its inverse.
 
 use crate::error::Result;
 use crate::kernels::Real;
 use crate::parallel;
 
-/// Numbers worth a thread.
+/// Minimum number of elements per thread.
 const GRAIN: usize = 1 << 16;
 
-/// Rows (n, A + B) of the rows of a (n, A) and b (n, B).
+/// Concatenates the rows of a (n, A) and b (n, B) to rows (n, A + B).
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -26,7 +26,7 @@ pub fn join<R: Real>((a, first): (&[R], usize), (b, second): (&[R], usize), n: u
     Ok(joined)
 }
 
-/// The rows (n, A) and (n, B) of rows (n, A + B).
+/// Splits rows (n, A + B) into rows (n, A) and (n, B).
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].

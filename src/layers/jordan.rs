@@ -1,14 +1,18 @@
-//! The output-to-hidden network: the only thing that comes back is the output (Jordan 1986; Goodfellow et al., section
-//! 10.2.1 and figure 10.4).
+//! The output-to-hidden network: only its output is fed back (Jordan 1986; Goodfellow et al., section 10.2.1
+//! and figure 10.4).
 //!
 //! Forward:  a_t = b + U x_t + W z_t,   h_t = f(a_t),   o_t = c + V h_t,
-//! where z_t is what step t is fed of step t−1: the target y_{t−1} (teacher forcing), o_{t−1}, ŷ_{t−1} = softmax(o_{t−1}),
-//! or a token chosen by o_{t−1}, as a one-hot vector or as a row of an embedding.
+//! where z_t is the feedback from step t−1: the target y_{t−1} (teacher forcing), o_{t−1},
+//! ŷ_{t−1} = softmax(o_{t−1}), or a token chosen from o_{t−1}, as a one-hot vector or as a row
+//! of an embedding.
 //!
-//! - [`forced`]: z is known beforehand, so no step waits for another: all T·B rows are one product, forward and back.
-//! - [`driven`]: the network's own output is fed back, at every step or at some (scheduled sampling): a loop over time.
+//! - [`forced`]: z is known beforehand, so no step depends on another: all T·B rows are one product,
+//!   forward and backward.
+//! - [`driven`]: the network's own output is fed back, at every step or at some (scheduled sampling):
+//!   a loop over time.
 //! - [`back`]: BPTT through the outputs that were fed back, and the parameters' gradients.
-//! - [`table`]: what a token adds to a: W e_token or W E\[token\], a row gathered instead of a product.
+//! - [`table`]: the term that a token adds to a, W e_token or W E\[token\]: a row lookup
+//!   instead of a product.
 
 pub mod back;
 pub mod driven;
@@ -24,10 +28,10 @@ use crate::parallel;
 const FORWARD: &str = "JordanRNN.forward";
 const BACKWARD: &str = "JordanRNN.backward";
 
-/// A token that is none: the step is fed nothing, z_t = 0.
+/// Stands for no token: the step is fed z_t = 0.
 pub const NOTHING: i64 = -1;
 
-/// T, B, I, H, O, F.
+/// The sizes T, B, I, H, O and F.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
     /// Time steps.
@@ -40,7 +44,7 @@ pub struct Sizes {
     pub hidden: usize,
     /// Output size.
     pub outputs: usize,
-    /// Numbers that are fed back: O, or those of a token's embedding.
+    /// Size of the feedback: O, or the size of a token's embedding.
     pub fed: usize,
 }
 
@@ -59,7 +63,7 @@ pub struct Weights<'a, R> {
     pub c: &'a [R],
 }
 
-/// Where the gradients of [`Weights`] are added.
+/// The places where the gradients of [`Weights`] are added.
 pub struct WeightGradients<'a, R> {
     /// dU (H, I)
     pub u: &'a mut [R],
@@ -73,22 +77,22 @@ pub struct WeightGradients<'a, R> {
     pub c: &'a mut [R],
 }
 
-/// z, what every step was fed.
+/// z, the feedback into every step.
 #[derive(Clone, Copy)]
 pub struct Fed<'a, R> {
-    /// z at the first step (B, F), where it is not a token; zero where it is not given.
+    /// z at the first step (B, F), if it is not a token; `None` means zero.
     pub first: Option<&'a [R]>,
-    /// z at the later ones.
+    /// z at the later steps
     pub later: Later<'a, R>,
 }
 
 /// z after the first step.
 #[derive(Clone, Copy)]
 pub enum Later<'a, R> {
-    /// z_t is row t−1 of an array (T, B, F): the targets, or outputs.
+    /// z_t is row t−1 of an array (T, B, F): targets or outputs.
     Values(&'a [R]),
-    /// z_t is the token t of ids (T, B), the first step's included; [`NOTHING`] is zero. `table` (O, H) holds what each
-    /// token adds to a.
+    /// z_t is the token at step t of ids (T, B), including the first step; [`NOTHING`] means zero. `table`
+    /// (O, H) holds the term that each token adds to a.
     Tokens {
         /// (T, B)
         ids: &'a [i64],
@@ -98,10 +102,10 @@ pub enum Later<'a, R> {
 }
 
 impl Sizes {
-    /// Checks the parameters' shapes against each other and gives them; `fed` is F where it is not O.
+    /// Checks the parameters' shapes against each other and returns the sizes; `fed` is F if it is not O.
     ///
     /// # Errors
-    /// [`Error::Shape`] naming the array that does not fit.
+    /// [`Error::Shape`], which names the array with the wrong shape.
     pub fn of(
         op: &'static str,
         x: &[usize],
@@ -120,21 +124,21 @@ impl Sizes {
         Ok(Sizes { steps: x[0], batch: x[1], inputs, hidden, outputs, fed })
     }
 
-    /// Rows of all steps and sequences.
+    /// Returns the number of rows, T·B.
     fn rows(&self) -> usize {
         self.steps * self.batch
     }
 
-    /// Operations of a row, forward.
+    /// Returns the number of operations per row, forward.
     fn operations(&self) -> usize {
         2 * self.hidden * (self.inputs + self.outputs + self.fed)
     }
 }
 
-/// Checks ids of 0..`outputs`, or [`NOTHING`].
+/// Checks that ids are in 0..`outputs`, or [`NOTHING`].
 ///
 /// # Errors
-/// [`Error::TokenId`] for the first one that is neither.
+/// [`Error::TokenId`] for the first id that is neither.
 pub fn check_tokens(op: &'static str, argument: &'static str, ids: &[i64], outputs: usize) -> Result<()> {
     let outside = |&id: &i64| id != NOTHING && (id < 0 || id as u64 >= outputs as u64);
     match ids.iter().position(outside) {
@@ -148,7 +152,7 @@ pub fn check_tokens(op: &'static str, argument: &'static str, ids: &[i64], outpu
 /// Checks that each of the lengths (B) is from 0 to T.
 ///
 /// # Errors
-/// [`Error::Value`] for the first one that is not.
+/// [`Error::Value`] for the first length that is not.
 pub fn check_lengths(op: &'static str, lengths: Option<&[i64]>, steps: usize) -> Result<()> {
     let wrong = |&&n: &&i64| n < 0 || n as u64 > steps as u64;
     match lengths.and_then(|lengths| lengths.iter().find(wrong)) {
@@ -162,12 +166,12 @@ pub fn check_lengths(op: &'static str, lengths: Option<&[i64]>, steps: usize) ->
     }
 }
 
-/// Whether step t is beyond the end of the sequence.
+/// Returns whether step t is past the end of the sequence.
 fn ended(lengths: Option<&[i64]>, t: usize, sequence: usize) -> bool {
     lengths.is_some_and(|lengths| t as i64 >= lengths[sequence])
 }
 
-/// Zeroes the rows (count, width) that are beyond their sequence's end; `first` is the first one's place in (T, B).
+/// Zeroes the rows (count, width) past their sequence's end; `first` is the index of the first row in (T, B).
 fn silence<R: Real>(lengths: Option<&[i64]>, batch: usize, first: usize, rows: &mut [R], width: usize) {
     if lengths.is_none() {
         return;
@@ -180,13 +184,13 @@ fn silence<R: Real>(lengths: Option<&[i64]>, batch: usize, first: usize, rows: &
     }
 }
 
-/// c (count, N) ← a (count, K) · B + start.
+/// Computes c (count, N) ← a (count, K) · B + start.
 fn multiply<R: Real>(a: &[R], count: usize, b: &Packed<R>, start: Start<'_, R>, c: &mut [R]) {
     let rows = Rows { data: a, stride: b.depth(), count };
     b.multiply(rows, start, RowsMut { data: c, stride: b.columns() });
 }
 
-/// Divides a time-major array by sequences: for each range of them, its slice of every step.
+/// Divides a time-major array by sequence: for each range of sequences, its slice of every step.
 fn by_sequences<'a, T>(
     array: &'a mut [T],
     (batch, width): (usize, usize),
@@ -203,7 +207,7 @@ fn by_sequences<'a, T>(
     parts
 }
 
-/// A vector of anything, if there is room for it.
+/// Returns a vector of `len` copies of `value`, if they fit in memory.
 fn filled<T: Clone>(op: &'static str, len: usize, value: T) -> Result<Vec<T>> {
     parallel::check_memory(op, (len as u64).saturating_mul(size_of::<T>() as u64))?;
     Ok(vec![value; len])

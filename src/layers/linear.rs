@@ -1,6 +1,6 @@
-//! Linear: o = c + V x for rows x, with V (O, I) and c (O).
+//! Linear layer: o = c + V x for rows x, with V (O, I) and c (O).
 //!
-//! The products here are also the recurrence's: its input projection b + U x, and every gradient of a weight
+//! The recurrence uses the same products: its input projection b + U x, and every gradient of a weight
 //! matrix, dV = Σ do xᵀ over all rows at once.
 
 use std::ops::Range;
@@ -9,18 +9,18 @@ use crate::error::Result;
 use crate::kernels::{Lines, Packed, Real, Rows, RowsMut, Start, accumulate_transposed};
 use crate::parallel::{self, Stop};
 
-/// Rows that one task multiplies before it looks whether to stop.
+/// Rows that a task multiplies between two checks for a stop.
 const BLOCK: usize = 256;
 
-/// Rows from which a sum of outer products into a small matrix is halved; and how many numbers make a small one, at most and
-/// for each row.
+/// Minimum number of rows for which a sum of outer products into a small matrix is split in two. `SMALL` is
+/// the maximum number of elements of such a matrix, in total and per row of the sum.
 const LONG: usize = 512;
 const SMALL: (usize, usize) = (1 << 17, 64);
 
-/// Operations (multiply and add counted as two) worth a thread of their own.
+/// Minimum number of operations (a multiply-add counts as two) per thread.
 const GRAIN: usize = 1 << 20;
 
-/// Rows that make a task worth its thread.
+/// Returns the minimum number of rows per thread.
 pub(crate) fn least_rows(operations_a_row: usize) -> usize {
     (GRAIN / operations_a_row.max(1)).max(1)
 }
@@ -30,24 +30,24 @@ pub(crate) fn least_rows(operations_a_row: usize) -> usize {
 pub(crate) struct Columns<'a, R> {
     /// The matrix.
     pub(crate) data: &'a [R],
-    /// Numbers in its rows.
+    /// Elements per row of the matrix.
     pub(crate) width: usize,
-    /// Which columns: runs, side by side.
+    /// The selected columns: runs, side by side.
     pub(crate) runs: Vec<Range<usize>>,
 }
 
 impl<'a, R> Columns<'a, R> {
-    /// All of them.
+    /// Selects all columns.
     pub(crate) fn all(data: &'a [R], width: usize) -> Self {
         Columns { data, width, runs: vec![Range { start: 0, end: width }] }
     }
 
-    /// How many they are.
+    /// Returns the number of columns.
     fn count(&self) -> usize {
         self.runs.iter().map(ExactSizeIterator::len).sum()
     }
 
-    /// Where some of them stand: (first, number) of each run.
+    /// Returns the runs that some of the columns occupy, each as (first, number).
     fn places(&self, range: &Range<usize>) -> Vec<(usize, usize)> {
         let (mut places, mut begin) = (Vec::with_capacity(self.runs.len()), 0);
         for run in &self.runs {
@@ -61,7 +61,8 @@ impl<'a, R> Columns<'a, R> {
     }
 }
 
-/// y (n, columns) = x (n, depth) · B + start, the rows divided over the threads; x is one run of columns.
+/// Computes y (n, columns) = x (n, depth) · B + start, with the rows divided among the threads; x is
+/// one run of columns.
 ///
 /// # Errors
 /// [`crate::Error::Interrupted`].
@@ -89,10 +90,11 @@ pub(crate) fn product<R: Real>(
     })
 }
 
-/// dV (O, I) += Σ doᵀ x over all rows, V's rows divided over the threads; `dout` is O columns of a matrix.
+/// Adds dV (O, I) += Σ doᵀ x over all rows, with V's rows divided among the threads; `dout` is O
+/// columns of a matrix.
 ///
 /// # Errors
-/// [`crate::Error::Memory`] for the work space; [`crate::Error::Interrupted`].
+/// [`crate::Error::Memory`] for the work buffer; [`crate::Error::Interrupted`].
 pub(crate) fn accumulate_weights<R: Real>(
     op: &'static str,
     dout: &Columns<'_, R>,
@@ -108,8 +110,8 @@ pub(crate) fn accumulate_weights<R: Real>(
             outer_products(op, dout, &range, x, dv, stop)
         });
     }
-    // A long sum into a small matrix is two sums, of the first and of the second half of the rows, however many threads
-    // there are: so none of two reads what the other one reads, too.
+    // A long sum into a small matrix is computed as two sums, over the first and the second half of the rows,
+    // for any number of threads. Two threads then do not read the same rows.
     let ranges = parallel::even_ranges(outputs, threads / 2);
     let mut second = parallel::scratch(op, &[outputs, inputs])?;
     second.fill(R::zero());
@@ -128,7 +130,8 @@ pub(crate) fn accumulate_weights<R: Real>(
     Ok(())
 }
 
-/// Some rows of dV += Σ doᵀ x, in blocks so that a stop is heard; each element is one chain of sums over all of them.
+/// Adds some rows of dV += Σ doᵀ x, in blocks, to respond to a stop; each element is one chain of
+/// sums over all rows.
 fn outer_products<R: Real>(
     op: &'static str,
     dout: &Columns<'_, R>,
@@ -149,10 +152,11 @@ fn outer_products<R: Real>(
     Ok(())
 }
 
-/// Rows of do that are added up by themselves, where there are more.
+/// Rows of do per block; more rows than this are summed block by block.
 const ROWS: usize = 8192;
 
-/// dc (O) += Σ do over all rows: of many rows, block by block, so that each thread reads its own part of memory.
+/// Adds dc (O) += Σ do over all rows. Many rows are summed block by block, so that each thread reads its
+/// own part of memory.
 ///
 /// # Errors
 /// [`crate::Error::Interrupted`].
@@ -199,7 +203,7 @@ pub struct Linear<'a, R> {
     pub outputs: usize,
 }
 
-/// o (n, O) = c + V x for the n rows of x (n, I).
+/// Computes o (n, O) = c + V x for the n rows of x (n, I).
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -211,7 +215,7 @@ pub fn forward<R: Real>(layer: Linear<'_, R>, x: &[R], n: usize) -> Result<Vec<R
     Ok(o)
 }
 
-/// dV += Σ do xᵀ, dc += Σ do; gives dx (n, I) = Vᵀ do where it is wanted.
+/// Adds dV += Σ do xᵀ and dc += Σ do; returns dx (n, I) = Vᵀ do if `need_dx`.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].

@@ -1,7 +1,7 @@
-//! Long short-term memory (Hochreiter and Schmidhuber 1997; the forget gate is by Gers, Schmidhuber and Cummins 2000;
-//! Goodfellow et al., equations 10.40–10.44).
+//! Long short-term memory (Hochreiter and Schmidhuber 1997; the forget gate is from Gers, Schmidhuber and
+//! Cummins 2000; Goodfellow et al., equations 10.40–10.44).
 //!
-//! With the sums a = b + U x_t + W h_{t−1} in four blocks:
+//! With the pre-activations a = b + U x_t + W h_{t−1} in four blocks:
 //!   i = σ(a_i),  f = σ(a_f),  g = tanh(a_g),  o = σ(a_o),
 //!   c_t = f ⊙ c_{t−1} + i ⊙ g,   h_t = o ⊙ tanh(c_t).
 
@@ -30,9 +30,9 @@ impl Formula<4, 2> for Lstm {
         _: [V; 2],
         [dh, dc]: [V; 2],
     ) -> ([V; 4], [V; 2]) {
-        // c as the step made it: with zoneout, what followed is another one.
+        // The step's own c: with zoneout, the state after the step differs from it.
         let (one, tanh_c) = (V::constant(1.0), f.mul_add(c_before, i * g).tanh());
-        // c feels h's loss through tanh.
+        // h = o ⊙ tanh(c) adds to the gradient of c.
         let dc = (dh * o).mul_add(one - tanh_c * tanh_c, dc);
         let di = dc * g * i * (one - i);
         let df = dc * c_before * f * (one - f);

@@ -1,5 +1,5 @@
-//! How the sequences of a batch lie when they are not all equally long: longest first, without padding (see
-//! `recurrence/sequences.rs`); and the way back to the batch.
+//! The order of the sequences of a batch of unequal lengths: longest first, without padding (see
+//! `recurrence/sequences.rs`); and the mapping back to the batch.
 
 use std::cmp::Reverse;
 
@@ -8,41 +8,41 @@ use crate::kernels::Real;
 use crate::layers::embedding::check_ids;
 use crate::parallel;
 
-/// Fewest numbers worth a thread of their own.
+/// Minimum number of elements per thread.
 const GRAIN: usize = 1 << 16;
 
-/// Sequences of a batch (T, B): parts of its B streams, those of a stream in their order.
+/// The sequences of a batch (T, B): parts of its B streams, in order within each stream.
 #[derive(Clone, Copy)]
 pub struct Parts<'a> {
     /// T, B
     pub shape: [usize; 2],
-    /// Of which stream each one is.
+    /// The stream of each sequence
     pub stream: &'a [i64],
-    /// Its first step.
+    /// The first step of each sequence
     pub first: &'a [i64],
-    /// How many steps it has.
+    /// The number of steps of each sequence
     pub length: &'a [i64],
 }
 
-/// Where they go.
+/// The order of the sequences and of their rows.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Order {
-    /// Which sequence stands at each place: the longest one first, equally long ones as they came.
+    /// The sequence at each place: longest first, ties in the given order
     pub longest: Vec<i64>,
-    /// How many are going on at each step.
+    /// Number of sequences still running at each step
     pub counts: Vec<i64>,
-    /// Of every row, step after step, which of the T·B rows of the batch it is.
+    /// For every row, step by step, its index among the T·B rows of the batch
     pub rows: Vec<i64>,
-    /// Of the T·B rows of the batch, which row each one is; −1 for padding.
+    /// For each of the T·B rows of the batch, its row index; −1 for padding
     pub places: Vec<i64>,
-    /// The place of each stream's last sequence.
+    /// The place of each stream's last sequence
     pub last: Vec<i64>,
 }
 
-/// Longest first; `reverse` reads each sequence from its last step to its first.
+/// Orders the sequences longest first; `reverse` reads each sequence from its last step to its first.
 ///
 /// # Errors
-/// [`Error::TokenId`] for a stream that is none; [`Error::Value`] for a sequence that does not lie within T steps.
+/// [`Error::TokenId`] for an invalid stream; [`Error::Value`] for a sequence that exceeds the T steps.
 pub fn order(parts: Parts<'_>, reverse: bool) -> Result<Order> {
     const OP: &str = "order";
     let Parts { shape: [steps, batch], stream, first, length } = parts;
@@ -53,8 +53,8 @@ pub fn order(parts: Parts<'_>, reverse: bool) -> Result<Order> {
             return Err(Error::Value {
                 op: OP,
                 argument: "length",
-                expected: format!("steps from 0 to {steps}"),
-                got: format!("{length} from {first} on"),
+                expected: format!("a sequence within steps 0 to {steps}"),
+                got: format!("{length} steps from step {first}"),
             });
         }
     }
@@ -84,10 +84,10 @@ pub fn order(parts: Parts<'_>, reverse: bool) -> Result<Order> {
     Ok(Order { longest, counts, rows, places, last })
 }
 
-/// The rows of a batch, of x (rows, width) in the order of [`Order::rows`]: zero where there is only padding.
+/// Returns the rows of a batch, given x (rows, width) in the order of [`Order::rows`]; padding rows are zero.
 ///
 /// # Errors
-/// [`Error::TokenId`] for a place that is no row of x; [`Error::Memory`]; [`Error::Interrupted`].
+/// [`Error::TokenId`] for a place that is not a row of x; [`Error::Memory`]; [`Error::Interrupted`].
 pub fn unpack<R: Real>(places: &[i64], x: &[R], width: usize) -> Result<Vec<R>> {
     const OP: &str = "unpack";
     let rows = (x.len() / width.max(1)) as i64;

@@ -1,26 +1,26 @@
-//! Pooling: one vector y (B, H) for every sequence, of its states h (T, B, H).
+//! Pooling: one vector y (B, H) per sequence, from its states h (T, B, H).
 //!
-//! The mean and attention are one thing, y_b = Σ_t α_tb h_tb with α = softmax(e) over a sequence's own steps: a mean is
-//! what scores e that are all equal give. What stands after a sequence's end is never read.
+//! The mean and attention share one formula, y_b = Σ_t α_tb h_tb with α = softmax(e) over a sequence's own
+//! steps: equal scores e give the mean. States after a sequence's end are never read.
 
 use crate::error::Result;
 use crate::kernels::Real;
 use crate::parallel;
 
-/// Numbers worth a thread.
+/// Minimum number of elements per thread.
 const GRAIN: usize = 1 << 15;
 
-/// Partial sums of a dot product, enough for the widest vectors.
+/// Partial sums of a dot product: enough for the widest vectors.
 const LANES: usize = 16;
 
-/// Which steps there are.
+/// The sizes and lengths of a batch of sequences.
 #[derive(Debug, Clone, Copy)]
 pub struct Sequences<'a> {
     /// T
     pub steps: usize,
     /// H
     pub width: usize,
-    /// For each of the B sequences, its steps, at most T.
+    /// Number of steps of each of the B sequences, at most T
     pub lengths: &'a [usize],
 }
 
@@ -29,15 +29,15 @@ impl Sequences<'_> {
         self.lengths.len()
     }
 
-    /// The numbers of state h_tb.
+    /// Returns the range of state h_tb.
     fn at(&self, t: usize, b: usize) -> std::ops::Range<usize> {
         let begin = (t * self.batch() + b) * self.width;
         begin..begin + self.width
     }
 }
 
-/// y (B, H) = Σ_t α_tb h_tb, and α (T, B) = softmax over each sequence's steps of the scores e (T, B), or 1 / length
-/// without scores. A sequence without steps has y = 0.
+/// Computes y (B, H) = Σ_t α_tb h_tb, and α (T, B), which is the softmax over each sequence's steps of the
+/// scores e (T, B), or 1 / length without scores. A sequence without steps has y = 0.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -54,7 +54,7 @@ pub fn weighted<R: Real>(of: Sequences<'_>, h: &[R], e: Option<&[R]>) -> Result<
     Ok((y, alpha))
 }
 
-/// α (T, B), zero after a sequence's end.
+/// Computes α (T, B); zero after a sequence's end.
 fn shares<R: Real>(op: &'static str, of: Sequences<'_>, e: Option<&[R]>) -> Result<Vec<R>> {
     let batch = of.batch();
     let mut alpha = parallel::zeros::<R>(op, &[of.steps, batch])?;
@@ -76,8 +76,8 @@ fn shares<R: Real>(op: &'static str, of: Sequences<'_>, e: Option<&[R]>) -> Resu
     Ok(alpha)
 }
 
-/// Of dy (B, H): dh_tb = α_tb dy_b (T, B, H), and de (T, B) = α_tb (dα_tb − Σ_s α_sb dα_sb) with dα_tb = dy_b · h_tb,
-/// where the scores' gradient is wanted.
+/// Computes the gradients from dy (B, H): dh_tb = α_tb dy_b (T, B, H) and, if `need_de`, de (T, B) = α_tb
+/// (dα_tb − Σ_s α_sb dα_sb) with dα_tb = dy_b · h_tb.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -109,7 +109,7 @@ pub fn weighted_backward<R: Real>(
     Ok((dh, Some(de)))
 }
 
-/// a · b, in an order of its own that depends on nothing but their length.
+/// Computes a · b, in an order that depends only on their length.
 pub(super) fn dot<R: Real>(a: &[R], b: &[R]) -> R {
     let mut sums = [R::zero(); LANES];
     for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
@@ -118,8 +118,8 @@ pub(super) fn dot<R: Real>(a: &[R], b: &[R]) -> R {
     sums.into_iter().fold(R::zero(), |total, sum| total + sum)
 }
 
-/// y_bi = max_t h_tbi (B, H), and at which step (the first of equal ones); a sequence without steps has y = 0, at −1.
-/// A NaN is the largest.
+/// Computes y_bi = max_t h_tbi (B, H), and the step of each maximum (the first of equal ones). A sequence
+/// without steps has y = 0 and step −1. NaN counts as the largest value.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -147,7 +147,7 @@ pub fn largest<R: Real>(of: Sequences<'_>, h: &[R]) -> Result<(Vec<R>, Vec<i64>)
     Ok((y, at))
 }
 
-/// dh (T, B, H): dy where the largest stood, else 0.
+/// Computes dh (T, B, H): dy at the step of the maximum, 0 elsewhere.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -164,12 +164,12 @@ pub fn largest_backward<R: Real>(of: Sequences<'_>, at: &[i64], dy: &[R]) -> Res
     Ok(dh)
 }
 
-/// Sequences in as many parts as threads are worth it.
+/// Divides the sequences among the threads.
 fn parts(of: Sequences<'_>) -> Result<Vec<std::ops::Range<usize>>> {
     parallel::ranges(of.batch(), GRAIN / (of.steps * of.width).max(1) + 1)
 }
 
-/// Calls f(b, row b) for the rows of y (B, H), the sequences divided over the threads.
+/// Calls f(b, row b) for the rows of y (B, H), with the sequences divided among the threads.
 fn by_sequence<R: Real>(of: Sequences<'_>, y: &mut [R], f: impl Fn(usize, &mut [R]) + Sync) -> Result<()> {
     let ranges = parts(of)?;
     let tasks = parallel::split_rows(y, &ranges, of.width).into_iter().zip(&ranges).collect();
@@ -179,7 +179,8 @@ fn by_sequence<R: Real>(of: Sequences<'_>, y: &mut [R], f: impl Fn(usize, &mut [
     })
 }
 
-/// Calls f(t, b, number or numbers of the state) for what belongs to a sequence, the steps divided over the threads.
+/// Calls f(t, b, elements of that state) for the steps within each sequence, with the steps divided
+/// among the threads.
 fn by_state<R: Real>(
     of: Sequences<'_>,
     rows: &mut [R],

@@ -1,6 +1,6 @@
-//! Pooling in two dimensions: y_bij = the largest, or the mean, of the pixels of window (i, j) of picture b, channel by
-//! channel; pictures x (B, Y, X, C) with the channels last. Padding is no part of a window: a mean is over the pixels that
-//! are there.
+//! Two-dimensional pooling: y_bij = the maximum or the mean of the pixels in window (i, j) of picture b, per
+//! channel. The pictures x are (B, Y, X, C), channels last. Padding is not part of a window: a mean covers
+//! only actual pixels.
 
 use std::ops::Range;
 
@@ -9,35 +9,35 @@ use crate::error::{Error, Result};
 use crate::kernels::Real;
 use crate::parallel;
 
-/// Numbers worth a thread.
+/// Minimum number of elements per thread.
 const GRAIN: usize = 1 << 15;
 
-/// What becomes of a window.
+/// The reduction of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pool {
-    /// The largest number; a NaN is the largest.
+    /// The maximum; NaN counts as the largest value
     Max,
-    /// The mean.
+    /// The mean
     Mean,
 }
 
-/// The windows.
+/// The geometry of the windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
-    /// Height and width, at least 1.
+    /// Height and width, at least 1
     pub kernel: Pair,
-    /// From one window to the next, at least 1.
+    /// Distance from one window to the next, at least 1
     pub stride: Pair,
-    /// On each side of a picture; at most half the kernel, so that every window holds a pixel.
+    /// Padding on each side of a picture; at most half the kernel, so that every window contains a pixel
     pub padding: Pair,
 }
 
 impl Frame {
-    /// Height and width of y for pictures of a size.
+    /// Returns the height and width of y for pictures of this size.
     ///
     /// # Errors
-    /// [`Error::Shape`] if a window is larger than the picture and its padding; [`Error::Value`] for padding of more than
-    /// half the kernel.
+    /// [`Error::Shape`] if a window is larger than the padded picture; [`Error::Value`] for padding of more
+    /// than half the kernel.
     pub fn output(self, op: &'static str, size: Pair) -> Result<Pair> {
         if self.padding.0 > self.kernel.0 / 2 || self.padding.1 > self.kernel.1 / 2 {
             return Err(Error::Value {
@@ -50,7 +50,7 @@ impl Frame {
         output_size(op, size, self.kernel, self.stride, self.padding)
     }
 
-    /// The pixels of a picture of that size in window (i, j).
+    /// Returns the pixels of window (i, j) in a picture of this size.
     fn pixels(self, (i, j): Pair, (height, width): Pair) -> (Range<usize>, Range<usize>) {
         let range = |at: usize, stride: usize, padding: usize, kernel: usize, size: usize| {
             let begin = at * stride;
@@ -63,10 +63,10 @@ impl Frame {
     }
 }
 
-/// y (B, Y′, X′, C) of x (B, Y, X, C). A window in an empty picture has y = 0.
+/// Computes y (B, Y′, X′, C) from x (B, Y, X, C). A window in an empty picture has y = 0.
 ///
 /// # Errors
-/// As [`Frame::output`]; [`Error::Memory`]; [`Error::Interrupted`].
+/// See [`Frame::output`]; [`Error::Memory`]; [`Error::Interrupted`].
 pub fn forward<R: Real>(
     op: &'static str,
     pool: Pool,
@@ -111,7 +111,7 @@ pub fn forward<R: Real>(
     Ok(y)
 }
 
-/// y = max over the pixels of the rows.
+/// Computes y = max over the pixels of the rows.
 fn largest<'a, R: Real>(rows: impl Iterator<Item = &'a [R]>, y: &mut [R]) {
     let (channels, mut begun) = (y.len(), false);
     y.fill(R::zero());
@@ -121,7 +121,8 @@ fn largest<'a, R: Real>(rows: impl Iterator<Item = &'a [R]>, y: &mut [R]) {
             begun = true;
             continue;
         }
-        // Not `!(x <= y)`: a NaN that came first is to stay. Both choices are of plain numbers, so that vectors can make them.
+        // Not `!(x <= y)`: a NaN that is already in y must stay. Both branches select plain values, so the
+        // loop can be vectorized.
         for (y, &x) in y.iter_mut().zip(pixel) {
             let larger = x > *y || x.is_nan();
             *y = if larger { x } else { *y };
@@ -129,7 +130,7 @@ fn largest<'a, R: Real>(rows: impl Iterator<Item = &'a [R]>, y: &mut [R]) {
     }
 }
 
-/// y = mean over the pixels of the rows.
+/// Computes y = mean over the pixels of the rows.
 fn mean<'a, R: Real>(rows: impl Iterator<Item = &'a [R]>, count: usize, y: &mut [R]) {
     let channels = y.len();
     y.fill(R::zero());
@@ -140,7 +141,7 @@ fn mean<'a, R: Real>(rows: impl Iterator<Item = &'a [R]>, count: usize, y: &mut 
     y.iter_mut().for_each(|y| *y *= share);
 }
 
-/// What the way back of the largest needs of the way there; the mean needs neither.
+/// The forward pass's values that the backward pass of the maximum needs; the mean needs neither.
 #[derive(Clone, Copy)]
 pub struct Passed<'a, R> {
     /// x (B, Y, X, C)
@@ -149,11 +150,11 @@ pub struct Passed<'a, R> {
     pub y: &'a [R],
 }
 
-/// dx (B, Y, X, C) of dy: for the largest (where there is `passed`), dy at the first pixel of a window that is y; else each
-/// pixel's share of dy.
+/// Computes dx (B, Y, X, C) from dy. For the maximum (if `passed` is given), dy goes to the first pixel of
+/// the window that equals y; for the mean, each pixel gets an equal share of dy.
 ///
 /// # Errors
-/// As [`forward`].
+/// See [`forward`].
 pub fn backward<R: Real>(
     op: &'static str,
     frame: Frame,
@@ -198,13 +199,13 @@ pub fn backward<R: Real>(
     Ok(dx)
 }
 
-/// dx += what is left of dy at the first of the pixels that is y.
+/// Adds to dx what is left of dy, at the first pixel that equals y.
 fn to_largest<R: Real>(places: impl Iterator<Item = usize>, x: &[R], y: &[R], left: &mut [R], dx: &mut [R]) {
     let channels = y.len();
     for place in places {
         let (x, dx) = (&x[place * channels..][..channels], &mut dx[place * channels..][..channels]);
         for (((dx, &x), &y), left) in dx.iter_mut().zip(x).zip(y).zip(left.iter_mut()) {
-            // No branches, so that vectors can do it. Two NaNs are equal here.
+            // Without branches, so that the loop can be vectorized. Two NaNs count as equal here.
             let here = (x == y) | (x.is_nan() & y.is_nan());
             *dx += if here { *left } else { R::zero() };
             *left = if here { R::zero() } else { *left };
@@ -212,7 +213,7 @@ fn to_largest<R: Real>(places: impl Iterator<Item = usize>, x: &[R], y: &[R], le
     }
 }
 
-/// dx += dy / n at each of the n pixels.
+/// Adds dx += dy / n at each of the n pixels.
 fn to_all<R: Real>(places: impl Iterator<Item = usize> + Clone, left: &mut [R], dx: &mut [R]) {
     let (channels, share) = (left.len(), R::of(1.0 / places.clone().count().max(1) as f64));
     left.iter_mut().for_each(|left| *left *= share);

@@ -1,4 +1,5 @@
-//! A recurrent layer that goes one step at a time, its weights packed once: what `stepper.rs` and `decoder.rs` are made of.
+//! A recurrent layer that runs step by step, with its weights packed once: the basis of `stepper.rs`
+//! and `decoder.rs`.
 
 use std::ops::Range;
 
@@ -8,10 +9,10 @@ use crate::error::Result;
 use crate::kernels::{self, Norm, Packed, Real, Rows, RowsMut, Start};
 use crate::parallel;
 
-/// A recurrent layer's parameters.
+/// The parameters of a recurrent layer.
 #[derive(Clone, Copy)]
 pub struct Weights<'a, R> {
-    /// Cell, H and W.
+    /// Cell, H and W
     pub recurrent: Recurrent<'a, R>,
     /// U (blocks·H, I)
     pub u: &'a [R],
@@ -21,42 +22,42 @@ pub struct Weights<'a, R> {
     pub b: &'a [R],
 }
 
-/// The same, packed.
+/// A recurrent layer with its weights packed.
 pub(super) struct Step<R: Real> {
     cell: Cell,
     layout: Layout,
     hidden: usize,
     projection: Projection<R>,
     w: Packed<R>,
-    /// γ and β of a normalization.
+    /// γ and β of a normalization
     norm: Option<[Vec<R>; 2]>,
-    /// Zoneout as it is on average. (Dropout has no part in a step that is not training.)
+    /// The rates of zoneout, applied as an average. (Dropout is active only in training.)
     zoneout: Option<[f64; 2]>,
 }
 
-/// What comes into a step.
+/// The input of a step.
 #[derive(Clone, Copy)]
 pub(super) enum Given<'a, R> {
     /// x (count, I)
     Inputs(Rows<'a, R>),
-    /// b + U x (count, sums·H), known beforehand.
+    /// b + U x (count, sums·H), computed beforehand
     Sums(&'a [R]),
 }
 
-/// The states of so many sequences before a step and after it, with the work space of the step.
+/// The states of `count` sequences before and after a step, and the step's work buffers.
 pub(super) struct States<R> {
     count: usize,
     hidden: usize,
     /// (count, sums·H)
     sums: Vec<R>,
-    /// x̂ (count, sums·H) and scales (count, sums) of a normalization, or empty.
+    /// x̂ (count, sums·H) and scales (count, sums) of a normalization, or empty
     normed: [Vec<R>; 2],
-    /// h (count, H), and c likewise, or empty.
+    /// h (count, H), and c (count, H) or empty
     before: [Vec<R>; 2],
     after: [Vec<R>; 2],
 }
 
-/// Some sequences' part of them.
+/// The part of [`States`] that belongs to some of the sequences.
 pub(super) struct Part<'a, R> {
     sums: &'a mut [R],
     normed: [&'a mut [R]; 2],
@@ -85,12 +86,12 @@ impl<R: Real> Step<R> {
         self.hidden
     }
 
-    /// Numbers of a sequence's state.
+    /// Returns the size of a sequence's state.
     pub(super) fn state_size(&self) -> usize {
         self.layout.states() * self.hidden
     }
 
-    /// The states of `count` sequences, zero.
+    /// Returns zero states for `count` sequences.
     pub(super) fn states(&self, op: &'static str, count: usize) -> Result<States<R>> {
         let (sums, hidden) = (self.layout.sums, self.hidden);
         let normed = if self.norm.is_some() { count * sums } else { 0 };
@@ -106,7 +107,7 @@ impl<R: Real> Step<R> {
         })
     }
 
-    /// b + U x (tokens, sums·H) of a whole table of inputs (tokens, I).
+    /// Computes b + U x (tokens, sums·H) for a whole table of inputs (tokens, I).
     ///
     /// # Errors
     /// [`crate::Error::Memory`].
@@ -117,7 +118,7 @@ impl<R: Real> Step<R> {
         Ok(sums)
     }
 
-    /// One step of some sequences: what they were stays, what they are now stands beside it. Gives h.
+    /// Computes one step of some sequences, from the states before it to those after it. Returns h.
     pub(super) fn run<'a>(&self, given: Given<'_, R>, part: Part<'a, R>) -> &'a [R] {
         let Part { sums, normed: [hat, scales], before: [h, c], after: [h_after, c_after] } = part;
         let (hidden, width) = (self.hidden, self.layout.sums * self.hidden);
@@ -150,28 +151,28 @@ impl<R: Real> Step<R> {
 }
 
 impl<R: Real> States<R> {
-    /// h (count, H).
+    /// Returns h (count, H).
     pub(super) fn h(&self) -> &[R] {
         &self.before[0]
     }
 
-    /// c (count, H), or empty.
+    /// Returns c (count, H), or empty.
     pub(super) fn c(&self) -> &[R] {
         &self.before[1]
     }
 
-    /// h and c of a sequence, to change.
+    /// Returns h and c of a sequence, mutable.
     pub(super) fn of_sequence(&mut self, i: usize) -> impl Iterator<Item = &mut [R]> {
         let row = i * self.hidden..(i + 1) * self.hidden;
         self.before.iter_mut().filter(|part| !part.is_empty()).map(move |part| &mut part[row.clone()])
     }
 
-    /// Sets all to zero.
+    /// Sets all states to zero.
     pub(super) fn reset(&mut self) {
         self.before.iter_mut().for_each(|part| part.fill(R::zero()));
     }
 
-    /// What the sequences in these ranges, which follow one another, need for a step.
+    /// Returns the parts of the sequences in these ranges, which must be consecutive.
     pub(super) fn parts(&mut self, ranges: &[Range<usize>]) -> Vec<Part<'_, R>> {
         fn cut<'a, R>(data: &'a mut [R], ranges: &[Range<usize>], count: usize) -> Vec<&'a mut [R]> {
             parallel::split_rows(data, ranges, data.len() / count.max(1))
@@ -202,7 +203,7 @@ impl<R: Real> States<R> {
             .collect()
     }
 
-    /// The states of some of the sequences, in any order, each as often as it is named.
+    /// Returns the states of the given sequences, in any order and with repetition.
     pub(super) fn gather(&self, step: &Step<R>, op: &'static str, rows: &[usize]) -> Result<Self> {
         let mut states = step.states(op, rows.len())?;
         for (into, from) in states.before.iter_mut().zip(&self.before).filter(|(_, from)| !from.is_empty()) {
@@ -213,7 +214,7 @@ impl<R: Real> States<R> {
         Ok(states)
     }
 
-    /// After a step: what is now will have been.
+    /// Makes the states after the step the states before the next one.
     pub(super) fn advance(&mut self) {
         std::mem::swap(&mut self.before, &mut self.after);
     }

@@ -1,6 +1,7 @@
-//! One token at a time: the network of a language model with its weights packed once.
+//! A language model that processes one token at a time, with its weights packed once.
 //!
-//! For generation and suggestions: x = E\[id\]; the cell's step from a = b + U x + W h; o = c + V h. The state stays here.
+//! For generation and suggestions: x = E\[id\]; the cell's step from a = b + U x + W h; o = c + V h. The
+//! stepper keeps the state.
 
 use std::ops::Range;
 
@@ -12,31 +13,32 @@ use crate::parallel;
 
 pub use super::step::Weights;
 
-/// Numbers of V worth a thread: to read them takes longer than to wake it.
+/// Minimum number of V's elements per thread: reading them takes longer than waking the thread.
 const GRAIN: usize = 1 << 18;
 
-/// Tokens up to which b + U E is computed for all of them beforehand: to read U at a step takes about as long as four rows of a
-/// product with it.
+/// Maximum number of tokens for which b + U E is precomputed for all of them: reading U at a step takes about
+/// as long as four rows of a product with it.
 const FEW_TOKENS: usize = 512;
 
-/// Embedding, recurrent layers and output layer, ready to step `batch` sequences side by side.
+/// Embedding, recurrent layers and output layer, ready to step a batch of `batch` sequences.
 pub struct Stepper<R: Real> {
     batch: usize,
-    /// A row for each token: E, or b + U E of the first layer.
+    /// A row per token: E, or b + U E of the first layer
     table: Vec<R>,
     projected: bool,
-    /// The rows of a step's tokens.
+    /// The rows of the current step's tokens
     rows: Vec<R>,
     layers: Vec<Layer<R>>,
-    /// The output layer, divided among the threads where it is large.
+    /// The output layer, divided among the threads if it is large
     outputs: Vec<Part<R>>,
-    /// Whether V is read from its end next time: to and fro, so that what the caches hold of it is met first.
+    /// Whether V is read from its end at the next step. The direction alternates, so that each step starts
+    /// with the part of V that is still cached.
     back: bool,
     c: Vec<R>,
     o: Vec<R>,
 }
 
-/// One recurrent layer, and its state.
+/// A recurrent layer and its state.
 struct Layer<R: Real> {
     step: Step<R>,
     states: States<R>,
@@ -49,7 +51,7 @@ impl<R: Real> Layer<R> {
         Ok(Layer { step, states })
     }
 
-    /// Moves the state on by one step.
+    /// Advances the state by one step.
     fn advance(&mut self, given: Given<'_, R>, batch: usize) {
         let all = 0..batch;
         for part in self.states.parts(std::slice::from_ref(&all)) {
@@ -73,13 +75,15 @@ struct Part<R: Real> {
 }
 
 impl<R: Real> Stepper<R> {
-    /// Packs the weights; the state is zero. `table` is E (tokens, I), `v` and `c` the output layer's.
+    /// Packs the weights and sets the state to zero. `table` is E (tokens, I); `v` and `c` are
+    /// the output layer's.
     ///
     /// # Errors
     /// [`crate::Error::Memory`] if the copies do not fit.
     ///
     /// # Panics
-    /// If the lengths of the slices do not belong together (the Python module checks shapes first), or without a layer.
+    /// If the lengths of the slices are inconsistent (the Python module checks shapes first), or if
+    /// there are no layers.
     pub fn new(table: &[R], layers: &[Weights<'_, R>], (v, c): (&[R], &[R]), batch: usize) -> Result<Self> {
         const OP: &str = "Stepper";
         let (inputs, hidden) = (layers[0].inputs, layers[layers.len() - 1].recurrent.hidden);
@@ -115,27 +119,27 @@ impl<R: Real> Stepper<R> {
         })
     }
 
-    /// Sequences side by side.
+    /// Returns the number of sequences.
     pub fn batch(&self) -> usize {
         self.batch
     }
 
-    /// H of the last layer.
+    /// Returns H of the last layer.
     pub fn hidden(&self) -> usize {
         self.layers.last().map_or(0, |layer| layer.step.hidden())
     }
 
-    /// O
+    /// Returns O.
     pub fn outputs(&self) -> usize {
         self.c.len()
     }
 
-    /// Numbers in a sequence's state: each layer's h, and its c where it has one.
+    /// Returns the size of a sequence's state: each layer's h, and its c if it has one.
     pub fn state_size(&self) -> usize {
         self.layers.iter().map(|layer| layer.step.state_size()).sum()
     }
 
-    /// The state (batch, state_size): layer after layer, h, then c.
+    /// Returns the state (batch, state_size): layer by layer, h, then c.
     pub fn state(&self) -> Vec<R> {
         let mut state = Vec::with_capacity(self.batch * self.state_size());
         for i in 0..self.batch {
@@ -152,9 +156,9 @@ impl<R: Real> Stepper<R> {
     /// Sets the state.
     ///
     /// # Panics
-    /// If it has another size.
+    /// If it has the wrong size.
     pub fn set_state(&mut self, state: &[R]) {
-        assert_eq!(state.len(), self.batch * self.state_size(), "a state of another size");
+        assert_eq!(state.len(), self.batch * self.state_size(), "the state has the wrong size");
         let mut rest = state;
         for i in 0..self.batch {
             for part in self.layers.iter_mut().flat_map(|layer| layer.states.of_sequence(i)) {
@@ -170,15 +174,15 @@ impl<R: Real> Stepper<R> {
         self.layers.iter_mut().for_each(|layer| layer.states.reset());
     }
 
-    /// Reads one token for each sequence: the state moves on, no output is computed.
+    /// Reads one token per sequence: advances the state without computing an output.
     ///
     /// # Errors
-    /// [`crate::Error::TokenId`]: then nothing has moved.
+    /// [`crate::Error::TokenId`], which leaves the state unchanged.
     ///
     /// # Panics
-    /// If there are not `batch` ids.
+    /// If the number of ids is not `batch`.
     pub fn advance(&mut self, ids: &[i64]) -> Result<()> {
-        assert_eq!(ids.len(), self.batch, "one id for each sequence");
+        assert_eq!(ids.len(), self.batch, "expected one id per sequence");
         let (count, width) = (self.batch, self.rows.len() / self.batch.max(1));
         check_ids("Stepper.step", "ids", ids, self.table.len() / width.max(1))?;
         for (row, &id) in self.rows.chunks_exact_mut(width.max(1)).zip(ids) {
@@ -196,7 +200,7 @@ impl<R: Real> Stepper<R> {
         Ok(())
     }
 
-    /// o (batch, O) = c + V h of the state as it is.
+    /// Computes o (batch, O) = c + V h of the current state.
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`].

@@ -1,8 +1,9 @@
-//! A vocabulary's softmax mixed with what is copied from a source (See, Liu and Manning 2017, *Get to the point*).
+//! A mixture of the vocabulary's softmax and copying from a source (See, Liu and Manning 2017,
+//! *Get to the point*).
 //!
-//! P(y) = g P_V(y) + (1 − g) p, where P_V is the softmax of the output layer, g a gate, and p what attention gives to the
-//! places in the source where y stands. L = −ln P(y). With r = g P_V(y) / P(y), how much of the word the softmax has to answer
-//! for: do = r (ŷ − y), ∂L/∂g = −(P_V(y) − p) / P(y), ∂L/∂p = −(1 − g) / P(y).
+//! P(y) = g P_V(y) + (1 − g) p, where P_V is the softmax of the output layer, g a gate, and p the attention
+//! on the positions of the source where y occurs. L = −ln P(y). With r = g P_V(y) / P(y), the softmax's share
+//! of the word: do = r (ŷ − y), ∂L/∂g = −(P_V(y) − p) / P(y), ∂L/∂p = −(1 − g) / P(y).
 
 use super::through::{self, LinearGradients};
 use super::{Loss, Targets};
@@ -12,10 +13,10 @@ use crate::layers::linear::Linear;
 
 const OP: &str = "CopyCrossEntropy.through";
 
-/// Added to P(y): attention to a word can underflow to 0, and L is to stay finite.
+/// Added to P(y): the attention on a word can underflow to 0, and L must stay finite.
 const LEAST: f64 = 1e-30;
 
-/// What softmax is mixed with, at each position.
+/// The other parts of the mixture, at each position.
 #[derive(Clone, Copy)]
 pub struct Mixture<'a, R> {
     /// g
@@ -24,7 +25,7 @@ pub struct Mixture<'a, R> {
     pub copied: &'a [R],
 }
 
-/// Where [`linear_mixture_cross_entropy`] leaves the gradients of g and p: overwritten.
+/// The places where [`linear_mixture_cross_entropy`] stores the gradients of g and p; overwritten.
 pub struct MixtureGradients<'a, R> {
     /// ∂L/∂g
     pub gate: &'a mut [R],
@@ -33,24 +34,25 @@ pub struct MixtureGradients<'a, R> {
 }
 
 impl<R: Real> Mixture<'_, R> {
-    /// g, p, P_V(y) and P(y), from softmax's own loss, −ln P_V(y).
+    /// Returns g, p, P_V(y) and P(y), given the softmax's own loss, −ln P_V(y).
     fn at(&self, position: usize, loss: f64) -> [f64; 4] {
         let (gate, copied) = (self.gate[position].wide(), self.copied[position].wide());
         let own = libm::exp(-loss);
         [gate, copied, own, gate * own + (1.0 - gate) * copied + LEAST]
     }
 
-    /// r = g P_V(y) / P(y)
+    /// Returns r = g P_V(y) / P(y).
     pub(super) fn share(&self, position: usize, loss: f64) -> f64 {
         let [gate, _, own, all] = self.at(position, loss);
         gate * own / all
     }
 }
 
-/// [`super::linear_softmax_cross_entropy`] of the mixture: ids from O on are words that only the source has.
+/// Computes [`super::linear_softmax_cross_entropy`] for the mixture; ids from O on are words that occur
+/// only in the source.
 ///
 /// # Errors
-/// As there; [`Error::Value`] for smoothed labels, of which there is no sense here.
+/// See there; [`Error::Value`] for label smoothing, which is not defined here.
 pub fn linear_mixture_cross_entropy<R: Real>(
     layer: Linear<'_, R>,
     h: &[R],

@@ -1,7 +1,7 @@
 //! Losses L = Σ_t L_t over the T·B positions of a batch, with their gradient do = ∂L/∂o.
 //!
-//! A position is one step of one sequence: a row of o. Every loss gives the losses of the positions, unreduced;
-//! L is their weighted sum, or that sum over the sum of the weights.
+//! A position is one step of one sequence: a row of o. Every loss returns the unreduced losses of the
+//! positions; L is their weighted sum, or that sum divided by the sum of the weights.
 
 mod mixture;
 mod sampled;
@@ -17,7 +17,7 @@ pub use mixture::{Mixture, MixtureGradients, linear_mixture_cross_entropy};
 pub use sampled::{Rule, Sample, linear_sampled_loss};
 pub use through::{LinearGradients, linear_softmax_cross_entropy};
 
-/// How the losses of the positions become one number.
+/// The reduction of the positions' losses to one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reduction {
     /// Σ w L
@@ -26,21 +26,21 @@ pub enum Reduction {
     Mean,
 }
 
-/// Which positions count, and how much: weights of the positions (1 where there are none), and the reduction.
+/// The weights of the positions (1 if `None`) and the reduction.
 #[derive(Clone, Copy)]
 pub struct Weighting<'a, R> {
-    /// One weight for each position.
+    /// One weight per position
     pub weights: Option<&'a [R]>,
-    /// Sum or mean.
+    /// Sum or mean
     pub reduction: Reduction,
 }
 
-/// L, and the positions' losses.
+/// L, and the losses of the positions.
 #[derive(Debug, Clone)]
 pub struct Loss<R> {
     /// L
     pub total: f64,
-    /// The loss of each position, without its weight; 0 where a position is ignored.
+    /// The loss of each position, without its weight; 0 for ignored positions
     pub positions: Vec<R>,
 }
 
@@ -49,7 +49,7 @@ impl<R: Real> Weighting<'_, R> {
         self.weights.map_or(R::one(), |w| w[position])
     }
 
-    /// 1 / Σ w for a mean, 1 for a sum.
+    /// Returns 1 / Σ w for a mean, 1 for a sum.
     fn scale(&self, op: &'static str, rows: usize, counts: impl Fn(usize) -> bool) -> Result<f64> {
         if let Some(weights) = self.weights {
             check_shape(op, "weights", &[weights.len()], &[("positions", Some(rows))])?;
@@ -72,7 +72,7 @@ impl<R: Real> Weighting<'_, R> {
     fn total(&self, positions: &[R], scale: f64) -> f64 {
         let weighted = |(i, loss): (usize, &R)| {
             let w = self.of(i);
-            // A weight of 0 silences a position, whatever its loss.
+            // A weight of 0 silences a position, whatever its loss is.
             if w == R::zero() { 0.0 } else { w.wide() * loss.wide() }
         };
         positions.iter().enumerate().map(weighted).sum::<f64>() * scale
@@ -82,15 +82,15 @@ impl<R: Real> Weighting<'_, R> {
 /// The targets of softmax cross-entropy.
 #[derive(Clone, Copy)]
 pub struct Targets<'a, R> {
-    /// The right token at each position.
+    /// The correct token at each position
     pub ids: &'a [i64],
-    /// Positions with this id are not scored.
+    /// Positions with this id are ignored.
     pub ignore: Option<i64>,
-    /// ε: the target puts 1 − ε on the right token and spreads ε evenly over all.
+    /// ε: the target distribution has 1 − ε on the correct token plus ε spread evenly over all tokens.
     pub smoothing: f64,
-    /// Which positions count.
+    /// The weights and the reduction
     pub weighting: Weighting<'a, R>,
-    /// What softmax is but a part of, where tokens are copied, too: then there are ids beyond the classes.
+    /// The mixture that the softmax is part of, if tokens are also copied; ids may then exceed the classes.
     pub mixture: Option<Mixture<'a, R>>,
 }
 
@@ -105,7 +105,7 @@ impl<R: Real> Targets<'_, R> {
             return Err(Error::Value {
                 op,
                 argument: "label_smoothing",
-                expected: "a number from 0, below 1".into(),
+                expected: "a number from 0 to below 1".into(),
                 got: self.smoothing.to_string(),
             });
         }
@@ -123,14 +123,17 @@ impl<R: Real> Targets<'_, R> {
         self.weighting.scale(op, rows, |i| self.counts(i))
     }
 
-    /// How much of a position's gradient goes into the scores: its weight, times the share of softmax in a mixture.
+    /// Returns the factor of a position's gradient with respect to the scores: its weight, times the
+    /// softmax's share of a mixture.
     fn weight(&self, position: usize, scale: f64, loss: R) -> f64 {
         let share = self.mixture.map_or(1.0, |mixture| mixture.share(position, loss.wide()));
         self.weighting.of(position).wide() * scale * share
     }
 
-    /// One row: the scores o become do; gives softmax's loss at the position,
-    /// L = log Σ e^o − (1 − ε) o_y − ε mean(o), and do = (softmax(o) − target) · weight. Of an id that is no class L = ∞.
+    /// Turns one row of scores o into do and returns the softmax's loss at the position.
+    ///
+    /// L = log Σ e^o − (1 − ε) o_y − ε mean(o), and do = (softmax(o) − target) · weight. L = ∞ for an id
+    /// that is not a class.
     fn row(&self, position: usize, scale: f64, o: &mut [R]) -> R {
         if !self.counts(position) {
             o.fill(R::zero());
@@ -169,7 +172,7 @@ impl<R: Real> Targets<'_, R> {
     }
 }
 
-/// Softmax cross-entropy of the scores o (rows, classes), which become do.
+/// Computes softmax cross-entropy of the scores o (rows, classes), which are replaced by do.
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::TokenId`], [`Error::Value`].
@@ -192,11 +195,11 @@ fn rows_of(op: &'static str, len: usize, columns: usize, rows: usize) -> Result<
         op,
         argument: "o",
         expected: format!("{rows} positions of at least one score"),
-        got: format!("{len} scores, {columns} at each"),
+        got: format!("{len} scores, {columns} per position"),
     })
 }
 
-/// Calls `row` on every row of o, which it turns into do; adds up the losses.
+/// Calls `row` on every row of o, which it turns into do; sums the losses.
 fn each_row<R: Real>(
     op: &'static str,
     o: &mut [R],
@@ -223,8 +226,9 @@ fn each_row<R: Real>(
     Ok(Loss { total: weighting.total(&positions, scale), positions })
 }
 
-/// Sigmoid cross-entropy for several labels: o (rows, labels) become do; targets y in 0..1 of the same shape.
-/// A position's loss is Σ_i max(o, 0) − o y + log(1 + e^{−|o|}); do = (σ(o) − y) · weight.
+/// Computes sigmoid cross-entropy for multiple labels: o (rows, labels) is replaced by do; the targets y, in
+/// 0..1, have the same shape. A position's loss is Σ_i max(o, 0) − o y + log(1 + e^{−|o|});
+/// do = (σ(o) − y) · weight.
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::Value`].
@@ -242,7 +246,8 @@ pub fn sigmoid_cross_entropy<R: Real>(
     })
 }
 
-/// Squared error: a position's loss is Σ_i (o − y)²; do = 2 (o − y) · weight. o (rows, columns) become do.
+/// Computes the squared error: a position's loss is Σ_i (o − y)²; do = 2 (o − y) · weight. o (rows, columns)
+/// is replaced by do.
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::Value`].
@@ -255,7 +260,8 @@ pub fn squared_error<R: Real>(
     elementwise("SquaredError", (o, columns), y, weighting, |o, y| ((o - y) * (o - y), 2.0 * (o - y)))
 }
 
-/// A loss that is a sum over the numbers of a row: `f(o, y)` gives its term and its derivative.
+/// Computes a loss that is a sum over the elements of a row: `f(o, y)` returns its term and the
+/// term's derivative.
 fn elementwise<R: Real>(
     op: &'static str,
     (o, columns): (&mut [R], usize),
@@ -263,7 +269,7 @@ fn elementwise<R: Real>(
     weighting: Weighting<'_, R>,
     f: impl Fn(f64, f64) -> (f64, f64) + Sync,
 ) -> Result<Loss<R>> {
-    check_shape(op, "y", &[y.len()], &[("numbers of o", Some(o.len()))])?;
+    check_shape(op, "y", &[y.len()], &[("elements of o", Some(o.len()))])?;
     let rows = rows_of(op, o.len(), columns, o.len() / columns.max(1))?;
     let scale = weighting.scale(op, rows, |_| true)?;
     each_row(op, o, columns, (rows, weighting, scale), |i, row| {

@@ -1,8 +1,8 @@
-//! Training losses that look at some of the O classes instead of all: a softmax over the right class and a sample, with
+//! Training losses over a sample of the O classes: a softmax over the correct class and a sample, with
 //! corrected scores (importance sampling), and noise-contrastive estimation.
 //!
-//! The sample is one for all positions, so its scores are one product with some rows of V, and only these rows and those
-//! of the right classes are read or get a gradient. How classes are drawn is the caller's affair.
+//! All positions share one sample, so its scores are one product with some rows of V. Only these rows and
+//! those of the correct classes are read or receive a gradient. The caller samples the classes.
 
 mod rules;
 
@@ -15,22 +15,23 @@ use crate::layers::embedding::check_ids;
 use crate::layers::linear::{self, Columns, Linear};
 use crate::parallel;
 
-/// Numbers of the sample's scores that are alive at once.
+/// Number of the sample's scores computed at a time.
 const LIVE_SCORES: usize = 1 << 19;
 
-/// Positions of a chunk, at least and at most.
+/// Minimum and maximum number of positions per chunk.
 const CHUNK: (usize, usize) = (64, 4096);
 
-/// Fewest numbers of a table worth a thread of their own.
+/// Minimum number of a table's elements per thread.
 const GRAIN: usize = 1 << 16;
 
-/// What is made of the scores.
+/// The loss that is computed from the scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// ln(e^o + Σ e^õ) − o: the right class as it is, against the sample without it, whose e^õ add up to an unbiased
-    /// estimate of what all the other classes do (Bengio and Senécal 2008; Jean et al. 2015).
+    /// ln(e^o + Σ e^õ) − o: the correct class, uncorrected, against the sample without it, whose sum of e^õ
+    /// is an unbiased estimate of the sum over all other classes (Bengio and Senécal 2008; Jean et al. 2015)
     Softmax,
-    /// −ln σ(õ) of the right class, −ln (1 − σ(õ)) of each drawn one (Gutmann and Hyvärinen 2012; Mnih and Teh 2012).
+    /// −ln σ(õ) of the correct class, −ln (1 − σ(õ)) of each sampled one (Gutmann and Hyvärinen 2012;
+    /// Mnih and Teh 2012)
     Nce,
 }
 
@@ -43,14 +44,14 @@ impl Rule {
     }
 }
 
-/// Classes that were drawn.
+/// The sampled classes.
 #[derive(Clone, Copy)]
 pub struct Sample<'a> {
-    /// Each class once, in rising order.
+    /// The distinct classes, in increasing order
     pub classes: &'a [i64],
-    /// How often each was drawn.
+    /// How often each was sampled
     pub counts: &'a [i64],
-    /// ln of how often each of the O classes is to be expected in a sample, ln k Q: õ = o − this.
+    /// ln k Q, the log of each of the O classes' expected count in a sample: õ = o − ln k Q
     pub log_expected: &'a [f64],
 }
 
@@ -67,35 +68,36 @@ impl Sample<'_> {
         Err(Error::Value {
             op,
             argument: "classes",
-            expected: "at least one class, each once and in rising order, drawn at least once".into(),
-            got: format!("{n} classes{}", if rising { "" } else { ", not in rising order" }),
+            expected: "at least one class, each once and in increasing order, with counts of at least 1"
+                .into(),
+            got: format!("{n} classes{}", if rising { "" } else { ", not in increasing order" }),
         })
     }
 }
 
-/// What stays the same for all chunks.
+/// The values that are constant over the chunks.
 struct Plan<'a, R: Real> {
     layer: Linear<'a, R>,
     targets: Targets<'a, R>,
     scale: f64,
     sample: Sample<'a>,
     rule: Rule,
-    /// The sample's rows of V (n, H), packed, and their biases less their corrections (n).
+    /// The sample's rows of V (n, H), packed, and their biases minus their corrections (n)
     forward: Packed<R>,
     bias: Vec<R>,
     backward: Option<Packed<R>>,
 }
 
-/// The sum of the sample's gradients, before they go to their rows.
+/// The sums of the sample's gradients, before they are added to their rows.
 struct Gathered<R> {
     v: Vec<R>,
     c: Vec<R>,
-    /// do of the right class at each position.
+    /// do of the correct class at each position
     right: Vec<R>,
 }
 
-/// The loss of o = c + V h on the right classes and a sample, for h (rows, H); adds to the rows of dV and dc that belong
-/// to either. Label smoothing has no meaning here and is not looked at.
+/// Computes the loss of o = c + V h over the correct classes and a sample, for h (rows, H); adds to the rows
+/// of dV and dc of both. Label smoothing is not defined here and is ignored.
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::TokenId`], [`Error::Value`], [`Error::Memory`], [`Error::Interrupted`].
@@ -158,7 +160,7 @@ impl<'a, R: Real> Plan<'a, R> {
         for (row, &class) in v.chunks_exact_mut(hidden.max(1)).zip(sample.classes) {
             row.copy_from_slice(row_of(layer.v, class, hidden));
         }
-        // Drawn m times, a class stands m times in Σ e^õ: its score is higher by ln m.
+        // A class that was sampled m times occurs m times in Σ e^õ: its score increases by ln m.
         let often = |count: i64| if rule == Rule::Softmax { libm::log(count as f64) } else { 0.0 };
         let bias = sample.classes.iter().zip(sample.counts).map(|(&class, &count)| {
             let class = class as usize;
@@ -176,7 +178,8 @@ impl<'a, R: Real> Plan<'a, R> {
         })
     }
 
-    /// The losses of some positions; the sample's scores become do, and `right` that of the right classes.
+    /// Computes the losses of some positions; replaces the sample's scores by do, and sets `right` to do of
+    /// the correct classes.
     fn judge(
         &self,
         rows: &Range<usize>,
@@ -204,7 +207,7 @@ impl<'a, R: Real> Plan<'a, R> {
         })
     }
 
-    /// One position: (its loss, do of the right class); the sample's scores o become do.
+    /// Returns the loss and do of the correct class at one position; replaces the sample's scores o by do.
     fn position(&self, position: usize, h: &[R], o: &mut [R]) -> (R, R) {
         if !self.targets.counts(position) {
             o.fill(R::zero());
@@ -230,7 +233,7 @@ impl<'a, R: Real> Plan<'a, R> {
         (R::of(loss), R::of(right))
     }
 
-    /// dh += do V of the right classes.
+    /// Adds dh += do V of the correct classes.
     fn add_right(&self, rows: &Range<usize>, right: &[R], dh: &mut [R]) -> Result<()> {
         let hidden = self.layer.inputs;
         let ranges = parallel::ranges(rows.len(), GRAIN / hidden.max(1))?;
@@ -245,11 +248,12 @@ impl<'a, R: Real> Plan<'a, R> {
         })
     }
 
-    /// The sums go to their rows of dV and dc; then, position after position, the right classes' shares.
+    /// Adds the sums to their rows of dV and dc; then, position by position, the contributions of the
+    /// correct classes.
     fn scatter(&self, h: &[R], sums: &Gathered<R>, (dv, dc): (&mut [R], &mut [R])) -> Result<()> {
         let hidden = self.layer.inputs;
         let threads = if h.len() < GRAIN { 1 } else { parallel::num_threads()? };
-        // Each thread has some of the classes, and sees to what goes there, in order.
+        // Each thread owns a range of the classes and adds what belongs to them, in order.
         let ranges = parallel::even_ranges(self.layer.outputs, threads);
         let parts: Vec<_> = parallel::split_rows(dv, &ranges, hidden)
             .into_iter()
@@ -282,12 +286,12 @@ fn row_of<R>(table: &[R], row: i64, width: usize) -> &[R] {
     &table[row as usize * width..][..width]
 }
 
-/// sum += by · x
+/// Computes sum += by · x.
 fn add<R: Real>(sum: &mut [R], by: R, x: &[R]) {
     sum.iter_mut().zip(x).for_each(|(sum, &x)| *sum += by * x);
 }
 
-/// Σ x·y in eight interleaved sums.
+/// Computes Σ x·y in eight interleaved sums.
 fn dot<R: Real>(x: &[R], y: &[R]) -> R {
     let mut sums = [R::zero(); 8];
     for (x, y) in x.chunks(8).zip(y.chunks(8)) {

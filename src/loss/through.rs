@@ -1,4 +1,4 @@
-//! Output layer, softmax and cross-entropy in one, without o (T·B, V) ever being there as a whole.
+//! Output layer, softmax and cross-entropy in one function, without ever holding all of o (T·B, V).
 
 mod classes;
 
@@ -10,19 +10,19 @@ use crate::parallel;
 
 const OP: &str = "SoftmaxCrossEntropy.through";
 
-/// Bytes of V from which [`classes`] computes: about a core's own cache.
+/// Minimum size of V in bytes for using [`classes`]: about the size of a core's own cache.
 const LARGE: usize = 1 << 20;
 
-/// Classes from which it does: enough to divide.
+/// Minimum number of classes for using it: enough to divide.
 const LEAST_CLASSES: usize = 1024;
 
-/// Numbers of o that are alive at once where chunks are whole rows of o.
+/// Number of scores computed at a time if chunks are whole rows of o.
 const LIVE_SCORES: usize = 1 << 19;
 
-/// Positions of a chunk there, at least and at most: enough that V is worth reading.
+/// Minimum and maximum number of positions per such chunk: enough to make reading V worthwhile.
 const CHUNK: (usize, usize) = (64, 4096);
 
-/// Where [`linear_softmax_cross_entropy`] leaves its gradients.
+/// The places where [`linear_softmax_cross_entropy`] stores its gradients.
 pub struct LinearGradients<'a, R> {
     /// dh (rows, H): overwritten.
     pub h: &'a mut [R],
@@ -32,8 +32,8 @@ pub struct LinearGradients<'a, R> {
     pub c: &'a mut [R],
 }
 
-/// Output layer, softmax, cross-entropy and all their gradients, for h (rows, H): a chunk of rows at a time, so that
-/// o (rows, O) never exists as a whole.
+/// Computes output layer, softmax, cross-entropy and all their gradients for h (rows, H), a chunk of rows at
+/// a time, so that o (rows, O) never exists as a whole.
 ///
 /// # Errors
 /// [`crate::Error::Shape`], [`crate::Error::TokenId`], [`crate::Error::Value`], [`crate::Error::Memory`],
@@ -48,7 +48,7 @@ pub fn linear_softmax_cross_entropy<R: Real>(
     Ok(Loss { total: targets.weighting.total(&positions, scale), positions })
 }
 
-/// The losses of the positions, and what a weighted sum of them is multiplied by.
+/// Computes the losses of the positions, and the factor of their weighted sum.
 pub(super) fn losses<R: Real>(
     op: &'static str,
     layer: Linear<'_, R>,
@@ -60,7 +60,7 @@ pub(super) fn losses<R: Real>(
     check_shape(op, "h", &[h.len()], &[("positions·H", Some(rows * hidden))])?;
     let scale = targets.check(op, rows, classes)?;
     let mut positions = parallel::scratch(op, &[rows])?;
-    // The smaller factor of the products is the one to pack.
+    // The smaller factor of the products is packed.
     if size_of_val(layer.v) > LARGE && classes >= LEAST_CLASSES {
         classes::chunks(layer, h, targets, scale, &mut positions, gradients)?;
     } else {
@@ -69,7 +69,7 @@ pub(super) fn losses<R: Real>(
     Ok((positions, scale))
 }
 
-/// Chunks of rows of o, with V packed: for a V that stays in a core's own cache.
+/// Computes chunks of rows of o, with V packed: for a V that stays in a core's own cache.
 fn whole_rows<R: Real>(
     layer: Linear<'_, R>,
     h: &[R],
@@ -128,7 +128,7 @@ mod tests {
     type Way<R> =
         fn(Linear<'_, R>, &[R], Targets<'_, R>, f64, &mut [R], Option<LinearGradients<'_, R>>) -> Result<()>;
 
-    /// Losses, dh, dV and dc of one way; the gradients begin at some number other than zero.
+    /// Returns the losses, dh, dV and dc of one implementation; the gradients start at a nonzero value.
     fn all<R: Real>(
         way: Way<R>,
         (rows, hidden, classes): (usize, usize, usize),
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_class_that_cannot_be_and_a_score_that_is_no_number() {
-        // A whole block of −∞ counts nothing; a NaN is seen in the loss of its position, and in no other's.
+        // A whole block of −∞ contributes nothing; a NaN affects the loss of its own position only.
         let (hidden, classes) = (2, 1200);
         let (v, mut c) = (numbers::<f32>(classes * hidden, 1), vec![0.0f32; classes]);
         c[..600].fill(f32::NEG_INFINITY);

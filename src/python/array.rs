@@ -1,5 +1,5 @@
-//! Arrays at the border. One that fits is used where it lies; any other of real numbers is converted by NumPy;
-//! what has no meaning as numbers is refused by name.
+//! Arrays at the boundary to Python. A suitable array is used in place; any other array of real numbers is
+//! converted by NumPy; everything else is rejected with an error that names the argument.
 
 use ndarray::{ArrayD, IxDyn};
 use numpy::{
@@ -12,12 +12,12 @@ use pyo3::types::PyDict;
 use super::error::{ShapeError, dtype_error, value_error};
 use crate::kernels::Real;
 
-/// A number type of both worlds.
+/// An element type of both Rust and NumPy.
 pub(super) trait Number: Real + Element {}
 impl Number for f32 {}
 impl Number for f64 {}
 
-/// Which of the two number types.
+/// The supported element types.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// f32
@@ -26,7 +26,7 @@ pub(super) enum Kind {
     F64,
 }
 
-/// The number type of an array that decides it: a parameter, or a loss's o.
+/// Returns the element type of the array that determines it: a parameter, or a loss's o.
 pub(super) fn kind(op: &str, argument: &str, array: &Bound<'_, PyAny>) -> PyResult<Kind> {
     if array.cast::<PyArrayDyn<f32>>().is_ok() {
         Ok(Kind::F32)
@@ -37,7 +37,7 @@ pub(super) fn kind(op: &str, argument: &str, array: &Bound<'_, PyAny>) -> PyResu
     }
 }
 
-/// Runs an expression with `$R` standing for the number type of `$array`.
+/// Evaluates an expression with `$R` bound to the element type of `$array`.
 macro_rules! by_kind {
     ($op:expr, $name:expr, $array:expr, $R:ident => $body:expr) => {
         match crate::python::array::kind($op, $name, $array)? {
@@ -54,7 +54,7 @@ macro_rules! by_kind {
 }
 pub(super) use by_kind;
 
-/// What came, for a message: `an array of object`, `a list`.
+/// Describes a value for error messages: `an array of object`, `a list`.
 fn describe(value: &Bound<'_, PyAny>) -> String {
     match value.cast::<PyUntypedArray>() {
         Ok(array) => format!("an array of {}", array.dtype()),
@@ -62,13 +62,13 @@ fn describe(value: &Bound<'_, PyAny>) -> String {
     }
 }
 
-/// Whether the numbers lie one after the other, each at a multiple of its size.
+/// Returns whether the array is C-contiguous and aligned.
 fn lies_well<T: Element>(array: &Bound<'_, PyArrayDyn<T>>) -> bool {
     array.is_c_contiguous() && (array.data() as usize).is_multiple_of(align_of::<T>())
 }
 
-/// The array as numbers of type `T`, C-contiguous, converted where it must be; `allowed` are the kinds of NumPy's
-/// dtypes from which a conversion has a meaning.
+/// Returns the array as C-contiguous elements of type `T`, converted if necessary; `allowed` are the kinds of
+/// NumPy dtypes from which a conversion is meaningful.
 fn convert<'py, T: Element>(
     (op, argument): (&str, &str),
     value: &Bound<'py, PyAny>,
@@ -102,11 +102,11 @@ fn convert<'py, T: Element>(
 fn borrow_error(op: &str, argument: &str, error: BorrowError) -> PyErr {
     match error {
         BorrowError::NotWriteable => value_error(op, argument, "a writable array", "a read-only one"),
-        _ => value_error(op, argument, "an array of its own", "one that another argument overlaps"),
+        _ => value_error(op, argument, "an array that overlaps no other argument", "one that does"),
     }
 }
 
-/// An array of real numbers to read.
+/// Opens an array of real numbers for reading.
 pub(super) fn input<'py, R: Number>(
     op: &str,
     argument: &str,
@@ -117,7 +117,7 @@ pub(super) fn input<'py, R: Number>(
     array.try_readonly().map_err(|e| borrow_error(op, argument, e))
 }
 
-/// The same, or nothing for `None`.
+/// Opens an optional array of real numbers for reading.
 pub(super) fn optional<'py, R: Number>(
     op: &str,
     argument: &str,
@@ -126,7 +126,7 @@ pub(super) fn optional<'py, R: Number>(
     value.map(|value| input(op, argument, value)).transpose()
 }
 
-/// An array of whole numbers to read: token ids.
+/// Opens an array of whole numbers (token ids) for reading.
 pub(super) fn ids<'py>(
     op: &str,
     argument: &str,
@@ -137,7 +137,7 @@ pub(super) fn ids<'py>(
     array.try_readonly().map_err(|e| borrow_error(op, argument, e))
 }
 
-/// An array that is changed in place: it must be of the right type, contiguous and writable.
+/// Opens an array for modification in place; it must have the right type, be contiguous and writable.
 pub(super) fn target<'py, R: Number>(
     op: &str,
     argument: &str,
@@ -152,19 +152,19 @@ pub(super) fn target<'py, R: Number>(
     array.try_readwrite().map_err(|e| borrow_error(op, argument, e))
 }
 
-/// The numbers of an array that `input`, `ids` or `target` gave.
+/// Returns the elements of an array opened by `input`, `ids` or `target`.
 pub(super) fn slice<'a, T: Element>(array: &'a PyReadonlyArrayDyn<'_, T>) -> PyResult<&'a [T]> {
     Ok(array.as_slice()?)
 }
 
-/// The numbers of an array that may not be there.
+/// Returns the elements of an optional array.
 pub(super) fn optional_slice<'a, T: Element>(
     array: Option<&'a PyReadonlyArrayDyn<'_, T>>,
 ) -> PyResult<Option<&'a [T]>> {
     array.map(slice).transpose()
 }
 
-/// A new NumPy array that owns the numbers.
+/// Returns a new NumPy array that owns `data`.
 pub(super) fn output<'py, R: Number>(
     py: Python<'py>,
     shape: &[usize],
@@ -174,7 +174,7 @@ pub(super) fn output<'py, R: Number>(
     Ok(PyArrayDyn::from_owned_array(py, array).into_any())
 }
 
-/// `shape` with its last size replaced.
+/// Returns `shape` with its last size replaced.
 pub(super) fn with_last(shape: &[usize], last: usize) -> Vec<usize> {
     let mut shape = shape.to_vec();
     if let Some(size) = shape.last_mut() {
@@ -183,7 +183,7 @@ pub(super) fn with_last(shape: &[usize], last: usize) -> Vec<usize> {
     shape
 }
 
-/// The last size of an array of at least one axis, and the product of the others.
+/// Returns the product of all sizes but the last, and the last size; the array must have at least one axis.
 pub(super) fn rows_and_columns(op: &str, argument: &str, shape: &[usize]) -> PyResult<(usize, usize)> {
     match shape.split_last() {
         Some((&columns, rows)) => Ok((rows.iter().product(), columns)),

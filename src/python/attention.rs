@@ -1,4 +1,4 @@
-//! Attention, and what a nonlinearity between layers needs.
+//! Attention, and nonlinearities between layers.
 
 use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -20,7 +20,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// The steps of every sequence of a batch: `most` without lengths.
+/// Returns the number of steps of every sequence of a batch: `most` without lengths.
 pub(super) fn steps(
     op: &'static str,
     argument: &'static str,
@@ -38,7 +38,7 @@ pub(super) fn steps(
     slice(&lengths)?.iter().map(length).collect()
 }
 
-/// The arrays of an attention, checked against each other.
+/// The arrays of an attention, with shapes checked against each other.
 struct Open<'py, R: Number> {
     q: PyReadonlyArrayDyn<'py, R>,
     keys: PyReadonlyArrayDyn<'py, R>,
@@ -86,7 +86,8 @@ impl<'py, R: Number> Open<'py, R> {
     }
 }
 
-/// (context (T, B, K), α (B, T, S)) of q (T, B, A), keys (S, B, A) and values (S, B, K); with v (A), additive scores.
+/// Returns (context (T, B, K), α (B, T, S)), given q (T, B, A), keys (S, B, A) and values (S, B, K); v (A)
+/// selects additive scores.
 #[pyfunction]
 #[pyo3(signature = (q, keys, values, v, lengths, source_lengths))]
 fn attention_forward<'py>(
@@ -109,7 +110,7 @@ fn attention_forward<'py>(
     })
 }
 
-/// (dq, dkeys, dvalues) of dcontext (T, B, K) and dalpha (B, T, S) or None; adds to dv.
+/// Returns (dq, dkeys, dvalues), given dcontext (T, B, K) and dalpha (B, T, S) or None; adds to dv.
 #[pyfunction]
 #[pyo3(signature = (q, keys, values, v, lengths, source_lengths, alpha, dcontext, dalpha, dv))]
 #[allow(clippy::too_many_arguments)]
@@ -163,7 +164,7 @@ fn activation(op: &'static str, name: &str) -> PyResult<Activation> {
         .ok_or_else(|| value_error(op, "activation", &names.join(", "), &format!("\"{name}\"")))
 }
 
-/// h ← f(a), in place.
+/// Computes h ← f(a) in place.
 #[pyfunction]
 fn activate(py: Python<'_>, name: &str, a: &Any<'_>) -> PyResult<()> {
     const OP: &str = "activate";
@@ -176,7 +177,7 @@ fn activate(py: Python<'_>, name: &str, a: &Any<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// da = dh ⊙ f′(a) in the place of dh, given h = f(a).
+/// Computes da = dh ⊙ f′(a) in place of dh, given h = f(a).
 #[pyfunction]
 fn differentiate(py: Python<'_>, name: &str, h: &Any<'_>, dh: &Any<'_>) -> PyResult<()> {
     const OP: &str = "differentiate";

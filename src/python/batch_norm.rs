@@ -19,7 +19,8 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// (y (…, C), μ (C), σ² (C)) of x (…, C): with its own statistics, or with those given.
+/// Returns (y (…, C), μ (C), σ² (C)), given x (…, C): normalized with its own statistics or
+/// with the given ones.
 #[pyfunction]
 #[pyo3(signature = (x, gamma, beta, statistics, epsilon, activation))]
 fn batch_norm_forward<'py>(
@@ -52,7 +53,7 @@ fn batch_norm_forward<'py>(
     })
 }
 
-/// Statistics of each of the columns.
+/// Opens the statistics of the columns.
 fn given<R: super::array::Number>(
     op: &'static str,
     mean: &Any<'_>,
@@ -65,7 +66,8 @@ fn given<R: super::array::Number>(
     Ok(Statistics { mean: slice(&mean)?.to_vec(), variance: slice(&variance)?.to_vec() })
 }
 
-/// dγ += …, dβ += …; gives dx (…, C). `own` says whether the statistics are x's. Without activation y may be None.
+/// Adds to dγ and dβ; returns dx (…, C). `own` says whether the statistics are x's own. y may be None
+/// without an activation.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)]
 fn batch_norm_backward<'py>(
@@ -100,7 +102,7 @@ fn batch_norm_backward<'py>(
                 slice(y)?
             }
             (None, Activation::Identity) => &[],
-            (None, _) => return Err(value_error(OP, "y", "the layer's y, for its activation", "None")),
+            (None, _) => return Err(value_error(OP, "y", "the layer's y, which its activation needs", "None")),
         };
         let (mean, variance, own) = statistics;
         let statistics = given::<R>(OP, &mean, &variance, columns)?;

@@ -1,4 +1,4 @@
-//! Convolution, and pooling in two dimensions.
+//! Convolution and two-dimensional pooling.
 
 use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
@@ -20,30 +20,30 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// The activation of a name.
+/// Returns the activation with this name.
 pub(super) fn activation(op: &str, name: &str) -> PyResult<Activation> {
     let names = || Activation::ALL.map(Activation::name).join(", ");
     Activation::from_name(name)
         .ok_or_else(|| value_error(op, "activation", &format!("one of {}", names()), name))
 }
 
-/// The sizes of a layer with a kernel of that shape.
+/// Returns the sizes of a layer, given the shape of its kernel.
 fn layer(op: &'static str, kernel: &[usize], stride: Pair, padding: Pair) -> PyResult<Shape> {
     let letters = [("kernel height", None), ("kernel width", None), ("I", None), ("O", None)];
     check_shape(op, "K", kernel, &letters)?;
     if kernel.contains(&0) || stride.0 == 0 || stride.1 == 0 {
-        return Err(value_error(op, "K, stride", "sizes from 1", &format!("{kernel:?}, {stride:?}")));
+        return Err(value_error(op, "K, stride", "sizes of at least 1", &format!("{kernel:?}, {stride:?}")));
     }
     Ok(Shape { kernel: (kernel[0], kernel[1]), stride, padding, inputs: kernel[2], outputs: kernel[3] })
 }
 
-/// A batch of pictures (B, Y, X, I).
+/// Returns the sizes of a batch of pictures (B, Y, X, I).
 fn pictures(op: &'static str, shape: &[usize], channels: usize) -> PyResult<Pictures> {
     check_shape(op, "x", shape, &[("B", None), ("Y", None), ("X", None), ("I", Some(channels))])?;
     Ok(Pictures { batch: shape[0], size: (shape[1], shape[2]) })
 }
 
-/// y (B, Y′, X′, O) = f(b + K over the windows of x).
+/// Returns y (B, Y′, X′, O) = f(b + K over the windows of x).
 #[pyfunction]
 #[allow(non_snake_case)]
 fn conv_forward<'py>(
@@ -69,7 +69,7 @@ fn conv_forward<'py>(
     })
 }
 
-/// dK += …, db += …; gives dx (B, Y, X, I), or None where it is not needed. Without activation y may be None.
+/// Adds to dK and db; returns dx (B, Y, X, I), or None if not needed. y may be None without an activation.
 #[pyfunction]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 fn conv_backward<'py>(
@@ -102,7 +102,7 @@ fn conv_backward<'py>(
                 slice(y)?
             }
             (None, Activation::Identity) => &[],
-            (None, _) => return Err(value_error(OP, "y", "the layer's y, for its activation", "None")),
+            (None, _) => return Err(value_error(OP, "y", "the layer's y, which its activation needs", "None")),
         };
         let of_k = [
             ("kernel height", Some(layer.kernel.0)),
@@ -120,7 +120,7 @@ fn conv_backward<'py>(
     })
 }
 
-/// Which pooling, and its operation's names.
+/// Returns the kind of pooling, and the names of its operations.
 fn pool(kind: &str) -> PyResult<(Pool, [&'static str; 2])> {
     match kind {
         "max" => Ok((Pool::Max, ["MaxPool2d.forward", "MaxPool2d.backward"])),
@@ -129,17 +129,22 @@ fn pool(kind: &str) -> PyResult<(Pool, [&'static str; 2])> {
     }
 }
 
-/// Windows of at least one pixel, at a distance.
+/// Returns the geometry of the windows; sizes and strides are at least 1.
 fn frame(op: &'static str, kernel: Pair, stride: Pair, padding: Pair) -> PyResult<Frame> {
     if [kernel.0, kernel.1, stride.0, stride.1].contains(&0) {
-        return Err(value_error(op, "kernel, stride", "sizes from 1", &format!("{kernel:?}, {stride:?}")));
+        return Err(value_error(
+            op,
+            "kernel, stride",
+            "sizes of at least 1",
+            &format!("{kernel:?}, {stride:?}"),
+        ));
     }
     Ok(Frame { kernel, stride, padding })
 }
 
 const PICTURES: [(&str, Option<usize>); 4] = [("B", None), ("Y", None), ("X", None), ("C", None)];
 
-/// y (B, Y′, X′, C) of x (B, Y, X, C).
+/// Returns y (B, Y′, X′, C), given x (B, Y, X, C).
 #[pyfunction]
 fn pool_2d<'py>(
     py: Python<'py>,
@@ -162,7 +167,7 @@ fn pool_2d<'py>(
     })
 }
 
-/// dx (B, Y, X, C), whose shape is given, of dy (B, Y′, X′, C); for "max" with x and y.
+/// Returns dx (B, Y, X, C), with the given shape, from dy (B, Y′, X′, C); "max" needs x and y.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)]
 fn pool_2d_backward<'py>(

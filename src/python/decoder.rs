@@ -1,4 +1,4 @@
-//! A decoder with attention, one call per step of all hypotheses.
+//! A decoder with attention: one call steps all hypotheses.
 
 use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -19,10 +19,11 @@ type Any<'py> = Bound<'py, PyAny>;
 /// V and c of a linear layer.
 type Affine<'py> = (Any<'py>, Any<'py>);
 
-/// o, α and the gate, where there are such.
+/// o, and α and the gate if the decoder has them.
 type Given<'py> = (Any<'py>, Option<Any<'py>>, Option<Any<'py>>);
 
-/// Embedding, recurrent layers, attention and output layer with their weights packed once, stepping hypotheses side by side.
+/// Embedding, recurrent layers, attention and output layer with their weights packed once, for stepping a
+/// batch of hypotheses.
 #[pyclass(name = "Decoder", module = "rnnrs._rnnrs")]
 pub(super) struct PyDecoder {
     inner: Inner,
@@ -33,7 +34,7 @@ enum Inner {
     F64(Decoder<f64>),
 }
 
-/// Runs an expression on the decoder inside.
+/// Evaluates an expression on the inner decoder.
 macro_rules! inner {
     ($self:expr, $decoder:ident => $body:expr) => {
         match $self {
@@ -43,7 +44,7 @@ macro_rules! inner {
     };
 }
 
-/// The arrays of a linear layer that may not be there.
+/// The arrays of an optional linear layer.
 struct Opened<'py, R: Number>(Option<(PyReadonlyArrayDyn<'py, R>, PyReadonlyArrayDyn<'py, R>)>);
 
 impl<'py, R: Number> Opened<'py, R> {
@@ -52,7 +53,7 @@ impl<'py, R: Number> Opened<'py, R> {
         Ok(Opened(layer.map(open).transpose()?))
     }
 
-    /// The layer, of so many inputs and, where they are given, outputs.
+    /// Returns the layer, checked for `inputs` inputs and, if given, `outputs` outputs.
     fn layer(
         &self,
         name: &'static str,
@@ -65,7 +66,7 @@ impl<'py, R: Number> Opened<'py, R> {
     }
 }
 
-/// What a decoder is made of, as Python gives it.
+/// The parts of a decoder, as received from Python.
 struct Parts<'a, 'py> {
     e: &'a Any<'py>,
     layers: &'a [GivenLayer<'py>],
@@ -114,7 +115,7 @@ fn begin<R: Number>(
     let (keys, values) = (optional::<R>(OP, "keys", keys)?, optional::<R>(OP, "values", values)?);
     let (Some(keys), Some(values)) = (&keys, &values) else {
         if decoder.context() > 0 {
-            return Err(value_error(OP, "keys", "keys and values, for the attention", "none"));
+            return Err(value_error(OP, "keys", "keys and values to attend to", "none"));
         }
         return Ok(decoder.begin(slice(&state)?, count, None)?);
     };
@@ -180,13 +181,13 @@ impl PyDecoder {
         Ok(PyDecoder { inner })
     }
 
-    /// Hypotheses side by side.
+    /// Number of hypotheses.
     #[getter]
     fn count(&self) -> usize {
         inner!(&self.inner, d => d.count())
     }
 
-    /// One hypothesis for each source, from the states (B, S) before the first step.
+    /// Starts one hypothesis per source, from the initial states (B, S).
     #[pyo3(signature = (state, keys=None, values=None, lengths=None))]
     fn begin(
         &mut self,
@@ -198,8 +199,8 @@ impl PyDecoder {
         inner!(&mut self.inner, d => begin(d, state, [keys, values, lengths]))
     }
 
-    /// Hypothesis i goes on from the earlier one `rows[i]` with the token `ids[i]`; gives the scores of what may come next
-    /// (N, V), the attention (N, S) and the gate (N,) where there are such.
+    /// Extends hypothesis `rows[i]` by the token `ids[i]`. Returns the scores of the next token (N, V), and
+    /// the attention (N, S) and the gate (N,), or None for those that the decoder lacks.
     fn step<'py>(&mut self, py: Python<'py>, ids: &Any<'py>, rows: &Any<'py>) -> PyResult<Given<'py>> {
         inner!(&mut self.inner, d => step(py, d, ids, rows))
     }

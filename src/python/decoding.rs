@@ -1,4 +1,4 @@
-//! A step of decoding.
+//! Decoding: one step of a beam search, and sampling.
 
 use numpy::{PyArray1, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -9,11 +9,11 @@ use crate::decoding::{self, Rules};
 use crate::error::check_shape;
 use crate::sampling::Sampling;
 
-/// Rules as Python gives them: forbidden (F,), forced (N,), the end's id, whether it may follow, history (N, n), the n of
-/// n-grams.
+/// Rules as received from Python: forbidden (F,), forced (N,), the id of the end token, whether it may
+/// follow, history (N, n), and the n of n-grams.
 type GivenRules<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Option<usize>, bool, Bound<'py, PyAny>, usize);
 
-/// Their arrays.
+/// The opened arrays of the rules.
 struct OpenRules<'py> {
     forbidden: PyReadonlyArrayDyn<'py, i64>,
     forced: PyReadonlyArrayDyn<'py, i64>,
@@ -45,8 +45,8 @@ impl<'py> OpenRules<'py> {
     }
 }
 
-/// Rows, tokens (int64) and totals (float64) of the `keep` best continuations of each source's hypotheses, one source
-/// after the other; `starts` (A + 1) says where each source's rows begin and end.
+/// Returns the rows, tokens (int64) and totals (float64) of the `keep` best continuations of each source's
+/// hypotheses, source by source; `starts` (A + 1) delimits the rows of each source.
 #[pyfunction]
 #[allow(clippy::type_complexity)]
 pub(super) fn best_continuations<'py>(
@@ -64,7 +64,7 @@ pub(super) fn best_continuations<'py>(
     let open = OpenRules::open(OP, &rules, rows)?;
     let fits = starts.first() == Some(&0) && starts.last() == Some(&(rows as i64)) && starts.is_sorted();
     if !fits {
-        return Err(value_error(OP, "starts", "rising places from 0 to N", &format!("{starts:?}")));
+        return Err(value_error(OP, "starts", "increasing rows from 0 to N", &format!("{starts:?}")));
     }
     let sources: Vec<_> = starts.windows(2).map(|pair| pair[0] as usize..pair[1] as usize).collect();
     by_kind!(OP, "scores", scores, R => {
@@ -80,7 +80,7 @@ pub(super) fn best_continuations<'py>(
     })
 }
 
-/// Tokens (int64) and their ln P (float64), drawn for each row; `keys` (N, 4) says by which numbers each draw is known.
+/// Returns one sampled token (int64) per row and its ln P (float64); `keys` (N, 4) identifies each draw.
 #[pyfunction]
 #[allow(clippy::type_complexity)]
 pub(super) fn draw_tokens<'py>(

@@ -22,7 +22,7 @@ fn check_rate(rate: f64) -> PyResult<()> {
     if right { Ok(()) } else { Err(value_error(OP, "rate", "a number from 0 to below 1", &rate.to_string())) }
 }
 
-/// x (n, width) times the masks of its rows.
+/// Returns x (n, width) times the masks of its rows.
 #[pyfunction]
 #[pyo3(signature = (x, keys, steps, rate, seed))]
 fn apply_dropout<'py>(
@@ -49,7 +49,7 @@ fn apply_dropout<'py>(
     })
 }
 
-/// Masks (n, width) of 0 and 1 / (1 − rate), of the number type of `like`.
+/// Returns masks (n, width) of 0 and 1 / (1 − rate), with the element type of `like`.
 #[pyfunction]
 fn dropout_masks<'py>(
     py: Python<'py>,

@@ -1,4 +1,4 @@
-//! Errors: the crate's enum becomes Python's exceptions, here and nowhere else.
+//! Errors: the only place where the crate's errors become Python exceptions.
 
 use std::cell::RefCell;
 
@@ -13,15 +13,16 @@ pyo3::create_exception!(
     PyValueError,
     "An array has the wrong number of axes or the wrong size."
 );
-pyo3::create_exception!(rnnrs, DTypeError, PyTypeError, "An array holds the wrong kind of numbers.");
-pyo3::create_exception!(rnnrs, FormatError, PyValueError, "A file is not what it should be.");
+pyo3::create_exception!(rnnrs, DTypeError, PyTypeError, "An array has the wrong element type.");
+pyo3::create_exception!(rnnrs, FormatError, PyValueError, "A file has an invalid format.");
 
 thread_local! {
-    /// What Python's signal handler raised while a computation ran.
+    /// The exception that Python's signal handler raised during a computation.
     static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
 }
 
-/// Runs Python's signal handlers; true if one raised. Called by the thread that waits for a computation.
+/// Runs Python's signal handlers; returns true if one raised. Called by the thread that waits
+/// for a computation.
 pub(super) fn interrupted() -> bool {
     Python::attach(|py| match py.check_signals() {
         Ok(()) => false,
@@ -46,12 +47,12 @@ impl From<Error> for PyErr {
     }
 }
 
-/// `DTypeError` with the usual words.
+/// Returns a `DTypeError` with the standard message.
 pub(super) fn dtype_error(op: &str, argument: &str, expected: &str, got: &str) -> PyErr {
     DTypeError::new_err(format!("{op}: {argument}: expected {expected}, got {got}"))
 }
 
-/// `ValueError` with the usual words.
+/// Returns a `ValueError` with the standard message.
 pub(super) fn value_error(op: &str, argument: &str, expected: &str, got: &str) -> PyErr {
     PyValueError::new_err(format!("{op}: {argument}: expected {expected}, got {got}"))
 }

@@ -1,4 +1,4 @@
-//! Initial weights.
+//! Initialization of parameters.
 
 use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
@@ -7,7 +7,7 @@ use super::array::{by_kind, target};
 use super::error::value_error;
 use crate::init::{self, Scheme};
 
-/// Fills an array in place; a matrix's last axis are its columns.
+/// Fills an array in place; a matrix's last axis holds its columns.
 #[pyfunction]
 pub(super) fn initialize(
     py: Python<'_>,

@@ -26,8 +26,9 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// (o (T, B, O), h (T, B, H)) where all that is fed back is known. `fed` = (first, values, ids): `first` (B, F) at the first
-/// step, then `values` (T, B, F), each at the step after its own, or `ids` (T, B), each at its own.
+/// Returns (o (T, B, O), h (T, B, H)) for feedback that is known beforehand. `fed` = (first, values, ids):
+/// `first` (B, F) is fed at the first step; then `values` (T, B, F), each at the step after its own, or `ids`
+/// (T, B), each at its own step.
 #[pyfunction]
 #[pyo3(signature = (x, fed, parameters, activation, lengths))]
 fn jordan_forced<'py>(
@@ -52,7 +53,7 @@ fn jordan_forced<'py>(
             let rows = if tokens { table::table(FORWARD, weights.w, width, e)? } else { Vec::new() };
             let later = match known.later {
                 Later::Tokens { ids, .. } if tokens => Later::Tokens { ids, table: &rows },
-                // Nothing is fed after the first step: there is none, or nothing was asked for.
+                // Neither values nor ids were given, so no step after the first is fed.
                 Later::Tokens { .. } => return Err(nothing_fed()),
                 values @ Later::Values(_) => values,
             };
@@ -76,13 +77,15 @@ fn results<R: Number>(py: Python<'_>, sizes: Sizes, h: Vec<R>, o: Vec<R>) -> PyR
     Ok((output(py, &[steps, batch, outputs], o)?, output(py, &[steps, batch, hidden], h)?))
 }
 
-/// The settings of a run in which the network's own output is fed back: (feedback, temperature, forcing, seed, step, keys).
+/// The settings of a run with the network's own output fed back: (feedback, temperature, forcing,
+/// seed, step, keys).
 type Settings<'py> = (String, f64, f64, u64, u64, Any<'py>);
 
-/// (o (T, B, O), h (T, B, H), what was fed (T + 1, B, O) or (T + 1, B), where that was the network's own (T + 1, B)).
+/// Returns (o (T, B, O), h (T, B, H), the feedback (T + 1, B, O) or (T + 1, B), where it is the network's
+/// own (T + 1, B)).
 ///
-/// `fed` = (first, values, ids): `first` are values (B, O), or tokens (B) where tokens are fed back; `values` or `ids` are the
-/// targets, or neither.
+/// `fed` = (first, values, ids): `first` holds values (B, O), or tokens (B) if tokens are fed back; `values`
+/// or `ids` are the targets, or both are None.
 #[pyfunction]
 #[pyo3(signature = (x, fed, parameters, activation, settings, lengths))]
 #[allow(clippy::type_complexity, clippy::too_many_arguments)]
@@ -104,7 +107,7 @@ fn jordan_driven<'py>(
     by_kind!(FORWARD, "U", &parameters.0, R => {
         let (open, x) = (Open::<R>::new(FORWARD, &parameters)?, input::<R>(FORWARD, "x", x)?);
         let sizes = open.sizes(FORWARD, x.shape())?;
-        // Where tokens are fed back, so is the first.
+        // If tokens are fed back, the first feedback is a token, too.
         let tokens = if own.is_none() { fed.0.take() } else { None };
         let feed = Feed::<R>::new(FORWARD, sizes, &fed)?;
         let tokens = first_tokens(sizes, tokens.as_ref())?;
@@ -141,12 +144,12 @@ fn jordan_driven<'py>(
     })
 }
 
-/// An array (T + 1, B) of ids or truth values.
+/// Returns an array (T + 1, B) of ids or booleans.
 fn steps_and_one<T: numpy::Element>(py: Python<'_>, sizes: Sizes, data: Vec<T>) -> PyResult<Any<'_>> {
     Ok(PyArray1::from_vec(py, data).reshape([sizes.steps + 1, sizes.batch])?.into_any())
 }
 
-/// The sizes of h (T, B, H), do (T, B, O), W (H, F) and V (O, H), checked against each other.
+/// Returns the sizes, from the checked shapes of h (T, B, H), do (T, B, O) and V (O, H).
 fn sizes_back(h: &[usize], dout: &[usize], v: &[usize]) -> PyResult<Sizes> {
     check_shape(BACKWARD, "V", v, &[("O", None), ("H", None)])?;
     let (outputs, hidden) = (v[0], v[1]);
@@ -156,7 +159,7 @@ fn sizes_back(h: &[usize], dout: &[usize], v: &[usize]) -> PyResult<Sizes> {
     Ok(Sizes { steps, batch, inputs: 0, hidden, outputs, fed: outputs })
 }
 
-/// da (T, B, H) of do (T, B, O), where nothing flows from step to step.
+/// Returns da (T, B, H), given do (T, B, O), without any gradient from step to step.
 #[pyfunction]
 #[pyo3(signature = (r#do, h, V, activation))]
 #[allow(non_snake_case)]
@@ -178,8 +181,8 @@ fn jordan_local<'py>(
     })
 }
 
-/// (da (T, B, H), all that L says of o (T, B, O)) of do (T, B, O), through the outputs that were fed back: z (T + 1, B, O)
-/// where `own` (T + 1, B).
+/// Returns (da (T, B, H), the total gradient of o (T, B, O)), given do (T, B, O), through the outputs that
+/// were fed back: z (T + 1, B, O) where `own` (T + 1, B) is true.
 #[pyfunction]
 #[pyo3(signature = (r#do, h, z, own, W, V, activation, feedback))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
@@ -215,8 +218,8 @@ fn jordan_through<'py>(
     })
 }
 
-/// dU, dW, db, dV, dc (and dE) of da (T, B, H) and do (T, B, O), added up. Gives (dx (T, B, I), what L says of
-/// z at the first step (B, F)), or None where that is not needed. `fed` is what was fed, as in `jordan_forced`.
+/// Adds dU, dW, db, dV, dc (and dE), given da (T, B, H) and do (T, B, O). Returns (dx (T, B, I), the gradient
+/// of z at the first step (B, F)), or None if not needed. `fed` is the feedback, as in `jordan_forced`.
 #[pyfunction]
 #[pyo3(signature = (da, r#do, x, h, fed, parameters, gradients, need_dx))]
 #[allow(clippy::too_many_arguments)]

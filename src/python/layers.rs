@@ -1,4 +1,4 @@
-//! Embedding and linear layer.
+//! Embedding and linear layers; concatenation.
 
 use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -18,7 +18,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// x (…, I) = E[ids].
+/// Returns x (…, I) = E[ids].
 #[pyfunction]
 #[pyo3(signature = (ids, E))]
 #[allow(non_snake_case)]
@@ -43,14 +43,14 @@ pub(super) fn keep<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>
     Ok(value.clone())
 }
 
-/// A two-dimensional view of an array whose rank was checked.
+/// Returns a two-dimensional view of an array whose rank was checked.
 fn matrix<'a, R: Number>(array: &'a PyReadonlyArrayDyn<'_, R>) -> PyResult<ndarray::ArrayView2<'a, R>> {
     let (rows, columns) = rows_and_columns("array", "array", array.shape())?;
     ndarray::ArrayView2::from_shape((rows, columns), slice(array)?)
         .map_err(|e| super::error::ShapeError::new_err(e.to_string()))
 }
 
-/// dE[ids] += dx.
+/// Adds dE[ids] += dx.
 #[pyfunction]
 #[pyo3(signature = (ids, dx, dE))]
 #[allow(non_snake_case)]
@@ -77,7 +77,7 @@ fn embedding_backward<'py>(
     Ok(())
 }
 
-/// The linear layer of V (O, I) and c (O), its arrays checked against each other.
+/// Returns the linear layer of V (O, I) and c (O), with shapes checked against each other.
 pub(super) fn linear_layer<'a, R: Number>(
     op: &'static str,
     v: &'a PyReadonlyArrayDyn<'_, R>,
@@ -89,7 +89,7 @@ pub(super) fn linear_layer<'a, R: Number>(
     Ok(Linear { v: slice(v)?, c: slice(c)?, inputs, outputs })
 }
 
-/// Checks the last axis of an array of rows.
+/// Checks the last axis of an array of rows; returns the number of rows.
 pub(super) fn check_last(
     op: &'static str,
     argument: &'static str,
@@ -107,7 +107,7 @@ pub(super) fn check_last(
     )))
 }
 
-/// o (…, O) = c + V x.
+/// Returns o (…, O) = c + V x.
 #[pyfunction]
 #[allow(non_snake_case)]
 fn linear_forward<'py>(
@@ -127,7 +127,7 @@ fn linear_forward<'py>(
     })
 }
 
-/// dV += Σ do xᵀ, dc += Σ do; gives dx (…, I), or None where it is not needed.
+/// Adds dV += Σ do xᵀ and dc += Σ do; returns dx (…, I), or None if not needed.
 #[pyfunction]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 fn linear_backward<'py>(
@@ -157,7 +157,7 @@ fn linear_backward<'py>(
     })
 }
 
-/// Arrays (…, A) and (…, B) side by side: (…, A + B).
+/// Concatenates arrays (…, A) and (…, B) to (…, A + B).
 #[pyfunction]
 fn join_last<'py>(
     py: Python<'py>,
@@ -177,7 +177,7 @@ fn join_last<'py>(
     })
 }
 
-/// The first `first` numbers of every row of an array, and the others.
+/// Splits every row of an array into its first `first` elements and the rest.
 #[pyfunction]
 fn split_last<'py>(
     py: Python<'py>,

@@ -1,4 +1,4 @@
-//! How the rows of the recurrence's arrays lie.
+//! The memory layout of the recurrence's arrays.
 
 use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -8,21 +8,22 @@ use crate::error::check_shape;
 use crate::kernels::Lines;
 use crate::layers::recurrence::Sequences;
 
-/// The order of a batch (T, B), as Python gives it: how many sequences are going on at each step, how many there are, of every
-/// row which of the T·B it is, and T and B.
+/// The order of a batch (T, B), as received from Python: the number of sequences running at each step, the
+/// number of sequences, for every row its index among the T·B rows, and (T, B).
 pub(super) type GivenOrder<'py> = (Bound<'py, PyAny>, usize, Bound<'py, PyAny>, (usize, usize));
 
 /// A letter and a size.
 type Axis = (&'static str, Option<usize>);
 
-/// How the rows of a call's arrays lie: (T, B, ·), or, with an order, (rows, ·). Arrays of the caller are (T, B, ·) in any case.
+/// The layout of the arrays of a call: (T, B, ·), or (rows, ·) with an order. The caller's own arrays are (T,
+/// B, ·) in both cases.
 pub(super) struct Lie {
     pub(super) sequences: Sequences,
     shape: (usize, usize),
 }
 
 impl Lie {
-    /// By the order, or by the shape of one of the arrays, its last axis left out.
+    /// Returns the layout given by the order, or by the shape of one of the arrays without its last axis.
     pub(super) fn of(
         op: &'static str,
         (argument, leading): (&'static str, &[usize]),
@@ -44,12 +45,12 @@ impl Lie {
         self.sequences.places().is_some()
     }
 
-    /// The shape of an array of rows of `width` numbers.
+    /// Returns the shape of an array with `width` elements per row.
     pub(super) fn shape(&self, width: usize) -> Vec<usize> {
         self.axes().iter().filter_map(|axis| axis.1).chain([width]).collect()
     }
 
-    /// The axes of its rows.
+    /// Returns the axes of the rows.
     fn axes(&self) -> Vec<Axis> {
         if self.is_ordered() { vec![("rows", Some(self.sequences.rows()))] } else { self.callers().to_vec() }
     }
@@ -58,7 +59,7 @@ impl Lie {
         [("T", Some(self.shape.0)), ("B", Some(self.shape.1))]
     }
 
-    /// Checks one.
+    /// Checks the shape of an array.
     pub(super) fn check(
         &self,
         op: &'static str,
@@ -71,7 +72,7 @@ impl Lie {
         Ok(check_shape(op, argument, shape, &axes)?)
     }
 
-    /// Checks an array of ids.
+    /// Checks the shape of an array of ids.
     pub(super) fn check_ids(
         &self,
         op: &'static str,
@@ -81,7 +82,7 @@ impl Lie {
         Ok(check_shape(op, argument, shape, &self.axes())?)
     }
 
-    /// Checks states (B, states·H).
+    /// Checks the shape of states (B, states·H).
     pub(super) fn check_state(
         &self,
         op: &'static str,
@@ -93,7 +94,8 @@ impl Lie {
         Ok(shape.map_or(Ok(()), |shape| check_shape(op, argument, shape, &wanted))?)
     }
 
-    /// The rows of one of them, or, of three axes all the same, of an array of the caller.
+    /// Returns the rows of an array in this layout, or of a caller's array, which has three
+    /// axes in both cases.
     pub(super) fn lines<'a, R: Number>(
         &'a self,
         op: &'static str,

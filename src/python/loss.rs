@@ -1,4 +1,4 @@
-//! Losses: each gives (L, the losses of the positions, do or None).
+//! Losses: each returns (L, the losses of the positions, do or None).
 
 use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -30,7 +30,7 @@ fn reduction(mean: bool) -> Reduction {
     if mean { Reduction::Mean } else { Reduction::Sum }
 }
 
-/// Checks that an array has one number for each position.
+/// Checks that an array has one element per position.
 fn check_positions(
     op: &'static str,
     argument: &'static str,
@@ -69,7 +69,7 @@ fn run<'py, R: Number>(
     Ok((loss.total, positions, dout.map(|d| output(py, o.shape(), d)).transpose()?))
 }
 
-/// Softmax cross-entropy of o (…, O) against the ids y (…).
+/// Returns the softmax cross-entropy of o (…, O) against the ids y (…).
 #[pyfunction]
 #[allow(clippy::too_many_arguments)]
 fn softmax_cross_entropy<'py>(
@@ -95,7 +95,7 @@ fn softmax_cross_entropy<'py>(
     })
 }
 
-/// Sigmoid cross-entropy of o (…, O) against y (…, O) in 0..1.
+/// Returns the sigmoid cross-entropy of o (…, O) against y (…, O) in 0..1.
 #[pyfunction]
 fn sigmoid_cross_entropy<'py>(
     py: Python<'py>,
@@ -109,7 +109,7 @@ fn sigmoid_cross_entropy<'py>(
     elementwise(py, OP, (o, y, weights), mean, gradient, ElementLoss::Sigmoid)
 }
 
-/// Squared error of o (…, O) against y (…, O).
+/// Returns the squared error of o (…, O) against y (…, O).
 #[pyfunction]
 fn squared_error<'py>(
     py: Python<'py>,
@@ -155,7 +155,8 @@ fn elementwise<'py>(
     })
 }
 
-/// Output layer, softmax and cross-entropy in one: h (…, H) → (L, losses, dh or None); adds to dV and dc.
+/// Computes output layer, softmax and cross-entropy in one function: h (…, H) → (L, losses, dh or None);
+/// adds to dV and dc.
 #[pyfunction]
 #[pyo3(signature = (h, V, c, y, weights, ignore, label_smoothing, mean, dV=None, dc=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
@@ -182,10 +183,11 @@ fn linear_softmax_cross_entropy<'py>(
     })
 }
 
-/// The loss, its positions, dh, and the gradients of the gate and of what is copied.
+/// (L, losses, dh), and the gradients of the gate and of the copy probabilities.
 type Mixed<'py> = (Triple<'py>, Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>);
 
-/// The same of softmax mixed with what is copied: gate and copied (…); ids from O on are no classes.
+/// Computes `linear_softmax_cross_entropy` for a mixture of softmax and copying: gate and copied (…); ids
+/// from O on are not classes.
 #[pyfunction]
 #[pyo3(signature = (h, V, c, y, gate, copied, weights, ignore, mean, dV=None, dc=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
@@ -232,8 +234,9 @@ fn linear_mixture_cross_entropy<'py>(
     })
 }
 
-/// The same on the right classes and a sample only: `rule` is "softmax" or "nce", `classes` (n) each once and rising,
-/// `counts` (n) how often each was drawn, `log_expected` (O) what is taken off the scores.
+/// Computes `linear_softmax_cross_entropy` over the correct classes and a sample only: `rule` is "softmax" or
+/// "nce"; `classes` (n) are distinct and increasing; `counts` (n) holds how often each was sampled;
+/// `log_expected` (O) is subtracted from the scores.
 #[pyfunction]
 #[pyo3(signature = (h, V, c, y, weights, ignore, mean, rule, classes, counts, log_expected, dV=None, dc=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
@@ -271,7 +274,7 @@ fn linear_sampled_loss<'py>(
     })
 }
 
-/// Runs a loss that is fused with the output layer: opens h, V, c and y, the weights, and dV and dc.
+/// Runs a loss that is fused with the output layer: opens h, V, c, y, the weights, dV and dc.
 fn through<'py, R: Number>(
     py: Python<'py>,
     op: &'static str,

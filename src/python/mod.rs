@@ -1,7 +1,7 @@
-//! The Python module `rnnrs._rnnrs`: the only place that knows of Python.
+//! The Python module `rnnrs._rnnrs`: the only code that depends on Python.
 //!
-//! A function here checks, converts, lets go of the GIL and calls; what it computes stands in the rest of the crate.
-//! `python/rnnrs/_rnnrs.pyi` says the same to Python's type checkers.
+//! A function here checks and converts its arguments, releases the GIL and calls the rest of the crate, which
+//! does the computation. `python/rnnrs/_rnnrs.pyi` declares the same interface for Python's type checkers.
 
 mod array;
 mod attention;
@@ -28,7 +28,7 @@ use pyo3::prelude::*;
 
 use crate::{kernels, parallel};
 
-/// Arrays that a step of training leaves are the next step's.
+/// Reuses the memory of one training step's arrays for the next step.
 #[global_allocator]
 static ALLOCATOR: kernels::Recycler = kernels::Recycler;
 
@@ -41,19 +41,19 @@ fn set_num_threads(threads: i64) -> PyResult<()> {
     Ok(parallel::set_num_threads(wanted)?)
 }
 
-/// The number of threads in use.
+/// Returns the number of threads in use.
 #[pyfunction]
 fn get_num_threads() -> PyResult<usize> {
     Ok(parallel::num_threads()?)
 }
 
-/// Whether so many bytes can be had: MemoryError if not.
+/// Checks that this many bytes are available; raises MemoryError otherwise.
 #[pyfunction]
 fn check_memory(bytes: u64) -> PyResult<()> {
     Ok(parallel::check_memory("Parameters", bytes)?)
 }
 
-/// The instruction set in use: "scalar", "neon", "avx2" or "avx512".
+/// Returns the instruction set in use: "scalar", "neon", "avx2" or "avx512".
 #[pyfunction]
 fn instruction_set() -> PyResult<&'static str> {
     Ok(kernels::instruction_set()?.name())
@@ -61,7 +61,7 @@ fn instruction_set() -> PyResult<&'static str> {
 
 #[pymodule]
 fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    // A wrong RNNRS_ISA or RNNRS_NUM_THREADS is an error at once, not a surprise later.
+    // An invalid RNNRS_ISA or RNNRS_NUM_THREADS fails at import, not later.
     kernels::instruction_set()?;
     parallel::num_threads()?;
     parallel::set_interrupt_hook(error::interrupted);

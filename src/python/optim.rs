@@ -1,4 +1,4 @@
-//! Clipping and the optimizers' updates, in place on flat vectors.
+//! Gradient clipping and the optimizers' updates, in place on flat vectors.
 
 use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
@@ -19,7 +19,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// Opens the vectors of an update: parameters to change, gradients to read, state to change.
+/// Opens the vectors of an update: parameters and state for modification, gradients for reading.
 macro_rules! update {
     ($op:expr, $parameters:expr, $gradients:expr, [$($state:ident),*], |$p:ident, $g:ident| $body:expr) => {
         by_kind!($op, "parameters", $parameters, R => {
@@ -34,7 +34,7 @@ macro_rules! update {
     };
 }
 
-/// Stochastic gradient descent, with momentum where there is a velocity.
+/// Performs a step of stochastic gradient descent, with momentum if there is a velocity.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)]
 fn sgd(
@@ -66,7 +66,7 @@ fn sgd(
     Ok(())
 }
 
-/// Adagrad.
+/// Performs a step of Adagrad.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)]
 fn adagrad(
@@ -85,7 +85,7 @@ fn adagrad(
     Ok(())
 }
 
-/// RMSProp.
+/// Performs a step of RMSProp.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)]
 fn rmsprop(
@@ -105,7 +105,7 @@ fn rmsprop(
     Ok(())
 }
 
-/// Adam, or AdamW where the decay is decoupled.
+/// Performs a step of Adam, or of AdamW if the weight decay is decoupled.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)]
 fn adam(
@@ -134,7 +134,7 @@ fn adam(
     Ok(())
 }
 
-/// Where a gradient can be other than zero, as Python says it: an array (n, 2), or nothing for everywhere.
+/// Opens the spans in which a gradient may be nonzero: an array (n, 2), or None for all elements.
 fn opened(op: &'static str, spans: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Vec<[i64; 2]>>> {
     let Some(spans) = spans else { return Ok(None) };
     let array = ids(op, "spans", spans)?;
@@ -146,7 +146,7 @@ fn as_spans(spans: &Option<Vec<[i64; 2]>>) -> Spans<'_> {
     spans.as_deref().map_or(Spans::All, Spans::Some)
 }
 
-/// Scales the gradients down to a norm of at most `max_norm`; gives the norm before.
+/// Scales the gradients down to a norm of at most `max_norm`; returns the norm before scaling.
 #[pyfunction]
 #[pyo3(signature = (gradients, max_norm, spans=None))]
 fn clip_norm(
@@ -164,7 +164,7 @@ fn clip_norm(
     })
 }
 
-/// What the gradients are to be multiplied by for a norm of at most `max_norm`, and the norm.
+/// Returns the factor that scales the gradients to a norm of at most `max_norm`, and the norm.
 #[pyfunction]
 #[pyo3(signature = (gradients, max_norm, spans=None))]
 fn clipping(
@@ -182,7 +182,7 @@ fn clipping(
     })
 }
 
-/// Sets the gradients to zero, in the spans.
+/// Sets the gradients to zero within the spans.
 #[pyfunction]
 #[pyo3(signature = (gradients, spans=None))]
 fn clear(py: Python<'_>, gradients: &Bound<'_, PyAny>, spans: Option<&Bound<'_, PyAny>>) -> PyResult<()> {

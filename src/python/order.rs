@@ -1,4 +1,4 @@
-//! How the sequences of a batch lie.
+//! The order of the sequences of a batch.
 
 use numpy::{PyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -15,7 +15,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 type Numbers<'py> = Bound<'py, PyArray1<i64>>;
 
-/// Which sequence stands at each place; counts; rows; places; the streams' last sequences.
+/// Returns the sequence at each place, the counts, the rows, the places, and each stream's last sequence.
 #[pyfunction]
 #[pyo3(signature = (shape, stream, first, length, reverse))]
 fn order_sequences<'py>(
@@ -39,7 +39,7 @@ fn order_sequences<'py>(
         .map(|numbers| PyArray1::from_vec(py, numbers)))
 }
 
-/// The rows at their places, of x (N, I): zeros where the place is −1.
+/// Returns the rows of x (N, I) at the given places; zeros where the place is −1.
 #[pyfunction]
 #[pyo3(signature = (places, x))]
 fn unpack_rows<'py>(

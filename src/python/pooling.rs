@@ -1,4 +1,4 @@
-//! Pooling.
+//! Pooling of sequences.
 
 use numpy::{IntoPyArray, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -18,7 +18,8 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// (y (B, H), α (T, B)): means of h (T, B, H), weighted by the softmax of e (T, B) where there are scores.
+/// Returns (y (B, H), α (T, B)): means of h (T, B, H), weighted by the softmax of e (T, B) if
+/// there are scores.
 #[pyfunction]
 #[pyo3(signature = (h, e, lengths))]
 fn pool_weighted<'py>(
@@ -43,7 +44,7 @@ fn pool_weighted<'py>(
     })
 }
 
-/// (dh (T, B, H), de (T, B) where it is wanted) of dy (B, H).
+/// Returns (dh (T, B, H), de (T, B) or None), given dy (B, H).
 #[pyfunction]
 #[pyo3(signature = (h, alpha, dy, lengths, need_de))]
 fn pool_weighted_backward<'py>(
@@ -71,7 +72,8 @@ fn pool_weighted_backward<'py>(
     })
 }
 
-/// (y (B, H), at which steps (B, H)): the largest numbers of h (T, B, H).
+/// Returns (y (B, H), the steps (B, H)): the maxima of h (T, B, H) over time and the steps at
+/// which they occur.
 #[pyfunction]
 #[pyo3(signature = (h, lengths))]
 fn pool_largest<'py>(
@@ -92,7 +94,7 @@ fn pool_largest<'py>(
     })
 }
 
-/// dh (T, B, H) of dy (B, H).
+/// Returns dh (T, B, H), given dy (B, H).
 #[pyfunction]
 #[pyo3(signature = (at, dy, most, lengths))]
 fn pool_largest_backward<'py>(

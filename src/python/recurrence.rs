@@ -1,4 +1,4 @@
-//! The recurrence of every cell.
+//! The recurrent layers, for every cell.
 
 use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -21,7 +21,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// The cell of that name: "lstm", "gru", or an RNN's activation.
+/// Returns the cell with this name: "lstm", "gru", or the activation of an RNN.
 pub(super) fn cell(name: &str) -> PyResult<Cell> {
     if let Some(activation) = Activation::from_name(name) {
         return Ok(Cell::Rnn(activation));
@@ -37,7 +37,7 @@ pub(super) fn cell(name: &str) -> PyResult<Cell> {
     }
 }
 
-/// The names of a layer's two methods, for messages.
+/// Returns the names of a layer's two methods, for error messages.
 fn names(cell: Cell) -> (&'static str, &'static str) {
     match cell {
         Cell::Rnn(_) => ("RNN.forward", "RNN.backward"),
@@ -46,25 +46,25 @@ fn names(cell: Cell) -> (&'static str, &'static str) {
     }
 }
 
-/// H of W, which is (recurrent·H, H).
+/// Returns H, given the shape (recurrent·H, H) of W.
 fn hidden_of(op: &'static str, cell: Cell, w: &[usize]) -> PyResult<usize> {
     let hidden = w.get(1).copied().unwrap_or(0);
     check_shape(op, "W", w, &[("rows", Some(cell.layout().recurrent * hidden)), ("H", None)])?;
     Ok(hidden)
 }
 
-/// What is done besides, as Python gives it: a mask (B, H); zoneout's rates of h and c, with a seed and keys (B,) where
-/// masks are drawn; γ and β (sums·H,).
+/// Optional additions, as received from Python: a mask (B, H); zoneout's rates of h and c, with a seed and
+/// keys (B,) if masks are sampled; γ and β (sums·H,) of a normalization.
 pub(super) type GivenExtras<'py> = (
     Option<Bound<'py, PyAny>>,
     Option<(f64, f64, Option<(u64, Bound<'py, PyAny>)>)>,
     Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
 );
 
-/// Seed and keys of masks.
+/// The seed and the keys of masks.
 type Drawn = (u64, Vec<u64>);
 
-/// The same, opened.
+/// The opened arrays of the additions.
 pub(super) struct OpenExtras<'py, R: Number> {
     mask: Option<PyReadonlyArrayDyn<'py, R>>,
     zoneout: Option<([f64; 2], Option<Drawn>)>,
@@ -86,7 +86,7 @@ impl<'py, R: Number> OpenExtras<'py, R> {
         Ok(OpenExtras { mask, zoneout: zoneout.transpose()?, norm: norm.transpose()? })
     }
 
-    /// Checked against the sizes.
+    /// Returns the additions, checked against the sizes.
     pub(super) fn extras(
         &self,
         op: &'static str,
@@ -119,13 +119,13 @@ impl<'py, R: Number> OpenExtras<'py, R> {
     }
 }
 
-/// The keys of sequences: whole numbers, negative ones too.
+/// Returns the keys of sequences: whole numbers, including negative ones.
 pub(super) fn keys(op: &str, keys: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
     let keys = ids(op, "keys", keys)?;
     Ok(slice(&keys)?.iter().map(|&key| key as u64).collect())
 }
 
-/// h; c, what was kept, x̂ and scales, or None for each; and the last states.
+/// h; c, the kept values, x̂ and the scales, or None for each; and the last states.
 type Traced<'py> = (
     Bound<'py, PyAny>,
     Option<Bound<'py, PyAny>>,
@@ -157,7 +157,7 @@ fn traced<'py, R: Number>(
     Ok((h, c, kept, last, normed))
 }
 
-/// The states of x, which may be the caller's, see [`Lie::lines`].
+/// Returns the states for x, which may have the caller's layout, see [`Lie::lines`].
 #[pyfunction]
 #[pyo3(signature = (cell, x, U, W, b, state, order, keep, extras=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
@@ -194,7 +194,7 @@ fn recurrent_forward<'py>(
     })
 }
 
-/// The states of token ids, whose b + U E[id] are rows of a table.
+/// Returns the states for token ids, whose b + U E[id] are rows of a table.
 #[pyfunction]
 #[pyo3(signature = (cell, ids, table, W, state, order, keep, extras=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
@@ -230,10 +230,10 @@ fn recurrent_forward_tokens<'py>(
     })
 }
 
-/// da, the gradient of the states before the first step, and those of γ and β or None.
+/// da, the gradient of the initial states, and the gradients of γ and β or None.
 type GoneBack<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>);
 
-/// Back through time; dh may be the caller's, see [`Lie::lines`].
+/// Runs the backward pass through time; dh may have the caller's layout, see [`Lie::lines`].
 #[pyfunction]
 #[pyo3(signature = (cell, W, h, c, kept, state, dh, dlast, order, extras=None, normed=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
@@ -310,7 +310,7 @@ fn recurrent_backward<'py>(
     })
 }
 
-/// dW of da, added up.
+/// Adds to dW, given da.
 #[pyfunction]
 #[pyo3(signature = (cell, da, state, h, dW, order, mask=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
@@ -345,7 +345,8 @@ fn recurrent_gradient<'py>(
     Ok(())
 }
 
-/// dU and db of da, added up; gives dx, as da lies, or None where it is not needed. x may be the caller's, see [`Lie::lines`].
+/// Adds to dU and db, given da; returns dx in the layout of da, or None if not needed. x may have the
+/// caller's layout, see [`Lie::lines`].
 #[pyfunction]
 #[pyo3(signature = (cell, da, x, U, dU, db, need_dx, order=None))]
 #[allow(non_snake_case, clippy::too_many_arguments)]

@@ -1,4 +1,4 @@
-//! Choosing tokens.
+//! Selection of tokens.
 
 use numpy::{PyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -7,7 +7,7 @@ use super::array::{by_kind, input, output, rows_and_columns, slice};
 use crate::error::check_shape;
 use crate::sampling::{self, Sampling};
 
-/// Draws a token from softmax(logits / temperature) at u, uniform on [0, 1).
+/// Samples a token from softmax(logits / temperature) at u, uniform on [0, 1).
 #[pyfunction]
 #[pyo3(signature = (logits, temperature, top_k, top_p, u))]
 pub(super) fn sample(
@@ -25,7 +25,7 @@ pub(super) fn sample(
     })
 }
 
-/// The k largest of a vector: (places, values), the largest first.
+/// Returns the k largest elements of a vector: (indices, values), the largest first.
 #[pyfunction]
 pub(super) fn top_k<'py>(
     py: Python<'py>,
@@ -45,7 +45,7 @@ pub(super) fn top_k<'py>(
     })
 }
 
-/// log softmax along the last axis.
+/// Returns log softmax along the last axis.
 #[pyfunction]
 pub(super) fn log_softmax<'py>(py: Python<'py>, o: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     const OP: &str = "log_softmax";

@@ -11,7 +11,8 @@ use crate::layers::cell::Cell;
 use crate::layers::recurrence::Recurrent;
 use crate::layers::stepper::{Stepper, Weights};
 
-/// Embedding, recurrence and output layer with their weights packed once, stepping `batch` sequences side by side.
+/// Embedding, recurrent layers and output layer with their weights packed once, for stepping a batch of
+/// `batch` sequences.
 #[pyclass(name = "Stepper", module = "rnnrs._rnnrs")]
 pub(super) struct PyStepper {
     inner: Inner,
@@ -22,7 +23,7 @@ enum Inner {
     F64(Stepper<f64>),
 }
 
-/// Runs an expression on the stepper inside.
+/// Evaluates an expression on the inner stepper.
 macro_rules! inner {
     ($self:expr, $stepper:ident => $body:expr) => {
         match $self {
@@ -34,11 +35,11 @@ macro_rules! inner {
 
 const OP: &str = "Stepper";
 
-/// A recurrent layer as Python gives it: cell, U, W, b, and what is done besides.
+/// A recurrent layer as received from Python: cell, U, W, b, and optional additions.
 pub(super) type GivenLayer<'py> =
     (String, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Option<GivenExtras<'py>>);
 
-/// Its arrays.
+/// The opened arrays of a recurrent layer.
 pub(super) struct OpenLayer<'py, R: Number> {
     cell: Cell,
     u: PyReadonlyArrayDyn<'py, R>,
@@ -56,7 +57,7 @@ pub(super) fn open<'py, R: Number>(
     Ok(OpenLayer { cell, u, w, b, extras: OpenExtras::open(op, extras.clone())? })
 }
 
-/// The weights of layers on top of each other, of which the lowest takes `width` numbers; with H of the highest.
+/// Returns the weights of stacked layers, the lowest of which has `width` inputs, and H of the highest.
 pub(super) fn stacked<'a, R: Number>(
     op: &'static str,
     layers: &'a [OpenLayer<'_, R>],
@@ -93,7 +94,7 @@ fn build<R: Number>(
     Ok(Stepper::new(slice(&e)?, &weights, (slice(&v)?, slice(&c)?), batch)?)
 }
 
-/// Whether a step takes long enough for others to have the GIL meanwhile.
+/// Returns whether a step takes long enough to release the GIL.
 fn is_long<R: Number>(stepper: &Stepper<R>) -> bool {
     stepper.batch() * stepper.hidden() * (stepper.hidden() + stepper.outputs()) >= 1 << 18
 }
@@ -125,7 +126,7 @@ impl PyStepper {
         Ok(PyStepper { inner })
     }
 
-    /// Sequences side by side.
+    /// Number of sequences.
     #[getter]
     fn batch(&self) -> usize {
         inner!(&self.inner, s => s.batch())
@@ -136,7 +137,7 @@ impl PyStepper {
         inner!(&mut self.inner, s => s.reset());
     }
 
-    /// The state (batch, numbers), a copy: layer after layer h, and c where there is one.
+    /// The state (batch, state size), a copy: layer by layer h, and c if the layer has one.
     #[getter]
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         inner!(&self.inner, s => output(py, &[s.batch(), s.state_size()], s.state()))
@@ -152,12 +153,13 @@ impl PyStepper {
         })
     }
 
-    /// Reads one token for each sequence; gives the scores of what may come next: (batch, V), or (V,) for one id.
+    /// Reads one token per sequence; returns the scores of the next token, (batch, V), or (V,)
+    /// for a single id.
     fn step<'py>(&mut self, py: Python<'py>, ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         if let Ok(id) = ids.extract::<i64>() {
             return inner!(&mut self.inner, s => {
                 if s.batch() != 1 {
-                    return Err(value_error(OP, "ids", &format!("{} ids, one a sequence", s.batch()), "one"));
+                    return Err(value_error(OP, "ids", &format!("{} ids, one per sequence", s.batch()), "one"));
                 }
                 let o = if is_long(s) { py.detach(|| step(s, &[id])) } else { step(s, &[id]) }?;
                 output(py, &[s.outputs()], o)
@@ -172,13 +174,13 @@ impl PyStepper {
         })
     }
 
-    /// Reads a text of one sequence; gives the scores of what may come next (V,).
+    /// Reads a text of one sequence; returns the scores of the next token (V,).
     fn read<'py>(&mut self, py: Python<'py>, ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let places = self::ids(OP, "ids", ids)?;
         inner!(&mut self.inner, s => {
             check_shape(OP, "ids", places.shape(), &[("n", None)])?;
             if s.batch() != 1 {
-                return Err(value_error(OP, "batch", "1, to read one text", &s.batch().to_string()));
+                return Err(value_error(OP, "batch", "1 to read a text", &s.batch().to_string()));
             }
             let places = slice(&places)?;
             for (i, id) in places.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Tensors and a line of text as the bytes of one safetensors file, and back.
+//! Conversion between tensors with a line of metadata and the bytes of a safetensors file.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, View};
 
 use super::error::{FormatError, dtype_error};
 
-/// safetensors' number types and NumPy's names for them.
+/// The element types of safetensors and their names in NumPy.
 const DTYPES: [(&str, Dtype); 6] = [
     ("<f4", Dtype::F32),
     ("<f8", Dtype::F64),
@@ -19,7 +19,7 @@ const DTYPES: [(&str, Dtype); 6] = [
     ("|b1", Dtype::BOOL),
 ];
 
-/// The key of the line of text in the file's header.
+/// The key of the line of metadata in the file's header.
 const KEY: &str = "rnnrs";
 
 struct Tensor<'py> {
@@ -43,7 +43,7 @@ impl View for Tensor<'_> {
     }
 }
 
-/// The bytes of a safetensors file.
+/// Returns the bytes of a safetensors file.
 #[pyfunction]
 pub(super) fn serialize<'py>(
     py: Python<'py>,
@@ -75,7 +75,7 @@ pub(super) fn serialize<'py>(
     Ok(PyBytes::new(py, &bytes))
 }
 
-/// The tensors and the line of text of a safetensors file; None where it holds no such line.
+/// Returns the tensors and the line of metadata of a safetensors file; None if it has no such line.
 #[pyfunction]
 pub(super) fn deserialize<'py>(
     py: Python<'py>,
@@ -93,7 +93,7 @@ pub(super) fn deserialize<'py>(
         let view = file.tensor(name).map_err(malformed)?;
         let Some((code, _)) = DTYPES.iter().find(|(_, known)| *known == view.dtype()) else {
             return Err(FormatError::new_err(format!(
-                "tensor {name}: numbers of a type not in use here ({})",
+                "tensor {name}: unsupported element type {}",
                 view.dtype()
             )));
         };

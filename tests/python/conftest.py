@@ -1,6 +1,16 @@
+import os
 import signal
+from collections.abc import Iterator
+
+# Workers side by side (`pytest -n`) compute with one thread each: more than cores would only wait for each other.
+# NumPy's BLAS reads its number when it is loaded, so this comes before any import of it.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for name in ("RNNRS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 import pytest
+
+import rnnrs
 
 # Modules shared by tests are beside this file (`pythonpath` in pyproject.toml). Failed assertions in them are explained
 # as those in tests are.
@@ -10,3 +20,12 @@ pytest.register_assert_rewrite("finite_differences", "rnnrs_command")
 # The tests check what happens at Ctrl-C, so the default is restored.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def same_number_of_threads() -> Iterator[None]:
+    """Restores the number of threads that a test changed."""
+    before = rnnrs.get_num_threads()
+    yield
+    if rnnrs.get_num_threads() != before:
+        rnnrs.set_num_threads(before)

@@ -1,4 +1,4 @@
-"""Batches: what a `Trainer` goes through, epoch after epoch; sequences, series, pictures from files."""
+"""Data: batches for a `Trainer`; sequences, series, texts, dialogues and pictures from files."""
 
 from .batch import Batch, Data
 from .batches import ArrayBatches, SentenceBatches, StreamBatches

@@ -1,4 +1,4 @@
-"""A minibatch, what a `Trainer` asks of data, and the check of token ids."""
+"""A minibatch, the protocol of training data, and the check of token ids."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..checks import IGNORE
 from ..errors import DTypeError, ShapeError
 
-#: A kind of batch.
+#: A type of batch.
 Kind = TypeVar("Kind", covariant=True)
 
 
@@ -22,13 +22,14 @@ class Batch(NamedTuple):
 
     Attributes:
         inputs: token ids (T, B), or x (T, B, I).
-        targets: ids (T, B), −1 where nothing is to be scored; values (T, B, O); or, of a network with one output for a
-            sequence, ids (B,) or values (B, O).
-        lengths: the steps of each sequence (B,), or None for T.
-        resets: (T, B), True where a new sequence begins from the initial state; None for nowhere.
-        keys: whole numbers (B,), by which dropout knows the sequences; None for their places.
-        carry: after how many steps the state is the one to go on from; None for the last.
-        warm: the first so many steps are gone through without a way back.
+        targets: ids (T, B), −1 at positions that are not scored; values (T, B, O); or, for a network with one
+            output per sequence, ids (B,) or values (B, O).
+        lengths: the number of steps of each sequence (B,), or None if all have T.
+        resets: (T, B), True where a new sequence starts from the initial state; None for no resets.
+        keys: integers (B,) that identify the sequences for dropout; None for their positions in the batch.
+        carry: the number of steps after which the state is passed on to the next batch; None for all of them.
+        warm: the number of warm-up steps at the start: they advance the state, but are neither scored nor
+            part of the backward pass.
     """
 
     inputs: Any
@@ -41,20 +42,18 @@ class Batch(NamedTuple):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What a recurrent layer's forward is told of the batch: of lengths, resets and keys those that there are."""
+        """The keyword arguments of a recurrent layer's forward pass: lengths, resets and keys, if set."""
         given = {"lengths": self.lengths, "resets": self.resets, "keys": self.keys}
         return {name: value for name, value in given.items() if value is not None}
 
     def cut(self, begin: int, end: int | None) -> Batch:
-        """The steps from `begin` to `end`, all of them with a way back.
+        """Returns the steps from `begin` to `end` as a batch without warm-up steps.
 
         Raises:
-            ValueError: for a batch with lengths, whose steps are not counted from its beginning.
+            ValueError: for a batch with lengths, since its steps are not counted from its start.
         """
         if self.lengths is not None:
-            raise ValueError(
-                "Batch: lengths: expected None for a batch with steps without a way back, got an array"
-            )
+            raise ValueError("Batch: lengths: expected None for a batch with warm-up steps, got an array")
         part = slice(begin, end)
         resets = None if self.resets is None else self.resets[part]
         carry = None if self.carry is None else self.carry - begin
@@ -62,10 +61,10 @@ class Batch(NamedTuple):
 
     @property
     def positions(self) -> int:
-        """How many positions are scored.
+        """The number of scored positions.
 
-        Of ids, (T, B) or one for each sequence (B,), those that are not −1; of values (T, B, O) those before the
-        sequences' ends; of values (B, O) that are not one for each step, one for each sequence.
+        For ids, (T, B) or one per sequence (B,): those that are not −1. For values (T, B, O): the steps
+        before the ends of the sequences. For values (B, O), one row per sequence: B.
         """
         targets = np.asarray(self.targets)
         if targets.dtype.kind in "iu" and targets.ndim <= 2:
@@ -78,36 +77,39 @@ class Batch(NamedTuple):
 
 
 def positions(batch: Any) -> int:
-    """How many positions of a batch are scored: what it says itself, or a plain tuple as a `Batch`."""
+    """Returns the number of scored positions of a batch; a plain tuple is read as a `Batch`."""
     if hasattr(batch, "positions"):
         return int(batch.positions)
     return Batch(*batch).positions
 
 
 class Data(Protocol):
-    """What `Trainer.fit` goes through."""
+    """The data that `Trainer.fit` iterates over."""
 
-    #: Whether the state at a batch's end is the state at the next one's start.
+    #: Whether the state at the end of a batch is the initial state of the next one.
     carries_state: bool
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """Returns the number of batches in an epoch."""
         ...
 
     def epoch(self, number: int) -> Sequence[Any]:
-        """The batches of an epoch, counted from 0: always the same ones for the same number.
+        """Returns the batches of an epoch, counted from 0; the same number always gives the same batches.
 
-        They are of the kind that the model's `loss` takes.
+        They are of the type that the model's `loss` accepts.
         """
         ...
 
     def fingerprint(self) -> str:
-        """A short name of data and settings: a checkpoint knows by it that it goes on with the same ones."""
+        """Returns a short hash of data and settings.
+
+        A checkpoint compares it to verify that training resumes on the same ones.
+        """
         ...
 
 
 class Batches(Sequence[Kind], Generic[Kind]):
-    """Batches that are made when they are asked for."""
+    """A sequence of batches, each made on access."""
 
     def __init__(self, count: int, make: Callable[[int], Kind]) -> None:
         self._count, self._make = count, make
@@ -135,13 +137,15 @@ class Batches(Sequence[Kind], Generic[Kind]):
 def batches_of_like(
     rank: NDArray[Any], batch_size: int, draw: np.random.Generator, make: Callable[[NDArray[Any]], Kind]
 ) -> Batches[Kind]:
-    """Batches of members whose ranks are near: which of equals stand together, and the batches' order, are drawn.
+    """Returns batches of members with similar ranks.
+
+    The order among equal ranks and the order of the batches are random.
 
     Args:
-        rank: (N,), of each member.
+        rank: the rank of each member (N,).
         batch_size: B.
-        draw: of what is drawn.
-        make: members, by number, → batch.
+        draw: the random generator.
+        make: returns the batch of some members, given by index.
     """
     count = -(-len(rank) // batch_size)
     order = draw.permutation(len(rank))
@@ -156,11 +160,11 @@ def batches_of_like(
 
 
 def check_token_ids(op: str, argument: str, ids: ArrayLike) -> NDArray[np.int64]:
-    """Token ids as one vector of int64.
+    """Returns token ids as one int64 vector.
 
     Raises:
-        DTypeError: if they are no whole numbers.
-        ShapeError: if they are no vector.
+        DTypeError: if they are not whole numbers.
+        ShapeError: if they are not a vector.
         IndexError: if one is negative, or too large for any vocabulary.
     """
     array = np.asarray(ids)
@@ -168,7 +172,7 @@ def check_token_ids(op: str, argument: str, ids: ArrayLike) -> NDArray[np.int64]
         raise DTypeError(f"{op}: {argument}: expected whole numbers, got {array.dtype}")
     if array.ndim != 1:
         raise ShapeError(f"{op}: {argument}: expected a vector (N,), got shape {array.shape}")
-    # As signed numbers, those of uint64 that are too large are negative too.
+    # uint64 values that are too large become negative as int64.
     signed = array.astype(np.int64, copy=False)
     if signed.size and signed.min() < 0:
         place = int(signed.argmin())
@@ -177,7 +181,7 @@ def check_token_ids(op: str, argument: str, ids: ArrayLike) -> NDArray[np.int64]
 
 
 def digest(*parts: Any) -> str:
-    """A short name of arrays and settings: equal ones have the same, others another."""
+    """Returns a short hash of arrays and settings: equal for equal ones, different for others."""
     summary = hashlib.blake2b(digest_size=12)
     for part in parts:
         if isinstance(part, np.ndarray):

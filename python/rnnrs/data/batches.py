@@ -1,7 +1,7 @@
-"""Three ways to cut data into time-major batches.
+"""Time-major batches from one long text, from sentences, or from arrays.
 
-What an epoch holds is a pure function of the data, the seed and the epoch's number: a training run can be
-resumed anywhere, and no random generator's state has to be saved for it.
+The content of an epoch is a pure function of the data, the seed and the epoch's number. A training run can
+therefore be resumed anywhere without saving the state of a random generator.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .batch import Batch, Batches, check_token_ids, digest
 
 
 class ListData:
-    """A list of batches, the same in every epoch, each from a fresh state."""
+    """A list of batches, the same in every epoch; each batch starts from the initial state."""
 
     carries_state = False
 
@@ -30,7 +30,7 @@ class ListData:
         return len(self._batches)
 
     def epoch(self, number: int) -> Sequence[Batch]:
-        """The batches."""
+        """Returns the batches."""
         return self._batches
 
     def fingerprint(self) -> str:
@@ -40,11 +40,11 @@ class ListData:
 
 
 class StreamBatches:
-    """One long text, read by B readers side by side, each from a place of its own, T tokens at a time.
+    """One long text, cut into B contiguous streams that are read in parallel, T tokens at a time.
 
-    The state is carried from window to window: truncated back-propagation through time (Williams and Peng
-    1990) with windows that touch. inputs[t] is a token, targets[t] the one after it. At most B tokens at the
-    end are left out; the last window of an epoch may be shorter.
+    The state is carried from window to window: truncated backpropagation through time (Williams and Peng
+    1990) with adjacent windows. targets[t] is the token that follows inputs[t]. Up to B tokens at the end of
+    the text are dropped; the last window of an epoch may be shorter.
 
     Args:
         ids: the text's token ids (N,).
@@ -53,7 +53,7 @@ class StreamBatches:
 
     Raises:
         ValueError: if there are fewer than B + 1 tokens, or a size is not positive.
-        DTypeError, ShapeError, IndexError: for ids that are none.
+        DTypeError, ShapeError, IndexError: if `ids` is not a vector of token ids.
     """
 
     carries_state = True
@@ -66,10 +66,10 @@ class StreamBatches:
         if length < 1:
             raise ValueError(
                 f"StreamBatches: ids: expected at least {self.batch_size + 1} tokens "
-                f"for {self.batch_size} readers, got {stream.size}"
+                f"for batch_size {self.batch_size}, got {stream.size}"
             )
 
-        # What every reader reads, as columns of one more row: the inputs and, one row on, their targets.
+        # Each stream is a column of length + 1 rows: all but the last are inputs, all but the first targets.
         end = self.batch_size * length
         self._columns = np.empty((length + 1, self.batch_size), np.int64)
         self._columns[:-1] = stream[:end].reshape(self.batch_size, length).T
@@ -80,7 +80,7 @@ class StreamBatches:
         return -(-(len(self._columns) - 1) // self.steps)
 
     def epoch(self, number: int) -> Sequence[Batch]:
-        """The windows, from first to last, the same in every epoch: views that cannot be written to."""
+        """Returns the windows from first to last, the same in every epoch, as read-only views."""
         inputs, targets = self._columns[:-1], self._columns[1:]
 
         def window(index: int) -> Batch:
@@ -91,7 +91,7 @@ class StreamBatches:
 
     @property
     def columns(self) -> tuple[Array, Array]:
-        """All that the readers read, and the token after each: (N, B) both."""
+        """All inputs and all targets of the streams, each (N, B) with N steps."""
         return self._columns[:-1], self._columns[1:]
 
     def fingerprint(self) -> str:
@@ -104,21 +104,21 @@ class StreamBatches:
 
 
 class SentenceBatches:
-    """Sentences, each a sequence of its own from h_0 = 0; those of like length share a batch.
+    """Sentences as independent sequences from h_0 = 0; sentences of similar length share a batch.
 
-    A sentence w_1 … w_n becomes the inputs end, w_1 … w_n and the targets w_1 … w_n, end. Shorter ones of a
-    batch are filled up with `end_id`, and their targets there with −1, which is not scored. The sentences are
-    shuffled anew in every epoch, cut into batches by length, and the batches shuffled.
+    A sentence w_1 … w_n becomes the inputs end, w_1 … w_n and the targets w_1 … w_n, end. Shorter sentences
+    of a batch are padded with `end_id`, and their targets with −1, which is not scored. In every epoch the
+    sentences are shuffled, cut into batches by length, and the batches shuffled.
 
     Args:
         sentences: their token ids, one vector each.
         batch_size: B; the last batch may have fewer.
-        end_id: the token that ends a sentence, and stands before its first word.
-        seed: of the shuffling.
+        end_id: the token that ends a sentence and precedes its first word.
+        seed: the seed of the shuffling.
 
     Raises:
         ValueError: without sentences, or for a size that is not positive.
-        DTypeError, ShapeError, IndexError: for ids that are none.
+        DTypeError, ShapeError, IndexError: if a sentence is not a vector of token ids.
     """
 
     carries_state = False
@@ -133,7 +133,7 @@ class SentenceBatches:
             check_token_ids("SentenceBatches", f"sentences[{i}]", ids) for i, ids in enumerate(sentences)
         ]
         self._lengths = np.array([ids.size + 1 for ids in checked])
-        # All of them in one: end, a sentence, end, the next, …, end; and where the end before each one is.
+        # All sentences in one array: end, a sentence, end, the next, …, end; starts index the end before each.
         self._starts = np.concatenate([[0], np.cumsum(self._lengths)[:-1]])
         end = np.array([self.end_id])
         self._stream = np.concatenate([end, *(part for ids in checked for part in (ids, end))])
@@ -143,7 +143,7 @@ class SentenceBatches:
 
     @property
     def padding_share(self) -> float:
-        """The share of all positions that only fill up, 0..1."""
+        """The share of all positions that is padding, 0..1."""
         ordered = np.sort(self._lengths)
         cells = sum(
             len(part) * int(part[-1])
@@ -152,7 +152,7 @@ class SentenceBatches:
         return 1.0 - int(ordered.sum()) / cells
 
     def epoch(self, number: int) -> Sequence[Batch]:
-        """The batches in the order of this epoch."""
+        """Returns the batches in the order of this epoch."""
         draw = np.random.default_rng([self.seed, number])
         order = draw.permutation(len(self._lengths))
         order = order[np.argsort(self._lengths[order], kind="stable")]
@@ -165,11 +165,11 @@ class SentenceBatches:
         return Batches(len(self), batch)
 
     def _pad(self, members: Array) -> Batch:
-        """The sentences (by number) as columns: inputs (T, B), targets (T, B), T the longest one's steps."""
+        """Returns sentences, given by index, as padded columns (T, B), T the steps of the longest one."""
         lengths = self._lengths[members]
         step = np.arange(lengths.max())[:, None]
         inside = step < lengths
-        place = np.where(inside, self._starts[members] + step, 0)  # 0: an end
+        place = np.where(inside, self._starts[members] + step, 0)  # index 0 holds an end token
         targets = np.where(inside, self._stream[place + 1], IGNORE)
         uneven = None if inside.all() else lengths
         return Batch(self._stream[place], targets, lengths=uneven, keys=members)
@@ -184,18 +184,18 @@ class SentenceBatches:
 
 
 class ArrayBatches:
-    """N sequences of one length in arrays, in batches of B; the state starts anew in each.
+    """N sequences of equal length from arrays, in batches of B; every batch starts from the initial state.
 
     Args:
         x: inputs (T, N, I), or ids (T, N).
         y: targets (T, N, …).
         batch_size: B; the last batch may have fewer.
-        seed: of the shuffling.
-        shuffle: whether every epoch has another order.
+        seed: the seed of the shuffling.
+        shuffle: whether the order changes in every epoch.
 
     Raises:
-        ShapeError: if x and y do not belong together, or hold no sequence.
-        DTypeError: if they do not hold numbers.
+        ShapeError: if the shapes of x and y do not match, or contain no sequence.
+        DTypeError: if they do not hold real numbers.
         ValueError: for a size that is not positive.
     """
 
@@ -221,7 +221,7 @@ class ArrayBatches:
         return -(-int(self._x.shape[1]) // self.batch_size)
 
     def epoch(self, number: int) -> Sequence[Batch]:
-        """The batches in the order of this epoch."""
+        """Returns the batches in the order of this epoch."""
         count = self._x.shape[1]
         order = (
             np.random.default_rng([self.seed, number]).permutation(count)

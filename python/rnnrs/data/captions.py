@@ -20,12 +20,12 @@ from .sequences import shorten
 
 
 class Captions(NamedTuple):
-    """The descriptions of some pictures.
+    """The descriptions of several pictures.
 
     Attributes:
-        files: the pictures' files, as the file of descriptions names them; none where it does not.
-        descriptions: for each picture its descriptions, at least one where there are files.
-        problems: a line for each place without a description.
+        files: the picture files as named in the file of descriptions; empty if it names none.
+        descriptions: the descriptions of each picture; at least one each if there are files.
+        problems: one message for each place without a description.
     """
 
     files: tuple[str, ...]
@@ -38,10 +38,10 @@ class DescribedPictures:
     """N pictures, each with at least one description.
 
     Attributes:
-        pictures: (N, Y, X, 3) of numbers 0..255 (uint8), or other arrays as they were given.
-        descriptions: of each.
-        files: of each; none where they come from arrays.
-        problems: a line for each picture or description that was left out.
+        pictures: (N, Y, X, 3), 0..255 (uint8), or other arrays as given.
+        descriptions: the descriptions of each picture.
+        files: the file of each picture; empty if the pictures come from an array.
+        problems: one message for each picture or description that was left out.
     """
 
     pictures: NDArray[Any]
@@ -53,7 +53,7 @@ class DescribedPictures:
         return len(self.descriptions)
 
     def __getitem__(self, rows: Sequence[int]) -> DescribedPictures:
-        """Some of them, by their places; `problems` stay with the whole."""
+        """Returns the pictures at these indices, without `problems`, which concern the whole set."""
         return DescribedPictures(
             self.pictures[list(rows)],
             [self.descriptions[i] for i in rows],
@@ -73,21 +73,21 @@ def read_captions(
     columns: tuple[int, int] = (0, 1),
     fields: tuple[str, str] = ("file", "description"),
 ) -> Captions:
-    """(file, description) from a file: JSON objects line by line (.json, .jsonl), or columns between tabs.
+    """Reads (file, description) rows: one JSON object per line (.json, .jsonl), or columns separated by tabs.
 
-    A picture may have several descriptions: in several lines, or as a list of texts in JSON. Control characters become
-    spaces; a line whose description has no text is named in `problems`.
+    A picture may have several descriptions: on several lines, or as a list of texts in JSON. Control
+    characters become spaces. A line without text in a description is named in `problems`.
 
     Args:
-        path: the file, packed by gzip or not.
-        columns: the places of file and description, from 0.
+        path: the file, gzip-compressed or not.
+        columns: the indices of file and description, from 0.
         fields: their names in JSON.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: for a line with too few columns, no such object, or no UTF-8; names the line. If there is no
-            description at all.
-        ValueError: for places that are none.
+        FormatError: for a line with too few columns, without such an object, or that is not UTF-8 (names the
+            line); for a file without any description.
+        ValueError: for a negative index.
     """
     found: dict[str, list[str]] = {}
     problems: list[str] = []
@@ -106,11 +106,11 @@ def read_captions(
 def read_descriptions(
     path: str | os.PathLike[str], *, column: int = 0, field: str = "description"
 ) -> Captions:
-    """The descriptions of pictures that stand in an array: a line for each of its rows.
+    """Reads the descriptions of the pictures in an array: one line per row of the array.
 
     Args:
-        path: a file as `read_captions` takes it, packed by gzip or not.
-        column: the description's place between tabs, from 0.
+        path: a file in a format of `read_captions`, gzip-compressed or not.
+        column: the index of the description among the columns, from 0.
         field: its name in JSON.
 
     Returns:
@@ -134,10 +134,10 @@ def read_descriptions(
 def _rows(
     path: str | os.PathLike[str], columns: tuple[int, ...], fields: tuple[str, ...]
 ) -> list[tuple[int, list[str]]]:
-    """The line's number and the wanted cells of each; the last one may be several.
+    """Returns the number and the requested cells of each line; the last cell may be several.
 
     Raises:
-        FormatError: for a line that does not have them.
+        FormatError: for a line without them.
     """
     plain = os.fspath(path).removesuffix(".gz").lower()
     lines = list(enumerate(read_lines(path), 1))
@@ -151,8 +151,8 @@ def _rows(
             continue
         if len(cells) <= max(places):
             raise FormatError(
-                f"{os.fspath(path)}: line {number}: expected at least {max(places) + 1} columns between tabs, "
-                f"got {len(cells)}: {shorten(line)}"
+                f"{os.fspath(path)}: line {number}: "
+                f"expected at least {max(places) + 1} columns between tabs, got {len(cells)}: {shorten(line)}"
             )
         rows.append((number, [cells[place] for place in places]))
     return rows
@@ -182,15 +182,15 @@ def read_described_pictures(
     fit: str = "pad",
     cache: str | os.PathLike[str] | None = None,
 ) -> DescribedPictures:
-    """The pictures that have descriptions.
+    """Reads the pictures that have descriptions.
 
     Args:
-        captions: of `read_captions`.
-        folder: where the files' names start.
+        captions: the result of `read_captions`.
+        folder: the folder to which the names of the files are relative.
         size, fit, cache: see `read_pictures`.
 
     Raises:
-        See `read_pictures`: an error if none of them can be read.
+        See `read_pictures`: an error only if none of them can be read.
     """
     own: dict[str, list[str]] = {}
     for file, texts in zip(captions.files, captions.descriptions, strict=True):
@@ -205,14 +205,14 @@ def read_described_pictures(
 
 
 def described_arrays(arrays: NDArray[Any], captions: Captions) -> DescribedPictures:
-    """The rows of an array (pictures, or what another network made of them) that have descriptions.
+    """Returns the rows of an array (pictures, or another network's features) that have descriptions.
 
     Args:
         arrays: (N, …).
-        captions: of `read_descriptions`.
+        captions: the result of `read_descriptions`.
 
     Raises:
-        ShapeError: if there are not as many descriptions as rows.
+        ShapeError: if the numbers of descriptions and rows differ.
     """
     if len(arrays) != len(captions.descriptions):
         raise ShapeError(

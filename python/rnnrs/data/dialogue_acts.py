@@ -1,8 +1,8 @@
-"""Dialogue acts: what an assistant is to say, before it has words. `inform(name='metro hotel';area='soma')`
+"""Dialogue acts: the content of an assistant's sentence, such as `inform(name='metro hotel';area='soma')`.
 
-Written as in RNNLG (Wen et al. 2015, "Semantically Conditioned LSTM-based Natural Language Generation for Spoken
-Dialogue Systems"). A model reads and writes them *delexicalized*: values that are said as they stand become
-placeholders (`slot_area`), so that what was learned of one hotel holds for all.
+The notation is that of RNNLG (Wen et al. 2015, "Semantically Conditioned LSTM-based Natural Language
+Generation for Spoken Dialogue Systems"). A model reads and writes acts *delexicalized*: values that are said
+verbatim become placeholders (`slot_area`), so that a sentence learned for one hotel applies to all.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from ..errors import FormatError
 from ..text import join_words
 from .pairs import read_tsv_pairs
 
-#: Values that are said in other words than their own: no placeholder, no slot error.
+#: Values that are not said verbatim: they have no placeholder and cause no slot error.
 UNSAID = frozenset(("", "yes", "no", "none", "dont_care"))
 
-#: What placeholders begin with.
+#: The prefix of placeholders.
 PREFIX = "slot_"
 
 _ACT = re.compile(r"\s*(\??)\s*(\w+)\s*\((.*)\)\s*", re.S)
 _SLOT = re.compile(r"""\s*(\w+)\s*(?:=\s*('[^']*'|"[^"]*"|[^;]*?))?\s*(?:;|$)""")
 _SEVERAL = re.compile(r"\s+(?:or|and)\s+")
 
-#: Slots whose value may be several: `area='soma or castro'`. A name or an address is one, whatever is in it.
+#: Slots with a single value, whatever it contains. Others may have several: `area='soma or castro'`.
 _ONE = frozenset(("name", "address", "phone", "postcode", "price"))
 
 
@@ -38,7 +38,7 @@ class DialogueAct:
 
     Args:
         kind: "inform", "request", ….
-        slots: (name, value) each; the value is empty where one is asked for.
+        slots: (name, value) each; the value is empty where the act asks for it.
         question: whether the assistant asks: `?request(area)`.
 
     Attributes:
@@ -51,11 +51,11 @@ class DialogueAct:
 
     @classmethod
     def parse(cls, text: str) -> DialogueAct:
-        """The act of a text such as `?confirm(area='soma';dogsallowed=yes)`.
+        """Returns the act of a text such as `?confirm(area='soma';dogsallowed=yes)`.
 
         Raises:
-            FormatError: for what is none.
-            TypeError: for what is no text.
+            FormatError: if the text is not an act.
+            TypeError: if it is not a string.
         """
         if not isinstance(text, str):
             raise TypeError(f"DialogueAct.parse: text: expected a string, got {type(text).__name__}")
@@ -69,7 +69,7 @@ class DialogueAct:
 
     @cached_property
     def values(self) -> dict[str, str]:
-        """What stands for which value; of several values of a slot the second is `slot_area_2`, and so on."""
+        """The value of each placeholder; a slot's second value is that of `slot_area_2`, and so on."""
         counts: Counter[str] = Counter()
         found = {}
         for name, value in self.slots:
@@ -83,7 +83,7 @@ class DialogueAct:
 
     @cached_property
     def source(self) -> str:
-        """The act as words that a model reads, without the values that are said as they stand; sorted."""
+        """The act as a model's input: sorted words, with placeholders for values that are said verbatim."""
         unsaid = [
             f"{name} {value}" if value else f"{name} which" for name, value in self.slots if value in UNSAID
         ]
@@ -92,10 +92,12 @@ class DialogueAct:
         )
 
     def delexicalize(self, sentence: str) -> str:
-        """A sentence with placeholders for the act's values, its tokens such that a vocabulary keeps each whole.
+        """Returns a sentence with placeholders for the act's values.
+
+        Endings get the prefix `_`, so that a vocabulary keeps every token whole.
 
         Args:
-            sentence: tokens with spaces between them, endings apart: "there are 2 hotel -s".
+            sentence: tokens separated by spaces, endings apart: "there are 2 hotel -s".
         """
         words = sentence.split()
         for placeholder, value in sorted(self.values.items(), key=lambda item: -len(item[1].split())):
@@ -103,7 +105,10 @@ class DialogueAct:
         return " ".join("_" + word.removeprefix("-") if _is_ending(word) else word for word in words)
 
     def lexicalize(self, template: Iterable[str]) -> list[str]:
-        """The tokens of a template with the act's values in it; a placeholder of no value loses its prefix."""
+        """Returns the tokens of a template with the act's values filled in.
+
+        A placeholder without a value loses its prefix.
+        """
         tokens: list[str] = []
         for word in template:
             if word.startswith(PREFIX):
@@ -115,14 +120,18 @@ class DialogueAct:
         return tokens
 
     def slot_errors(self, template: Iterable[str]) -> tuple[int, int]:
-        """(missing, redundant): values that a template lacks; placeholders too many, or of no slot of the act."""
+        """Returns (missing, redundant).
+
+        Missing are the values without a placeholder in the template; redundant are repeated placeholders and
+        those that belong to no slot of the act.
+        """
         said = Counter(word for word in template if word.startswith(PREFIX))
         missing = sum(placeholder not in said for placeholder in self.values)
         return missing, said.total() - (len(self.values) - missing)
 
 
 def _parse_slots(text: str) -> tuple[tuple[str, str], ...] | None:
-    """(name, value) each; None for what are no slots."""
+    """Returns (name, value) of each slot, or None if the text is not a list of slots."""
     slots, place = [], 0
     while place < len(text):
         slot = _SLOT.match(text, place)
@@ -147,7 +156,7 @@ def _replace(words: list[str], value: list[str], placeholder: str) -> list[str]:
 
 
 def readable(tokens: Sequence[str]) -> str:
-    """Tokens as a person writes them: endings joined to their words, no space before a comma."""
+    """Returns tokens as readable text: endings joined to their words, no space before a comma."""
     words: list[str] = []
     for token in tokens:
         if words and _is_ending(token):
@@ -158,11 +167,11 @@ def readable(tokens: Sequence[str]) -> str:
 
 
 def read_dialogue_acts(path: str | os.PathLike[str]) -> list[tuple[DialogueAct, str]]:
-    """Acts and sentences from a file with a line for each: act, tab, sentence; further columns are ignored.
+    """Reads acts and sentences from lines of the form act, tab, sentence; further columns are ignored.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: for a line that is no act and sentence.
+        FormatError: for a line that is not an act and a sentence.
     """
     found = []
     for number, (act, sentence) in enumerate(read_tsv_pairs(path), 1):
@@ -174,5 +183,5 @@ def read_dialogue_acts(path: str | os.PathLike[str]) -> list[tuple[DialogueAct, 
 
 
 def act_dialogues(examples: Sequence[tuple[DialogueAct, str]]) -> list[list[str]]:
-    """Acts and sentences as dialogues of two turns, delexicalized: what `Chatbot.fit` takes."""
+    """Returns acts and sentences as delexicalized dialogues of two turns, for `Chatbot.fit`."""
     return [[act.source, act.delexicalize(sentence)] for act, sentence in examples]

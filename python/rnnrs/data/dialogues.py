@@ -1,4 +1,4 @@
-"""Dialogues: lists of turns, of two speakers by turns, and their files."""
+"""Dialogues as lists of turns of two alternating speakers, and their files."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ..errors import FormatError
 from .pairs import read_lines
 from .sequences import shorten
 
-#: Turns in their order; the first is the person's, the second the assistant's, and so on.
+#: Turns in order: the first is the person's, the second the assistant's, and so on.
 Dialogue = Sequence[str]
 
 
 def check_dialogues(op: str, dialogues: Any) -> list[list[str]]:
-    """Dialogues as lists of turns.
+    """Returns dialogues as lists of turns.
 
     Raises:
         ValueError: if there are none, or one has no answer.
-        TypeError: if one is no list of strings.
+        TypeError: if one is not a list of strings.
     """
     if isinstance(dialogues, (str, bytes)) or not isinstance(dialogues, Sequence):
         raise TypeError(f"{op}: dialogues: expected lists of turns, got {type(dialogues).__name__}")
@@ -39,17 +39,18 @@ def check_dialogues(op: str, dialogues: Any) -> list[list[str]]:
 
 
 def read_dialogues(path: str | os.PathLike[str]) -> list[list[str]]:
-    """Dialogues from a file, packed by gzip or not.
+    """Reads dialogues from a file, gzip-compressed or not.
 
-    By its name it is one of
+    The format follows from the file name:
 
-    - `.jsonl`, `.json`: in each line a list of turns, or an object with such a list as "turns";
-    - `.tsv`: in each line a dialogue, its turns separated by tabs;
-    - any other: a turn in each line, an empty line between dialogues.
+    - `.jsonl`, `.json`: each line is a list of turns, or an object with such a list as "turns";
+    - `.tsv`: each line is a dialogue, its turns separated by tabs;
+    - any other: each line is a turn, with an empty line between dialogues.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: for what is no dialogue of at least two turns, or no UTF-8; names the line.
+        FormatError: for a dialogue of fewer than two turns, or a line that is invalid or not UTF-8 (names the
+            line); for a file without dialogues.
     """
     name = os.fspath(path).removesuffix(".gz")
     lines = read_lines(path)
@@ -78,13 +79,14 @@ def _parse(path: str | os.PathLike[str], number: int, line: str) -> list[str]:
     turns = given.get("turns") if isinstance(given, dict) else given
     if not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
         raise FormatError(
-            f'{path}: line {number}: expected a list of turns, or an object with one as "turns", got {shorten(line)}'
+            f"{path}: line {number}: "
+            f'expected a list of turns, or an object with one as "turns", got {shorten(line)}'
         )
     return turns
 
 
 def _paragraphs(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Runs of lines that are not empty, with the number of each one's first line."""
+    """Yields runs of non-empty lines, each with the number of its first line."""
     turns: list[str] = []
     for number, line in enumerate([*lines, ""], 1):
         if line.strip():

@@ -1,4 +1,4 @@
-"""The pictures that come with the package."""
+"""The pictures bundled with the package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SIZE = 32
-_LEVELS = 31  #: of a color in the file: 5 bits, so that it stays small
+_LEVELS = 31  #: largest color level in the file: 5 bits, to keep it small
 
 
 class Emoji(NamedTuple):
@@ -18,8 +18,9 @@ class Emoji(NamedTuple):
     Attributes:
         pictures: (N, 32, 32, 3), 0..255 (uint8), on white.
         characters: the emoji as text.
-        names: in English ("en"), German ("de") and French ("fr"), N each.
-        held_out: (N,), true for 76 to judge on: skin tones of emoji that are among the others in other tones.
+        names: N names each in English ("en"), German ("de") and French ("fr").
+        held_out: (N,), True for 76 held-out pictures: skin tones of emoji whose other tones are among the
+            rest.
     """
 
     pictures: NDArray[np.uint8]
@@ -29,9 +30,9 @@ class Emoji(NamedTuple):
 
 
 def noto_emoji() -> Emoji:
-    """3,110 emoji, bundled: pictures of Noto Emoji, names of CLDR (see NOTICE).
+    """Returns 3,110 emoji, bundled: pictures of Noto Emoji, names from CLDR (see NOTICE).
 
-    The pictures have 32 shades of each color. All names differ.
+    The pictures have 32 levels per color channel. All names differ.
     """
     import lzma  # some builds of Python lack it
 

@@ -1,4 +1,4 @@
-"""Batches of pairs of sequences: what an encoder reads, and what a decoder is to write."""
+"""Batches of pairs of sequences: the input of an encoder and the output of a decoder."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from ..types import Array
 from .batch import batches_of_like, check_token_ids, digest
 from .sequence_batches import fill
 
-#: How many lengths of one side may share a band, within which the pairs are ordered by the other side.
+#: The candidate widths of a band, in lengths of one side.
 BANDS = (1, 2, 3, 4, 6, 8, 12)
 
 
 class PairBatch(NamedTuple):
-    """A minibatch of B pairs, time-major; the sources S steps long, the targets T.
+    """A minibatch of B pairs, time-major, with S source steps and T target steps.
 
     Attributes:
-        source: token ids (S, B); 0 after a source's end.
-        source_lengths: (B,), steps of each source.
-        inputs: what the decoder reads (T, B): `end_id`, w_1 … w_n; filled up with `end_id`.
-        targets: what it is to say (T, B): w_1 … w_n, `end_id`; −1, which is not scored, after that.
-        lengths: (B,), steps of each target, n + 1.
-        keys: whole numbers (B,), by which dropout knows the pairs.
-        copies: the source's words as ids of the target vocabulary (S, B), numbers from V for words that it lacks, −1
-            after a source's end; None where nothing is copied. Targets then may hold such numbers, and inputs too.
+        source: token ids (S, B); 0 after the end of a source.
+        source_lengths: the number of steps of each source (B,).
+        inputs: the decoder's inputs (T, B): `end_id`, w_1 … w_n; padded with `end_id`.
+        targets: the decoder's targets (T, B): w_1 … w_n, `end_id`; padded with −1, which is not scored.
+        lengths: the number of steps of each target (B,), n + 1.
+        keys: integers (B,) that identify the pairs for dropout.
+        copies: the source's words as ids of the target vocabulary (S, B), ids from V on for words outside it,
+            −1 after the end of a source; None for a model that does not copy. Targets and inputs may then
+            contain ids from V on.
     """
 
     source: Array
@@ -43,29 +44,30 @@ class PairBatch(NamedTuple):
 
     @property
     def positions(self) -> int:
-        """How many positions are scored."""
+        """The number of scored positions."""
         return int(np.count_nonzero(self.targets != IGNORE))
 
 
 class PairBatches:
-    """N pairs of sequences in batches of like lengths on both sides, so that little is filled up.
+    """N pairs of sequences; pairs of similar lengths on both sides share a batch, to keep padding low.
 
-    Pairs are ordered by the length of one side, in bands, and within a band by the other side's, up and down by turns,
-    so that neighbors are alike in both; of some widths of the bands the one that fills up least is taken. Pairs of the
-    same lengths are shuffled anew in every epoch, and so are the batches.
+    Pairs are sorted by the length of one side, in bands. Within a band they are sorted by the length of the
+    other side, alternately ascending and descending, so that neighbors are similar in both lengths. Of
+    several band widths, the one with the least padding is used. In every epoch, pairs of equal lengths are
+    shuffled, and so are the batches.
 
     Args:
-        sources: token ids, one vector of at least one for each pair.
-        targets: likewise, of any length; an end is put to each.
+        sources: token ids, one vector of at least one token per pair.
+        targets: token ids, one vector of any length per pair; the end token is appended to each.
         batch_size: B; the last batch may have fewer.
-        end_id: the token that ends a target, and stands before its first word.
-        copies: for a model that copies words, see `PairBatch.copies`: as many as there are sources, of their lengths.
-        seed: of the shuffling.
+        end_id: the token that ends a target and precedes its first word.
+        copies: for a model that copies words, see `PairBatch.copies`: one vector per source, of its length.
+        seed: the seed of the shuffling.
 
     Raises:
-        ValueError: without pairs, for a source without tokens, or a size that is not positive.
-        ShapeError: if there are not as many targets as sources, or copies of another length.
-        DTypeError, IndexError: for ids that are none.
+        ValueError: without pairs, for a source without tokens, or for a size that is not positive.
+        ShapeError: if the numbers of sources and targets differ, or copies have another length.
+        DTypeError, IndexError: for invalid token ids.
     """
 
     carries_state = False
@@ -103,11 +105,11 @@ class PairBatches:
     def __len__(self) -> int:
         return -(-len(self._sources) // self.batch_size)
 
-    #: The share of all positions, on both sides, that only fill up, 0..1.
+    #: The share of all positions, on both sides, that is padding, 0..1.
     padding_waste: float
 
     def epoch(self, number: int) -> Sequence[PairBatch]:
-        """The batches in the order of this epoch."""
+        """Returns the batches in the order of this epoch."""
         draw = np.random.default_rng([self.seed, number])
         return batches_of_like(self._rank, self.batch_size, draw, self._pad)
 
@@ -121,7 +123,7 @@ class PairBatches:
         return digest("pairs", self.batch_size, self.end_id, self.seed, *parts)
 
     def _pad(self, members: Array) -> PairBatch:
-        """Some pairs, by number, as columns."""
+        """Returns pairs, given by index, as padded columns."""
         targets = fill([self._targets[n] for n in members], IGNORE)
         inputs = np.concatenate([np.full((1, len(members)), self.end_id), targets[:-1]])
         inputs[inputs == IGNORE] = self.end_id
@@ -131,7 +133,7 @@ class PairBatches:
         return PairBatch(source, source_lengths, inputs, targets, lengths, members, copies)
 
     def _rank_lengths(self) -> tuple[Array, float]:
-        """A place in the order for each pair, the same for the same lengths (N,); and the share that fills up."""
+        """Returns each pair's rank in the sorted order (N,), equal for equal lengths, and the padding."""
         orders = [
             (first // width, np.where(first // width % 2, -second, second))
             for first, second in (self._lengths, self._lengths[::-1])
@@ -143,7 +145,7 @@ class PairBatches:
         return rank.reshape(-1), wastes[best]
 
     def _waste(self, order: Array) -> float:
-        """The share that fills up in this order."""
+        """Returns the share of padding in this order."""
         ordered, starts = self._lengths[:, order], np.arange(0, len(order), self.batch_size)
         sizes = np.diff(np.append(starts, len(order)))
         cells = int((np.maximum.reduceat(ordered, starts, axis=1) * sizes).sum())

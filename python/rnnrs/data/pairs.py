@@ -1,4 +1,4 @@
-"""Pairs of texts from files — sentences and their translations, questions and answers —, and their cleaning."""
+"""Pairs of texts from files (sentences and translations, questions and answers), and their cleaning."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from ..checks import check_size
 from ..errors import FormatError
 from .sequences import read_bytes, shorten
 
-#: Characters that are no text: controls, a byte order mark, a zero-width space, separators of lines and paragraphs.
+#: Non-text characters: controls, a byte order mark, a zero-width space, line and paragraph separators.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ufeff\u200b\u2028\u2029]")
 
 
-#: (what is read, what is to be written), for each pair.
+#: (source, target) of each pair.
 Pairs = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class PairReport:
-    """What cleaning did, by numbers of pairs.
+    """The result of cleaning, in numbers of pairs.
 
     Attributes:
-        read: all there were.
-        kept: those that stayed.
-        repaired: of these, those in which characters that are no text became spaces.
-        empty: left out, since a side has no text.
-        too_long: left out, since a side has more words than allowed.
-        ratio: left out, since one side is too many times longer than the other.
-        duplicate: left out, since the same pair came before.
+        read: all pairs.
+        kept: the pairs that remain.
+        repaired: the remaining pairs in which non-text characters became spaces.
+        empty: left out because a side has no text.
+        too_long: left out because a side has more words than allowed.
+        ratio: left out because one side is too many times longer than the other.
+        duplicate: left out because the same pair came before.
     """
 
     read: int
@@ -52,18 +52,18 @@ class PairReport:
 
 
 def read_tsv_pairs(path: str | os.PathLike[str], columns: tuple[int, int] = (0, 1)) -> Pairs:
-    """Pairs from a file with a line for each, its columns separated by tabs.
+    """Reads pairs from a file with one pair per line, in columns separated by tabs.
 
     There is no quoting; empty lines are skipped.
 
     Args:
-        path: the file, packed by gzip or not.
-        columns: the places of source and target, from 0.
+        path: the file, gzip-compressed or not.
+        columns: the indices of source and target, from 0.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: for a line with too few columns, or no UTF-8; names the line.
-        ValueError: for places that are none.
+        FormatError: for a line with too few columns, or one that is not UTF-8; names the line.
+        ValueError: for a negative index.
     """
     first, second = (check_size("read_tsv_pairs", "columns", column, least=0) for column in columns)
     pairs: Pairs = []
@@ -80,14 +80,14 @@ def read_tsv_pairs(path: str | os.PathLike[str], columns: tuple[int, int] = (0, 
 
 
 def read_parallel_pairs(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Pairs:
-    """Pairs from two files, line by line.
+    """Reads pairs from two files, line by line.
 
     Args:
-        source, target: the files, packed by gzip or not.
+        source, target: the files, gzip-compressed or not.
 
     Raises:
-        OSError: if one cannot be read.
-        FormatError: if they have different numbers of lines; for a line that is no UTF-8, which is named.
+        OSError: if a file cannot be read.
+        FormatError: if the numbers of lines differ; for a line that is not UTF-8, which is named.
     """
     sources, targets = read_lines(source), read_lines(target)
     if len(sources) != len(targets):
@@ -98,15 +98,15 @@ def read_parallel_pairs(source: str | os.PathLike[str], target: str | os.PathLik
 
 
 def read_json_pairs(path: str | os.PathLike[str], source: str = "source", target: str = "target") -> Pairs:
-    """Pairs from a file with a JSON object in each line. Empty lines are skipped.
+    """Reads pairs from a file with one JSON object per line. Empty lines are skipped.
 
     Args:
-        path: the file, packed by gzip or not.
-        source, target: the names of the two texts in it.
+        path: the file, gzip-compressed or not.
+        source, target: the names of the two texts in an object.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: for a line that is no object with these two texts, or no UTF-8; names the line.
+        FormatError: for a line that is not an object with these two texts, or not UTF-8; names the line.
     """
     pairs: Pairs = []
     for number, line in enumerate(read_lines(path), 1):
@@ -129,7 +129,11 @@ def read_json_pairs(path: str | os.PathLike[str], source: str = "source", target
 
 
 def clean_text(text: str) -> str:
-    """A text on one line: characters that are no text become spaces, runs of white space one; none at the ends."""
+    """Returns a text on one line.
+
+    Non-text characters become spaces, a run of whitespace becomes one space, and whitespace at the ends is
+    removed.
+    """
     return " ".join(_CONTROLS.sub(" ", text).split())
 
 
@@ -140,19 +144,19 @@ def clean_pairs(
     max_ratio: float | None = None,
     unique: bool = False,
 ) -> tuple[Pairs, PairReport]:
-    """The pairs that are good to train on, and what was done to which of them.
+    """Returns the pairs that are fit for training, and a report of the changes.
 
-    Characters that are no text become spaces, runs of white space one space, and that at the ends goes. Then pairs are
-    left out, for the first reason that holds, in the order of the arguments after emptiness.
+    Every text is cleaned by `clean_text`. Then pairs are left out for the first reason that applies: an empty
+    side, then the arguments in their order.
 
     Args:
-        pairs: (source, target) each, as the readers give them.
-        max_words: the most words of a side, by white space.
-        max_ratio: how many times more words one side may have than the other.
-        unique: whether a pair that came before is left out.
+        pairs: (source, target) each, as the readers return them.
+        max_words: the maximum number of words of a side, separated by whitespace.
+        max_ratio: the maximum ratio of the numbers of words of the two sides.
+        unique: whether to leave out a pair that came before.
 
     Raises:
-        ValueError, TypeError: for settings that make no sense, or what is no pair of texts.
+        ValueError, TypeError: for invalid arguments, or for an item that is not a pair of texts.
     """
     op = "clean_pairs"
     if max_words is not None:
@@ -179,7 +183,7 @@ def clean_pairs(
 
 
 def _reason(pair: tuple[str, str], max_words: int | None, max_ratio: float | None) -> str | None:
-    """Why a pair is to be left out."""
+    """Returns why a pair is left out, or None."""
     less, more = sorted(len(text.split()) for text in pair)
     if not less:
         return "empty"
@@ -202,7 +206,10 @@ def _clean(op: str, i: int, pair: Any) -> tuple[str, str]:
 
 
 def read_lines(path: str | os.PathLike[str]) -> list[str]:
-    """A file's lines, ended by "\\n" or "\\r\\n" alone: other characters that break lines may stand in a text."""
+    """Returns the lines of a file.
+
+    Only "\\n" and "\\r\\n" end a line; other line separators may occur in a text.
+    """
     data = read_bytes(path)
     try:
         text = data.decode("utf-8-sig")

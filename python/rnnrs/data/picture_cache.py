@@ -1,4 +1,4 @@
-"""Decoded pictures in a file, so that the next time nothing needs to be decoded."""
+"""A file cache of decoded pictures, so that they are decoded only once."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from numpy.typing import NDArray
 from ..errors import FormatError
 from ..files import write_atomically
 
-#: The name of the cache's first array: by it a cache is told from other .npz files, even when it is damaged.
+#: The name of the first array: it distinguishes even a damaged cache from other .npz files.
 _INDEX = "rnnrs_pictures"
 _VERSION = 1
 
-#: A picture, or None and what is wrong with the file.
+#: A picture and an empty text, or None and the problem of the file.
 Entry = tuple[NDArray[np.uint8] | None, str]
 
 
 class PictureCache:
-    """What became of files, by their path, size in bytes and time of change. A .npz file; without a path, nothing.
+    """The decoded pictures of files, identified by path, size in bytes and modification time.
+
+    It is a .npz file; without a path, nothing is kept.
 
     Args:
         path: the file; None: nothing is kept.
         size: (Y, X) of the pictures.
-        fit: how they were made so.
+        fit: how they were fitted to that size.
 
     Raises:
-        FormatError: if the file is there and no cache.
+        FormatError: if the file exists and is not a cache.
         OSError: if it cannot be read.
     """
 
@@ -46,7 +48,7 @@ class PictureCache:
             self._old = self._read(path)
 
     def get(self, path: str) -> Entry | None:
-        """What is known of a file as it is now."""
+        """Returns the entry of a file in its current state, or None."""
         if self._path is None:
             return None
         key, stamp = os.path.abspath(path), _stamp(path)
@@ -56,14 +58,14 @@ class PictureCache:
         return self._old[key][1]
 
     def put(self, path: str, picture: NDArray[np.uint8] | None, problem: str) -> None:
-        """Remembers what became of a file."""
+        """Stores the result of decoding a file."""
         stamp = None if self._path is None else _stamp(path)
         if stamp is not None:
             self._now[os.path.abspath(path)] = stamp, (picture, problem)
             self._changed = True
 
     def write(self) -> None:
-        """Writes the file, if anything is new; what was known of other files, and still holds, stays.
+        """Writes the cache file if anything is new; entries of other files stay if they are still valid.
 
         Raises:
             OSError: if it cannot be written.
@@ -85,7 +87,7 @@ class PictureCache:
         write_atomically(self._path, buffer.getvalue())
 
     def _read(self, path: str | os.PathLike[str]) -> dict[str, tuple[list[int], Entry]]:
-        """The entries of a cache; none of one that is damaged, or of other settings."""
+        """Returns the entries of a cache; none if it is damaged or has other settings."""
         data = Path(path).read_bytes()
         if data and not (data.startswith(b"PK") and _INDEX.encode() in data[:80]):
             raise FormatError(f"{os.fspath(path)}: expected a cache of pictures, got another file")
@@ -103,12 +105,12 @@ class PictureCache:
             }
             fits = images.dtype == np.uint8 and images.shape[1:] == self._shape
             return entries if fits and next(rows, None) is None else {}
-        except Exception:  # whatever is wrong with it, it is made anew
+        except Exception:  # a cache damaged in any way is rebuilt
             return {}
 
 
 def _stamp(path: str) -> list[int] | None:
-    """Size and time by which a file that changed is known; None without it."""
+    """Returns size and modification time, which identify the state of a file; None if it does not exist."""
     try:
         status = os.stat(path)
     except OSError:

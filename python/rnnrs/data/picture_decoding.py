@@ -1,4 +1,4 @@
-"""One picture from a file, as Pillow reads it, in little memory: whatever the kind of file, RGB of one size."""
+"""Decoding one picture with Pillow in bounded memory, from any format to RGB of a given size."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..errors import FormatError, require
 
 Picture = NDArray[np.uint8]
 
-#: The most pixels that are decoded: 600 MB for a moment at the worst. JPEG files may have 64 times as many, since they
-#: can be decoded at an eighth of their size.
+#: The maximum number of pixels to decode: 600 MB at peak in the worst case. JPEG files may have 64 times as
+#: many, since they can be decoded at an eighth of their size.
 MAX_PIXELS = 50_000_000
 
-#: Kinds of files, by Pillow's names: none that starts another program, as EPS does.
+#: The formats that are read, by Pillow's names: none that starts another program, as EPS does.
 _KINDS = (
     "PNG",
     "JPEG",
@@ -37,19 +37,19 @@ _KINDS = (
     "QOI",
 )
 
-#: How a picture of another shape fills the size that is wanted.
+#: The ways to fit a picture of another shape to the required size.
 FITS = ("pad", "crop")
 
-_ORIENTATION = 0x0112  #: EXIF's tag
+_ORIENTATION = 0x0112  #: the EXIF tag
 _WHITE = (255, 255, 255)
 _SHORT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
 def check_fit(op: str, size: Any, fit: str) -> tuple[int, int]:
-    """The size (Y, X), once it and `fit` are what they should be.
+    """Checks `size` and `fit`, and returns the size (Y, X).
 
     Raises:
-        ValueError: if they are not.
+        ValueError: if one of them is invalid.
     """
     if fit not in FITS:
         raise ValueError(f"{op}: fit: expected one of {', '.join(FITS)}, got {fit!r}")
@@ -60,44 +60,47 @@ def check_fit(op: str, size: Any, fit: str) -> tuple[int, int]:
 
 
 def decode(file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int], fit: str) -> Picture:
-    """A picture (Y, X, 3): the first frame, upright as EXIF says, on white where it is transparent.
+    """Returns a picture (Y, X, 3): the first frame, upright by its EXIF orientation, transparency on white.
 
     Args:
-        file: its path, or a file open for reading that can be wound back.
+        file: its path, or a seekable file open for reading.
         size: (Y, X).
-        fit: "pad" for white on two sides of a picture of another shape, "crop" for its middle.
+        fit: for a picture of another shape, "pad" adds white on two sides, "crop" keeps its middle.
 
     Raises:
         MissingExtraError: if Pillow is missing.
         OSError: if the file cannot be read.
-        FormatError: if it is no picture, a damaged one, or too large; the message does not name the file.
+        FormatError: if it is not a picture, is damaged, or is too large; the message does not name the file.
     """
     pillow = require("PIL.Image", "pictures")
     if isinstance(file, (str, os.PathLike)):
         path = Path(file)
         if not path.is_file():
-            path.stat()  # says that there is none
+            path.stat()  # raises FileNotFoundError if it does not exist
             raise FormatError("not a file")
         with open(path, "rb") as opened:
             return decode(opened, size, fit)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is wrong with a file is said once, and by us
+        warnings.simplefilter("ignore")  # a problem of a file is reported once, by this package
         try:
             image = _open(pillow, file)
             return _fitted(pillow, _loaded(image, size), size, fit)
         except FormatError:
             raise
         except pillow.UnidentifiedImageError:
-            raise FormatError("not a picture, or of a kind that is not read") from None
+            raise FormatError("not a picture, or of an unsupported format") from None
         except pillow.DecompressionBombError:
             raise FormatError(f"more than {MAX_PIXELS:,} pixels") from None
-        except Exception as error:  # a damaged file makes Pillow raise nearly anything
+        except Exception as error:  # for a damaged file Pillow raises nearly any exception
             reason = " ".join(str(error).split()) or type(error).__name__
             raise FormatError(f"truncated or damaged: {reason}") from None
 
 
 def _open(pillow: Any, file: BinaryIO) -> Any:
-    """The file's header, read. JPEG files by their own class, which has no bound of its own on pixels."""
+    """Returns the picture with its header read.
+
+    JPEG files are opened by their own class, which does not bound the number of pixels.
+    """
     start = file.read(3)
     file.seek(0)
     if start == b"\xff\xd8\xff":
@@ -107,13 +110,15 @@ def _open(pillow: Any, file: BinaryIO) -> Any:
 
 
 def _loaded(image: Any, size: tuple[int, int]) -> Any:
-    """The first frame's pixels, a JPEG's no larger than they need to be.
+    """Returns the first frame with its pixels decoded, a JPEG at no more than the required size.
 
     Raises:
-        FormatError: if they are too many; before they are decoded.
+        FormatError: if there are too many pixels; nothing is decoded then.
     """
     width, height = image.size
-    if image.format == "JPEG" and not image.info.get("progressive"):  # a progressive one is held whole anyway
+    if image.format == "JPEG" and not image.info.get(
+        "progressive"
+    ):  # a progressive one is decoded at full size anyway
         longest = 4 * max(size)
         image.draft(None, (min(longest, width), min(longest, height)))
     if image.width * image.height > MAX_PIXELS:
@@ -133,7 +138,7 @@ def _fitted(pillow: Any, image: Any, size: tuple[int, int], fit: str) -> Picture
     if fit == "crop":  # the middle part that fills the size
         cut = np.maximum((np.array(image.size) - shape / scale) / 2, 0)
         box, inner = (*cut, *(np.array(image.size) - cut)), shape
-    # Means over areas where it becomes smaller: every pixel counts, and nothing rings.
+    # Area averages for a smaller size: every pixel counts, and there is no ringing.
     kernel = pillow.Resampling.BOX if scale < 1 else pillow.Resampling.BILINEAR
     if image.size != tuple(inner.astype(int).tolist()) or box is not None:
         image = image.resize(tuple(inner.astype(int).tolist()), kernel, box)
@@ -145,23 +150,23 @@ def _fitted(pillow: Any, image: Any, size: tuple[int, int], fit: str) -> Picture
     return np.array(canvas, np.uint8)
 
 
-#: EXIF's orientations, by Pillow's numbers of what undoes them.
+#: EXIF orientations → Pillow's transpositions that undo them.
 _TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
 
 
 def _turn(pillow: Any, image: Any) -> int | None:
-    """EXIF's orientation, if the picture does not stand upright."""
-    with contextlib.suppress(Exception):  # damaged EXIF: as if there were none
+    """Returns the EXIF orientation if the picture is not upright, otherwise None."""
+    with contextlib.suppress(Exception):  # damaged EXIF data is ignored
         found = image.getexif().get(_ORIENTATION)
         return found if found in _TURNS else None
     return None
 
 
 def _eight_bits(pillow: Any, image: Any) -> Any:
-    """The picture as RGB, or as RGBA if parts are transparent.
+    """Returns the picture as RGB, or as RGBA if parts are transparent.
 
     Raises:
-        FormatError: for pixels that are no colors.
+        FormatError: if its pixels are not colors.
     """
     if image.mode in _SHORT:
         values = np.asarray(image)
@@ -169,7 +174,7 @@ def _eight_bits(pillow: Any, image: Any) -> Any:
             raise FormatError("pixels of more than 16 bits")
         image = pillow.fromarray((values.astype(np.uint16) >> 8).astype(np.uint8))
     if image.mode == "F":
-        raise FormatError("pixels that are real numbers, no colors")
+        raise FormatError("floating-point pixels, not colors")
     transparent = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
     mode = "RGBA" if transparent else "RGB"
     return image if image.mode == mode else image.convert(mode)

@@ -16,7 +16,7 @@ from ..errors import FormatError, require
 from .picture_cache import PictureCache
 from .picture_decoding import check_fit, decode
 
-#: What the files' names end in that count as pictures in a folder.
+#: The file extensions of pictures in a folder.
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ico"),
     *(".ppm", ".pgm", ".pbm", ".tga", ".avif", ".jp2", ".qoi"),
@@ -25,12 +25,12 @@ SUFFIXES = (
 
 @dataclass(frozen=True)
 class Pictures:
-    """N pictures that could be read, and what is wrong with the other files.
+    """N pictures that could be read, and the problems of the other files.
 
     Attributes:
         images: (N, Y, X, 3), 0..255 (uint8).
         files: the N files.
-        problems: a line for each other file, which names it.
+        problems: one message for each other file, which names it.
     """
 
     images: NDArray[np.uint8]
@@ -48,17 +48,18 @@ class Pictures:
 def read_picture(
     file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int] = (32, 32), *, fit: str = "pad"
 ) -> NDArray[np.uint8]:
-    """A picture from a file of nearly any kind: PNG, JPEG, GIF, WebP, BMP, TIFF, …. Needs the extra "pictures".
+    """Reads a picture in nearly any format: PNG, JPEG, GIF, WebP, BMP, TIFF, …. Needs the extra "pictures".
 
-    It comes in colors of 8 bits, upright as EXIF says, on white where it is transparent; of an animation the first
-    frame. Colors are averaged over areas where it becomes smaller. Memory is bounded: JPEG files are decoded at up
-    to an eighth of their size, and what then has more than 50,000,000 pixels is refused before it is decoded.
+    The result has 8-bit colors, is upright by its EXIF orientation, and has transparency on white; of an
+    animation it is the first frame. A smaller size averages colors over areas. Memory is bounded: JPEG files
+    are decoded at down to an eighth of their size, and a picture that still has more than 50,000,000 pixels
+    is refused before decoding.
 
     Args:
-        file: its path, or a file open for reading bytes that can be wound back (io.BytesIO of its bytes).
+        file: its path, or a seekable file open for reading bytes (io.BytesIO of its bytes).
         size: (Y, X), rows and columns.
-        fit: what becomes of a picture of another shape: "pad" keeps all of it, with white on two sides; "crop" keeps
-            its middle.
+        fit: for a picture of another shape, "pad" keeps all of it, with white on two sides; "crop" keeps its
+            middle.
 
     Returns:
         (Y, X, 3), 0..255 (uint8).
@@ -66,8 +67,8 @@ def read_picture(
     Raises:
         MissingExtraError: if Pillow is missing.
         OSError: if the file cannot be read.
-        FormatError: if it is no picture, a damaged one, or too large.
-        ValueError: for a size or fit that is none.
+        FormatError: if it is not a picture, is damaged, or is too large.
+        ValueError: for an invalid size or fit.
     """
     try:
         return decode(file, check_fit("read_picture", size, fit), fit)
@@ -83,23 +84,23 @@ def read_pictures(
     fit: str = "pad",
     cache: str | os.PathLike[str] | None = None,
 ) -> Pictures:
-    """Pictures from many files, or from all of a folder, each as `read_picture` reads it.
+    """Reads pictures from several files or from a folder, each as by `read_picture`.
 
-    A file that cannot be read is named in `problems`, and the others are read.
+    A file that cannot be read is named in `problems`; the others are read.
 
     Args:
-        files: their paths; or a folder, for the pictures in it (by the names' endings, in their order; not those in
-            folders within it).
+        files: their paths; or a folder, for the pictures in it (by file extension, sorted by name, without
+            subfolders).
         size, fit: see `read_picture`.
-        cache: a file (.npz) that keeps the decoded pictures for the next time; made if it is not there. A picture is
-            decoded again when its file's size or time has changed, and all are with another `size` or `fit`; a
-            damaged cache is made anew.
+        cache: a file (.npz) that stores the decoded pictures; created if it does not exist. A picture is
+            decoded again if its file's size or modification time has changed; all are decoded again for
+            another `size` or `fit`. A damaged cache is rebuilt.
 
     Raises:
         MissingExtraError: if Pillow is missing.
-        FormatError: if none can be read; if the cache is a file of another kind, which stays as it is.
-        OSError: if the folder cannot be read, or the cache not be written.
-        ValueError: without files, or for a size or fit that is none.
+        FormatError: if no file can be read; if the cache file is not a cache (it is left unchanged).
+        OSError: if the folder cannot be read, or the cache cannot be written.
+        ValueError: without files, or for an invalid size or fit.
     """
     op = "read_pictures"
     shape = check_fit(op, size, fit)
@@ -129,7 +130,7 @@ def read_pictures(
 def try_picture(
     path: str, size: tuple[int, int], fit: str, cache: PictureCache
 ) -> tuple[NDArray[np.uint8] | None, str]:
-    """A picture as `read_picture` reads it, or None and what is wrong with its file."""
+    """Returns a picture as `read_picture` reads it, or None and the problem of its file."""
     found = cache.get(path)
     if found is not None:
         return found
@@ -137,7 +138,7 @@ def try_picture(
     problem = ""
     try:
         row = decode(path, size, fit)
-    except OSError as error:  # missing, no permission: nothing that a cache could know
+    except OSError as error:  # missing, no permission: not a property of the file's content
         return None, error.strerror or str(error)
     except FormatError as error:
         problem = str(error)
@@ -146,7 +147,7 @@ def try_picture(
 
 
 def find_pictures(folder: str | os.PathLike[str]) -> list[str]:
-    """The pictures in a folder, by the endings of their names, in the order of these.
+    """Returns the pictures in a folder, by file extension, sorted by name.
 
     Raises:
         OSError: if it cannot be read.
@@ -158,21 +159,21 @@ def find_pictures(folder: str | os.PathLike[str]) -> list[str]:
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     )
     if not found:
-        raise ValueError(f"{os.fspath(folder)}: expected a folder with pictures, got none in it")
+        raise ValueError(f"{os.fspath(folder)}: expected a folder with pictures, got one without")
     return found
 
 
 def read_array(path: str | os.PathLike[str], name: str | None = None) -> NDArray[Any]:
-    """An array from a .npy file, or one of a .npz file: pictures, or what another network made of them.
+    """Reads an array of pictures, or of another network's features, from a .npy or .npz file.
 
     Args:
         path: the file.
-        name: which array of a .npz; may be left out if there is only one.
+        name: the name of the array in a .npz file; optional if there is only one.
 
     Raises:
         OSError: if it cannot be read.
-        FormatError: if it is no such file, or does not hold rows of numbers.
-        ValueError: if it has no array of that name, or several and none is named.
+        FormatError: if it is not such a file, or does not hold rows of numbers.
+        ValueError: if it has no array of that name, or has several and no name is given.
     """
     path = os.fspath(path)
     with open(path, "rb") as file, _named(path):
@@ -194,12 +195,12 @@ def _which(path: str, names: list[str], name: str | None) -> str:
 
 
 class _NoSuchArray(ValueError):
-    """The file is as it should be; what is asked for is not in it."""
+    """The requested array is not in the file, which is valid."""
 
 
 @contextlib.contextmanager
 def _named(path: str) -> Iterator[None]:
-    """A damaged file makes NumPy and zipfile raise nearly anything."""
+    """Turns exceptions into a FormatError: for a damaged file NumPy and zipfile raise nearly any type."""
     try:
         yield
     except (OSError, MemoryError, _NoSuchArray):
@@ -207,5 +208,5 @@ def _named(path: str) -> Iterator[None]:
     except Exception as error:
         reason = " ".join(str(error).split())
         raise FormatError(
-            f"{path}: expected an array (.npy or .npz), got another or a damaged file: {reason}"
+            f"{path}: expected an array (.npy or .npz), got another format or a damaged file: {reason}"
         ) from None

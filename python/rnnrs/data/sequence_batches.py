@@ -1,4 +1,4 @@
-"""Batches of sequences of different lengths, with one target each or one a step."""
+"""Batches of sequences of different lengths, with one target per sequence or one per step."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from .batch import Batch, batches_of_like, digest
 
 
 class SequenceBatches:
-    """N sequences, each from the initial state; those of like length share a batch, so that little is filled up.
+    """N sequences, each from the initial state; those of similar length share a batch, to keep padding low.
 
-    They are shuffled anew in every epoch, cut into batches by length, and the batches shuffled. What fills up is
-    neither computed nor scored: batches have `lengths`, and `keys` by which dropout knows the sequences.
+    In every epoch they are shuffled, cut into batches by length, and the batches shuffled. Padding is neither
+    computed nor scored: batches have `lengths`, and `keys` that identify the sequences for dropout.
 
     Args:
-        sequences: token ids (T_n,), or x (T_n, I), of one I.
-        targets: an array, (N,) ids or (N, O) values, one for each sequence; or a list of N arrays with one for each
-            step, ids (T_n,) or values (T_n, O).
+        sequences: token ids (T_n,), or x (T_n, I) with the same I for all.
+        targets: an array with one target per sequence, ids (N,) or values (N, O); or a list of N arrays with
+            one target per step, ids (T_n,) or values (T_n, O).
         batch_size: B; the last batch may have fewer.
-        seed: of the shuffling.
+        seed: the seed of the shuffling.
 
     Raises:
-        ValueError: without sequences, or for a sequence without steps, or a size that is not positive.
-        ShapeError: for arrays that do not belong together; names the sequence.
+        ValueError: without sequences, for a sequence without steps, or for a size that is not positive.
+        ShapeError: for arrays whose shapes do not match; names the sequence.
         DTypeError: if they do not hold numbers.
     """
 
@@ -65,7 +65,7 @@ class SequenceBatches:
         return -(-len(self._x) // self.batch_size)
 
     def epoch(self, number: int) -> Sequence[Batch]:
-        """The batches in the order of this epoch."""
+        """Returns the batches in the order of this epoch."""
         draw = np.random.default_rng([self.seed, number])
         return batches_of_like(self._lengths, self.batch_size, draw, self._pad)
 
@@ -79,7 +79,7 @@ class SequenceBatches:
         return digest("sequences", self.batch_size, self.seed, *self._x, *targets)
 
     def _pad(self, members: Array) -> Batch:
-        """Some sequences, by number, as columns."""
+        """Returns sequences, given by index, as padded columns."""
         lengths = self._lengths[members]
         x = fill([self._x[n] for n in members], 0)
         y = (
@@ -104,7 +104,10 @@ class SequenceBatches:
 
 
 def fill(sequences: Sequence[Array], nothing: int) -> Array:
-    """Arrays (T_b, …) as the columns of one (T, B, …), filled up with `nothing` where they hold ids, else with 0."""
+    """Returns arrays (T_b, …) as padded columns of one array (T, B, …).
+
+    Ids are padded with `nothing`, other numbers with 0.
+    """
     first = sequences[0]
     filler = nothing if first.dtype.kind in "iu" else 0
     T = max(len(x) for x in sequences)
@@ -115,25 +118,25 @@ def fill(sequences: Sequence[Array], nothing: int) -> Array:
 
 
 def _numbers(argument: str, i: int | None, values: ArrayLike) -> Array:
-    """One sequence's ids (T,) or numbers (T, I); or all sequences' targets."""
+    """Checks one sequence's ids (T,) or values (T, I), or the targets of all sequences."""
     place = argument if i is None else f"{argument}[{i}]"
     array = np.asarray(values)
     if array.dtype.kind not in "fiub" and array.size:
         raise DTypeError(f"SequenceBatches: {place}: expected numbers, got {array.dtype}")
     if array.ndim not in (1, 2):
-        raise ShapeError(f"SequenceBatches: {place}: expected one axis or two, got shape {array.shape}")
+        raise ShapeError(f"SequenceBatches: {place}: expected 1 or 2 axes, got shape {array.shape}")
     if array.ndim == 1 and array.size and array.dtype.kind not in "iu":
         raise DTypeError(
-            f"SequenceBatches: {place}: expected whole numbers (ids) or two axes, got {array.dtype}"
+            f"SequenceBatches: {place}: expected whole numbers (ids) or 2 axes, got {array.dtype}"
         )
     return array
 
 
 def _check_alike(argument: str, arrays: Sequence[Array]) -> None:
-    """All of them ids, or values of one width."""
+    """Checks that all arrays hold ids, or all hold values of the same width."""
     for i, array in enumerate(arrays):
         if array.shape[1:] != arrays[0].shape[1:]:
             raise ShapeError(
-                f"SequenceBatches: {argument}[{i}]: expected the first one's shape after its steps, "
-                f"{arrays[0].shape[1:]}, got {array.shape[1:]}"
+                f"SequenceBatches: {argument}[{i}]: expected the shape "
+                f"{arrays[0].shape[1:]} after the steps, as in {argument}[0], got {array.shape[1:]}"
             )

@@ -1,4 +1,4 @@
-"""Sequences read from files: what the readers give back, and what they share."""
+"""Sequences from files: the result of the readers, and the functions that they share."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from ..types import Array
 
 
 class LabeledSequences(NamedTuple):
-    """B sequences, time-major, filled up to the longest one's T steps.
+    """B sequences, time-major, padded to the T steps of the longest one.
 
     Attributes:
-        x: (T, B, I); 0 after a sequence's end.
-        lengths: (B,), steps of each.
-        labels: (B,), the class of each, a place in `classes` (int64), or a number to predict; None without labels.
-        classes: the classes' names; none where labels are numbers.
+        x: (T, B, I); 0 after the end of a sequence.
+        lengths: the number of steps of each sequence (B,).
+        labels: the label of each sequence (B,): the index of its class in `classes` (int64), or a number to
+            predict. None without labels.
+        classes: the names of the classes; empty if labels are numbers.
     """
 
     x: Array
@@ -33,7 +34,7 @@ class LabeledSequences(NamedTuple):
 
 
 def pad(sequences: Sequence[Array], dtype: DTypeLike) -> tuple[Array, NDArray[np.int64]]:
-    """x (T, B, I) and lengths (B,) of B ≥ 1 sequences (T_b, I) of one I."""
+    """Returns x (T, B, I) and lengths (B,) of B ≥ 1 sequences (T_b, I) with the same I."""
     lengths = np.array([len(sequence) for sequence in sequences], np.int64)
     x = np.zeros((int(lengths.max()), len(sequences), sequences[0].shape[1]), dtype)
     for b, sequence in enumerate(sequences):
@@ -42,11 +43,11 @@ def pad(sequences: Sequence[Array], dtype: DTypeLike) -> tuple[Array, NDArray[np
 
 
 def check_missing(op: str, missing: float | None, dtype: DTypeLike) -> np.dtype[Any]:
-    """float32 or float64, once the arguments that all readers have are what they should be.
+    """Checks the arguments that all readers share, and returns the dtype: float32 or float64.
 
     Raises:
         ValueError: for another dtype.
-        TypeError: if `missing` is no number.
+        TypeError: if `missing` is not a number.
     """
     kind = np.dtype(dtype)
     if kind not in (np.float32, np.float64):
@@ -59,12 +60,12 @@ def check_missing(op: str, missing: float | None, dtype: DTypeLike) -> np.dtype[
 
 
 class Numbers:
-    """Reads cells as numbers.
+    """A parser of cells as numbers.
 
     Args:
-        dtype: float32 or float64: what is too large for it is no number.
-        missing: what stands for a missing value; None: there must be none.
-        words: what a missing value looks like, in lower case.
+        dtype: float32 or float64; a number too large for it is refused.
+        missing: the number that replaces a missing value; None: missing values are refused.
+        words: the spellings of a missing value, in lower case.
     """
 
     def __init__(self, dtype: np.dtype[Any], missing: float | None, words: Collection[str]) -> None:
@@ -72,16 +73,16 @@ class Numbers:
         self._missing, self._words = missing, words
 
     def __call__(self, cells: Sequence[str], where: Callable[[int], str]) -> Array:
-        """The numbers (N,) of N cells.
+        """Returns the numbers (N,) of N cells.
 
         Args:
-            cells: as they stand in the file.
-            where: names the place of cell i, for errors.
+            cells: the text of the cells.
+            where: returns the location of cell i, for error messages.
 
         Raises:
-            FormatError: if one is no number, or missing.
+            FormatError: if a cell is not a number, or is missing.
         """
-        try:  # all at once, as nearly always; what is unusual goes one by one
+        try:  # the usual case, all cells at once; otherwise one by one
             values = np.array([float(cell) for cell in cells], np.float64)
             if "_" not in "".join(cells) and (np.abs(values) <= self._largest).all():
                 return values
@@ -93,7 +94,8 @@ class Numbers:
         if cell.strip().lower() in self._words:
             if self._missing is None:
                 raise FormatError(
-                    f"{where(i)}: expected a number, got {shorten(cell)}: a missing value (missing=… gives it a number)"
+                    f"{where(i)}: expected a number, got {shorten(cell)}: "
+                    "a missing value (missing=… replaces it by a number)"
                 )
             return self._missing
         try:
@@ -108,12 +110,12 @@ class Numbers:
 
 
 def shorten(cell: str) -> str:
-    """A cell as an error shows it."""
+    """Returns a cell as an error message shows it."""
     return repr(cell if len(cell) <= 40 else cell[:40] + "…")
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """What a file holds, unpacked if it is gzip's (whatever its name).
+    """Returns the content of a file, decompressed if it is a gzip file (whatever its name).
 
     Raises:
         OSError: if it cannot be read.
@@ -131,13 +133,15 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 def number_classes(
     labels: Sequence[str], classes: Sequence[str], where: Callable[[int], str]
 ) -> NDArray[np.int64]:
-    """Labels (B,) as places in the list of classes.
+    """Returns labels (B,) as indices into the list of classes.
 
     Raises:
-        FormatError: for a label that is not among them.
+        FormatError: for a label that is not one of them.
     """
     places = {name: i for i, name in enumerate(classes)}
     for i, label in enumerate(labels):
         if label not in places:
-            raise FormatError(f"{where(i)}: expected a class of {', '.join(classes)}, got {shorten(label)}")
+            raise FormatError(
+                f"{where(i)}: expected one of the classes {', '.join(classes)}, got {shorten(label)}"
+            )
     return np.array([places[label] for label in labels], np.int64)

@@ -1,4 +1,4 @@
-"""Sequences and series from CSV files."""
+"""Sequences, series and texts from CSV files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..errors import FormatError
 from ..types import Array
 from .sequences import LabeledSequences, Numbers, check_missing, number_classes, pad, read_bytes
 
-#: What a missing value looks like, in lower case.
+#: The spellings of a missing value, in lower case.
 MISSING = ("", "?", "nan", "na")
 
 
@@ -24,8 +24,8 @@ class Series(NamedTuple):
     """One series, step after step.
 
     Attributes:
-        x: (T, I), a column for each quantity.
-        columns: (I), their names; none without a header.
+        x: (T, I), one column per variable.
+        columns: the names of the I columns; empty without a header.
     """
 
     x: Array
@@ -33,11 +33,11 @@ class Series(NamedTuple):
 
 
 class _Table:
-    """The cells of a CSV file; one of numbers is not to have numbers for a header.
+    """The cells of a CSV file. In a table of numbers, a numeric first row is refused as a header.
 
     Attributes:
-        names: of the columns; none without a header.
-        rows: (line, cells), the header left out.
+        names: the names of the columns; empty without a header.
+        rows: (line, cells), without the header.
     """
 
     def __init__(
@@ -50,7 +50,8 @@ class _Table:
             line, cells = self.rows.pop(0)
             if numbers and all(_is_number(cell) for cell in cells):
                 raise FormatError(
-                    f"{path}: line {line}: expected the columns' names, got numbers (header=False takes them for data)"
+                    f"{path}: line {line}: "
+                    "expected the columns' names, got numbers (header=False reads them as data)"
                 )
             self.names = tuple(cell.strip() for cell in cells)
         if not self.rows:
@@ -76,11 +77,11 @@ class _Table:
             raise FormatError(f"{self.path}: line {reader.line_num}: {error}") from None
 
     def column(self, op: str, argument: str, which: str | int) -> int:
-        """A column's place, from its name or its place (from 0, or from −1 backwards).
+        """Returns the index of a column, given by name or by index (from 0, or from −1 backward).
 
         Raises:
-            ValueError: if there is no such column, or several.
-            TypeError: for what is neither a name nor a whole number.
+            ValueError: if there is no such column, or if several have that name.
+            TypeError: if `which` is neither a string nor a whole number.
         """
         if isinstance(which, str):
             if self.names.count(which) == 1:
@@ -95,22 +96,22 @@ class _Table:
         return which % self.width
 
     def columns(self, op: str, which: Sequence[str | int]) -> list[int]:
-        """The places of several columns.
+        """Returns the indices of several columns.
 
         Raises:
-            ValueError: if there is one that does not exist, or none at all.
+            ValueError: if one does not exist, or if none is given.
         """
         if isinstance(which, str) or not len(which):
             raise ValueError(f"{op}: columns: expected a list of at least one column, got {which!r}")
         return [self.column(op, "columns", name) for name in which]
 
     def where(self, line: int, column: int) -> str:
-        """A place, for errors."""
+        """Returns the location of a cell, for error messages."""
         name = f" ({self.names[column]!r})" if self.names else ""
         return f"{self.path}: line {line}, column {column + 1}{name}"
 
     def numbers(self, row: int, columns: Sequence[int], numbers: Numbers) -> Array:
-        """Some cells of a row as numbers."""
+        """Returns some cells of a row as numbers."""
         line, cells = self.rows[row]
         return numbers([cells[column] for column in columns], lambda i: self.where(line, columns[i]))
 
@@ -132,23 +133,24 @@ def read_csv_series(
     missing: float | None = None,
     dtype: DTypeLike = np.float32,
 ) -> Series:
-    """A series to forecast: a row for each step, a column for each quantity.
+    """Reads a series to forecast: one row per step, one column per variable.
 
     Args:
-        path: the file, packed by gzip or not.
-        columns: which ones, by name or place; all by default.
+        path: the file, gzip-compressed or not.
+        columns: the columns to read, by name or index; all by default.
         header: whether the first row names the columns.
-        delimiter: what stands between cells.
-        missing: what stands for a missing value (an empty cell, "?", "NA", "NaN"); by default there must be none.
+        delimiter: the character between cells.
+        missing: the number that replaces a missing value (an empty cell, "?", "NA", "NaN"); by default there
+            must be none.
         dtype: of x, float32 or float64.
 
     Returns:
-        x (T, I) and the columns' names.
+        x (T, I) and the names of the columns.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: if a cell is no number, or rows have different lengths; names line and column.
-        ValueError, TypeError: for arguments that make no sense.
+        FormatError: if a cell is not a number, or rows have different lengths; names line and column.
+        ValueError, TypeError: for invalid arguments.
     """
     op = "read_csv_series"
     kind = check_missing(op, missing, dtype)
@@ -170,19 +172,20 @@ def read_csv_sequences(
     missing: float | None = None,
     dtype: DTypeLike = np.float32,
 ) -> LabeledSequences:
-    """Sequences to classify, in one of two forms.
+    """Reads sequences to classify, in one of two layouts.
 
-    *A row for each sequence* (without `by`): its label, and the values of its steps in the other columns; empty cells
-    at the row's end make it shorter. I = 1. *A row for each step* (with `by`): consecutive rows of the same `by` are a
-    sequence, and each has its label; the other columns are the I quantities.
+    *One row per sequence* (without `by`): the label, and the values of the steps in the other columns. Empty
+    cells at the end of a row make the sequence shorter. I = 1. *One row per step* (with `by`): consecutive
+    rows with the same value of `by` are a sequence, and each row repeats the label; the other columns are the
+    I variables.
 
     Args:
-        path: the file, packed by gzip or not.
-        label: the label's column, by name or place; the last by default; None: there are no labels.
-        by: the column that tells sequences apart.
-        columns: those of the values; all the others by default.
-        classes: the labels there are, in their order (give a test file those of the training file); by default those
-            that occur, sorted as text.
+        path: the file, gzip-compressed or not.
+        label: the column of the label, by name or index; the last one by default; None: there are no labels.
+        by: the column that identifies the sequence.
+        columns: the columns of the values; all others by default.
+        classes: the possible labels, in order (for a test file, those of the training file); by default the
+            labels that occur, sorted as text.
         header, delimiter, missing, dtype: as in `read_csv_series`.
 
     Returns:
@@ -190,9 +193,9 @@ def read_csv_sequences(
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: for a cell that is no number, rows of different lengths, a sequence without steps, one in several
-            parts or with several labels, a label outside `classes`; names line and column.
-        ValueError, TypeError: for arguments that make no sense.
+        FormatError: for a cell that is not a number, rows of different lengths, a sequence without steps, in
+            several parts or with several labels, or a label outside `classes`; names line and column.
+        ValueError, TypeError: for invalid arguments.
     """
     op = "read_csv_sequences"
     kind = check_missing(op, missing, dtype)
@@ -212,7 +215,7 @@ def read_csv_sequences(
 
 
 def _row(table: _Table, row: int, places: list[int], numbers: Numbers) -> Array:
-    """A row as a sequence (T, 1); empty cells at its end are none of its steps."""
+    """Returns a row as a sequence (T, 1); empty cells at its end are not steps."""
     line, cells = table.rows[row]
     steps = len(places)
     while steps and not cells[places[steps - 1]].strip():
@@ -223,10 +226,10 @@ def _row(table: _Table, row: int, places: list[int], numbers: Numbers) -> Array:
 
 
 def _groups(table: _Table, by: int, label: int | None) -> list[list[int]]:
-    """Consecutive rows with the same cell in column `by`, and the same label.
+    """Returns the runs of consecutive rows with the same cell in column `by`; checks that their labels agree.
 
     Raises:
-        FormatError: if a sequence goes on after another one has begun, or changes its label.
+        FormatError: if a sequence continues after another one has started, or changes its label.
     """
     groups: list[list[int]] = []
     begun: set[str] = set()
@@ -236,7 +239,8 @@ def _groups(table: _Table, by: int, label: int | None) -> list[list[int]]:
         if before is None or name != before[by].strip():
             if name in begun:
                 raise FormatError(
-                    f"{table.where(line, by)}: expected the rows of a sequence one after another, got more of {name!r}"
+                    f"{table.where(line, by)}: "
+                    f"expected consecutive rows for a sequence, got another run of {name!r}"
                 )
             begun.add(name)
             groups.append([row])
@@ -253,7 +257,7 @@ def _groups(table: _Table, by: int, label: int | None) -> list[list[int]]:
 def _labels(
     table: _Table, rows: list[int], place: int | None, classes: Sequence[str] | None
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
-    """The labels in these rows, by place in the list of classes, and that list."""
+    """Returns the labels of these rows as indices into the list of classes, and that list."""
     if place is None:
         return None, ()
     labels = [table.rows[row][1][place].strip() for row in rows]
@@ -272,22 +276,22 @@ def read_csv_texts(
     header: bool = True,
     delimiter: str = ",",
 ) -> tuple[list[str], list[str] | None]:
-    """Texts to classify: a row for each, with its label.
+    """Reads texts to classify: one row per text, with its label.
 
     Args:
-        path: the file, packed by gzip or not.
-        text: the column of the texts, by name or place.
-        label: that of the labels; None: there are none.
+        path: the file, gzip-compressed or not.
+        text: the column of the text, by name or index.
+        label: the column of the label; None: there are no labels.
         header: whether the first row names the columns.
-        delimiter: what stands between cells.
+        delimiter: the character between cells.
 
     Returns:
-        The texts, and as many labels or None.
+        The texts, and their labels or None.
 
     Raises:
         OSError: if the file cannot be read.
         FormatError: for rows of different lengths, or an empty label; names the line.
-        ValueError, TypeError: for arguments that make no sense.
+        ValueError, TypeError: for invalid arguments.
     """
     op = "read_csv_texts"
     table = _Table(path, delimiter, header, numbers=False)

@@ -1,4 +1,4 @@
-"""Truncated back-propagation through time: long sequences in windows that may overlap."""
+"""Truncated backpropagation through time: long sequences in windows that may overlap."""
 
 from __future__ import annotations
 
@@ -11,32 +11,35 @@ from numpy.typing import ArrayLike
 from ..checks import IGNORE, check_size
 from ..errors import DTypeError, ShapeError
 from .batch import Batch, Batches, digest
+from .batches import StreamBatches
 
 
 class TruncatedBPTT:
-    """Long sequences side by side, read `stride` steps at a time, each time going back `window` steps.
+    """Long sequences in parallel: an update every `stride` steps, a backward pass over `window` steps.
 
-    An update scores the newest `stride` steps (the newest `window` ones, if those are fewer) and its gradient goes back
-    through `window` steps, over what was scored before, too: BPTT(k₂; k₁) of Williams and Peng (1990), with k₁ the
-    stride and k₂ the window. With a window longer than the stride every loss is felt window − stride steps back
-    at least, where windows that touch cut the gradient right after the first step of each. The state before a window is
-    what it was when the readers came by. In return, window / stride times as many steps are computed.
+    An update scores the newest `stride` steps (the newest `window` steps, if those are fewer). Its gradient
+    goes back through `window` steps, including steps that an earlier update scored: BPTT(k₂; k₁) of Williams
+    and Peng (1990), with k₁ the stride and k₂ the window. If the window is longer than the stride, the
+    gradient of every loss goes back at least window − stride steps; adjacent windows cut it off right after
+    the first step of each window. The state before a window is the one computed when the sequences first
+    passed that step. In total, window / stride times as many steps are computed.
 
     Args:
         inputs: token ids (N, B), or x (N, B, I), time-major.
-        targets: (N, B), ids or what else the loss takes, of as many steps.
-        window: k₂, steps that a gradient goes back.
-        stride: k₁, steps from one update to the next; the window by default.
-        resets: (N, B), True where a new sequence begins from the initial state; nowhere by default.
-        carry: whether a window begins with the state that the readers had there; else with the initial one.
+        targets: (N, B, …), ids or other targets of the loss, with as many steps.
+        window: k₂, the number of steps that a gradient goes back.
+        stride: k₁, the number of steps from one update to the next; the window by default.
+        resets: (N, B), True where a new sequence starts from the initial state; by default nowhere.
+        carry: whether a window starts with the state of the sequences at that step; otherwise with the
+            initial state.
 
     Attributes:
         carries_state: as `carry`.
 
     Raises:
-        ValueError: without a step, for a size that is not positive.
-        ShapeError, DTypeError: for targets or resets that do not fit the inputs; for overlapping windows targets must
-            be ids, of which some can be left out.
+        ValueError: without a step, or for a size that is not positive.
+        ShapeError, DTypeError: for targets or resets that do not fit the inputs. For overlapping windows,
+            targets must be ids, so that some can be left out.
     """
 
     def __init__(
@@ -85,20 +88,18 @@ class TruncatedBPTT:
         stride: int | None = None,
         reset_after: int | None = None,
     ) -> TruncatedBPTT:
-        """One long text, read by B readers side by side, as `StreamBatches` has it.
+        """Returns the windows of one long text, cut into B contiguous streams as in `StreamBatches`.
 
         Args:
             ids: the text's token ids (N,).
             batch_size: B.
             window, stride: as above.
-            reset_after: a token after which a new document begins, from the initial state.
+            reset_after: a token after which a new document starts, from the initial state.
 
         Raises:
             ValueError: if there are fewer than B + 1 tokens, or a size is not positive.
-            DTypeError, ShapeError, IndexError: for ids that are none.
+            DTypeError, ShapeError, IndexError: if `ids` is not a vector of token ids.
         """
-        from .batches import StreamBatches
-
         inputs, targets = StreamBatches(ids, batch_size, 1).columns
         resets = None
         if reset_after is not None:
@@ -110,7 +111,7 @@ class TruncatedBPTT:
         return -(-len(self.inputs) // self.stride)
 
     def epoch(self, number: int) -> Sequence[Batch]:
-        """The windows, from first to last, the same in every epoch."""
+        """Returns the windows from first to last, the same in every epoch."""
         return Batches(len(self), self._window)
 
     def fingerprint(self) -> str:
@@ -128,7 +129,7 @@ class TruncatedBPTT:
         begin, new = self._begin(index), index * self.stride
         part = slice(begin, end)
         targets = self.targets[part]
-        if begin < new:  # what was scored before is not scored again
+        if begin < new:  # an earlier window scored these steps
             targets = np.concatenate([np.full_like(targets[: new - begin], IGNORE), targets[new - begin :]])
         resets = None if self.resets is None else self.resets[part]
         carry = self._begin(index + 1) - begin if index + 1 < len(self) else None
@@ -136,6 +137,6 @@ class TruncatedBPTT:
         return Batch(self.inputs[part], targets, resets=resets, carry=carry, warm=warm)
 
     def _begin(self, index: int) -> int:
-        """The first step of a window: where the last one ended; if they overlap, as far back as the gradient goes."""
+        """Returns the first step of a window: the previous window's end, or earlier if windows overlap."""
         end = min((index + 1) * self.stride, len(self.inputs))
         return max(end - self.window, 0) if self.window > self.stride else index * self.stride

@@ -1,4 +1,4 @@
-"""Time series to classify, or to predict a number from, in the text format of the UEA and UCR archives (`.ts`)."""
+"""Time series for classification or regression, in the text format of the UEA and UCR archives (`.ts`)."""
 
 from __future__ import annotations
 
@@ -16,26 +16,29 @@ from .sequences import LabeledSequences, Numbers, check_missing, number_classes,
 def read_ts(
     path: str | os.PathLike[str], *, missing: float | None = None, dtype: DTypeLike = np.float32
 ) -> LabeledSequences:
-    """The series of a `.ts` file, packed by gzip or not.
+    """Reads the series of a `.ts` file, gzip-compressed or not.
 
-    The format (Bagnall et al. 2018, *The UEA multivariate time series classification archive*): comments (#), settings
-    (@name value …), @data, then a line for each series: its dimensions, each the values of all steps with commas
-    between them, and its label, with colons between them all. Classes are numbered in the order of @classLabel, so a
-    training and a test file that name them alike number them alike.
+    The format (Bagnall et al. 2018, *The UEA multivariate time series classification archive*) has comments
+    (#), settings (@name value …), @data, and then one line per series. The line holds the dimensions and the
+    label, separated by colons; a dimension holds the values of all steps, separated by commas. Classes are
+    numbered in the order of @classLabel, so a training file and a test file with the same @classLabel number
+    them alike.
 
     Args:
         path: the file.
-        missing: what stands for a missing value ("?"), nan for instance; by default there must be none.
+        missing: the number that replaces a missing value ("?"), for example nan; by default there must be
+            none.
         dtype: of x, float32 or float64.
 
     Returns:
-        x (T, B, I), I the dimensions; lengths (B,); labels (B,), classes or, with @targetLabel, numbers.
+        x (T, B, I), I the number of dimensions; lengths (B,); labels (B,), classes or, with @targetLabel,
+            numbers.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: if it is not of this format, has missing values unasked, or is of a kind that x cannot hold: with
-            time stamps, or dimensions of different lengths. Names the line.
-        ValueError, TypeError: for arguments that make no sense.
+        FormatError: if the file is not in this format, has missing values without `missing`, or cannot be
+            stored in x: it has time stamps, or dimensions of different lengths. Names the line.
+        ValueError, TypeError: for invalid arguments.
     """
     kind = check_missing("read_ts", missing, dtype)
     reader = _Reader(path, Numbers(kind, missing, ("?", "nan")))
@@ -47,7 +50,7 @@ def read_ts(
 
 
 class _Reader:
-    """Takes a file line by line."""
+    """A parser of a `.ts` file, line by line."""
 
     def __init__(self, path: str | os.PathLike[str], numbers: Numbers) -> None:
         self.path, self.numbers = path, numbers
@@ -64,7 +67,7 @@ class _Reader:
         raise FormatError(f"{self.path}: line {self.line}: {message}")
 
     def take(self, number: int, raw: bytes) -> None:
-        """One more line."""
+        """Parses the next line."""
         self.line = number
         raw = raw.strip()
         if number == 1:
@@ -104,7 +107,7 @@ class _Reader:
         return words[0] == "true"
 
     def _count(self, *names: str) -> int | None:
-        """The number that one of these settings gives, or None."""
+        """Returns the number that one of these settings gives, or None."""
         for name in names:
             if name in self.settings:
                 words = self.settings[name]
@@ -114,7 +117,7 @@ class _Reader:
         return None
 
     def _begin_data(self) -> None:
-        """What the settings say all together."""
+        """Checks all settings together, at @data."""
         self.in_data = True
         classes, self._targets = self._flag("classlabel"), self._flag("targetlabel")
         if classes and self._targets:
@@ -152,7 +155,7 @@ class _Reader:
         )
 
     def finish(self) -> None:
-        """After the last line.
+        """Checks the file after the last line.
 
         Raises:
             FormatError: if something is missing.
@@ -163,7 +166,7 @@ class _Reader:
             raise FormatError(f"{self.path}: expected at least one series after @data, got none")
 
     def labels(self) -> Array | None:
-        """Classes as places in `classes`, numbers as they are, or None without either."""
+        """Returns labels as indices into `classes`, as numbers, or None without labels."""
         lines, labels = [line for line, _ in self._labels], [label for _, label in self._labels]
         if self._targets:
             return self.numbers(labels, lambda i: f"{self.path}: line {lines[i]}: label")

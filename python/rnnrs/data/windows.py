@@ -1,4 +1,4 @@
-"""Windows of one long series of numbers, to learn to forecast from."""
+"""Windows of one long numeric series, for learning to forecast."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from .batch import Batch, Batches, digest
 
 
 class WindowBatches:
-    """T steps of a series (N, I) from the initial state, and after each step the K that follow it.
+    """Windows of T steps of a series (N, I), with the K steps that follow each step as targets.
 
-    Windows begin every few steps; in every epoch the first one begins elsewhere. What is drawn is where, and
-    their order.
+    Each window starts from the initial state. Windows start at regular distances; in every epoch the first
+    window starts at another step. That offset and the order of the windows are random.
 
     Args:
         series: (N, I), N ≥ T + K.
-        steps: T, of a window.
-        horizon: K, of what is to be foretold: targets (T, B, K·I), the next step's I numbers first.
+        steps: T, the number of steps in a window.
+        horizon: K, the number of steps to forecast: targets (T, B, K·I), the next step's I values first.
         batch_size: B; the last batch may have fewer.
-        stride: how many steps after a window the next one begins. By default T, side by side, but fewer in a series of
-            less than 1000 T steps, so that there are about 1000 windows if it has as many steps.
-        seed: of the drawing.
-        shuffle: False: the same windows in the same order in every epoch.
+        stride: the number of steps from the start of a window to the start of the next one. By default
+            min(T, max(1, N // 1000)): adjacent windows for N ≥ 1000 T, otherwise about 1000 overlapping
+            windows, or fewer if N < 1000.
+        seed: the seed of offset and order.
+        shuffle: False gives the same windows in the same order in every epoch.
 
     Raises:
-        ShapeError, DTypeError: for a series that is not (N, I) of real numbers.
-        ValueError: for one that is too short, or a size that is not positive.
+        ShapeError, DTypeError: if the series is not (N, I) of real numbers.
+        ValueError: if it is too short, or a size is not positive.
     """
 
     carries_state = False
@@ -71,16 +72,16 @@ class WindowBatches:
 
     @property
     def _room(self) -> int:
-        """Places where a window can begin."""
+        """The number of steps at which a window can start."""
         return len(self._series) - self.horizon - self.steps + 1
 
     @property
     def _windows(self) -> int:
-        """Windows in an epoch, as many wherever the first one begins."""
+        """The number of windows in an epoch, for any start of the first one."""
         return max(1, self._room // self.stride)
 
     def epoch(self, number: int) -> Sequence[Batch]:
-        """The batches of this epoch."""
+        """Returns the batches of this epoch."""
         starts = self.stride * np.arange(self._windows)
         if self.shuffle:
             draw = np.random.default_rng([self.seed, number])

@@ -1,6 +1,6 @@
-"""Decoding: from a model that says what may come next to whole sequences, greedily, by drawing, or by beam search.
+"""Decoding: whole sequences from a step-by-step model, by greedy decoding, sampling or beam search.
 
-One decoder for all applications: what it needs of a model is `StepModel`.
+One decoder serves all applications; a model implements the interface `StepModel`.
 """
 
 from .beam import beam_search, greedy
@@ -8,5 +8,6 @@ from .constraints import Constraints
 from .drawing import sample
 from .hypotheses import Hypothesis
 from .model import StepModel
+from .sampling import Sampling
 
-__all__ = ["Constraints", "Hypothesis", "StepModel", "beam_search", "greedy", "sample"]
+__all__ = ["Constraints", "Hypothesis", "Sampling", "StepModel", "beam_search", "greedy", "sample"]

@@ -1,4 +1,4 @@
-"""Beam search over many sources at once, and its smallest case, greedy decoding."""
+"""Beam search over several sources at once, and its smallest case, greedy decoding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .constraints import Constraints, Rules
 from .hypotheses import Ends, Hypothesis, Trace
 from .model import StepModel
 
-#: The least attention that counts: where none was paid at all, ln would be −∞.
+#: The lower bound of the attention to a source step; at 0, ln would be −∞.
 LEAST_ATTENTION = 1e-10
 
 
@@ -28,13 +28,13 @@ def greedy(
     constraints: Constraints | None = None,
     source_lengths: ArrayLike | None = None,
 ) -> list[Hypothesis]:
-    """The likeliest token after each token: beam search with one beam.
+    """Decodes the likeliest token after each token: beam search with a beam of 1.
 
     Args:
         model, start, end_id, constraints, source_lengths: see `beam_search`.
 
     Returns:
-        One hypothesis for each source (B).
+        One hypothesis per source (B).
 
     Raises:
         See `beam_search`.
@@ -63,38 +63,40 @@ def beam_search(
     constraints: Constraints | None = None,
     source_lengths: ArrayLike | None = None,
 ) -> list[list[Hypothesis]]:
-    """The n best hypotheses for each source, as far as a beam finds them.
+    """Finds the n best hypotheses of each source, as far as the beam contains them.
 
-    At every step the K best continuations of a source's hypotheses go on, by ln P; those among them that end leave the
-    beam, with the score of Wu et al. 2016 (equation 14), |Y| counting the end:
+    At every step, the K best continuations of a source's hypotheses by ln P are kept. Those that end leave
+    the beam with the score of Wu et al. 2016 (equation 14), where |Y| includes the end token:
 
     s(Y) = ln P(Y) / lp(Y) + cp(Y); lp(Y) = ((5 + |Y|) / 6)^α; cp(Y) = β Σ_i ln min(Σ_j α_ij, 1)
 
-    The n best by s are kept. ln P only falls, so a hypothesis whose ln P over the largest lp is not above the least s
-    kept can never get among them: it is dropped, and a source without any is done. This changes nothing of what is
-    found.
+    The n best by s are the result. Since ln P never rises, a hypothesis cannot become one of them if its ln P
+    divided by the largest lp is not above the lowest s kept. It is dropped, and a source without hypotheses
+    is finished; the result stays the same.
 
-    At most B·K hypotheses go on at a time; scores (B·K, V) and, for every step, α (B·K, S) are held in memory.
+    At most B·K hypotheses are active at a time. Memory holds their scores (B·K, V) and α (B·K, S) of all
+    steps.
 
     Args:
-        model: holding one hypothesis for each of B sources.
-        start: the token that each source's first step reads (B,).
-        end_id: the token that ends a hypothesis; None: all are as long as `constraints.max_length`.
+        model: a model that holds one hypothesis per source.
+        start: the token that the first step of each source reads (B,).
+        end_id: the token that ends a hypothesis; None: all hypotheses have the length
+            `constraints.max_length`.
         beam: K.
-        n_best: how many are wanted; at most K.
-        length_penalty: α ≥ 0: 0 compares ln P itself, and so favors the short.
+        n_best: n, the number of hypotheses to return; at most K.
+        length_penalty: α ≥ 0; 0 compares ln P itself, which favors short hypotheses.
         coverage_penalty: β ≥ 0; above 0 the model must have attention.
         constraints: on lengths, repetitions, prefixes and vocabulary.
-        source_lengths: steps of each source (B,): bounds the attention, and what must be covered.
+        source_lengths: the number of steps of each source (B,), which bounds the attention and the coverage.
 
     Returns:
-        For each source its hypotheses, the best first: `n_best`, or fewer where there are no more.
+        The hypotheses of each source, the best first: `n_best`, or fewer if there are no more.
 
     Raises:
-        ValueError, TypeError: for settings outside these ranges, scores that are NaN or all −∞, or where nothing may
-            come and there is no end.
-        ShapeError: if what is given for each source is not as many as there are sources; for scores of another shape.
-        IndexError: for a token that is none.
+        ValueError, TypeError: for arguments outside these ranges; for scores that are NaN or all −∞; if no
+            token is allowed and there is no end token.
+        ShapeError: if the number of lengths or prefixes is not B; for scores of another shape.
+        IndexError: for an invalid token id.
     """
     op = "beam_search"
     tokens = check_token_ids(op, "start", start)
@@ -112,7 +114,7 @@ def beam_search(
 
 
 def _search(model: StepModel, tokens: Ids, rules: Rules, kept: _Kept, beam: int) -> Trace:
-    """Goes on until no hypothesis is left."""
+    """Runs the search until no hypothesis is left, and returns its trace."""
     trace, number = Trace(), 0
     sources = parents = np.arange(len(tokens))
     totals: Array = np.zeros(len(tokens))
@@ -137,13 +139,13 @@ def _search(model: StepModel, tokens: Ids, rules: Rules, kept: _Kept, beam: int)
 
 
 class _Kept:
-    """The n best finished hypotheses of each source so far, best first; at step 0 stands none.
+    """The n best finished hypotheses of each source so far, the best first; step 0 marks an empty place.
 
     Args:
         count: B.
         n_best: n.
-        penalties: α of the length and β of the coverage.
-        lengths: steps of each source (B,), or None.
+        penalties: α of the length penalty and β of the coverage penalty.
+        lengths: the number of steps of each source (B,), or None.
     """
 
     def __init__(self, count: int, n_best: int, penalties: tuple[float, float], lengths: Ids | None) -> None:
@@ -156,7 +158,7 @@ class _Kept:
         self._places = np.zeros((3, count, n_best), np.int64)
 
     def look(self, parents: Ids, attention: Array | None) -> None:
-        """Adds a step's attention (N, S) to what each hypothesis has looked at."""
+        """Adds a step's attention (N, S) to the coverage of each hypothesis."""
         if not self._beta:
             return
         if attention is None:
@@ -166,18 +168,18 @@ class _Kept:
         self._cover = attention if self._cover is None else self._cover[parents] + attention
 
     def add(self, number: int, active: Ids, ended: NDArray[np.bool_], found: tuple[Ids, Ids, Array]) -> None:
-        """Takes those up that ended at a step.
+        """Adds the hypotheses that ended at a step.
 
         Args:
-            number: of the step.
-            active: the A sources concerned.
-            ended: which of their continuations did (A, K).
-            found: rows, tokens and ln P of these (A, K).
+            number: the number of the step.
+            active: the indices of A sources.
+            ended: True for each continuation that ended (A, K).
+            found: rows, tokens and ln P of the continuations (A, K).
         """
         rows, words, sums = found
         scores = np.full(ended.shape, -np.inf)
         penalty = self._coverage(np.repeat(active, ended.sum(axis=1)), rows[ended])
-        # One of probability 0 is still better than none.
+        # A hypothesis of probability 0 is still better than an empty place.
         scores[ended] = np.maximum(sums[ended] / self._length(number) + penalty, np.finfo(np.float64).min)
         every = np.concatenate([self._scores[active], scores], axis=1)
         best = np.argsort(-every, axis=1, kind="stable")[:, : self._scores.shape[1]]
@@ -192,13 +194,13 @@ class _Kept:
             kept[active] = np.take_along_axis(np.concatenate([kept[active], new], axis=1), best, axis=1)
 
     def may_enter(self, active: Ids, sums: Array, last_step: Ids) -> NDArray[np.bool_]:
-        """Whether hypotheses with these ln P (A, K) may still get among the n best."""
+        """Returns whether hypotheses with these ln P (A, K) can still become one of the n best."""
         bound = sums / self._length(last_step[active])[:, None]
         room = self._places[0, active, -1:] == 0
         return np.asarray(room | (bound > self._scores[active, -1:]))
 
     def hypotheses(self, trace: Trace, has_end: bool) -> list[list[Hypothesis]]:
-        """What was kept, for each source."""
+        """Returns the hypotheses kept for each source."""
         steps = self._places[0]
         there = steps > 0
         sources, _ = np.nonzero(there)
@@ -211,11 +213,11 @@ class _Kept:
         return result
 
     def _length(self, number: int | Ids) -> Any:
-        """lp of so many tokens."""
+        """Returns lp of a number of tokens."""
         return ((5.0 + np.asarray(number)) / 6.0) ** self._alpha
 
     def _coverage(self, sources: Ids, rows: Ids) -> Array | float:
-        """cp of continuations of these rows."""
+        """Returns cp of continuations of these rows."""
         if self._cover is None:
             return 0.0
         looked = np.log(np.clip(self._cover[rows].astype(np.float64), LEAST_ATTENTION, 1.0))
@@ -225,11 +227,11 @@ class _Kept:
 
 
 def check_source_lengths(op: str, lengths: ArrayLike | None, count: int) -> Ids | None:
-    """The steps of each source (B,), or None.
+    """Returns the number of steps of each source (B,), or None.
 
     Raises:
-        ShapeError: if there are not as many as sources.
-        DTypeError, IndexError: if they are no whole numbers from 0.
+        ShapeError: if their number is not the number of sources.
+        DTypeError, IndexError: if they are not whole numbers from 0.
     """
     if lengths is None:
         return None

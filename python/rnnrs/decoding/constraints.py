@@ -1,4 +1,4 @@
-"""What hypotheses must be and must not be."""
+"""Constraints on the hypotheses of a decoding."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from ..data.batch import check_token_ids
 from ..errors import ShapeError
 from ..types import Ids
 
-#: What `_rnnrs` takes for rules of a step.
+#: The rules of a step in the form that `_rnnrs` accepts.
 StepRules = tuple[Ids, Ids, "int | None", bool, Ids, int]
 
 
 @dataclass(frozen=True)
 class Constraints:
-    """What may be decoded.
+    """The constraints on decoded sequences.
 
-    The probability of what is left stays the model's; only drawing is among what is left.
+    Log-probabilities remain those of the model: they are not renormalized over the allowed tokens, although
+    `sample` draws from those only. A hypothesis ends where no token is allowed.
 
     Attributes:
-        max_length: the most tokens of a hypothesis, its end not counted: one number, or one for each source (B,). One
-            that has reached it ends there, with the probability of an end.
-        min_length: no hypothesis ends with fewer.
-        no_repeat_ngram: n: no hypothesis holds the same n tokens in a row twice (Paulus, Xiong and Socher 2018); 0: it
-            may.
-        prefixes: for each source the tokens (n_b,) that its hypotheses begin with, which are part of them and of their
-            probability. They come even against the other rules.
-        allowed: the only tokens that may come, besides the end.
-        forbidden: tokens that may not.
-
-    Where nothing may come a hypothesis ends.
+        max_length: the maximum number of tokens of a hypothesis without the end token: one number, or one per
+            source (B,). A hypothesis that reaches it ends there, and its probability includes that of the end
+            token.
+        min_length: the minimum number of tokens before an end token.
+        no_repeat_ngram: n; no hypothesis contains the same n consecutive tokens twice (Paulus, Xiong and
+            Socher 2018); 0 allows repetitions.
+        prefixes: the tokens (n_b,) that the hypotheses of each source start with. They are part of the
+            hypothesis and of its probability, and override the other constraints.
+        allowed: the only tokens that are allowed besides the end token.
+        forbidden: tokens that are not allowed.
 
     Raises:
-        ValueError, TypeError: for lengths that make no sense.
-        DTypeError, ShapeError, IndexError: for ids that are none.
+        ValueError, TypeError: for invalid lengths.
+        DTypeError, ShapeError, IndexError: for invalid token ids.
     """
 
     max_length: int | ArrayLike = 100
@@ -59,7 +59,8 @@ class Constraints:
             )
         if longest.size and longest.min() < max(1, self.min_length):
             raise ValueError(
-                f"{op}: max_length: expected at least 1 and at least min_length, {self.min_length}, got {longest.min()}"
+                f"{op}: max_length: "
+                f"expected at least 1 and at least min_length, {self.min_length}, got {longest.min()}"
             )
         for argument, ids in (("allowed", self.allowed), ("forbidden", self.forbidden)):
             if ids is not None:
@@ -72,14 +73,14 @@ class Rules:
     """The constraints on B sources, step by step.
 
     Args:
-        op: who asks, for errors.
-        constraints: what they are.
+        op: the caller's name, for error messages.
+        constraints: the constraints.
         count: B.
-        end_id: the token that ends a hypothesis; None: nothing but the length does.
+        end_id: the token that ends a hypothesis; None: only the length ends it.
 
     Raises:
-        ShapeError: if there are not as many lengths or prefixes as sources.
-        ValueError: for a prefix that is too long, or has an end in it.
+        ShapeError: if the number of lengths or prefixes is not the number of sources.
+        ValueError: for a prefix that is too long or contains the end token.
     """
 
     def __init__(self, op: str, constraints: Constraints, count: int, end_id: int | None) -> None:
@@ -88,22 +89,23 @@ class Rules:
         longest = np.asarray(constraints.max_length)
         if longest.ndim and len(longest) != count:
             raise ShapeError(
-                f"{op}: max_length: expected one number or one for each of {count} sources, got {len(longest)}"
+                f"{op}: max_length: "
+                f"expected one number or one for each of {count} sources, got {len(longest)}"
             )
-        #: How many steps a source's hypotheses have at most (B,), the one that says the end counted.
+        #: The maximum number of steps of a source's hypotheses (B,), including that of the end token.
         self.last_step: Ids = np.broadcast_to(longest, (count,)).astype(np.int64) + (end_id is not None)
         self._prefixes = self._fill_prefixes(count)
         self._forbidden: Ids | None = None
         self._history: Ids = np.empty((0, 0), np.int64)
 
     def step(self, number: int, sources: Ids, tokens: Ids, parents: Ids, columns: int) -> StepRules:
-        """The rules of a step, for `_rnnrs`.
+        """Returns the rules of a step, for `_rnnrs`.
 
         Args:
-            number: the how manieth token is to come, from 1.
-            sources: of the hypotheses (N,).
-            tokens: that these read in the step (N,).
-            parents: which of the hypotheses before the step they go on from (N,).
+            number: the number of the step, from 1.
+            sources: the source of each hypothesis (N,).
+            tokens: the token that each hypothesis reads in this step (N,).
+            parents: the previous step's hypothesis that each one continues (N,).
             columns: V.
         """
         constraints = self._constraints
@@ -115,7 +117,7 @@ class Rules:
         if self._forbidden is None:
             self._forbidden = self._find_forbidden(columns)
         n = constraints.no_repeat_ngram
-        if number == 1 or not n:  # what the first step reads is no part of the hypotheses
+        if number == 1 or not n:  # the start token is not part of a hypothesis
             self._history = np.empty((len(sources), 0), np.int64)
         else:
             self._history = np.concatenate([self._history[parents], tokens[:, None]], axis=1)
@@ -123,13 +125,13 @@ class Rules:
         return self._forbidden, forced, self.end_id, may_end, self._history, n
 
     def ended(self, number: int, sources: Ids, tokens: Ids) -> NDArray[np.bool_]:
-        """Whether hypotheses end with these tokens."""
+        """Returns whether hypotheses end with these tokens."""
         if self.end_id is None:
             return np.asarray(self.last_step[sources] == number)
         return np.asarray(tokens == self.end_id)
 
     def _find_forbidden(self, columns: int) -> Ids:
-        """The ids that may never come."""
+        """Returns the ids that are never allowed."""
         allowed, forbidden = self._constraints.allowed, self._constraints.forbidden
         mask = np.full(columns, allowed is not None)
         for argument, ids, value in (("allowed", allowed, False), ("forbidden", forbidden, True)):
@@ -146,7 +148,7 @@ class Rules:
         return np.flatnonzero(mask)
 
     def _fill_prefixes(self, count: int) -> Ids:
-        """The prefixes (B, P), −1 after their ends."""
+        """Returns the prefixes (B, P), padded with −1."""
         given = self._constraints.prefixes
         if given is None:
             return np.empty((count, 0), np.int64)
@@ -160,9 +162,10 @@ class Rules:
             longest = int(self.last_step[b]) - (self.end_id is not None)
             if len(prefix) > longest:
                 raise ValueError(
-                    f"{self._op}: prefixes[{b}]: expected at most max_length, {longest}, tokens, got {len(prefix)}"
+                    f"{self._op}: prefixes[{b}]: "
+                    f"expected at most max_length, {longest}, tokens, got {len(prefix)}"
                 )
             if self.end_id is not None and (prefix == self.end_id).any():
-                raise ValueError(f"{self._op}: prefixes[{b}]: expected no end in it, got {prefix.tolist()}")
+                raise ValueError(f"{self._op}: prefixes[{b}]: expected no end token, got {prefix.tolist()}")
             table[b, : len(prefix)] = prefix
         return table

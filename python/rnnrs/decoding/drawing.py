@@ -1,4 +1,4 @@
-"""Drawing whole sequences, many at once."""
+"""Sampling whole sequences, several sources at once."""
 
 from __future__ import annotations
 
@@ -32,22 +32,24 @@ def sample(
     constraints: Constraints | None = None,
     source_lengths: ArrayLike | None = None,
 ) -> list[list[Hypothesis]]:
-    """Draws sequences, each token from softmax(o / temperature) over what may come.
+    """Samples sequences, each token from softmax(o / temperature) over the allowed tokens.
 
-    A draw is a function of the seed, the source's key, the sequence's number and the token's place: what is drawn for a
-    source does not depend on the others.
+    A sample is a function of the seed, the source's key, the number of the sequence and the position of the
+    token; the samples of a source do not depend on other sources.
 
     Args:
         model, start, end_id, constraints, source_lengths: see `beam_search`.
-        count: sequences for each source.
+        count: the number of sequences per source.
         temperature: below 1 sharper, above 1 flatter; 0 always takes the likeliest token.
-        top_k: draw among the k likeliest only; 0 for all.
-        top_p: draw among the likeliest that together reach this probability (Holtzman et al. 2020); 1 for all.
-        seed: the same seed draws the same; None for another one each time.
-        keys: whole numbers (B,), by which the sources are known; by default their places.
+        top_k: sample among the k likeliest tokens only; 0 for all.
+        top_p: sample among the likeliest tokens that together reach this probability (Holtzman et al. 2020);
+            1 for all.
+        seed: the same seed gives the same samples; None for a new seed in every call.
+        keys: whole numbers (B,) that identify the sources; by default their indices.
 
     Returns:
-        For each source its `count` sequences as they were drawn; `log_prob` is the model's, whatever the temperature.
+        The `count` sequences of each source, in the order of their numbers; `log_prob` is the model's,
+            whatever the temperature.
 
     Raises:
         See `beam_search`.
@@ -96,7 +98,16 @@ def _sorted(
     has_end: bool,
     lengths: Ids | None,
 ) -> list[list[Hypothesis]]:
-    """What ended at the steps — (place, step, row, token), and ln P —, in the order of the places."""
+    """Returns the sequences of each source in order.
+
+    Args:
+        trace: all steps.
+        finished: (place, step, row, token) of the sequences that ended, step by step.
+        sums: their ln P.
+        count: the number of sequences per source.
+        has_end: whether the last token is an end token.
+        lengths: the number of steps of each source (B,), or None.
+    """
     if not finished:
         return []
     places, steps, rows, tokens = (np.concatenate(parts) for parts in zip(*finished, strict=True))

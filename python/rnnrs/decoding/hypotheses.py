@@ -1,4 +1,4 @@
-"""What is decoded, and the way back to it."""
+"""Decoded hypotheses, and the trace of steps from which they are recovered."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from ..types import Array, Ids
 
 @dataclass(frozen=True, eq=False)
 class Hypothesis:
-    """A sequence that a model may have meant.
+    """A decoded sequence.
 
     Attributes:
-        tokens: ids (n,), without the end.
-        score: by which it was chosen; of beam search with its penalties, otherwise `log_prob`.
-        log_prob: ln P of the tokens and of the end, where there is one.
-        attention: α (n, S), a row for each token: what the model looked at when it said it. None without attention.
+        tokens: ids (n,), without the end token.
+        score: the score that ranks it; in beam search with the penalties, otherwise `log_prob`.
+        log_prob: ln P of the tokens, and of the end token if there is one.
+        attention: α (n, S), one row per token: the source steps that the model attended to when it produced
+            the token. None without attention.
     """
 
     tokens: Ids
@@ -27,7 +28,7 @@ class Hypothesis:
 
 
 class Trace:
-    """Every step of a decoding: enough to find the way back from any hypothesis."""
+    """The record of all steps of a decoding, from which every hypothesis can be traced back."""
 
     def __init__(self) -> None:
         self._parents: list[Ids] = []
@@ -38,17 +39,24 @@ class Trace:
         return len(self._parents)
 
     def add(self, parents: Ids, tokens: Ids, attention: Array | None) -> None:
-        """A step: from which hypotheses before it (N,), having read which tokens (N,), looking at what (N, S)."""
+        """Adds a step of N hypotheses.
+
+        Args:
+            parents: the previous step's hypothesis that each one continues (N,).
+            tokens: the token that each one read (N,).
+            attention: α (N, S), or None.
+        """
         self._parents.append(parents)
         self._tokens.append(tokens)
         self._attention.append(attention)
 
     def paths(self, ends: Ends, source_lengths: Ids | None) -> list[Hypothesis]:
-        """The M hypotheses that ended; all are followed back together.
+        """Returns the M hypotheses that ended, traced back together.
 
         Args:
-            ends: where.
-            source_lengths: the steps of each one's source (M,), which bound its attention; None for all.
+            ends: where they ended.
+            source_lengths: the number of steps of each one's source (M,), which bounds its attention; None
+                for all.
         """
         steps, rows = ends.steps - 1, ends.rows.copy()
         tokens = np.full((len(self) + 1, len(rows)), -1, np.int64)
@@ -78,13 +86,13 @@ class Trace:
 
 @dataclass(frozen=True)
 class Ends:
-    """Where M hypotheses ended.
+    """The ends of M hypotheses.
 
     Attributes:
-        steps: at which step, counted from 1 (M,).
-        rows: as a continuation of which row (M,).
-        tokens: their last token (M,), the end or a word.
-        lengths: how many tokens there are without an end (M,).
+        steps: the step of each end (M,), counted from 1.
+        rows: the row that each one continues (M,).
+        tokens: the last token of each (M,), the end token or a word.
+        lengths: the number of tokens of each without the end token (M,).
         scores, log_probs: see `Hypothesis` (M,).
     """
 

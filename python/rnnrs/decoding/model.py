@@ -1,4 +1,4 @@
-"""What decoding needs of a model."""
+"""The interface of models that can be decoded."""
 
 from __future__ import annotations
 
@@ -10,26 +10,30 @@ from ..types import Array
 
 
 class StepModel(Protocol):
-    """A model that goes on with many hypotheses at once, a token at a time; it keeps their states.
+    """A model that continues several hypotheses at once, token by token, and keeps their states.
 
-    Before its first step it holds one hypothesis for each of B sources, in their order.
+    Before the first step it holds one hypothesis for each of B sources, in their order.
     """
 
     @property
     def attention(self) -> Array | None:
-        """α (N, S) of the last step, what each hypothesis looked at; 0 after a source's end. None without attention."""
+        """α (N, S) of the last step, the attention of each hypothesis; 0 after the end of a source.
+
+        None without attention.
+        """
         ...
 
     def step(self, tokens: NDArray[Any], rows: NDArray[Any]) -> Array:
-        """One step of N hypotheses.
+        """Computes one step of N hypotheses.
 
         Args:
-            tokens: ids (N,), what each of them reads.
-            rows: (N,), which of the hypotheses before this step each one goes on from. One may be named often, or
-                not at all: then it is forgotten. Those of a source stay side by side, the sources in order.
+            tokens: ids (N,), the token that each hypothesis reads.
+            rows: the previous step's hypothesis that each one continues (N,). A hypothesis may be continued
+                several times, or not at all: it is then dropped. Hypotheses of one source stay adjacent, and
+                the sources in order.
 
         Returns:
-            Scores o (N, V) of what may come next, float32 or float64, with ln P = log softmax(o); so ln P itself will
-            do. The decoder does not write into them. V is the same at every step.
+            Scores o (N, V) of the next token, float32 or float64, with ln P = log softmax(o); ln P itself is
+                also valid. The decoder does not modify them. V is the same at every step.
         """
         ...

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..nn import GRU, LSTM, RNN, Recurrent
-from ..nn.recurrent import RecurrentCache
+from ..nn.recurrent_cache import RecurrentCache
 from ..types import Array
 from .unfolded import UnfoldedLayer, check_plain, first_state
 

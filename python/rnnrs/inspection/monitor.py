@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,15 +13,12 @@ from ..data import Batch
 from ..files import write_atomically
 from ..train.callbacks import Callback
 from ..train.history import StepRecord
+from ..train.run import Run
 from ..types import Floats
 from .jacobians import Linearized, linearize, products
 from .norms import gradient_norms, saturation, spectral_radius
 from .unfold import unfold
 from .unfolded import UnfoldedLayer
-
-if TYPE_CHECKING:
-    from ..train import Trainer
-
 
 #: Records that are kept; when there are more, every other one goes and `every` doubles.
 CAPACITY = 1024
@@ -93,22 +90,22 @@ class GradientMonitor(Callback):
         """
         return np.array(self._columns[name], np.float64)
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, run: Run) -> None:
         """The record of step 0, and so the check that model and probe fit.
 
         Raises:
             TypeError, ShapeError, …: see `rnnrs.unfold`.
         """
         if not len(self):
-            self._record(trainer)
+            self._record(run)
 
-    def on_step(self, trainer: Trainer, record: StepRecord) -> None:
+    def on_step(self, run: Run, record: StepRecord) -> None:
         if record.step % self.every == 0:
-            self._record(trainer)
+            self._record(run)
 
-    def _record(self, trainer: Trainer) -> None:
-        unfolded = unfold(trainer.model, self.probe)  # type: ignore[arg-type]
-        numbers = {"step": float(trainer.step), "loss": unfolded.loss}
+    def _record(self, run: Run) -> None:
+        unfolded = unfold(run.model, self.probe)  # type: ignore[arg-type]
+        numbers = {"step": float(run.step), "loss": unfolded.loss}
         for place, layer in enumerate(unfolded.layers):
             curve = gradient_norms(layer, "state").mean(axis=1).tolist()
             self.through_time.setdefault(str(place), []).append(curve)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import DTypeError, ShapeError
 from ..nn import RNN, Recurrent
-from ..nn.recurrent import RecurrentCache
+from ..nn.recurrent_cache import RecurrentCache
 from ..types import Array
 from .unfolded import UnfoldedGRU, UnfoldedLayer, UnfoldedLSTM
 

@@ -12,7 +12,8 @@ from .. import _rnnrs
 from ..data import Batch
 from ..errors import ShapeError
 from ..losses import SoftmaxCrossEntropy
-from ..nn.recurrent import Recurrent, RecurrentCache
+from ..nn.recurrent import Recurrent
+from ..nn.recurrent_cache import RecurrentCache
 from ..nn.stack import Stack
 from ..types import Array
 from .unfolded import UnfoldedGRU, UnfoldedLSTM, UnfoldedRNN, unfold_layer

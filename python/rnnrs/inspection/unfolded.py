@@ -13,7 +13,8 @@ from .. import _rnnrs
 from ..errors import ShapeError
 from ..nn.gru import GRU
 from ..nn.lstm import LSTM
-from ..nn.recurrent import Recurrent, RecurrentCache
+from ..nn.recurrent import Recurrent
+from ..nn.recurrent_cache import RecurrentCache
 from ..nn.rnn import RNN
 from ..types import Array
 

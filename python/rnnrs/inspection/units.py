@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import ShapeError
 from ..nn import GRU, LSTM, Embedding, Recurrent, Stack
-from ..nn.recurrent import RecurrentCache
+from ..nn.recurrent_cache import RecurrentCache
 from ..nn.stack import StackCache
 from ..text import Vocabulary
 from ..types import Array

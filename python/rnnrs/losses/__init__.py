@@ -1,11 +1,10 @@
 """Losses: L = Σ_t L_t over the T·B positions of a batch, and do = ∂L/∂o.
 
-A loss is anything that can be called as `loss(o, y) -> (L, do)`: these classes, or a function of your own in NumPy.
-A *position* is one step of one sequence. `reduction="mean"` divides the sum over positions by the sum of their weights
-(their number, without weights); within a position, the terms of several outputs are always added up.
+A loss is any callable `loss(o, y) -> (L, do)`: one of these classes, or a NumPy function of your own. A
+*position* is one step of one sequence. `reduction="mean"` divides the sum over positions by the sum of their
+weights (without weights, their number); within a position, the terms of several outputs are always added.
 
-For large vocabularies there are losses that exist only `through` an output layer: `SampledSoftmax` and `NCE`, to train
-with.
+`SampledSoftmax` and `NCE`, for training with large vocabularies, exist only `through` an output layer.
 """
 
 from .adaptive import AdaptiveCrossEntropy

@@ -13,16 +13,18 @@ from .dense import Evaluation
 
 
 class AdaptiveCrossEntropy:
-    """L_t = −ln P(y_t) of an `nn.AdaptiveSoftmax`: −ln P(y_t), or −ln P(cluster of y_t) − ln P(y_t within it).
+    """L_t = −ln P(y_t) of an `nn.AdaptiveSoftmax`.
 
-    The head sees all positions; a cluster only those whose answer is in it, gathered into one small product.
+    For y_t in a cluster, this is −ln P(cluster of y_t) − ln P(y_t within it). The head processes all
+    positions; a cluster only those with a target in it, gathered into one small product.
 
     Args:
         reduction: "mean" or "sum" over the positions that count.
-        ignore_id: positions with this target are not scored and get no gradient; None: there are none.
+        ignore_id: target of the positions that do not count: they are not scored and get no gradient. None:
+            all count.
 
     Raises:
-        ValueError: for another reduction.
+        ValueError: if the reduction is unknown.
     """
 
     def __init__(self, reduction: str = "mean", *, ignore_id: int | None = -1) -> None:
@@ -38,21 +40,22 @@ class AdaptiveCrossEntropy:
         weights: ArrayLike | None = None,
         gradient: bool = True,
     ) -> Evaluation:
-        """The loss of the states h, fused with the output layer.
+        """Computes the loss of the states h, fused with the output layer.
 
         Args:
-            output: the output layer; its gradients are added to where `gradient` is set.
+            output: the output layer; `gradient` adds to its gradients.
             h: states (…, H).
             y: ids (…), from 0 to O − 1, or `ignore_id`.
-            weights: (…), a weight of each position.
-            gradient: whether gradients are wanted.
+            weights: (…), the weight of each position.
+            gradient: whether to compute gradients.
 
         Returns:
             L, each position's loss, and dh (…, H) or None.
 
         Raises:
-            IndexError, ShapeError, DTypeError: for arrays that do not fit.
-            ValueError: for a mean over no positions.
+            IndexError, ShapeError, DTypeError: if an array has the wrong shape or dtype, or an id is out of
+                range.
+            ValueError: if there is no position for a mean.
         """
         h, y = np.asarray(h), np.asarray(y)
         counts = self._check(output, y, h.shape[:-1])
@@ -85,7 +88,7 @@ class AdaptiveCrossEntropy:
         return Evaluation(L, positions, dh)
 
     def _check(self, output: AdaptiveSoftmax, y: Array, shape: tuple[int, ...]) -> Array:
-        """Which positions count (…); refuses targets that are none."""
+        """Returns the mask of the positions that count (…); rejects invalid targets."""
         op, last = "AdaptiveCrossEntropy.through: y", output.output_size - 1
         if y.dtype.kind not in "iu":
             raise DTypeError(f"{op}: expected an array of whole numbers (token ids), got {y.dtype}")
@@ -99,8 +102,11 @@ class AdaptiveCrossEntropy:
         return np.asarray(counts)
 
     def _weights(self, counts: Array, weights: ArrayLike | None) -> Array:
-        """What each position's loss is multiplied by (…): its weight, 0 where it does not count, over their sum for a
-        mean."""
+        """Returns the factor of each position's loss (…).
+
+        It is the position's weight, 0 if the position does not count; for a mean, divided by the sum of the
+        weights.
+        """
         op = "AdaptiveCrossEntropy.through"
         given = np.ones(counts.shape) if weights is None else np.asarray(weights)
         if given.dtype.kind not in "fiub":
@@ -122,7 +128,19 @@ class AdaptiveCrossEntropy:
 def _through_tail(
     output: AdaptiveSoftmax, k: int, h: Array, y: Array, w: Array, gradient: bool
 ) -> tuple[float, Array, Array | None]:
-    """(L, the positions' losses (n,), dh (n, H)) of the positions whose answers are in tail k: h (n, H), ids y (n,)."""
+    """Computes the loss of the positions with targets in tail k.
+
+    Args:
+        output: the output layer; `gradient` adds to its gradients.
+        k: the tail, from 1.
+        h: states (n, H).
+        y: ids (n,).
+        w: the factor of each position's loss (n,).
+        gradient: whether to compute gradients.
+
+    Returns:
+        (L, the positions' losses (n,), dh (n, H) or None).
+    """
     P, V, c = output.tail(k)
     z = _rnnrs.linear_forward(h, P, no_bias(P))
     within = y - output.bounds[k - 1]
@@ -131,5 +149,5 @@ def _through_tail(
         return L, positions, None
     dP, dV, dc = output.tail(k, gradients=True)
     L, positions, dz = _rnnrs.linear_softmax_cross_entropy(z, V, c, within, w, None, 0.0, False, dV, dc)
-    assert dz is not None  # there are gradients
+    assert dz is not None  # dV and dc are given
     return L, positions, _rnnrs.linear_backward(h, P, dz, dP, no_bias(P), True)

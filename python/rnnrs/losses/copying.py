@@ -1,4 +1,4 @@
-"""The loss of a network that may copy words from its source as well as choose them from its vocabulary."""
+"""The loss of a network that chooses words from its vocabulary or copies them from its source."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class CopyEvaluation(NamedTuple):
     Attributes:
         total: L, the reduced loss.
         positions: −ln P(y) of every position (…), unweighted; 0 where a position is ignored.
-        gradient, dgate, dcopied: ∂L/∂h (…, H), ∂L/∂g (…) and ∂L/∂p (…); None where they were not asked for.
+        gradient, dgate, dcopied: ∂L/∂h (…, H), ∂L/∂g (…) and ∂L/∂p (…); None if not requested.
     """
 
     total: float
@@ -30,21 +30,22 @@ class CopyEvaluation(NamedTuple):
 
 
 class CopyCrossEntropy:
-    """L = −ln P(y), P(y) = g P_V(y) + (1 − g) p: softmax over a vocabulary, mixed with what is copied.
+    """L = −ln P(y), P(y) = g P_V(y) + (1 − g) p: softmax over a vocabulary, mixed with copying.
 
-    (See, Liu and Manning 2017, *Get to the point*, equation 9.) g, a gate, and p, how much attention goes to the
-    places in the source where y stands, are given for each position. With r = g P_V(y) / P(y): do = r (ŷ − y), ∂L/∂g
-    = −(P_V(y) − p) / P(y), ∂L/∂p = −(1 − g) / P(y). P is at least 1e-30, so a word to which nothing leads has a
-    finite loss.
+    (See, Liu and Manning 2017, *Get to the point*, equation 9.) The gate g, and p, the attention to the
+    places in the source that hold y, are given for each position. With r = g P_V(y) / P(y): do = r (ŷ − y),
+    ∂L/∂g = −(P_V(y) − p) / P(y), ∂L/∂p = −(1 − g) / P(y). P is at least 1e-30, so that a word which neither
+    part can produce has a finite loss.
 
-    Labels are not smoothed: there is no telling how much of them the copies are to take up.
+    Labels are not smoothed: the share of the copies in the smoothing is undefined.
 
     Args:
         reduction: "mean" or "sum" over the positions that count.
-        ignore_id: positions with this target are not scored and get no gradient; None: there are none.
+        ignore_id: target of the positions that do not count: they are not scored and get no gradient. None:
+            all count.
 
     Raises:
-        ValueError: for an unknown reduction.
+        ValueError: if the reduction is unknown.
     """
 
     def __init__(self, reduction: str = "mean", *, ignore_id: int | None = -1) -> None:
@@ -61,19 +62,20 @@ class CopyCrossEntropy:
         weights: ArrayLike | None = None,
         gradient: bool = True,
     ) -> CopyEvaluation:
-        """The loss of o = c + V h and of what is copied, fused with the output layer: o (…, V) never exists as a whole.
+        """Computes the loss of o = c + V h mixed with copying; o (…, V) is never stored as a whole.
 
         Args:
-            output: the output layer; its gradients dV, dc are added to where `gradient` is set.
+            output: the output layer; `gradient` adds to its gradients dV, dc.
             h: states (…, H).
-            y: ids (…): of the vocabulary, or numbers from V on for words that only the source has.
+            y: ids (…) of the vocabulary; numbers from V on are words that only the source has.
             gate: g (…), 0..1.
             copied: p (…), 0..1.
-            weights: (…), a weight of each position.
-            gradient: whether gradients are wanted.
+            weights: (…), the weight of each position.
+            gradient: whether to compute gradients.
 
         Raises:
-            IndexError, ShapeError, DTypeError, ValueError: for arrays that do not fit, or a mean over no positions.
+            IndexError, ShapeError, DTypeError, ValueError: if an array is invalid, or there is no position
+                for a mean.
         """
         p, g = output.parameters, output.gradients
         given = None if weights is None else np.asarray(weights)

@@ -16,10 +16,10 @@ from ..types import Array
 
 
 class Loss(Protocol):
-    """What a model asks of a loss."""
+    """A loss as models use it."""
 
     def __call__(self, o: Array, y: Any, /) -> tuple[float, Array]:
-        """(L, do): the loss of the outputs o (T, B, O) against the targets y, and ∂L/∂o (T, B, O)."""
+        """Returns (L, do): the loss of the outputs o (T, B, O) for the targets y, and ∂L/∂o (T, B, O)."""
         ...
 
 
@@ -30,12 +30,12 @@ class Evaluation(NamedTuple):
     total: float
     #: L_t of every position (…), unweighted; 0 where a position is ignored.
     positions: Array
-    #: ∂L/∂o (…, O) — or ∂L/∂h (…, H) from `through` —, or None where it was not asked for.
+    #: ∂L/∂o (…, O), or from `through` ∂L/∂h (…, H); None if not requested.
     gradient: Array | None
 
 
 class Criterion(Protocol):
-    """A loss that is fused with an output layer: o (…, O) never exists as a whole."""
+    """A loss fused with an output layer: o (…, O) is never stored as a whole."""
 
     def through(
         self,
@@ -45,20 +45,21 @@ class Criterion(Protocol):
         weights: ArrayLike | None = None,
         gradient: bool = True,
     ) -> Evaluation:
-        """L of the states h (…, H) and the ids y (…), with dh; adds to the layer's gradients where they are wanted."""
+        """Returns L for the states h (…, H) and ids y (…), and dh; `gradient` adds to the layer's gradients."""
         ...
 
 
 class _Reduced(ABC):
+    """A loss with a reduction over positions."""
     def __init__(self, reduction: str) -> None:
         self.reduction = self.check_reduction(type(self).__name__, reduction)
 
     @staticmethod
     def check_reduction(op: str, reduction: str) -> str:
-        """A known one.
+        """Returns a known reduction.
 
         Raises:
-            ValueError: if it is not.
+            ValueError: if it is unknown.
         """
         if reduction not in ("mean", "sum"):
             raise ValueError(f"{op}: reduction: expected 'mean' or 'sum', got {reduction!r}")
@@ -69,32 +70,34 @@ class _Reduced(ABC):
         return self.reduction == "mean"
 
     def __call__(self, o: Array, y: ArrayLike, weights: ArrayLike | None = None) -> tuple[float, Array]:
-        """(L, do (…, O)): `evaluate`, without the positions' losses."""
+        """Returns (L, do (…, O)): `evaluate` without the positions' losses."""
         total, _, do = self.evaluate(o, y, weights)
-        assert do is not None  # wanted by default
+        assert do is not None  # gradient is True
         return total, do
 
     @abstractmethod
     def evaluate(
         self, o: Array, y: ArrayLike, weights: ArrayLike | None = None, gradient: bool = True
     ) -> Evaluation:
-        """L, each position's loss, and do (…, O) where it is wanted."""
+        """Returns L, each position's loss, and do (…, O) if `gradient` is set."""
 
 
 class SoftmaxCrossEntropy(_Reduced):
-    """L_t = −log softmax(o_t)[y_t], for one right answer y_t out of O.
+    """L_t = −log softmax(o_t)[y_t], for one correct class y_t out of O.
 
     With ŷ = softmax(o), do = ŷ − y (Goodfellow et al., equation 10.18), times the position's weight.
 
     Args:
         reduction: "mean" or "sum" over the positions that count.
-        ignore_id: positions with this target are not scored and get no gradient; None: there are none.
-        label_smoothing: ε in 0 ≤ ε < 1: the target is 1 − ε on y and ε spread evenly over all O (Szegedy et al. 2016).
-        class_weights: (O,), a weight of each position by its right answer. With label smoothing too the position as
-            a whole carries its weight.
+        ignore_id: target of the positions that do not count: they are not scored and get no gradient. None:
+            all count.
+        label_smoothing: ε in 0 ≤ ε < 1: the target is 1 − ε on y and ε spread evenly over all O classes
+            (Szegedy et al. 2016).
+        class_weights: (O,), the weight of a position by its correct class. With label smoothing, too, the
+            weight applies to the position as a whole.
 
     Raises:
-        ValueError: for a setting out of its range.
+        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -121,18 +124,18 @@ class SoftmaxCrossEntropy(_Reduced):
     def evaluate(
         self, o: Array, y: ArrayLike, weights: ArrayLike | None = None, gradient: bool = True
     ) -> Evaluation:
-        """L, each position's loss, and do (…, O) where it is wanted.
+        """Returns L, each position's loss, and do (…, O) if `gradient` is set.
 
         Args:
             o: scores (…, O); usually (T, B, O).
             y: ids (…), from 0 to O − 1, or `ignore_id`.
-            weights: (…), a weight of each position.
-            gradient: whether do is wanted.
+            weights: (…), the weight of each position.
+            gradient: whether to compute do.
 
         Raises:
-            IndexError: for an id outside that range.
-            ShapeError: if the shapes do not belong together.
-            ValueError: for a mean over no positions.
+            IndexError: if an id is out of range.
+            ShapeError: if the shapes do not match.
+            ValueError: if there is no position for a mean.
         """
         y = np.asarray(y)
         weighting = self._weights(y, np.asarray(o).shape[-1:], weights)
@@ -149,16 +152,18 @@ class SoftmaxCrossEntropy(_Reduced):
         weights: ArrayLike | None = None,
         gradient: bool = True,
     ) -> Evaluation:
-        """The loss of o = c + V h, fused with the output layer: o (T, B, O) never exists as a whole.
+        """Computes the loss of o = c + V h, fused with the output layer: o (T, B, O) is never stored as a
+        whole.
 
-        Output layer, softmax, cross-entropy and their gradients go through the rows in chunks that stay in the cache.
+        The output layer, softmax, cross-entropy and their gradients process the rows in chunks that stay in
+        the cache.
 
         Args:
-            output: the output layer; its gradients dV, dc are added to where `gradient` is set.
+            output: the output layer; `gradient` adds to its gradients dV, dc.
             h: states (…, H).
             y: ids (…).
-            weights: (…), a weight of each position.
-            gradient: whether gradients are wanted.
+            weights: (…), the weight of each position.
+            gradient: whether to compute gradients.
 
         Returns:
             L, each position's loss, and dh (…, H) or None.
@@ -176,7 +181,7 @@ class SoftmaxCrossEntropy(_Reduced):
         return Evaluation(*result)
 
     def _weights(self, y: Array, classes: tuple[int, ...], weights: ArrayLike | None) -> Array | None:
-        """The positions' weights: given ones, times those of their right answers."""
+        """Returns the positions' weights: the given ones, times those of their correct classes."""
         given = None if weights is None else np.asarray(weights)
         if self.class_weights is None:
             return given
@@ -185,14 +190,14 @@ class SoftmaxCrossEntropy(_Reduced):
                 f"SoftmaxCrossEntropy: class_weights: expected {classes}, got {self.class_weights.shape}"
             )
         if y.dtype.kind not in "iu":
-            return given  # the call itself refuses these targets, by name
-        # Ids outside the range are refused there too; here they only must not break the look-up.
+            return given  # the loss itself rejects these targets, by name
+        # The loss also rejects ids out of range; here they only must not break the lookup.
         by_answer: Array = self.class_weights[np.clip(y, 0, classes[0] - 1)]
         return by_answer if given is None else np.multiply(by_answer, given)
 
 
 class _Elementwise(_Reduced):
-    """A loss whose terms are those of single outputs, added up over the outputs of a position."""
+    """A loss with one term for each output, added over the outputs of a position."""
 
     #: (o, y, weights, mean, gradient) -> (L, losses of the positions, do)
     _compute: Callable[[Array, Array, Array | None, bool, bool], tuple[float, Array, Array | None]]
@@ -203,27 +208,29 @@ class _Elementwise(_Reduced):
     def evaluate(
         self, o: Array, y: ArrayLike, weights: ArrayLike | None = None, gradient: bool = True
     ) -> Evaluation:
-        """L, each position's loss, and do where it is wanted.
+        """Returns L, each position's loss, and do if `gradient` is set.
 
         Args:
             o: outputs (…, O); usually (T, B, O).
             y: targets (…, O).
-            weights: (…), a weight of each position.
-            gradient: whether do is wanted.
+            weights: (…), the weight of each position.
+            gradient: whether to compute do.
 
         Raises:
-            ShapeError: if the shapes do not belong together.
-            ValueError: for a mean over no positions.
+            ShapeError: if the shapes do not match.
+            ValueError: if there is no position for a mean.
         """
         given = None if weights is None else np.asarray(weights)
         return Evaluation(*type(self)._compute(o, np.asarray(y), given, self._mean, gradient))
 
 
 class SigmoidCrossEntropy(_Elementwise):
-    """Several labels at once: L_t = −Σ_i y_i log σ(o_i) + (1 − y_i) log(1 − σ(o_i)); do = σ(o) − y; y in 0..1.
+    """Cross-entropy of independent labels y_i in 0..1; do = σ(o) − y.
+
+    L_t = −Σ_i y_i log σ(o_i) + (1 − y_i) log(1 − σ(o_i)).
 
     Args:
-        reduction: "mean" or "sum" over positions; the labels of a position are always added up.
+        reduction: "mean" or "sum" over positions; the labels of a position are always added.
     """
 
     _compute = staticmethod(_rnnrs.sigmoid_cross_entropy)
@@ -233,7 +240,7 @@ class SquaredError(_Elementwise):
     """L_t = Σ_i (o_i − y_i)²; do = 2 (o − y).
 
     Args:
-        reduction: "mean" or "sum" over positions; the outputs of a position are always added up.
+        reduction: "mean" or "sum" over positions; the outputs of a position are always added.
     """
 
     _compute = staticmethod(_rnnrs.squared_error)

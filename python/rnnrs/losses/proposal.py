@@ -1,4 +1,4 @@
-"""The distribution that wrong answers are drawn from."""
+"""The proposal distribution from which a sampled loss draws wrong answers."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from ..types import Array, Ids
 
 
 class Proposal:
-    """Q(w) over O classes, from which k are drawn with replacement.
+    """Q(w) over O classes, from which k are sampled with replacement.
 
-    A draw is a function of (seed, step) alone: a counter goes into a block cipher (Philox; Salmon et al. 2011) instead
-    of a generator's state from step to step. So a resumed run draws what the run without a break would have drawn,
-    whatever the number of threads.
+    A sample is a function of (seed, step) only: a block cipher (Philox; Salmon et al. 2011) is applied to a
+    counter, and no generator state passes from step to step. A resumed run therefore samples the same classes
+    as an uninterrupted one, for any number of threads.
 
     Args:
-        weights: (O,), in proportion to Q; all above 0, since a class that is never drawn can be no right answer either.
+        weights: (O,), proportional to Q; all above 0, since a class that is never sampled cannot be a correct
+            class either.
 
     Attributes:
-        q: Q (O,), float64, sums to 1.
+        q: Q (O,), float64, with the sum 1.
 
     Raises:
-        ShapeError, DTypeError, ValueError: for weights that are no vector of finite numbers above 0.
+        ShapeError, DTypeError, ValueError: if the weights are not a vector of finite numbers above 0.
     """
 
     def __init__(self, weights: ArrayLike) -> None:
@@ -41,35 +42,35 @@ class Proposal:
             raise ValueError(
                 f"Proposal: weights: expected finite numbers above 0, got {numbers[place]} for class {place}"
             )
-        # Each before the sum, so that even the largest numbers can be added up.
+        # Scaled before the sum, so that even the largest numbers do not overflow.
         numbers /= numbers.max()
         self.q = numbers / numbers.sum()
         self._cumulative = np.cumsum(self.q)
-        self._cumulative[-1] = np.inf  # whatever rounding left of 1, the last class takes
+        self._cumulative[-1] = np.inf  # the last class takes what rounding leaves of 1
 
     def __len__(self) -> int:
         return len(self.q)
 
     @classmethod
     def log_uniform(cls, size: int) -> Proposal:
-        """Q(w) = ln((w + 2) / (w + 1)) / ln(O + 1): Zipf's law, for ids in the order of falling frequency.
+        """Q(w) = ln((w + 2) / (w + 1)) / ln(O + 1): Zipf's law, for ids in order of decreasing frequency.
 
         Raises:
-            TypeError, ValueError: if the size is no positive whole number.
+            TypeError, ValueError: if the size is not a positive whole number.
         """
         ranks = np.arange(1, check_size("Proposal", "size", size) + 1, dtype=np.float64)
         return cls(np.log1p(1.0 / ranks))
 
     @classmethod
     def unigram(cls, counts: ArrayLike, power: float = 1.0) -> Proposal:
-        """Q(w) ∝ count(w)^power; a class that does not occur counts as if it did once.
+        """Q(w) ∝ count(w)^power; a class that does not occur counts as if it occurred once.
 
         Args:
             counts: (O,), how often each class occurs.
             power: 1 for the frequencies themselves, 0 for the uniform distribution.
 
         Raises:
-            ValueError: for counts below 0, or a power that is not finite.
+            ValueError: if a count is below 0, or the power is not finite.
         """
         numbers = np.asarray(counts)
         if numbers.dtype.kind in "iuf" and (numbers < 0).any():
@@ -79,12 +80,12 @@ class Proposal:
         return cls(np.maximum(numbers, 1.0) ** power if numbers.dtype.kind in "iuf" else numbers)
 
     def draw(self, samples: int, seed: int, step: int) -> tuple[Ids, Ids]:
-        """k classes drawn with replacement: (each of them once, in rising order; how often it was drawn).
+        """Samples k classes with replacement: (the distinct classes in increasing order, their counts).
 
         Args:
             samples: k.
-            seed: which series of draws, from 0 to 2⁶⁴ − 1.
-            step: which of the series, from 0.
+            seed: identifies a series of samples, from 0 to 2⁶⁴ − 1.
+            step: the number of the sample in its series, from 0.
         """
         # 2⁶⁴ blocks of the counter for every step: no two steps share one.
         bits = np.random.Philox(key=[derive_seed(seed, 0), 0], counter=[0, step, 0, 0])
@@ -93,5 +94,5 @@ class Proposal:
         return classes.astype(np.int64), counts.astype(np.int64)
 
     def log_expected(self, samples: int) -> Array:
-        """ln k Q(w) (O,): the logarithm of how often each class is to be expected among k."""
+        """Returns ln k Q(w) (O,): the logarithm of each class's expected count among k samples."""
         return np.asarray(np.log(samples * self.q))

@@ -1,7 +1,8 @@
-"""Losses to train a large vocabulary with: the right answer against a sample of the others.
+"""Losses for training a large vocabulary: the correct class against a sample of the others.
 
-They cost T·B·k·H instead of T·B·O·H, and touch only the sampled rows of V. They are not the negative log-likelihood,
-and so say nothing about how good a model is: judge by `SoftmaxCrossEntropy`, as `LanguageModel` does.
+They cost T·B·k·H instead of T·B·O·H, and touch only the sampled rows of V. They are not the negative
+log-likelihood and do not measure how good a model is: evaluate with `SoftmaxCrossEntropy`, as `LanguageModel`
+does.
 """
 
 from __future__ import annotations
@@ -23,15 +24,16 @@ from .proposal import Proposal
 
 
 class _Sampled(ABC):
-    """What both losses share: drawing, and the fused call.
+    """The common part of both losses: sampling, and the fused call.
 
     Attributes:
-        step: which draw comes next. `through` counts on whenever it gives gradients; set it to repeat a draw.
+        step: the number of the next sample. `through` increments it when it computes gradients; set it to
+            repeat a sample.
     """
 
-    #: What it is called in reports of a training.
+    #: Its name in training reports.
     name: str
-    #: Its name for the Rust module.
+    #: The engine's name for it.
     _rule: str
 
     def __init__(
@@ -47,7 +49,7 @@ class _Sampled(ABC):
         self.samples = check_size(op, "samples", samples)
         if reduction not in ("mean", "sum"):
             raise ValueError(f"{op}: reduction: expected 'mean' or 'sum', got {reduction!r}")
-        derive_seed(seed, 0)  # refuses what is no seed
+        derive_seed(seed, 0)  # rejects an invalid seed
         self.proposal, self.reduction, self.ignore_id, self.seed = proposal, reduction, ignore_id, seed
         self.step = 0
         self._kept: tuple[Proposal, int, Array] | None = None
@@ -60,22 +62,23 @@ class _Sampled(ABC):
         weights: ArrayLike | None = None,
         gradient: bool = True,
     ) -> Evaluation:
-        """The loss of o = c + V h at the right answers and at k drawn ones, the same for all positions.
+        """Computes the loss of o = c + V h at the correct classes and at k sampled ones, shared by all
+        positions.
 
         Args:
-            output: the output layer; dV and dc are added to where `gradient` is set, in the rows concerned.
+            output: the output layer; `gradient` adds to the sampled and correct rows of dV, and to dc.
             h: states (…, H).
             y: ids (…), from 0 to O − 1, or `ignore_id`.
-            weights: (…), a weight of each position.
-            gradient: whether gradients are wanted; then `step` counts on.
+            weights: (…), the weight of each position.
+            gradient: whether to compute gradients; this also increments `step`.
 
         Returns:
             L, each position's loss, and dh (…, H) or None.
 
         Raises:
-            IndexError, ShapeError, DTypeError: for arrays that do not fit; ShapeError also if the proposal is for
+            IndexError, ShapeError, DTypeError: if an array is invalid; ShapeError also if the proposal has
                 another number of classes.
-            ValueError: for a mean over no positions.
+            ValueError: if there is no position for a mean.
         """
         y = np.asarray(y)
         proposal = self._proposal_for(output.output_size)
@@ -105,17 +108,18 @@ class _Sampled(ABC):
         return Evaluation(*result)
 
     def _proposal_for(self, size: int) -> Proposal:
-        """The proposal, by default Zipf's; checked against the output layer."""
+        """Returns the proposal, by default Zipf's law; checked against the output layer."""
         if self.proposal is None:
             self.proposal = Proposal.log_uniform(size)
         if len(self.proposal) != size:
             raise ShapeError(
-                f"{type(self).__name__}.through: proposal: expected one of {size} classes (O), got {len(self.proposal)}"
+                f"{type(self).__name__}.through: proposal: expected one of {size} classes (O), "
+                f"got {len(self.proposal)}"
             )
         return self.proposal
 
     def _correction(self, proposal: Proposal) -> Array:
-        """What is taken off each class's score (O,), kept from step to step."""
+        """Returns the correction subtracted from each class's score (O,), kept from step to step."""
         if self._kept is None or self._kept[:2] != (proposal, self.samples):
             correction = proposal.log_expected(self.samples) + self._log_normalizer(len(proposal))
             self._kept = (proposal, self.samples, correction)
@@ -123,30 +127,32 @@ class _Sampled(ABC):
 
     @abstractmethod
     def _log_normalizer(self, size: int) -> float:
-        """ln Z, where it is held constant."""
+        """Returns ln Z, which is held constant."""
 
 
 class SampledSoftmax(_Sampled):
-    """L_t = ln(e^{o_y} + Σ_{w ∈ S, w ≠ y} e^{õ_w}) − o_y, õ_w = o_w − ln k Q(w): a softmax over y and k drawn classes.
+    """L_t = ln(e^{o_y} + Σ_{w ∈ S, w ≠ y} e^{õ_w}) − o_y, õ_w = o_w − ln k Q(w): softmax over y and k
+    samples.
 
-    With S drawn from Q and every term divided by k Q, the sum is an unbiased estimate of that over all the wrong
-    classes: importance sampling (Bengio and Senécal 2008; Jean et al. 2015). Its logarithm, and the gradient, are
-    biased, the less so the larger k and the nearer Q is to the model's own distribution (Blanc and Rendle 2018); for
-    k → ∞ they are those of the softmax.
+    With S sampled from Q and every term divided by k Q, the sum is an unbiased estimate of the sum over all
+    wrong classes: importance sampling (Bengio and Senécal 2008; Jean et al. 2015). Its logarithm and the
+    gradient are biased. The bias falls with k, and as Q approaches the model's own distribution (Blanc and
+    Rendle 2018); for k → ∞, loss and gradient are those of the softmax.
 
     Args:
-        samples: k, drawn anew at each step, with replacement; a class drawn m times counts m times.
-        proposal: Q; by default Zipf's law, for ids in the order of falling frequency, as `WordVocabulary.build` has
-            them.
+        samples: k, sampled anew at each step, with replacement; a class sampled m times counts m times.
+        proposal: Q; by default Zipf's law, for ids in order of decreasing frequency, as
+            `WordVocabulary.build` assigns them.
         reduction: "mean" or "sum" over the positions that count.
-        ignore_id: positions with this target are not scored and get no gradient; None: there are none.
-        seed: of the draws.
+        ignore_id: target of the positions that do not count: they are not scored and get no gradient. None:
+            all count.
+        seed: seed of the samples.
 
     Attributes:
-        step: which draw comes next; `through` counts on whenever it gives gradients.
+        step: the number of the next sample; `through` increments it when it computes gradients.
 
     Raises:
-        ValueError, TypeError: for a setting out of its range.
+        ValueError, TypeError: if an argument is out of range.
     """
 
     name = "sampled softmax loss"
@@ -157,25 +163,28 @@ class SampledSoftmax(_Sampled):
 
 
 class NCE(_Sampled):
-    """L_t = −ln σ(õ_y) − Σ_{w ∈ S} ln(1 − σ(õ_w)), õ_w = o_w − ln Z − ln k Q(w): is a word data or noise?
+    """L_t = −ln σ(õ_y) − Σ_{w ∈ S} ln(1 − σ(õ_w)), õ_w = o_w − ln Z − ln k Q(w): words from the data, or
+    noise?
 
-    Noise-contrastive estimation (Gutmann and Hyvärinen 2012), for language models by Mnih and Teh (2012): a logistic
-    regression tells the right answer from k classes drawn from the noise Q. For growing k the gradient becomes that of
-    the softmax; the scores learn to be normalized by themselves, with Z held constant.
+    Noise-contrastive estimation (Gutmann and Hyvärinen 2012), for language models by Mnih and Teh (2012): a
+    logistic regression separates the correct class from k classes sampled from the noise Q. With growing k,
+    the gradient approaches that of the softmax. Since Z is held constant, the scores learn to be normalized
+    by themselves.
 
     Args:
-        samples: k, drawn anew at each step, with replacement.
+        samples: k, sampled anew at each step, with replacement.
         proposal: Q, as for `SampledSoftmax`.
         reduction: "mean" or "sum" over the positions that count.
-        ignore_id: positions with this target are not scored and get no gradient; None: there are none.
-        seed: of the draws.
-        log_normalizer: ln Z; by default ln O, what it is where all scores are 0, as at the start of a training.
+        ignore_id: target of the positions that do not count: they are not scored and get no gradient. None:
+            all count.
+        seed: seed of the samples.
+        log_normalizer: ln Z; by default ln O, its value if all scores are 0, as at the start of training.
 
     Attributes:
-        step: which draw comes next; `through` counts on whenever it gives gradients.
+        step: the number of the next sample; `through` increments it when it computes gradients.
 
     Raises:
-        ValueError, TypeError: for a setting out of its range.
+        ValueError, TypeError: if an argument is out of range.
     """
 
     name = "NCE loss"
@@ -201,7 +210,7 @@ class NCE(_Sampled):
 
 
 def _ids_in(y: Array, size: int) -> Array:
-    """The targets that are classes; what else there is among them is refused, by name, in the call itself."""
+    """Returns the targets that are classes; the loss itself rejects invalid ones, by name."""
     if y.dtype.kind not in "iu":
         return np.zeros(0, np.int64)
     return y[(y >= 0) & (y < size)].astype(np.int64)

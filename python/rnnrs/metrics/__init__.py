@@ -1,4 +1,4 @@
-"""Metrics of written texts: ROUGE; BLEU and chrF by sacrebleu (extra "metrics"); of descriptions; slot errors."""
+"""Metrics of generated texts: ROUGE; BLEU and chrF (extra "metrics"); caption scores; slot errors."""
 
 from .captions import CaptionScores, caption_scores
 from .rouge import Rouge, RougeScore, rouge

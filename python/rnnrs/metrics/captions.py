@@ -1,4 +1,4 @@
-"""Scores of descriptions of pictures: BLEU-1 to 4, ROUGE-L and CIDEr, over several references for each picture."""
+"""Scores of picture descriptions: BLEU-1 to 4, ROUGE-L and CIDEr, with several references per picture."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..text.words import find_words, is_word
 from .references import References, check_references
 from .rouge import rouge
 
-#: The longest n-grams that count.
+#: The maximum length of n-grams.
 ORDERS = 4
 
-#: CIDEr-D's penalty on lengths: standard deviation, in words.
+#: The standard deviation of CIDEr-D's length penalty, in words.
 SIGMA = 6.0
 
 Ngram = tuple[str, ...]
@@ -22,14 +22,14 @@ Ngram = tuple[str, ...]
 
 @dataclass(frozen=True)
 class CaptionScores:
-    """How near descriptions are to those of people.
+    """The similarity of descriptions to the references.
 
     Attributes:
-        bleu_1, bleu_2, bleu_3, bleu_4: BLEU by n-grams up to 1, …, 4 words, of all descriptions together, 0..1, without
-            smoothing: 0 if no n-gram of that length is right.
-        rouge_l: the mean of each description's F1, 0..1.
-        cider: the mean of each description's CIDEr-D, 0..10; 0 for a single picture, where no n-gram tells it from
-            others.
+        bleu_1, bleu_2, bleu_3, bleu_4: BLEU with n-grams of up to 1, …, 4 words over all descriptions
+            together, 0..1, without smoothing: 0 if no n-gram of that length is correct.
+        rouge_l: the mean of the descriptions' F1, 0..1.
+        cider: the mean of the descriptions' CIDEr-D, 0..10; 0 for a single picture, since no n-gram
+            distinguishes it from others.
     """
 
     bleu_1: float
@@ -48,7 +48,7 @@ class CaptionScores:
 
 
 def caption_words(text: str) -> list[str]:
-    """The words of a description in lower case, without punctuation."""
+    """Returns the words of a description in lower case, without punctuation."""
     return [word for word in find_words(text.lower()) if is_word(word)]
 
 
@@ -58,24 +58,24 @@ def caption_scores(
     *,
     tokenize: Callable[[str], Sequence[str]] = caption_words,
 ) -> CaptionScores:
-    """BLEU, ROUGE-L and CIDEr-D of the descriptions of N pictures.
+    """Computes BLEU, ROUGE-L and CIDEr-D of the descriptions of N pictures.
 
-    BLEU (Papineni et al. 2002): clipped n-gram precisions of the whole corpus, their geometric mean, and the brevity
-    penalty by the references nearest in length. ROUGE-L: see `rouge`. CIDEr-D (Vedantam, Zitnick and Parikh 2015), as
-    the evaluation of COCO's captions computes it: for each length n of n-grams the cosine of vectors of tf-idf, clipped
-    to the reference's, times a Gaussian penalty on the difference of lengths; the mean over n and references, times
-    10. A document of idf is a picture: all its references together.
+    BLEU (Papineni et al. 2002): clipped n-gram precisions over the whole corpus, their geometric mean, and
+    the brevity penalty with the references closest in length. ROUGE-L: see `rouge`. CIDEr-D (Vedantam,
+    Zitnick and Parikh 2015), as in COCO's caption evaluation: for each n-gram length n the cosine of tf-idf
+    vectors, clipped to the reference's, times a Gaussian penalty on the difference of lengths; the mean over
+    n and references, times 10. A document for idf is a picture: all its references together.
 
     Args:
-        found: a description of each picture.
-        wanted: for each the description that was wanted, or several.
-        tokenize: what makes words of a text. COCO's evaluation has the tokenizer of the Penn Treebank, which cuts
-            some words otherwise ("don't"); its ROUGE-L weighs recall more.
+        found: the description of each picture.
+        wanted: the reference of each picture, or several.
+        tokenize: splits a text into words. COCO's evaluation uses the Penn Treebank tokenizer, which splits
+            some words differently ("don't"); its ROUGE-L gives more weight to recall.
 
     Raises:
-        ShapeError: if there are not as many lists of references as descriptions.
+        ShapeError: if the numbers of descriptions and lists of references differ.
         ValueError: without descriptions, or for one without a reference.
-        TypeError: for what is no text.
+        TypeError: for an item that is not a text.
     """
     listed = check_references("caption_scores", found, wanted)
     candidates = [_counts(tokenize(text)) for text in found]
@@ -87,7 +87,7 @@ def caption_scores(
 
 @dataclass(frozen=True)
 class _Counts:
-    """A text's words in number, and its n-grams by length."""
+    """The number of words of a text, and its n-grams by length."""
 
     words: int
     ngrams: tuple[Counter[Ngram], ...]
@@ -102,7 +102,7 @@ def _ngrams(words: Sequence[str], n: int) -> Iterator[Ngram]:
 
 
 def _bleu(candidates: list[_Counts], references: list[list[_Counts]]) -> list[float]:
-    """BLEU-1 to BLEU-4."""
+    """Returns BLEU-1 to BLEU-4."""
     right, all_ = [0] * ORDERS, [0] * ORDERS
     length = nearest = 0
     for candidate, own in zip(candidates, references, strict=True):
@@ -123,12 +123,12 @@ def _bleu(candidates: list[_Counts], references: list[list[_Counts]]) -> list[fl
 
 
 def _cider(candidates: list[_Counts], references: list[list[_Counts]]) -> float:
-    """The mean CIDEr-D."""
-    pictures: Counter[Ngram] = Counter()  # in which an n-gram occurs
+    """Returns the mean CIDEr-D."""
+    pictures: Counter[Ngram] = Counter()  # the number of pictures with an n-gram
     for own in references:
         pictures.update({ngram for reference in own for ngrams in reference.ngrams for ngram in ngrams})
     idf = {ngram: math.log(len(references) / count) for ngram, count in pictures.items()}
-    rarest = math.log(len(references))  # of an n-gram that no reference has
+    rarest = math.log(len(references))  # the idf of an n-gram that no reference has
     total = 0.0
     for candidate, own in zip(candidates, references, strict=True):
         vectors = _weigh(candidate, idf, rarest)
@@ -142,12 +142,12 @@ def _cider(candidates: list[_Counts], references: list[list[_Counts]]) -> float:
 
 
 def _weigh(text: _Counts, idf: dict[Ngram, float], rarest: float) -> list[dict[Ngram, float]]:
-    """A vector of tf-idf for each length of n-grams."""
+    """Returns one tf-idf vector per n-gram length."""
     return [{g: count * idf.get(g, rarest) for g, count in ngrams.items()} for ngrams in text.ngrams]
 
 
 def _similarity(candidate: list[dict[Ngram, float]], reference: list[dict[Ngram, float]]) -> float:
-    """The mean over n of the vectors' cosines, the candidate's numbers clipped to the reference's."""
+    """Returns the mean over n of the vectors' cosines, with the candidate clipped to the reference."""
     total = 0.0
     for a, b in zip(candidate, reference, strict=True):
         norms = math.sqrt(sum(v * v for v in a.values()) * sum(v * v for v in b.values()))

@@ -1,4 +1,4 @@
-"""Candidates and their references, as all metrics take them."""
+"""Candidates and their references, as all metrics accept them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 from ..errors import ShapeError
 
-#: For each candidate its reference, or several.
+#: The reference of each candidate, or several.
 References = Sequence[str] | Sequence[Sequence[str]]
 
 
 def check_references(op: str, candidates: Sequence[str], references: References) -> list[list[str]]:
-    """The references of each of N candidates, as lists.
+    """Returns the references of each of N candidates, as lists.
 
     Raises:
-        ShapeError: if there are not as many as candidates.
+        ShapeError: if the numbers of candidates and references differ.
         ValueError: without candidates, or for one without a reference.
-        TypeError: for what is no text.
+        TypeError: for an item that is not a text.
     """
     for argument, texts in (("candidates", candidates), ("references", references)):
         if isinstance(texts, (str, bytes)):

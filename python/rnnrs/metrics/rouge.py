@@ -1,4 +1,4 @@
-"""ROUGE (Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries"): how much of a reference a summary has."""
+"""ROUGE (Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries"): overlap with a reference."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class RougeScore:
     """Means over the candidates, 0..1.
 
     Attributes:
-        precision: the share of the candidate's units that the reference has.
-        recall: the share of the reference's units that the candidate has.
+        precision: the share of the candidate's units that are in the reference.
+        recall: the share of the reference's units that are in the candidate.
         f1: the mean of each candidate's harmonic mean of the two.
     """
 
@@ -30,7 +30,7 @@ class RougeScore:
 
 @dataclass(frozen=True)
 class Rouge:
-    """ROUGE by words, by pairs of words, and by the longest common subsequence.
+    """ROUGE by words, by word pairs, and by the longest common subsequence.
 
     Attributes:
         rouge_1, rouge_2, rouge_l: the scores.
@@ -46,7 +46,7 @@ class Rouge:
 
 
 def ascii_words(text: str) -> list[str]:
-    """The words as Lin's program has them: lower case, runs of a–z and 0–9; all else separates."""
+    """Returns the words as in Lin's program: lower case, runs of a–z and 0–9; all else separates."""
     return _WORD.findall(text.lower())
 
 
@@ -56,21 +56,22 @@ def rouge(
     *,
     tokenize: Callable[[str], Sequence[str]] = ascii_words,
 ) -> Rouge:
-    """ROUGE-1, ROUGE-2 and ROUGE-L of N summaries, without stemming.
+    """Computes ROUGE-1, ROUGE-2 and ROUGE-L of N summaries, without stemming.
 
-    ROUGE-n counts n-grams, each as often as both have it; ROUGE-L takes the length of the longest common subsequence of
-    all words of a text, as one sentence. Of several references the one with the best F1 counts, for each score.
+    ROUGE-n counts n-grams, each as often as both texts have it. ROUGE-L uses the length of the longest common
+    subsequence of all words, with a text as one sentence. Of several references, each score uses the one with
+    the best F1.
 
     Args:
-        candidates: the N texts that were written.
-        references: for each the text that was wanted, or several.
-        tokenize: what makes words of a text; by default runs of a–z and 0–9 in lower case, as published figures have
-            it. For other languages give another one, `rnnrs.text.find_words` for example.
+        candidates: the N generated texts.
+        references: the reference of each candidate, or several.
+        tokenize: splits a text into words; by default into runs of a–z and 0–9 in lower case, as for
+            published figures. For other languages pass another function, for example `rnnrs.text.find_words`.
 
     Raises:
-        ShapeError: if there are not as many references as candidates.
+        ShapeError: if the numbers of candidates and references differ.
         ValueError: without candidates, or for one without a reference.
-        TypeError: for what is no text.
+        TypeError: for an item that is not a text.
     """
     listed = check_references("rouge", candidates, references)
     rows = [
@@ -88,7 +89,7 @@ Triple = tuple[float, float, float]
 
 
 def _best(references: list[list[str]], candidate: list[str]) -> list[Triple]:
-    """(precision, recall, F1) by words, pairs and subsequence, each with the reference for which F1 is best."""
+    """Returns (precision, recall, F1) by words, pairs and subsequence, each for the reference of best F1."""
     rows = [_scores(reference, candidate) for reference in references]
     return [max(column, key=lambda score: score[2]) for column in zip(*rows, strict=True)]
 
@@ -108,10 +109,10 @@ def _triple(common: int, wanted: int, got: int) -> Triple:
 
 
 def longest_common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
-    """The length of the longest common subsequence.
+    """Returns the length of the longest common subsequence.
 
-    A row of the usual table as the bits of one number (Hyyrö 2004, "Bit-parallel LCS-length computation revisited"):
-    a bit of a that is 0 says that there the length goes up by one.
+    A row of the usual table is stored as the bits of one integer (Hyyrö 2004, "Bit-parallel LCS-length
+    computation revisited"): the length increases by one at every bit of `a` that is 0.
     """
     places: dict[str, int] = {}
     for i, word in enumerate(a):

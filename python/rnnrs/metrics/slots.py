@@ -1,4 +1,4 @@
-"""How many of a dialogue act's values are said, once each."""
+"""The slot error of generated sentences: the values of a dialogue act that are missing or redundant."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..errors import ShapeError
 
 @dataclass(frozen=True)
 class SlotError:
-    """Missing and redundant slots over all slots.
+    """Missing and redundant slots relative to all slots.
 
     Attributes:
-        missing: values that are not said.
-        redundant: values said twice, or of no slot of the act.
-        slots: how many values there are to say.
+        missing: the number of values that are not said.
+        redundant: the number of values said again, or of no slot of the act.
+        slots: the number of values to say.
     """
 
     missing: int
@@ -25,7 +25,7 @@ class SlotError:
 
     @property
     def rate(self) -> float:
-        """(missing + redundant) / slots; NaN without slots."""
+        """The rate (missing + redundant) / slots; NaN without slots."""
         return (self.missing + self.redundant) / self.slots if self.slots else float("nan")
 
     def __str__(self) -> str:
@@ -35,16 +35,16 @@ class SlotError:
 
 
 def slot_error(acts: Sequence[DialogueAct], templates: Sequence[Sequence[str]]) -> SlotError:
-    """ERR = (p + q) / N (Wen et al. 2015): p missing and q redundant of N slots, over all sentences together.
+    """Computes ERR = (p + q) / N (Wen et al. 2015): p missing and q redundant of N slots, over all sentences.
 
-    Slots whose value is said in other words (yes, no, none, dont_care) or asked for do not count.
+    Slots that are not said verbatim (yes, no, none, dont_care) or that the act asks for do not count.
 
     Args:
-        acts: what was to be said.
-        templates: the words of each sentence before values were put in, see `DialogueAct.delexicalize`.
+        acts: the acts to say.
+        templates: the words of each sentence before values were filled in, see `DialogueAct.delexicalize`.
 
     Raises:
-        ShapeError: if there are not as many templates as acts.
+        ShapeError: if the numbers of acts and templates differ.
     """
     if len(acts) != len(templates):
         raise ShapeError(

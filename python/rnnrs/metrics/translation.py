@@ -1,4 +1,4 @@
-"""BLEU and chrF, by sacrebleu (Post 2018), with the signature that makes figures comparable."""
+"""BLEU and chrF, computed by sacrebleu (Post 2018), with the signature that makes scores comparable."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from .references import References, check_references
 
 @dataclass(frozen=True)
 class CorpusScore:
-    """A score of all candidates together.
+    """A score over all candidates together.
 
     Attributes:
         score: 0..100.
         name: "BLEU", "chrF2", ….
-        signature: how it was computed, as sacrebleu writes it; scores with different ones cannot be compared.
+        signature: how the score was computed, in sacrebleu's notation; scores with different signatures
+            cannot be compared.
     """
 
     score: float
@@ -31,19 +32,20 @@ class CorpusScore:
 def bleu(
     candidates: Sequence[str], references: References, *, lowercase: bool = False, tokenize: str = "13a"
 ) -> CorpusScore:
-    """BLEU (Papineni et al. 2002) of N translations. Needs the extra "metrics".
+    """Computes BLEU (Papineni et al. 2002) of N translations. Needs the extra "metrics".
 
     Args:
-        candidates: the N texts that were written, readable ones: sacrebleu cuts them up itself.
-        references: for each the text that was wanted, or several, as many for all.
-        lowercase: whether upper and lower case are the same.
-        tokenize: how, by sacrebleu's names: "13a", "intl", "char", "zh", "none", ….
+        candidates: the N generated texts in readable form; sacrebleu tokenizes them.
+        references: the reference of each candidate, or several, the same number for all.
+        lowercase: whether to ignore case.
+        tokenize: the name of sacrebleu's tokenization: "13a", "intl", "char", "zh", "none", ….
 
     Raises:
         MissingExtraError: if sacrebleu is missing.
-        ShapeError: if there are not as many references as candidates, or not as many for all.
+        ShapeError: if the numbers of candidates and references differ, or not all have the same number of
+            references.
         ValueError: without candidates or references, or for a tokenization that sacrebleu does not know.
-        TypeError: for what is no text.
+        TypeError: for an item that is not a text.
     """
     streams = _streams("bleu", candidates, references)
     metrics = require("sacrebleu.metrics", "metrics")
@@ -54,11 +56,11 @@ def bleu(
 
 
 def chrf(candidates: Sequence[str], references: References, *, word_order: int = 0) -> CorpusScore:
-    """chrF (Popović 2015) of N translations: F_2 of n-grams of characters. Needs the extra "metrics".
+    """Computes chrF (Popović 2015) of N translations: F_2 of character n-grams. Needs the extra "metrics".
 
     Args:
         candidates, references: see `bleu`.
-        word_order: the longest n-grams of words that count too: 0 for chrF, 2 for chrF++.
+        word_order: the maximum length of word n-grams: 0 for chrF, 2 for chrF++.
 
     Raises:
         See `bleu`.
@@ -71,12 +73,13 @@ def chrf(candidates: Sequence[str], references: References, *, word_order: int =
 
 
 def _streams(op: str, candidates: Sequence[str], references: References) -> list[list[str]]:
-    """The references as sacrebleu has them: first all candidates' first ones, then the second ones."""
+    """Returns the references in sacrebleu's order: all first references, then all second ones."""
     listed = check_references(op, candidates, references)
     for i, own in enumerate(listed):
         if len(own) != len(listed[0]):
             raise ShapeError(
-                f"{op}: references[{i}]: expected as many as of the first, {len(listed[0])}, got {len(own)}"
+                f"{op}: references[{i}]: "
+                f"expected as many as in references[0], {len(listed[0])}, got {len(own)}"
             )
     return [list(stream) for stream in zip(*listed, strict=True)]
 

@@ -1,26 +1,32 @@
-"""Models: layers and a loss put together, with forward and backward written out."""
+"""Models: layers and a loss put together, with the forward and backward pass written out; and the applications."""
 
 from .base.recurrent_network import RecurrentNetwork
 from .captions.augmentation import Augmentation, may_be_mirrored
 from .captions.batches import CaptionBatch
-from .captions.captioner import Captioner
+from .captions.captioner import Captioner, RankedPicture
 from .captions.evaluation import CaptionEvaluation
 from .chatbot.acts import Utterance
 from .chatbot.chatbot import Chatbot
 from .chatbot.replies import Conversation, Ranked, Reply
+from .chatbot.threshold import Threshold
 from .language.cache import ContinuousCache, NgramCache
 from .language.continuation import Continuation
 from .language.language_model import LanguageModel
+from .language.scoring import SentenceScore, TextEvaluation
+from .language.suggestion import Suggestion
 from .networks.jordan_network import ExposureGap, JordanNetwork
 from .networks.vector_to_sequence import VectorToSequence
-from .sequences.classifier import Classification, SequenceClassifier
-from .sequences.forecaster import Forecaster, ForecastEvaluation
+from .sequences.classifier import SequenceClassifier
+from .sequences.evaluation import ClassificationEvaluation
+from .sequences.forecast_evaluation import ForecastEvaluation
+from .sequences.forecaster import Forecaster
 from .sequences.tagger import SequenceTagger
 from .text_to_text.network import EncoderDecoder
-from .text_to_text.seq2seq import PairEvaluation, Seq2Seq
+from .text_to_text.seq2seq import Seq2Seq
 from .text_to_text.summarizer import Summarizer, SummaryEvaluation
 from .text_to_text.text_to_text import TextToText
 from .text_to_text.translator import TranslationEvaluation, Translator
+from .writer.evaluation import PairEvaluation
 from .writer.search import Search, Written
 
 __all__ = [
@@ -29,7 +35,7 @@ __all__ = [
     "CaptionEvaluation",
     "Captioner",
     "Chatbot",
-    "Classification",
+    "ClassificationEvaluation",
     "Continuation",
     "ContinuousCache",
     "Conversation",
@@ -42,15 +48,20 @@ __all__ = [
     "NgramCache",
     "PairEvaluation",
     "Ranked",
+    "RankedPicture",
     "RecurrentNetwork",
     "Reply",
     "Search",
+    "SentenceScore",
     "Seq2Seq",
     "SequenceClassifier",
     "SequenceTagger",
+    "Suggestion",
     "Summarizer",
     "SummaryEvaluation",
+    "TextEvaluation",
     "TextToText",
+    "Threshold",
     "TranslationEvaluation",
     "Translator",
     "Utterance",

@@ -1,4 +1,4 @@
-"""Layers: pairs `forward(x, …) -> (y, cache)`, `backward(cache, dy) -> dx`, over one flat vector of parameters."""
+"""Layers: `forward(x, …) -> (y, cache)` and `backward(cache, dy) -> dx`, over one flat parameter vector."""
 
 from .adaptive import AdaptiveSoftmax
 from .attention import ATTENTIONS, Attention

@@ -1,4 +1,4 @@
-"""An output layer whose cost follows the words' frequencies."""
+"""The adaptive softmax: an output layer whose cost depends on the words' frequencies."""
 
 from __future__ import annotations
 
@@ -25,8 +25,14 @@ class Tail(NamedTuple):
 
 
 class AdaptiveCache(NamedTuple):
-    """What `AdaptiveSoftmax.backward` needs: x (…, I), each tail's z (…, d), ln P of the head (…, c₁ + K) and of all
-    classes (…, O)."""
+    """The forward-pass values that `AdaptiveSoftmax.backward` needs.
+
+    Attributes:
+        x: (…, I).
+        z: each tail's projection (…, d).
+        head: ln P of the head (…, c₁ + K).
+        log_p: ln P of all classes (…, O).
+    """
 
     x: Array
     z: list[Array]
@@ -35,33 +41,35 @@ class AdaptiveCache(NamedTuple):
 
 
 class AdaptiveSoftmax(Layer):
-    """ln P(w) over O classes in clusters: the frequent ones at once, each cluster of rarer ones behind one score.
+    """ln P(w) over O classes in clusters: a head of frequent classes, and clusters of rarer ones.
 
-    The head's softmax is over the c₁ most frequent classes and K clusters; P(w) for w in cluster k is P(cluster k)
-    times a softmax within it, of V_k P_k x + c_k: a projection P_k to d_k = I / factor^k numbers, since rare words are
-    too few to train large vectors (Grave, Joulin, Cissé, Grangier and Jégou 2017). Where most words are frequent ones,
-    most positions cost c₁ + K products instead of O; probabilities are exact and sum to 1.
+    The head's softmax is over the c₁ most frequent classes and the K clusters. P(w) for w in cluster k is
+    P(cluster k) times a softmax within it, of V_k P_k x + c_k. The projection P_k reduces x to d_k = I /
+    factor^k numbers, since rare words are too few to train large vectors (Grave, Joulin, Cissé, Grangier and
+    Jégou 2017). If most words are frequent ones, most positions cost c₁ + K products instead of O.
+    Probabilities are exact and sum to 1.
 
-    Ids must be in the order of falling frequency for this to be worthwhile, as `WordVocabulary.build` has them.
+    This pays off only if ids are in order of decreasing frequency, as `WordVocabulary.build` assigns them.
 
     Parameters: head.V (c₁ + K, I), head.c (c₁ + K), and for each tail k from 1: tail{k}.P (d_k, I), tail{k}.V
-    (n_k, d_k), tail{k}.c (n_k). Matrices begin uniform on ±1/√(their columns), biases at zero.
+    (n_k, d_k), tail{k}.c (n_k). Matrices are initialized uniformly on ±1/√(their columns), biases to zero.
 
     Args:
-        input_size: I; the hidden size H where this is a network's output layer.
+        input_size: I; the hidden size H if this is a network's output layer.
         output_size: O.
-        cutoffs: c₁ < c₂ < … < O: the head has the ids below c₁, tail k those from c_k on, below the next.
-        factor: by which each cluster's vectors are smaller than those of the one before.
-        seed: of the first weights.
+        cutoffs: c₁ < c₂ < … < O: the head has the ids below c₁, tail k those from c_k up to, but not
+            including, the next cutoff.
+        factor: ratio of each cluster's vector size to the next one's.
+        seed: seed of the initial weights.
         dtype: float32 or float64.
 
     Attributes:
         bounds: c₁, …, c_K, O.
 
     Raises:
-        ValueError, TypeError: for sizes that are no positive whole numbers, cutoffs that do not rise or are not below
-            O, a factor below 1.
-        MemoryError: if the weights do not fit.
+        ValueError, TypeError: if a size is not a positive whole number, the cutoffs do not increase or are
+            not below O, or the factor is below 1.
+        MemoryError: if the weights do not fit in memory.
     """
 
     def __init__(
@@ -84,20 +92,20 @@ class AdaptiveSoftmax(Layer):
 
     @property
     def clusters(self) -> int:
-        """K, how many clusters of rarer classes there are."""
+        """K, the number of clusters of rarer classes."""
         return len(self.bounds) - 1
 
     def tail(self, k: int, *, gradients: bool = False) -> Tail:
-        """The parameters of tail k, from 1, or their gradients."""
+        """Returns the parameters of tail k, from 1, or their gradients."""
         arrays = self.gradients if gradients else self.parameters
         return Tail(*(arrays[f"tail{k}.{name}"] for name in ("P", "V", "c")))
 
     def forward(self, x: ArrayLike) -> tuple[Array, AdaptiveCache]:
-        """ln P (…, O) of x (…, I): of every class, exactly.
+        """Computes ln P (…, O) for x (…, I), exactly for every class.
 
         Raises:
-            ShapeError: if x has not I numbers in its last axis.
-            DTypeError: if x holds no real numbers.
+            ShapeError: if the last axis of x does not have size I.
+            DTypeError: if x does not hold real numbers.
         """
         x = np.asarray(x)
         p = self.parameters
@@ -108,13 +116,13 @@ class AdaptiveSoftmax(Layer):
         return log_p, AdaptiveCache(x, z, head, log_p)
 
     def backward(self, cache: AdaptiveCache, dlog_p: ArrayLike) -> Array:
-        """∂L/∂x (…, I) of ∂L/∂ln P (…, O); adds to all gradients.
+        """Computes ∂L/∂x (…, I) from ∂L/∂ln P (…, O); adds to all gradients.
 
-        With g = ∂L/∂ln P within a softmax p, its scores get g − p Σ g; a cluster's entry in the head is given the sum
-        of the cluster's g.
+        With g = ∂L/∂ln P within a softmax p, the gradient of its scores is g − p Σ g. The gradient of a
+        cluster's entry in the head is the sum of the cluster's g.
 
         Raises:
-            ShapeError: if dlog_p has not the shape of ln P.
+            ShapeError: if dlog_p does not have the shape of ln P.
         """
         dlog_p = np.asarray(dlog_p, self.dtype)
         if dlog_p.shape != cache.log_p.shape:
@@ -133,25 +141,26 @@ class AdaptiveSoftmax(Layer):
             shares.append(self._back_through_tail(k, cache, do))
         do = _through_softmax(cache.head, dhead)
         dx = _rnnrs.linear_backward(cache.x, self.parameters["head.V"], do, g["head.V"], g["head.c"], True)
-        assert dx is not None  # asked for
+        assert dx is not None  # need_dx is True
         for share in shares:
             dx += share
         return dx
 
     def _back_through_tail(self, k: int, cache: AdaptiveCache, do: Array) -> Array:
+        """Returns tail k's part of ∂L/∂x, given ∂L/∂ its scores; adds to its gradients."""
         P, V, _ = self.tail(k)
         dP, dV, dc = self.tail(k, gradients=True)
         dz = _rnnrs.linear_backward(cache.z[k - 1], V, do, dV, dc, True)
-        assert dz is not None  # asked for
+        assert dz is not None  # need_dx is True
         dx = _rnnrs.linear_backward(cache.x, P, dz, dP, no_bias(P), True)
-        assert dx is not None  # asked for
+        assert dx is not None  # need_dx is True
         return dx
 
 
 def adaptive_shapes(
     input_size: int, output_size: int, cutoffs: Sequence[int], factor: float = 4.0
 ) -> dict[str, tuple[int, ...]]:
-    """The shapes of an `AdaptiveSoftmax`'s parameters, by name.
+    """Returns the parameter shapes of an `AdaptiveSoftmax`, by name.
 
     Raises:
         ValueError, TypeError: as the layer.
@@ -162,7 +171,7 @@ def adaptive_shapes(
         raise TypeError(f"{op}: cutoffs: expected a sequence of whole numbers, got {cutoffs!r}")
     bounds = [*(check_size(op, "cutoffs", cutoff) for cutoff in cutoffs), O]
     if len(bounds) < 2 or any(a >= b for a, b in pairwise(bounds)):
-        raise ValueError(f"{op}: cutoffs: expected rising numbers below {O} (O), got {list(cutoffs)}")
+        raise ValueError(f"{op}: cutoffs: expected increasing numbers below {O} (O), got {list(cutoffs)}")
     if not 1.0 <= factor < float("inf"):
         raise ValueError(f"{op}: factor: expected a finite number from 1, got {factor}")
     head = bounds[0] + len(bounds) - 1
@@ -176,7 +185,14 @@ def adaptive_shapes(
 def log_probabilities(
     scores: Array, z: Sequence[Array], tails: Sequence[Tail], bounds: Sequence[int]
 ) -> tuple[Array, Array]:
-    """(ln P of the head (…, c₁ + K), ln P of all classes (…, O)) of the head's scores and the tails' z."""
+    """Returns (ln P of the head (…, c₁ + K), ln P of all classes (…, O)).
+
+    Args:
+        scores: the head's scores (…, c₁ + K).
+        z: each tail's projection (…, d).
+        tails: the tails' parameters.
+        bounds: c₁, …, c_K, O.
+    """
     first = bounds[0]
     head = _rnnrs.log_softmax(scores)
     log_p = np.empty((*scores.shape[:-1], bounds[-1]), scores.dtype)
@@ -189,10 +205,10 @@ def log_probabilities(
 
 
 def no_bias(P: Array) -> Array:
-    """A bias of zeros (d,), or the place for its gradient."""
+    """Returns a bias of zeros (d,), which also serves as its unused gradient."""
     return np.zeros(len(P), P.dtype)
 
 
 def _through_softmax(log_p: Array, g: Array) -> Array:
-    """∂L/∂o of g = ∂L/∂ln p, p = softmax(o)."""
+    """Returns ∂L/∂o for g = ∂L/∂ln p, p = softmax(o)."""
     return np.asarray(g - np.exp(log_p) * g.sum(-1, keepdims=True))

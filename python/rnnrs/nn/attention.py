@@ -1,4 +1,4 @@
-"""Attention of one sequence to another."""
+"""Attention from one sequence to another."""
 
 from __future__ import annotations
 
@@ -14,47 +14,49 @@ from ..types import Array
 from .layer import Layer
 from .order import check_lengths
 
-#: How a query and a state are compared.
+#: The ways to compare a query with a state.
 ATTENTIONS = ("dot", "general", "additive")
 
 
 class AttentionCache(NamedTuple):
-    """What `Attention.backward` needs of the forward pass."""
+    """The forward-pass values that `Attention.backward` needs."""
 
-    h: Array  #: the queries as given
+    h: Array  #: the queries, before projection
     memory: Array
-    q: Array  #: as they were compared
+    q: Array  #: the queries as compared
     keys: Array
-    alpha: Array  #: (B, T, S), how much of each context each step of the memory makes
+    alpha: Array  #: (B, T, S), the weight of each step of the memory in each context
     lengths: NDArray[np.int64] | None
     memory_lengths: NDArray[np.int64] | None
 
 
 class Attention(Layer):
-    """context_t = Σ_s α_ts m_s, α_t = softmax_s(e_ts): for every step of one sequence, a mean of another one's states.
+    """Attention: at every step of one sequence, a weighted mean of another sequence's states.
 
-    e_ts = h_t · m_s ("dot"); m_s · W h_t ("general"; Luong, Pham and Manning 2015, equation 8); or
-    v · tanh(W h_t + U m_s + b) ("additive"; Bahdanau, Cho and Bengio 2015, appendix A.1.2).
+    context_t = Σ_s α_ts m_s, α_t = softmax_s(e_ts), with the scores e_ts = h_t · m_s ("dot"); m_s · W h_t
+    ("general"; Luong, Pham and Manning 2015, equation 8); or v · tanh(W h_t + U m_s + b) ("additive";
+    Bahdanau, Cho and Bengio 2015, appendix A.1.2).
 
-    All steps at once: W and U are a product over all rows, the scores of a sequence one product.
+    All steps are computed at once: W and U are one product over all rows each, a sequence's scores are one
+    product.
 
-    Parameters: none; W (K, Q), uniform on ±1/√Q; or W (A, Q), U (A, K), v (A), uniform on ±1/√Q, ±1/√K and ±1/√A, and
-    b (A), zero.
+    Parameters: none for "dot"; W (K, Q), uniform on ±1/√Q, for "general"; W (A, Q), U (A, K), v (A), uniform
+    on ±1/√Q, ±1/√K and ±1/√A, and b (A), zero, for "additive".
 
     Args:
-        query_size: Q, numbers of h_t.
-        memory_size: K, numbers of m_s; the same where the scores are "dot".
+        query_size: Q, the size of h_t.
+        memory_size: K, the size of m_s; equal to Q for "dot".
         kind: one of `ATTENTIONS`.
-        attention_size: A, of "additive" only; Q by default.
-        seed: of the first weights.
+        attention_size: A, for "additive" only; Q by default.
+        seed: seed of the initial weights.
         dtype: float32 or float64.
 
     Attributes:
         query_size, memory_size, attention_size: Q, K, A.
 
     Raises:
-        ValueError, TypeError: for an unknown kind, sizes that do not fit or are no positive whole numbers.
-        MemoryError: if the weights do not fit.
+        ValueError, TypeError: if the kind is unknown, sizes do not match or are not positive whole numbers.
+        MemoryError: if the weights do not fit in memory.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class Attention(Layer):
         Q = self.query_size = check_size("Attention", "query_size", query_size)
         K = self.memory_size = check_size("Attention", "memory_size", memory_size)
         if kind == "dot" and Q != K:
-            raise ValueError(f"Attention: memory_size: expected {Q}, as the queries have, for 'dot', got {K}")
+            raise ValueError(f"Attention: memory_size: expected query_size {Q} for 'dot', got {K}")
         if kind != "additive" and attention_size is not None:
             raise ValueError(f"Attention: attention_size: expected None for {kind!r}, got {attention_size}")
         self.kind = kind
@@ -95,16 +97,19 @@ class Attention(Layer):
         memory_lengths: ArrayLike | None = None,
         lengths: ArrayLike | None = None,
     ) -> tuple[Array, AttentionCache]:
-        """The contexts (T, B, K); `cache.alpha` (B, T, S) says how much of them each step of the memory makes.
+        """Computes the contexts (T, B, K); `cache.alpha` (B, T, S) holds the weights α.
 
         Args:
             h: the queries (T, B, Q).
-            memory: (S, B, K).
-            memory_lengths: (B,), steps of each memory; S by default. Of one without steps the context is 0.
-            lengths: (B,), steps of each sequence of queries; T by default. What comes after is 0.
+            memory: the states to attend to (S, B, K).
+            memory_lengths: (B,), the number of steps of each memory; S by default. Without steps, the context
+                is 0.
+            lengths: (B,), the number of steps of each sequence of queries; T by default. Later contexts are
+                0.
 
         Raises:
-            ShapeError, DTypeError, ValueError: for arrays that do not fit.
+            ShapeError, DTypeError, ValueError: if an array has the wrong shape or dtype, or a length is out
+                of range.
         """
         h, memory = (
             _states("h", h, "T", "Q", self.query_size),
@@ -125,20 +130,20 @@ class Attention(Layer):
     def backward(
         self, cache: AttentionCache, dcontext: ArrayLike, dalpha: ArrayLike | None = None
     ) -> tuple[Array, Array]:
-        """The gradients of both inputs: (dh (T, B, Q), dmemory (S, B, K)); adds to the parameters'.
+        """Computes (dh (T, B, Q), dmemory (S, B, K)); adds to the gradients of the parameters.
 
-        dα_ts = dcontext_t · m_s and what else is said of α; de_ts = α_ts (dα_ts − Σ_s α_ts dα_ts); then through the
-        scores.
+        dα_ts = dcontext_t · m_s plus α's own upstream gradient; de_ts = α_ts (dα_ts − Σ_s α_ts dα_ts); then
+        through the scores.
 
         Args:
             cache: from `forward`.
             dcontext: (T, B, K).
-            dalpha: (B, T, S), what is said of α directly; None for nothing.
+            dalpha: (B, T, S), an upstream gradient of α itself; None for zero.
 
         Raises:
-            ShapeError, DTypeError: for arrays that do not have the shapes of the context and of α.
+            ShapeError, DTypeError: if dcontext or dalpha does not have the shape of the context or of α.
         """
-        said = None if dalpha is None else np.asarray(dalpha)
+        upstream = None if dalpha is None else np.asarray(dalpha)
         dv = self.gradients["v"] if self.kind == "additive" else None
         dq, dkeys, dmemory = _rnnrs.attention_backward(
             cache.q,
@@ -149,7 +154,7 @@ class Attention(Layer):
             cache.memory_lengths,
             cache.alpha,
             np.asarray(dcontext),
-            said,
+            upstream,
             dv,
         )
         if self.kind == "additive":
@@ -161,35 +166,36 @@ class Attention(Layer):
         return self._through("W", cache.h, dq, db), dmemory
 
     def queries(self, h: Array) -> Array:
-        """What is compared of h (…, Q): h, or W h + b."""
+        """Returns the queries as compared, for h (…, Q): h, or W h + b."""
         query = self.query_weights()
         return h if query is None else _rnnrs.linear_forward(h, *query)
 
     def keys(self, memory: Array) -> Array:
-        """What it is compared with: the memory (…, K), or U m."""
+        """Returns the keys that queries are compared with: the memory (…, K), or U m."""
         if self.kind != "additive":
             return memory
         return _rnnrs.linear_forward(memory, self.parameters["U"], np.zeros(self.attention_size, self.dtype))
 
     def query_weights(self) -> tuple[Array, Array] | None:
-        """W and b of the queries, where they are projected."""
+        """Returns W and b of the queries' projection; None without one."""
         if self.kind == "dot":
             return None
         p = self.parameters
         return p["W"], p["b"] if self.kind == "additive" else np.zeros(self.attention_size, self.dtype)
 
     def _v(self) -> Array | None:
+        """Returns v for "additive", else None."""
         return self.parameters["v"] if self.kind == "additive" else None
 
     def _through(self, name: str, x: Array, do: Array, dc: Array) -> Array:
-        """dx of a projection of x; adds to the gradients."""
+        """Returns dx of a projection of x; adds to the gradients."""
         dx = _rnnrs.linear_backward(x, self.parameters[name], do, self.gradients[name], dc, True)
-        assert dx is not None  # wanted
+        assert dx is not None  # need_dx is True
         return dx
 
 
 def _states(argument: str, values: ArrayLike, steps: str, letter: str, size: int) -> Array:
-    """Values as an array (steps, B, size) of float32 or float64."""
+    """Returns values as an array (steps, B, size) of float32 or float64."""
     array = np.asarray(values)
     if array.ndim != 3 or array.shape[2] != size:
         raise ShapeError(f"Attention: {argument}: expected ({steps}, B, {letter}={size}), got {array.shape}")

@@ -1,4 +1,4 @@
-"""Batch normalization: numbers of mean 0 and variance 1 between layers."""
+"""Batch normalization: activations of mean 0 and variance 1 between layers."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from .rnn import ACTIVATIONS
 
 
 class BatchNormCache(NamedTuple):
-    """What `BatchNorm.backward` needs of the forward pass."""
+    """The forward-pass values that `BatchNorm.backward` needs."""
 
     x: ArrayLike
-    y: Array | None  #: where there is an activation
-    mean: Array  #: (C), with which x was normalized
+    y: Array | None  #: if there is an activation
+    mean: Array  #: (C), as used for x
     variance: Array  #: (C)
-    training: bool  #: whether these are the batch's own
+    training: bool  #: whether mean and variance are the batch's own
 
 
 class BatchNorm(Layer):
-    """y = f(γ ⊙ (x − μ) / √(σ² + ε) + β) for rows of C numbers, channel by channel (Ioffe and Szegedy 2015).
+    """y = f(γ ⊙ (x − μ) / √(σ² + ε) + β) for rows of C numbers, channel by channel.
 
-    In training μ and σ² are those of the batch: of all its rows, which for pictures (B, Y, X, C) are its pixels. So
-    here, and nowhere else in this package, a result depends on the rest of the batch. Otherwise they are moving
-    averages, with which each row is normalized by itself.
+    (Ioffe and Szegedy 2015.) In training, μ and σ² are those of the batch: of all its rows, which for
+    pictures (B, Y, X, C) are its pixels. Only here in this package does a result depend on the rest of the
+    batch. Otherwise they are moving averages, and each row is normalized by itself.
 
-    `forward` changes nothing. The averages move where the gradients are added to: in `backward`, once for each
-    batch.
+    `forward` changes nothing. The averages are updated where gradients are accumulated: in `backward`, once
+    per batch.
 
-    Parameters: gamma (C), one; beta (C), zero; and, so that they are saved and loaded with these, the averages mean
-    (C), zero, and variance (C), one. The gradients of the latter two are always zero, so that only an optimizer's
-    weight decay touches them, by a trifle that the next batch makes good.
+    Parameters: gamma (C), one; beta (C), zero; and the averages mean (C), zero, and variance (C), one, so
+    that they are saved and loaded along with the others. The gradients of the averages are always zero; only
+    an optimizer's weight decay changes them, by an amount that the next batch makes negligible.
 
     Args:
         channels: C.
         activation: f, one of `ACTIVATIONS`.
-        momentum: how much of an average is replaced by a batch's own statistics, 0 to 1.
+        momentum: the share of an average that a batch's own statistics replace, 0 to 1.
         epsilon: ε.
         dtype: float32 or float64.
 
     Raises:
-        ValueError, TypeError: for a size that is no positive whole number, a momentum or ε out of range, or an unknown
-            activation.
+        ValueError, TypeError: if the size is not a positive whole number, the momentum or ε is out of range,
+            or the activation is unknown.
     """
 
     def __init__(
@@ -75,19 +75,19 @@ class BatchNorm(Layer):
 
     @property
     def averages(self) -> list[Array]:
-        """The moving averages, which `backward` changes besides the gradients."""
+        """The moving averages, which `backward` updates in addition to the gradients."""
         return [self.parameters["mean"], self.parameters["variance"]]
 
     def forward(self, x: ArrayLike, *, training: bool = False) -> tuple[Array, BatchNormCache]:
-        """y (…, C) of x (…, C).
+        """Computes y (…, C) for x (…, C).
 
         Args:
             x: rows of C numbers.
-            training: whether to normalize with the batch's own mean and variance, not with the averages.
+            training: whether to normalize with the batch's own mean and variance instead of the averages.
 
         Raises:
-            ShapeError: if x has not C numbers in its last axis.
-            DTypeError: if x holds no real numbers.
+            ShapeError: if the last axis of x does not have size C.
+            DTypeError: if x does not hold real numbers.
         """
         p = self.parameters
         given = None if training else (p["mean"].copy(), p["variance"].copy())
@@ -97,20 +97,20 @@ class BatchNorm(Layer):
         return y, BatchNormCache(x, None if self.activation == "identity" else y, mean, variance, training)
 
     def backward(self, cache: BatchNormCache, dy: ArrayLike, need_dx: bool = True) -> Array | None:
-        """dγ += Σ dz ⊙ x̂, dβ += Σ dz, with dz = dy ⊙ f′; in training the averages move, too.
+        """Adds dγ += Σ dz ⊙ x̂ and dβ += Σ dz, with dz = dy ⊙ f′; in training, also updates the averages.
 
         dx = γ / √(σ² + ε) ⊙ (dz − mean of dz − x̂ ⊙ mean of dz ⊙ x̂); without the means if not in training.
 
         Args:
             cache: from `forward`.
             dy: ∂L/∂y (…, C).
-            need_dx: whether dx is wanted.
+            need_dx: whether to compute dx.
 
         Returns:
-            dx (…, C), or None where it is not wanted.
+            dx (…, C); None without `need_dx`.
 
         Raises:
-            ShapeError: if dy has not the shape of y.
+            ShapeError: if dy does not have the shape of y.
         """
         p, g, x = self.parameters, self.gradients, np.asarray(cache.x)
         dx = _rnnrs.batch_norm_backward(
@@ -126,7 +126,7 @@ class BatchNorm(Layer):
         )
         n = x.size // self.channels
         if cache.training and n:
-            # An unbiased estimate of the variance, as PyTorch has it.
+            # The unbiased estimate of the variance, as in PyTorch.
             unbiased = cache.variance * (n / max(n - 1, 1))
             for average, own in ((p["mean"], cache.mean), (p["variance"], unbiased)):
                 average += np.asarray(self.momentum * (own - average), average.dtype)

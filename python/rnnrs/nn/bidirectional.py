@@ -1,4 +1,4 @@
-"""Two recurrent layers that read a sequence from both ends."""
+"""Two recurrent layers that read a sequence in opposite directions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from ..types import Array
 from .embedding import Embedding
 from .layer import Composite
 from .noise import part_noise
-from .recurrent import Recurrent, RecurrentCache
+from .recurrent import Recurrent
+from .recurrent_cache import RecurrentCache
 
-#: How the two directions' states become one.
+#: The ways to merge the states of both directions.
 MERGES = ("concat", "sum", "mean")
 
 
 class BidirectionalCache(NamedTuple):
-    """What BPTT needs of the forward pass: the caches of both directions, and the states after them (B, S)."""
+    """The forward-pass values that BPTT needs: both directions' caches, and the last states (B, S)."""
 
     ahead: RecurrentCache
     back: RecurrentCache
@@ -28,39 +29,39 @@ class BidirectionalCache(NamedTuple):
 
 
 class Bidirectional(Composite):
-    """h_t of a layer that reads from the first step to the last, and of one that reads from the last to the first.
+    """A bidirectional layer: merges h_t of a forward layer with h_t of a backward layer.
 
-    So h_t knows of the whole sequence, not only of what stands before t (Schuster and Paliwal 1997; Goodfellow et al.,
-    section 10.3). A state is the one direction's, then the other's.
+    h_t therefore depends on the whole sequence, not only on the steps before t (Schuster and Paliwal 1997;
+    Goodfellow et al., section 10.3). A state is the forward layer's, followed by the backward layer's.
 
-    Parameters: "ahead." and "back.", then the layers' own names.
+    Parameters: "ahead." and "back.", followed by the layers' own names.
 
     Args:
-        ahead: the layer that reads forwards.
-        back: the one that reads backwards, with the same input size; the same hidden size too, if they are added.
-        merge: "concat": (T, B, H + H′), forwards first; "sum"; "mean".
+        ahead: the layer that reads forward.
+        back: the layer that reads backward, with the same input size and, unless merged by "concat", the same
+            hidden size.
+        merge: "concat": (T, B, H + H′), forward first; "sum"; "mean".
 
     Attributes:
         input_size, hidden_size, state_size: I, the size of h_t, and that of a state.
 
     Raises:
-        ValueError: for sizes or dtypes that do not fit, one layer for both directions, an unknown way to merge.
+        ValueError: if sizes or dtypes do not match, both directions are one layer, or `merge` is unknown.
     """
 
     def __init__(self, ahead: Recurrent, back: Recurrent, *, merge: str = "concat") -> None:
         if merge not in MERGES:
             raise ValueError(f"Bidirectional: merge: expected one of {', '.join(MERGES)}, got {merge!r}")
         if ahead is back:
-            raise ValueError(
-                "Bidirectional: back: expected a layer of its own, got the one that reads forwards"
-            )
+            raise ValueError("Bidirectional: back: expected a second layer, got the forward layer itself")
         if ahead.input_size != back.input_size:
             raise ValueError(
                 f"Bidirectional: back: expected an input size of {ahead.input_size}, got {back.input_size}"
             )
         if merge != "concat" and ahead.hidden_size != back.hidden_size:
             raise ValueError(
-                f"Bidirectional: back: expected a hidden size of {ahead.hidden_size} to {merge}, got {back.hidden_size}"
+                f"Bidirectional: back: expected a hidden size of {ahead.hidden_size} for merge {merge!r}, "
+                f"got {back.hidden_size}"
             )
         self.ahead, self.back, self.merge = ahead, back, merge
         self.input_size = ahead.input_size
@@ -78,16 +79,16 @@ class Bidirectional(Composite):
         noise: int | None = None,
         keys: ArrayLike | None = None,
     ) -> tuple[Array, BidirectionalCache]:
-        """h (T, B, H) of x (T, B, I).
+        """Computes h (T, B, H) for x (T, B, I).
 
         Args:
             x: (T, B, I).
-            state: (B, S): before the first step of the one direction, then before that of the other; zero by default.
+            state: (B, S), each direction's state before its first step, forward first; zero by default.
             lengths: (B,), see `Recurrent.forward`.
-            gradient, noise, keys: see `Recurrent.forward`; each direction has masks of its own.
+            gradient, noise, keys: see `Recurrent.forward`; each direction has its own masks.
 
         Returns:
-            (h (T, B, H), cache); `cache.state` (B, S): after each direction's last step.
+            (h (T, B, H), cache); `cache.state` (B, S) is the state after each direction's last step.
 
         Raises:
             As `Recurrent.forward`.
@@ -109,7 +110,7 @@ class Bidirectional(Composite):
         noise: int | None = None,
         keys: ArrayLike | None = None,
     ) -> tuple[Array, BidirectionalCache]:
-        """`forward` of x = E[ids], see `Recurrent.forward_tokens`."""
+        """Computes `forward` of x = E[ids]; see `Recurrent.forward_tokens`."""
         first, second = self._split(state)
         options: dict[str, Any] = {"lengths": lengths, "gradient": gradient, "keys": keys}
         h, ahead = self.ahead.forward_tokens(embedding, ids, first, noise=part_noise(noise, 0), **options)
@@ -126,7 +127,7 @@ class Bidirectional(Composite):
         *,
         need_dx: bool = True,
     ) -> tuple[Array | None, Array]:
-        """BPTT through both directions; see `Recurrent.backward`."""
+        """Back-propagates through both directions; see `Recurrent.backward`."""
         (dh_ahead, dh_back), (d_ahead, d_back) = self._shares(dh), self._split(dstate)
         dx, first = self.ahead.backward(cache.ahead, dh_ahead, d_ahead, need_dx=need_dx)
         dx_back, second = self.back.backward(cache.back, dh_back, d_back, need_dx=need_dx)
@@ -141,7 +142,7 @@ class Bidirectional(Composite):
         dh: ArrayLike | None,
         dstate: ArrayLike | None = None,
     ) -> Array:
-        """BPTT through `forward_tokens`; see `Recurrent.backward_tokens`."""
+        """Back-propagates through `forward_tokens`; see `Recurrent.backward_tokens`."""
         (dh_ahead, dh_back), (d_ahead, d_back) = self._shares(dh), self._split(dstate)
         first = self.ahead.backward_tokens(embedding, cache.ahead, dh_ahead, d_ahead)
         second = self.back.backward_tokens(embedding, cache.back, dh_back, d_back)
@@ -153,16 +154,15 @@ class Bidirectional(Composite):
         return self.ahead.stochastic or self.back.stochastic
 
     def state_after(self, cache: BidirectionalCache, steps: int) -> Array:
-        """There is none: what reads backwards has not come by there.
+        """Not supported: the backward layer has no state after the first steps alone.
 
         Raises:
             ValueError: always.
         """
-        raise ValueError(
-            "Bidirectional: expected layers that read forwards to carry a state from within, got both"
-        )
+        raise ValueError("Bidirectional.state_after: expected a forward layer, got both directions")
 
     def _split(self, state: ArrayLike | None) -> tuple[Array | None, Array | None]:
+        """Returns both directions' parts of a state (B, S)."""
         if state is None:
             return None, None
         whole = np.asarray(state)
@@ -173,6 +173,7 @@ class Bidirectional(Composite):
     def _merged(
         self, h: Array, h_back: Array, ahead: RecurrentCache, back: RecurrentCache
     ) -> tuple[Array, BidirectionalCache]:
+        """Returns the merged h, and the cache."""
         cache = BidirectionalCache(ahead, back, np.concatenate([ahead.state, back.state], axis=1))
         if self.merge == "concat":
             return _rnnrs.join_last(h, h_back), cache
@@ -180,7 +181,7 @@ class Bidirectional(Composite):
         return (h if self.merge == "sum" else h * h.dtype.type(0.5)), cache
 
     def _shares(self, dh: ArrayLike | None) -> tuple[Array | None, Array | None]:
-        """What of dh belongs to each direction."""
+        """Returns both directions' parts of dh."""
         if dh is None:
             return None, None
         whole = np.asarray(dh)

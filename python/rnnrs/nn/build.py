@@ -1,4 +1,4 @@
-"""Recurrent layers by the name of their cell, for models whose user chooses one."""
+"""Recurrent layers by the name of their cell, for models in which the user selects one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .stack import Stack
 #: The cells by name.
 CELLS: dict[str, type[Recurrent]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 
-#: The stream of seeds of the layers that read backwards.
+#: The seed stream of the layers that read backward.
 BACK = 1 << 20
 
 
@@ -34,21 +34,22 @@ def build_recurrent(
     seed: int = 0,
     **options: Any,
 ) -> Recurrent | Bidirectional | Stack:
-    """One recurrent layer, or several on top of each other.
+    """Builds one recurrent layer, or a stack of them.
 
     Args:
-        op: who asks, for messages.
+        op: the caller's name, for error messages.
         cell: "rnn", "lstm" or "gru".
         input_size, hidden_size: I, and H of every layer.
-        layers: how many.
-        dropout: of what goes into each layer.
-        activation: of an "rnn".
-        bidirectional: whether every layer reads from both ends, H units from each.
-        seed: of the first weights; each layer has a stream of its own.
+        layers: the number of layers.
+        dropout: dropout rate of every layer's input.
+        activation: activation of an "rnn".
+        bidirectional: whether every layer is bidirectional, with H units in each direction.
+        seed: seed of the initial weights; each layer has its own stream.
         options: those of `Recurrent`, for every layer.
 
     Raises:
-        ValueError, TypeError: for an unknown cell, an activation for a cell that has its own, wrong sizes or rates.
+        ValueError, TypeError: if the cell is unknown, an activation is given for another cell than "rnn", or
+            a size or rate is out of range.
     """
     if cell not in CELLS:
         raise ValueError(f"{op}: cell: expected one of {', '.join(CELLS)}, got {cell!r}")
@@ -75,16 +76,16 @@ def build_recurrent(
 def build_pooling(
     op: str, kind: str, rnn: Recurrent | Bidirectional | Stack, *, seed: int = 0
 ) -> Pooling | AttentionPooling:
-    """What makes one vector of a sequence's states, by the name of its kind.
+    """Builds the pooling that reduces a sequence's states to one vector, by the name of its kind.
 
     Args:
-        op: who asks, for messages.
+        op: the caller's name, for error messages.
         kind: one of `POOLINGS`.
-        rnn: whose states they are.
-        seed: of the first weights, where there are some.
+        rnn: the layer with these states.
+        seed: seed of the initial weights, if there are any.
 
     Raises:
-        ValueError: for an unknown kind, or the last of states in which both directions are added up.
+        ValueError: if the kind is unknown, or is "last" where both directions' states are added.
     """
     if kind not in POOLINGS:
         raise ValueError(f"{op}: pooling: expected one of {', '.join(POOLINGS)}, got {kind!r}")
@@ -95,7 +96,7 @@ def build_pooling(
         return Pooling(kind)
     if kind == "last" and top.merge != "concat":
         raise ValueError(
-            f"{op}: pooling: expected mean, max or attention where both directions are added up, got 'last'"
+            f"{op}: pooling: expected mean, max or attention for directions merged by {top.merge}, got 'last'"
         )
     return Pooling(kind, back_size=top.back.hidden_size)
 
@@ -109,10 +110,10 @@ def recurrent_shapes(
     layer_norm: bool = False,
     bidirectional: bool = False,
 ) -> dict[str, tuple[int, ...]]:
-    """The shapes of the parameters of what `build_recurrent` gives.
+    """Returns the parameter shapes of the result of `build_recurrent`.
 
     Raises:
-        KeyError: for an unknown cell.
+        KeyError: if the cell is unknown.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for i in range(layers):

@@ -1,4 +1,4 @@
-"""Convolution: the same small weights at every place of a picture."""
+"""Convolution: the same small kernel at every position of a picture."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from ..types import Array
 from .layer import Layer
 from .rnn import ACTIVATIONS
 
-#: Along Y and along X; one number stands for both.
+#: Numbers along Y and X, or one number for both.
 Pair: TypeAlias = int | Sequence[int]
 
 
 class Conv2dCache(NamedTuple):
-    """What `Conv2d.backward` needs of the forward pass."""
+    """The forward-pass values that `Conv2d.backward` needs."""
 
     x: ArrayLike
-    y: Array | None  #: where there is an activation
+    y: Array | None  #: if there is an activation
 
 
 class Conv2d(Layer):
-    """y_ij = f(b + Σ_uv K_uvᵀ x_(i·s+u−p, j·s+v−p)) for every picture: Goodfellow et al., section 9.5.
+    """y_ij = f(b + Σ_uv K_uvᵀ x_(i·s+u−p, j·s+v−p)) for every picture (Goodfellow et al., section 9.5).
 
-    Pictures have their channels last, x (B, Y, X, I) and y (B, Y′, X′, O): then a window is a few runs of numbers, and
-    the products read it where it lies. Y′ = ⌊(Y + 2 p − kernel height) / s⌋ + 1, X′ alike. As in other libraries the
-    kernel is not turned around.
+    Pictures have their channels last, x (B, Y, X, I) and y (B, Y′, X′, O): a window is then a few contiguous
+    runs of numbers, which the products read in place. Y′ = ⌊(Y + 2 p − kernel height) / s⌋ + 1, and likewise
+    X′. As in other libraries, the kernel is not flipped.
 
-    Parameters: K (kernel height, kernel width, I, O), normal with standard deviation √(2 / n) for the n numbers of a
-    window (He et al. 2015); b (O), zero. PyTorch's `weight` is `K.transpose(3, 2, 0, 1)`.
+    Parameters: K (kernel height, kernel width, I, O), normal with standard deviation √(2 / n) for the n
+    numbers of a window (He et al. 2015); b (O), zero. PyTorch's `weight` is `K.transpose(3, 2, 0, 1)`.
 
     Args:
         in_channels: I.
@@ -42,13 +42,14 @@ class Conv2d(Layer):
         stride: s, from window to window.
         padding: p, zeros on each side of a picture. (kernel − 1) / 2 keeps a picture's size.
         activation: f, one of `ACTIVATIONS`.
-        scale: of K, in units of He's standard deviation.
-        seed: of the first weights.
+        scale: scale of the initial K, in units of He's standard deviation.
+        seed: seed of the initial weights.
         dtype: float32 or float64.
 
     Raises:
-        ValueError, TypeError: for sizes that are no whole numbers from 1 (padding: from 0), or an unknown activation.
-        MemoryError: if the weights do not fit.
+        ValueError, TypeError: if a size is not a whole number from 1 (padding: from 0), or the activation is
+            unknown.
+        MemoryError: if the weights do not fit in memory.
     """
 
     def __init__(
@@ -79,32 +80,32 @@ class Conv2d(Layer):
         self.initialize("K", "normal", scale * (2.0 / fan_in) ** 0.5, seed)
 
     def forward(self, x: ArrayLike) -> tuple[Array, Conv2dCache]:
-        """y (B, Y′, X′, O) of x (B, Y, X, I).
+        """Computes y (B, Y′, X′, O) for x (B, Y, X, I).
 
         Raises:
-            ShapeError: if x is no such array, or its pictures with their padding are smaller than the kernel.
-            DTypeError: if x holds no real numbers.
-            MemoryError: if y does not fit.
+            ShapeError: if x does not have that shape, or a padded picture is smaller than the kernel.
+            DTypeError: if x does not hold real numbers.
+            MemoryError: if y does not fit in memory.
         """
         p = self.parameters
         y = _rnnrs.conv_forward(np.asarray(x), p["K"], p["b"], self.stride, self.padding, self.activation)
         return y, Conv2dCache(x, None if self.activation == "identity" else y)
 
     def backward(self, cache: Conv2dCache, dy: ArrayLike, need_dx: bool = True) -> Array | None:
-        """With da = dy ⊙ f′(a): dK_uv += Σ x da_bijᵀ, db += Σ da_bij; each dx is a sum of K_uv da_bij.
+        """Adds dK_uv += Σ x da_bijᵀ and db += Σ da_bij; each dx is a sum of K_uv da_bij.
 
-        The x and dx are those of b, i·s + u − p, j·s + v − p; both sums are over b, i, j.
+        da = dy ⊙ f′(a). The x and dx are those at b, i·s + u − p, j·s + v − p; both sums are over b, i, j.
 
         Args:
             cache: from `forward`.
             dy: ∂L/∂y (B, Y′, X′, O).
-            need_dx: whether dx is wanted.
+            need_dx: whether to compute dx.
 
         Returns:
-            dx (B, Y, X, I), or None where it is not wanted.
+            dx (B, Y, X, I); None without `need_dx`.
 
         Raises:
-            ShapeError: if dy has not the shape of y.
+            ShapeError: if dy does not have the shape of y.
         """
         g = self.gradients
         return _rnnrs.conv_backward(
@@ -122,11 +123,11 @@ class Conv2d(Layer):
 
 
 def check_pair(op: str, name: str, value: Any, least: int = 1) -> tuple[int, int]:
-    """Two whole numbers that serve as sizes, along Y and X, of one for both or of two.
+    """Returns two sizes, along Y and X, from one number for both or from two.
 
     Raises:
-        TypeError: if they are no whole numbers.
-        ValueError: if one is below `least`, or they are not two.
+        TypeError: if they are not whole numbers.
+        ValueError: if one is below `least`, or there are not two.
     """
     if isinstance(value, (tuple, list)):
         if len(value) != 2:

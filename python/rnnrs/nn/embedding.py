@@ -1,4 +1,4 @@
-"""Token ids → vectors."""
+"""Embeddings: token ids → vectors."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from ..types import Array
 from .layer import Layer
 from .noise import ROWS, check_rate, place_seed
 
-#: Numbers of a table from which the rows that a batch touches are kept account of.
+#: The table size, in numbers, from which the rows touched by a batch are tracked.
 LARGE = 1 << 17
 
 
 class EmbeddingCache(NamedTuple):
-    """What `Embedding.backward` needs of the forward pass: the ids, and what their rows were multiplied by."""
+    """The forward-pass values that `Embedding.backward` needs: the ids, and the factors of their rows."""
 
     ids: ArrayLike
     scales: Array | None = None
 
 
 class Embedding(Layer):
-    """x = E[id]: row `id` of a table, what a one-hot vector times E would give, without the product.
+    """x = E[id]: row `id` of a table, equal to the product of a one-hot vector with E.
 
-    Parameters: E (V, I), standard normal times `scale`.
+    Parameters: E (V, I), initialized to standard normal values times `scale`.
 
     Args:
-        vocabulary_size: V, how many ids there are.
-        embedding_size: I, numbers for each.
-        scale: standard deviation of the first weights.
-        row_dropout: with which probability a row is dropped in a step of training: a token then is 0 wherever it
-            stands, the others 1 / (1 − row_dropout) times what they are (Gal and Ghahramani 2016).
-        seed: of the first weights.
+        vocabulary_size: V, the number of ids.
+        embedding_size: I, the size of a vector.
+        scale: standard deviation of the initial weights.
+        row_dropout: probability of dropping a row in a training step: the token's vector is then 0 at all its
+            positions, and the others are scaled by 1 / (1 − row_dropout) (Gal and Ghahramani 2016).
+        seed: seed of the initial weights.
         dtype: float32 or float64.
 
     Raises:
-        ValueError, TypeError: for sizes that are no positive whole numbers, a rate that is no probability.
-        MemoryError: if the table does not fit.
+        ValueError, TypeError: if a size is not a positive whole number, or the rate is out of range.
+        MemoryError: if the table does not fit in memory.
     """
 
     def __init__(
@@ -68,15 +68,15 @@ class Embedding(Layer):
         return bool(self.row_dropout)
 
     def forward(self, ids: ArrayLike, noise: int | None = None) -> tuple[Array, EmbeddingCache]:
-        """x (…, I) of ids (…).
+        """Returns x (…, I) for ids (…), and the cache.
 
         Args:
             ids: whole numbers from 0 to V − 1, of any shape; usually (T, B).
-            noise: from which it is drawn what rows are dropped, see `rnnrs.nn.noise`; None: none.
+            noise: seed of the dropped rows, see `rnnrs.nn.noise`; None: no dropout.
 
         Raises:
-            IndexError: for an id outside that range.
-            DTypeError: if they are not whole numbers.
+            IndexError: if an id is out of range.
+            DTypeError: if the ids are not whole numbers.
         """
         places, E = np.asarray(ids), self.parameters["E"]
         x = _rnnrs.embedding_forward(places, E)
@@ -87,16 +87,15 @@ class Embedding(Layer):
         return x * scales, EmbeddingCache(ids, scales)
 
     def backward(self, cache: EmbeddingCache, dx: ArrayLike) -> None:
-        """dE[id] += dx (…, I), position after position.
+        """Adds dE[id] += dx (…, I), position by position.
 
         Raises:
-            ShapeError: if dx has not the shape of x.
+            ShapeError: if dx does not have the shape of x.
         """
         ids = np.asarray(cache.ids)
         if cache.scales is not None:
             if np.shape(dx) != (*ids.shape, self.embedding_size):
-                raise ShapeError(
-                    f"Embedding.backward: dx: expected {(*ids.shape, self.embedding_size)}, got {np.shape(dx)}"
-                )
+                expected = (*ids.shape, self.embedding_size)
+                raise ShapeError(f"Embedding.backward: dx: expected {expected}, got {np.shape(dx)}")
             dx = np.asarray(dx) * cache.scales
         _rnnrs.embedding_backward(ids, np.asarray(dx), self.gradients.touch("E", ids))

@@ -1,4 +1,4 @@
-"""What is fed back in an output-to-hidden network: its kinds, and the arrays of it, checked."""
+"""The feedback of an output-to-hidden network: its kinds, and the checks of its arrays."""
 
 from __future__ import annotations
 
@@ -12,47 +12,60 @@ from ..checks import check_size
 from ..errors import DTypeError, ShapeError
 from ..types import Array, Ids
 
-#: What a network may make of its own output to feed it back: o, softmax(o), a token drawn from that, the likeliest.
+#: The ways to feed an output back: o, softmax(o), a token sampled from softmax(o), the most likely token.
 FEEDBACKS = ("output", "softmax", "sample", "argmax")
 
-#: As a target: nothing is fed after this step.
+#: The target of a step after which nothing is fed back.
 NOTHING = -1
 
 _FORWARD = "JordanRNN.forward"
 
 
 def check_embedding(feedback: str, size: int | None) -> int | None:
-    """E, where tokens are fed back by an embedding.
+    """Returns E, or None if tokens are not fed back through an embedding.
 
     Raises:
-        ValueError: if numbers are fed back, which no table can look up.
-        TypeError, ValueError: if it is no positive whole number.
+        ValueError: if numbers are fed back, which have no embedding.
+        TypeError, ValueError: if it is not a positive whole number.
     """
     if size is None:
         return None
     if feedback not in ("sample", "argmax"):
         raise ValueError(
-            f"JordanRNN: embedding_size: expected None, for {feedback!r} feeds no token back, got {size!r}"
+            f"JordanRNN: embedding_size: expected None for feedback {feedback!r}, which feeds "
+            f"no tokens back, got {size!r}"
         )
     return check_size("JordanRNN", "embedding_size", size)
 
 
 def check_temperature(temperature: float) -> float:
-    """Raises ValueError unless it is a finite number above 0."""
+    """Returns the temperature.
+
+    Raises:
+        ValueError: if it is not a finite number above 0.
+    """
     if not (0.0 < temperature < math.inf):
         raise ValueError(f"JordanRNN: temperature: expected a finite number above 0, got {temperature}")
     return float(temperature)
 
 
 def check_probability(op: str, name: str, value: float) -> float:
-    """Raises ValueError unless it is a number from 0 to 1."""
+    """Returns a probability.
+
+    Raises:
+        ValueError: if it is not a number from 0 to 1.
+    """
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"{op}: {name}: expected a number from 0 to 1, got {value}")
     return float(value)
 
 
 def check_word(op: str, name: str, value: int) -> int:
-    """Raises TypeError, ValueError unless it is a whole number from 0 to 2⁶⁴ − 1."""
+    """Returns an unsigned 64-bit number.
+
+    Raises:
+        TypeError, ValueError: if it is not a whole number from 0 to 2⁶⁴ − 1.
+    """
     word = check_size(op, name, value, 0)
     if word >= 1 << 64:
         raise ValueError(f"{op}: {name}: expected a whole number below 2**64, got {word}")
@@ -60,7 +73,11 @@ def check_word(op: str, name: str, value: int) -> int:
 
 
 def check_inputs(x: ArrayLike, input_size: int) -> Array:
-    """x as an array of three axes, the last of I numbers."""
+    """Returns x as an array (T, B, I).
+
+    Raises:
+        ShapeError: if it does not have that shape.
+    """
     array = np.asarray(x)
     if array.ndim != 3 or array.shape[2] != input_size:
         raise ShapeError(f"{_FORWARD}: x: expected (T, B, I={input_size}), got {array.shape}")
@@ -68,18 +85,18 @@ def check_inputs(x: ArrayLike, input_size: int) -> Array:
 
 
 def split(argument: str, fed: ArrayLike | None, axes: str, outputs: int) -> tuple[Array | None, Ids | None]:
-    """(values, None) of what has a last axis of O numbers; (None, ids) of what has not; (None, None) of nothing.
+    """Returns (values, None) if `fed` has a last axis of size O, else (None, ids); (None, None) for None.
 
     Args:
-        argument: its name.
-        fed: what is fed.
-        axes: those of ids: "T, B" or "B".
+        argument: its name, for error messages.
+        fed: the values or ids.
+        axes: the axes of ids: "T, B" or "B".
         outputs: O.
 
     Raises:
-        ShapeError: for other axes.
-        DTypeError: for ids that are no whole numbers.
-        IndexError: for an id that is neither a token nor −1.
+        ShapeError: if the axes are others.
+        DTypeError: if ids are not whole numbers.
+        IndexError: if an id is neither a token nor −1.
     """
     if fed is None:
         return None, None
@@ -92,7 +109,8 @@ def split(argument: str, fed: ArrayLike | None, axes: str, outputs: int) -> tupl
         return array, None
     if array.ndim != count:
         raise ShapeError(
-            f"{_FORWARD}: {argument}: expected ids ({axes}) or values ({axes}, O={outputs}), got {array.shape}"
+            f"{_FORWARD}: {argument}: expected ids ({axes}) or values ({axes}, O={outputs}), "
+            f"got {array.shape}"
         )
     if array.dtype.kind not in "iu":
         raise DTypeError(f"{_FORWARD}: {argument}: expected whole numbers (token ids), got {array.dtype}")
@@ -100,7 +118,8 @@ def split(argument: str, fed: ArrayLike | None, axes: str, outputs: int) -> tupl
 
 
 def _check_tokens(argument: str, ids: Array, outputs: int) -> Ids:
-    # As signed numbers, those of uint64 that are too large are negative.
+    # As signed numbers, uint64 values that are too large are negative.
+    """Returns ids as signed numbers, checked to be tokens or −1."""
     signed = ids.astype(np.int64, copy=False)
     wrong = np.flatnonzero((signed < NOTHING) | (signed >= outputs))
     if wrong.size:
@@ -112,7 +131,7 @@ def _check_tokens(argument: str, ids: Array, outputs: int) -> Ids:
 
 
 def one_hot(ids: Ids, outputs: int, dtype: np.dtype[Any]) -> Array:
-    """(B, O): 1 at each token; zero for −1."""
+    """Returns one-hot vectors (B, O): 1 at each token; zero for −1."""
     rows = np.zeros((ids.size, outputs), dtype)
     known = ids != NOTHING
     rows[known, ids[known]] = 1
@@ -120,11 +139,11 @@ def one_hot(ids: Ids, outputs: int, dtype: np.dtype[Any]) -> Array:
 
 
 def ends(lengths: ArrayLike | None, steps: int, batch: int) -> tuple[Ids | None, NDArray[np.bool_] | None]:
-    """(lengths (B,), the places beyond them (T, B)).
+    """Returns (lengths (B,), a mask of the positions beyond them (T, B)).
 
     Raises:
-        ShapeError, DTypeError: for lengths that are not (B,) whole numbers.
-        ValueError: for one that is negative or above T.
+        ShapeError, DTypeError: if the lengths are not whole numbers (B,).
+        ValueError: if one is negative or above T.
     """
     if lengths is None:
         return None, None
@@ -142,8 +161,8 @@ def ends(lengths: ArrayLike | None, steps: int, batch: int) -> tuple[Ids | None,
 
 
 def without(array: Array, beyond: NDArray[np.bool_] | None, value: int = 0) -> Array:
-    """The array (T, B, …) with `value` beyond the sequences' ends: whatever stood there, even NaN."""
-    if beyond is None or array.shape[:2] != beyond.shape:  # what does not fit is refused by name further on
+    """Returns the array (T, B, …) with `value` beyond the sequences' ends, replacing even NaN."""
+    if beyond is None or array.shape[:2] != beyond.shape:  # a wrong shape is rejected later, by name
         return array
     array = array.copy()
     array[beyond] = value

@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .recurrent import Recurrent, RecurrentOptions
+from .recurrent import Recurrent
+from .recurrent_cell import RecurrentOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
 class GRU(Recurrent):
-    """The gated recurrent unit: between what was and what is new, weighed by a gate.
+    """The gated recurrent unit: a gate interpolates between the previous state and a candidate.
 
-    With U, W and b in three blocks of H, each gate's sum being b + U x_t + W h_{t−1} of its block:
+    With U, W and b in three blocks of H, and each gate's sum a = b + U x_t + W h_{t−1} from its own block:
 
     r_t = σ(a_r), z_t = σ(a_z); n_t = tanh(b_n + U_n x_t + r_t ⊙ (b_h + W_n h_{t−1}));
     h_t = (1 − z_t) ⊙ n_t + z_t ⊙ h_{t−1}
 
-    (Cho et al. 2014, with the reset gate after the product, as cuDNN has it.) Its state is h (B, H).
+    (Cho et al. 2014, with the reset gate applied after the product, as in cuDNN.) Its state is h (B, H).
 
-    Parameters: U (3H, I), W (3H, H), b (3H), in the order r, z, n; b_h (H). U, W and the biases begin uniform on
-    ±1/√H, W as `recurrent` says.
+    Parameters: U (3H, I), W (3H, H), b (3H), in the order r, z, n; b_h (H). U and the biases are initialized
+    uniformly on ±1/√H, W by `recurrent_initializer`.
 
     Args:
         input_size: I.
@@ -32,8 +33,8 @@ class GRU(Recurrent):
         options: those of `Recurrent`.
 
     Raises:
-        ValueError, TypeError: for sizes that are no positive whole numbers, an unknown initializer.
-        MemoryError: if the weights do not fit.
+        ValueError, TypeError: if a size is not a positive whole number, or the initializer is unknown.
+        MemoryError: if the weights do not fit in memory.
     """
 
     blocks: ClassVar[tuple[int, int, int]] = (3, 3, 1)
@@ -48,7 +49,7 @@ class GRU(Recurrent):
     def parameter_shapes(
         cls, input_size: int, hidden_size: int, *, learn_state: bool = False, layer_norm: bool = False
     ) -> dict[str, tuple[int, ...]]:
-        """The shapes of the parameters that a layer of these sizes has."""
+        """Returns the parameter shapes of a layer of these sizes, by name."""
         shapes = super().parameter_shapes(
             input_size, hidden_size, learn_state=learn_state, layer_norm=layer_norm
         )
@@ -56,10 +57,10 @@ class GRU(Recurrent):
 
     @property
     def cell(self) -> str:
-        """The engine's name of the cell."""
+        """The engine's name for the cell."""
         return "gru"
 
-    # The engine has four blocks of sums: r, z, n's part from W h, n's part from U x.
+    # The engine's sums have four blocks: r, z, n's part from W h, n's part from U x.
 
     def _bias(self) -> NDArray[np.floating]:
         b, H = self.parameters["b"], self.hidden_size

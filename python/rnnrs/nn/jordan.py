@@ -20,18 +20,19 @@ _FORWARD = "JordanRNN.forward"
 
 
 class JordanCache(NamedTuple):
-    """What `JordanRNN.backward` needs of the forward pass, and what was fed in it.
+    """The forward-pass values that `JordanRNN.backward` needs, and the values fed back.
 
     Attributes:
         x: (T, B, I).
         h: (T, B, H).
-        fed: (first, values, ids). `first` is z at the first step (B, O), None where that is zero or a token; z at the
-            later steps is `values`, where each row of (T, B, O) is fed at the step after its own, or the tokens `ids`
-            (T, B), −1 for none.
-        z: (T + 1, B, O), what was fed, where the network's own output may have been, as numbers; else None.
-        own: (T + 1, B), where the network's own output was fed; None where it was nowhere.
-        beyond: (T, B), the places beyond the sequences' ends; None without lengths.
-        next: what the step after the last would be fed: (B, O), or tokens (B,). The next call's `previous`.
+        fed: (first, values, ids). `first` is z at the first step (B, O), None if it is zero or a token. z at
+            the later steps comes from `values` (T, B, O), each row of which is fed at the step after its own,
+            or from the tokens `ids` (T, B), −1 for none.
+        z: (T + 1, B, O), the values fed, if the network may have fed its own output as numbers; else None.
+        own: (T + 1, B), where the network's own output was fed; None if nowhere.
+        beyond: (T, B), the positions beyond the sequences' ends; None without lengths.
+        next: the input z of the step after the last: (B, O), or tokens (B,). It is the next call's
+            `previous`.
     """
 
     x: Array
@@ -44,31 +45,33 @@ class JordanCache(NamedTuple):
 
 
 class JordanRNN(Layer):
-    """h_t = f(b + U x_t + W z_t), o_t = c + V h_t, with z_t of the output at t − 1: the output-to-hidden network.
+    """h_t = f(b + U x_t + W z_t), o_t = c + V h_t, with z_t from o_{t−1}: the output-to-hidden network.
 
-    Goodfellow, Bengio and Courville, *Deep Learning*, section 10.2.1 and figure 10.4 (Jordan 1986). z_t is the target
-    y_{t−1} (teacher forcing), o_{t−1}, ŷ_{t−1} = softmax(o_{t−1}), or a token that o_{t−1} chose, as a one-hot vector
-    or by an embedding. All that the network remembers is in its output; so it is weaker than `RNN`. But with teacher
-    forcing no step waits for another: training is one product over all T·B rows.
+    Goodfellow, Bengio and Courville, *Deep Learning*, section 10.2.1 and figure 10.4 (Jordan 1986). z_t is
+    the target y_{t−1} (teacher forcing), o_{t−1}, ŷ_{t−1} = softmax(o_{t−1}), or a token chosen from o_{t−1},
+    as a one-hot vector or an embedding. The output is the network's only memory, so it is weaker than `RNN`.
+    With teacher forcing, however, no step depends on another: training is one product over all T·B rows.
 
-    Parameters: U (H, I), W (H, O), b (H), V (O, H), c (O); with an embedding W (H, E) and E (O, E). U, W, b and V begin
-    uniform on ±1/√H, c at zero, E standard normal.
+    Parameters: U (H, I), W (H, O), b (H), V (O, H), c (O); with an embedding W (H, E) and E (O, E). U, W, b
+    and V are initialized uniformly on ±1/√H, c to zero, E to standard normal values.
 
     Args:
-        input_size: I; 0 where nothing but the output is read.
+        input_size: I; 0 if the output is the only input.
         hidden_size: H.
         output_size: O.
-        feedback: what the network makes of its own output, one of `rnnrs.nn.FEEDBACKS`. Through "output" and "softmax"
-            BPTT flows; through the choice of a token, "sample" and "argmax", nothing does.
-        embedding_size: E, numbers of a token's embedding; None: one-hot. Only for "sample" and "argmax".
+        feedback: how the network feeds its own output back, one of `rnnrs.nn.FEEDBACKS`. Gradients flow
+            through "output" and "softmax", but not through the choice of a token, "sample" and "argmax".
+        embedding_size: E, the size of a token's embedding; None: one-hot vectors. Only for "sample" and
+            "argmax".
         activation: f, one of `rnnrs.nn.ACTIVATIONS`.
-        temperature: of "sample": tokens are drawn from softmax(o / temperature).
-        seed: of the first weights.
+        temperature: for "sample": tokens are sampled from softmax(o / temperature).
+        seed: seed of the initial weights.
         dtype: float32 or float64.
 
     Raises:
-        ValueError, TypeError: for sizes that are no whole numbers or too small, or a setting out of its range.
-        MemoryError: if the weights do not fit.
+        ValueError, TypeError: if a size is not a whole number or is too small, or another argument is out of
+            range.
+        MemoryError: if the weights do not fit in memory.
     """
 
     def __init__(
@@ -108,7 +111,7 @@ class JordanRNN(Layer):
 
     @property
     def feeds_tokens(self) -> bool:
-        """Whether the network feeds a token back, not numbers."""
+        """Whether the network feeds back tokens instead of numbers."""
         return self.feedback in ("sample", "argmax")
 
     def forward(
@@ -123,30 +126,31 @@ class JordanRNN(Layer):
         step: int = 0,
         keys: ArrayLike | None = None,
     ) -> tuple[Array, JordanCache]:
-        """All outputs of a batch of sequences.
+        """Computes all outputs of a batch of sequences.
 
         Args:
             x: (T, B, I).
-            targets: y, ids (T, B) (−1: nothing is fed after this step) or values (T, B, O); without them the network
-                runs free.
-            teacher_forcing: ε, the probability with which each step and sequence is fed its target and not the
-                network's own output (scheduled sampling, Bengio et al. 2015): 1 is teacher forcing, without any
-                loop over time; 0 runs free.
-            previous: what the first step is fed, ids (B,) or values (B, O); nothing (zero) by default. An earlier
-                call's `cache.next` goes on from there.
-            lengths: (B,), from 0 to T: at and after a sequence's length its outputs are zero, and so are its gradients.
-            seed: of the draws for ε and for "sample", from 0 to 2⁶⁴ − 1.
-            step: which call this is, from 0: at another step the draws are others.
-            keys: (B,), whole numbers: each sequence's own; by default its place in the batch. A draw depends on seed,
-                step, key and t alone.
+            targets: y, ids (T, B) (−1: nothing is fed after this step) or values (T, B, O); without them the
+                network runs free.
+            teacher_forcing: ε, the probability that a step of a sequence is fed the target instead of the
+                network's own output (scheduled sampling, Bengio et al. 2015): 1 is teacher forcing, without a
+                loop over time; 0 is a free run.
+            previous: the value fed at the first step, ids (B,) or values (B, O); zero by default. An earlier
+                call's `cache.next` continues from there.
+            lengths: (B,), from 0 to T: from a sequence's length on, its outputs and their gradients are zero.
+            seed: seed of the random choices for ε and "sample", from 0 to 2⁶⁴ − 1.
+            step: the number of this call, from 0: another step makes other choices.
+            keys: (B,), whole numbers that identify the sequences; by default their places in the batch. A
+                choice depends only on seed, step, key and t.
 
         Returns:
             (o (T, B, O), cache).
 
         Raises:
-            ShapeError, DTypeError: for arrays that do not fit.
-            IndexError: for a token that is none.
-            ValueError: for a setting out of its range; for scores that are not finite, where a token is to be chosen.
+            ShapeError, DTypeError: if an array has the wrong shape or dtype.
+            IndexError: if an id is not a token.
+            ValueError: if an argument is out of range, or the scores from which to choose a token are not
+                finite.
         """
         forcing = kinds.check_probability(_FORWARD, "teacher_forcing", teacher_forcing)
         words = kinds.check_word(_FORWARD, "seed", seed), kinds.check_word(_FORWARD, "step", step)
@@ -158,7 +162,7 @@ class JordanRNN(Layer):
             for name, numbers in (("targets", values), ("previous", first)):
                 if numbers is not None:
                     raise ShapeError(
-                        f"{_FORWARD}: {name}: expected ids, for tokens are fed back, got {numbers.shape}"
+                        f"{_FORWARD}: {name}: expected ids for token feedback, got values {numbers.shape}"
                     )
         array, beyond = kinds.ends(lengths, T, B)
         x = kinds.without(x, beyond)
@@ -180,10 +184,10 @@ class JordanRNN(Layer):
         lengths: Array | None,
         beyond: NDArray[np.bool_] | None,
     ) -> tuple[Array, JordanCache]:
-        """All that is fed is known: no loop over time."""
+        """Runs the forward pass with all feedback known: no loop over time."""
         (first, token), B = previous, x.shape[1]
         if ids is not None:
-            # The tokens move one step on; `previous` comes before them.
+            # Each token is fed one step later; `previous` comes first.
             start = np.full(B, NOTHING) if token is None else token
             if ids.shape != x.shape[:2] or start.shape != (B,):
                 raise ShapeError(
@@ -194,7 +198,7 @@ class JordanRNN(Layer):
             fed: tuple[Array | None, Array | None, Array | None] = (first, None, moved[:-1])
             after = moved[-1] if len(x) or first is None else first
         else:
-            assert values is not None  # the caller saw targets
+            assert values is not None  # the caller has checked for targets
             first = first if token is None else kinds.one_hot(token, self.output_size, self.dtype)
             fed = (first, values, None)
             after = values[-1] if len(x) else np.zeros((B, self.output_size)) if first is None else first
@@ -211,7 +215,7 @@ class JordanRNN(Layer):
         lengths: Array | None,
         beyond: NDArray[np.bool_] | None,
     ) -> tuple[Array, JordanCache]:
-        """The network's own output is fed, at every step or at some."""
+        """Runs the forward pass with the network's own output fed back, at every step or at some."""
         first, token = previous
         if token is not None and not self.feeds_tokens:
             first, token = kinds.one_hot(token, self.output_size, self.dtype), None
@@ -226,22 +230,23 @@ class JordanRNN(Layer):
     def backward(
         self, cache: JordanCache, do: ArrayLike, need_dx: bool = True
     ) -> tuple[Array | None, Array | None]:
-        """Back-propagation: adds dU, dW, db, dV, dc (and dE).
+        """Back-propagates; adds to dU, dW, db, dV, dc (and dE).
 
-        Where o or ŷ was fed back, through time: do_t gets Wᵀ da_{t+1}, through the softmax's Jacobian where it was ŷ.
-        After a target, or a token that was chosen, nothing flows back, and all steps are one product.
+        Where o or ŷ was fed back, the gradient flows through time: do_t gets Wᵀ da_{t+1}, through the
+        softmax's Jacobian for ŷ. Nothing flows back through a target or a chosen token, and all steps are one
+        product.
 
         Args:
             cache: from `forward`.
             do: ∂L/∂o (T, B, O).
-            need_dx: whether dx and dprevious are wanted.
+            need_dx: whether to compute dx and dprevious.
 
         Returns:
-            (dx (T, B, I), dprevious (B, O)): the second is what L says of the first step's z, None where tokens are fed
-            back. (None, None) where they are not wanted.
+            (dx (T, B, I), dprevious (B, O)). dprevious is the gradient of the first step's z; None if tokens
+            are fed back. (None, None) without `need_dx`.
 
         Raises:
-            ShapeError: if do has not the shape of o.
+            ShapeError: if do does not have the shape of o.
         """
         p, g = self.parameters, self.gradients
         do = np.asarray(do)

@@ -1,4 +1,4 @@
-"""What all layers share: their parameters, the gradients, and how layers become one model."""
+"""The base classes of all layers, and the joining of layers into one model."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .parameters import Parameters
 class Layer:
     """Parameters θ, and ∂L/∂θ in a vector of the same layout.
 
-    `backward` adds to `gradients`; `zero_gradients` begins anew. There is no tape: a model's own forward and backward
-    call its layers' in order.
+    `backward` adds to `gradients`; `zero_gradients` resets them. There is no tape: a model's own forward and
+    backward passes call those of its layers in order.
 
     Attributes:
         parameters: the parameters by name, writable views of one vector.
-        gradients: their gradients by the same names.
+        gradients: their gradients under the same names.
     """
 
     def __init__(self, shapes: dict[str, tuple[int, ...]], dtype: DTypeLike) -> None:
@@ -29,7 +29,7 @@ class Layer:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """float32 or float64: the type of the parameters and of all that is computed."""
+        """The dtype of the parameters and of all results: float32 or float64."""
         return self.parameters.dtype
 
     def zero_gradients(self) -> None:
@@ -37,24 +37,24 @@ class Layer:
         self.gradients.fill(0.0)
 
     def move(self, parameters: Parameters, gradients: Parameters, start: int, prefix: str) -> None:
-        """Moves parameters and gradients into the part of larger sets that begins at their number `start`."""
+        """Moves parameters and gradients into larger sets, at element `start` of their vectors."""
         self.parameters.move(parameters, start, prefix)
         self.gradients.move(gradients, start, prefix)
 
     def initialize(self, name: str, scheme: str, scale: float, seed: int) -> None:
-        """Draws a parameter anew; the same seed gives the same bits on every machine.
+        """Initializes a parameter; the same seed gives the same bits on every machine.
 
         Args:
             name: the parameter.
             scheme: "uniform" on ±scale; "normal" with standard deviation scale; "xavier", uniform on
-                ±scale·√(6 / (rows + columns)) (Glorot and Bengio 2010); "orthogonal", times scale (Saxe et al. 2014);
-                "identity", times scale (Le, Jaitly and Hinton 2015); "constant".
-            scale: see the scheme.
-            seed: from 0 to 2⁶⁴ − 1. Every parameter draws from a stream of its own.
+                ±scale·√(6 / (rows + columns)) (Glorot and Bengio 2010); "orthogonal", times scale (Saxe et
+                al. 2014); "identity", times scale (Le, Jaitly and Hinton 2015); "constant".
+            scale: see `scheme`.
+            seed: from 0 to 2⁶⁴ − 1. Every parameter has its own random stream.
 
         Raises:
             KeyError: if there is no such parameter.
-            ValueError: for an unknown scheme or a scale that is not finite.
+            ValueError: if the scheme is unknown or the scale is not finite.
         """
         stream = list(self.parameters).index(name) if name in self.parameters else 0
         _rnnrs.initialize(self.parameters[name], scheme, scale, derive_seed(seed, stream))
@@ -63,16 +63,17 @@ class Layer:
 def join(**layers: Layer) -> tuple[Parameters, Parameters]:
     """Moves the parameters and gradients of several layers into one vector each.
 
-    The layers go on working, on views of the new vectors.
+    The layers keep working, on views of the new vectors.
 
     Args:
-        layers: by the names that the joint parameters begin with: `join(rnn=a, output=b)` gives "rnn.U", …, "output.c".
+        layers: by the prefix of their joint parameter names: `join(rnn=a, output=b)` gives "rnn.U", …,
+            "output.c".
 
     Returns:
-        (parameters, gradients) of the whole.
+        (parameters, gradients) of all layers.
 
     Raises:
-        ValueError: without layers, or with layers of different dtypes.
+        ValueError: if there are no layers, or their dtypes differ.
     """
     dtypes = {layer.dtype for layer in layers.values()}
     if len(dtypes) != 1:
@@ -94,10 +95,10 @@ def join(**layers: Layer) -> tuple[Parameters, Parameters]:
 
 
 class Composite(Layer):
-    """A layer that is made of layers, whose parameters it holds in one vector.
+    """A layer made of layers, whose parameters it holds in one vector.
 
     Attributes:
-        parts: the layers, by the names that their parameters begin with.
+        parts: the layers, by the prefix of their parameter names.
     """
 
     def __init__(self, **parts: Layer) -> None:
@@ -105,7 +106,7 @@ class Composite(Layer):
         self.parameters, self.gradients = join(**parts)
 
     def move(self, parameters: Parameters, gradients: Parameters, start: int, prefix: str) -> None:
-        """Moves parameters and gradients into larger sets, those of the parts too."""
+        """Moves parameters and gradients into larger sets, including those of the parts."""
         super().move(parameters, gradients, start, prefix)
         for name, part in self.parts.items():
             part.move(parameters, gradients, start, f"{prefix}.{name}")

@@ -1,4 +1,4 @@
-"""The output layer."""
+"""The linear output layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .layer import Layer
 
 
 class LinearCache(NamedTuple):
-    """What `Linear.backward` needs of the forward pass: its input."""
+    """The forward-pass value that `Linear.backward` needs: the input."""
 
     x: ArrayLike
 
@@ -23,18 +23,18 @@ class LinearCache(NamedTuple):
 class Linear(Layer):
     """o = c + V x, for every step and sequence alike.
 
-    Parameters: V (O, I), uniform on ±1/√I; c (O), zero.
+    Parameters: V (O, I), initialized uniformly on ±1/√I; c (O), initialized to zero.
 
     Args:
-        input_size: I; the hidden size H where this is a network's output layer.
+        input_size: I; the hidden size H if this is a network's output layer.
         output_size: O.
-        scale: of V, in units of 1/√I.
-        seed: of the first weights.
+        scale: scale of the initial V, in units of 1/√I.
+        seed: seed of the initial weights.
         dtype: float32 or float64.
 
     Raises:
-        ValueError, TypeError: for sizes that are no positive whole numbers.
-        MemoryError: if the weights do not fit.
+        ValueError, TypeError: if a size is not a positive whole number.
+        MemoryError: if the weights do not fit in memory.
     """
 
     def __init__(
@@ -51,31 +51,31 @@ class Linear(Layer):
         super().__init__({"V": (self.output_size, self.input_size), "c": (self.output_size,)}, dtype)
         self.initialize("V", "uniform", scale / self.input_size**0.5, seed)
         if self.parameters.size >= LARGE:
-            self.gradients.track_rows("V")  # a sampled loss goes through some of them only
+            self.gradients.track_rows("V")  # a sampled loss touches only some of them
 
     def forward(self, x: ArrayLike) -> tuple[Array, LinearCache]:
-        """o (…, O) of x (…, I).
+        """Computes o (…, O) for x (…, I).
 
         Raises:
-            ShapeError: if x has not I numbers in its last axis.
-            DTypeError: if x holds no real numbers.
+            ShapeError: if the last axis of x does not have size I.
+            DTypeError: if x does not hold real numbers.
         """
         p = self.parameters
         return _rnnrs.linear_forward(np.asarray(x), p["V"], p["c"]), LinearCache(x)
 
     def backward(self, cache: LinearCache, do: ArrayLike, need_dx: bool = True) -> Array | None:
-        """dV += Σ do xᵀ, dc += Σ do; dx = Vᵀ do.
+        """Adds dV += Σ do xᵀ and dc += Σ do; computes dx = Vᵀ do.
 
         Args:
             cache: from `forward`.
             do: ∂L/∂o (…, O).
-            need_dx: whether dx is wanted.
+            need_dx: whether to compute dx.
 
         Returns:
-            dx (…, I), or None where it is not wanted.
+            dx (…, I); None without `need_dx`.
 
         Raises:
-            ShapeError: if do has not the shape of o.
+            ShapeError: if do does not have the shape of o.
         """
         g = self.gradients
         x = np.asarray(cache.x)

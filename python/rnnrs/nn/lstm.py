@@ -6,36 +6,38 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from .recurrent import Recurrent, RecurrentOptions
+from .recurrent import Recurrent
+from .recurrent_cell import RecurrentOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
 class LSTM(Recurrent):
-    """Long short-term memory: a cell c that is added to, not multiplied over and over, and three gates.
+    """Long short-term memory: three gates, and a cell state c that is added to, not repeatedly multiplied.
 
     With a_t = b + W h_{t−1} + U x_t in four blocks of H:
 
-    i_t = σ(a_i), f_t = σ(a_f), g_t = tanh(a_g), o_t = σ(a_o); c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t; h_t = o_t ⊙ tanh(c_t)
+    i_t = σ(a_i), f_t = σ(a_f), g_t = tanh(a_g), o_t = σ(a_o);
+    c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t; h_t = o_t ⊙ tanh(c_t)
 
-    (Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000; Goodfellow et al., equations 10.40–10.44.) Its
-    state is h, then c: (B, 2H).
+    (Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000; Goodfellow et al., equations
+    10.40–10.44.) Its state is h followed by c: (B, 2H).
 
-    Parameters: U (4H, I), W (4H, H), b (4H), in the order i, f, g, o. U, W and b begin uniform on ±1/√H, W as
-    `recurrent` says, b's block of f at `forget_bias`.
+    Parameters: U (4H, I), W (4H, H), b (4H), in the order i, f, g, o. U and b are initialized uniformly on
+    ±1/√H, W by `recurrent_initializer`, and f's block of b to `forget_bias`.
 
     Args:
         input_size: I.
         hidden_size: H.
-        forget_bias: where the forget gate's bias begins: at 1 the cell remembers at first (Jozefowicz, Zaremba and
-            Sutskever 2015). None: like the others.
+        forget_bias: initial value of the forget gate's bias; with 1 the cell remembers at first (Jozefowicz,
+            Zaremba and Sutskever 2015). None: as the other biases.
         options: those of `Recurrent`.
 
     Raises:
-        ValueError, TypeError: for sizes that are no positive whole numbers, an unknown initializer, a forget bias that
-            is not finite.
-        MemoryError: if the weights do not fit.
+        ValueError, TypeError: if a size is not a positive whole number, the initializer is unknown, or the
+            forget bias is not finite.
+        MemoryError: if the weights do not fit in memory.
     """
 
     blocks: ClassVar[tuple[int, int, int]] = (4, 4, 2)
@@ -57,5 +59,5 @@ class LSTM(Recurrent):
 
     @property
     def cell(self) -> str:
-        """The engine's name of the cell."""
+        """The engine's name for the cell."""
         return "lstm"

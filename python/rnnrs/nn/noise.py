@@ -1,8 +1,8 @@
-"""What is random in training: dropout in its several places, drawn by a counter-based generator.
+"""Dropout and its masks, from a counter-based generator.
 
-`noise` is a whole number, another one at every step of training; without it nothing is dropped. A mask is a function of
-the noise, the place in the network, the sequence's key, its step, and the unit: so it depends neither on the number of
-threads nor on what else is in the batch.
+`noise` is a whole number that differs at every training step; without it nothing is dropped. A mask is a
+function of the noise, the place in the network, the sequence's key, its step, and the unit. It therefore
+depends neither on the number of threads nor on the rest of the batch.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from ..errors import DTypeError, ShapeError
 from ..seeds import derive_seed
 from ..types import Array
 
-#: The places in the network that draw masks of their own.
+#: The places in a network with masks of their own.
 INPUT, RECURRENT, ZONEOUT, WEIGHTS, BETWEEN, ROWS = range(6)
 
-#: From here on, the layers of a stack and the directions of a pair.
+#: The first place of a stack's layers and of a pair's directions.
 PARTS = 16
 
 
 def check_rate(op: str, argument: str, rate: float) -> float:
-    """A probability with which something is dropped.
+    """Checks the probability of dropping an element, and returns it.
 
     Raises:
-        ValueError: if it is below 0, or 1 and more.
-        TypeError: if it is no number.
+        ValueError: if it is below 0, or not below 1.
+        TypeError: if it is not a number.
     """
     if isinstance(rate, bool) or not isinstance(rate, (int, float, np.floating, np.integer)):
         raise TypeError(f"{op}: {argument}: expected a number, got {rate!r}")
@@ -39,10 +39,10 @@ def check_rate(op: str, argument: str, rate: float) -> float:
 
 
 def keys_of(op: str, keys: ArrayLike | None, B: int) -> NDArray[np.int64]:
-    """The keys of B sequences: by default their places in the batch.
+    """Returns the keys of B sequences: by default their places in the batch.
 
     Raises:
-        DTypeError: if they are no whole numbers.
+        DTypeError: if they are not whole numbers.
         ShapeError: if they are not (B,).
     """
     if keys is None:
@@ -56,34 +56,37 @@ def keys_of(op: str, keys: ArrayLike | None, B: int) -> NDArray[np.int64]:
 
 
 def place_seed(noise: int, place: int) -> int:
-    """The seed of the masks at a place.
+    """Returns the seed of the masks at a place in the network.
 
     Raises:
-        ValueError: if the noise is no number from 0 to 2⁶⁴ − 1.
+        ValueError: if the noise is not a whole number from 0 to 2⁶⁴ − 1.
     """
     return derive_seed(noise, place)
 
 
 def part_noise(noise: int | None, part: int) -> int | None:
-    """The noise of one of several layers."""
+    """Returns the noise of one of several layers."""
     return None if noise is None else derive_seed(noise, PARTS + part)
 
 
 class DropoutCache(NamedTuple):
-    """What the way back needs: the shape of x, and what draws the masks again; None without noise."""
+    """The seed and keys that regenerate the masks in the backward pass; None without noise."""
 
     masks: tuple[NDArray[np.int64], NDArray[np.int64] | None, int] | None
 
 
 class Dropout:
-    """Numbers become 0 with probability `rate`, the others x / (1 − rate): in training only (Srivastava et al. 2014).
+    """Sets elements to 0 with probability `rate`, and scales the others to x / (1 − rate), in training only.
+
+    (Srivastava et al. 2014.)
 
     Args:
         rate: from 0 to below 1.
-        per_sequence: one mask for all steps of a sequence (Gal and Ghahramani 2016), not one a step.
+        per_sequence: whether all steps of a sequence share one mask (Gal and Ghahramani 2016); by default
+            each step has its own.
 
     Raises:
-        ValueError, TypeError: for a rate out of its range.
+        ValueError, TypeError: if the rate is out of range.
     """
 
     def __init__(self, rate: float, *, per_sequence: bool = False) -> None:
@@ -93,15 +96,15 @@ class Dropout:
     def forward(
         self, x: ArrayLike, noise: int | None = None, keys: ArrayLike | None = None
     ) -> tuple[Array, DropoutCache]:
-        """x ⊙ mask.
+        """Returns x ⊙ mask, and the cache.
 
         Args:
-            x: (T, B, I), or (B, I) of sequences as wholes; float32 or float64.
-            noise: see the module; None: x as it is.
+            x: (T, B, I), or (B, I) for whole sequences; float32 or float64.
+            noise: see the module; None: x is returned as it is.
             keys: whole numbers (B,), one for each sequence; by default its place in the batch.
 
         Raises:
-            ShapeError, DTypeError: for arrays that do not fit.
+            ShapeError, DTypeError: if an array has the wrong shape or dtype.
         """
         x = np.asarray(x)
         if noise is None or not self.rate:
@@ -114,10 +117,10 @@ class Dropout:
         return self._times_mask(x, masks), DropoutCache(masks)
 
     def backward(self, cache: DropoutCache, dy: ArrayLike) -> Array:
-        """dx = dy ⊙ mask.
+        """Returns dx = dy ⊙ mask.
 
         Raises:
-            ShapeError, DTypeError: if dy has not the shape of x.
+            ShapeError, DTypeError: if dy does not have the shape of x.
         """
         return np.asarray(dy) if cache.masks is None else self._times_mask(np.asarray(dy), cache.masks)
 
@@ -128,5 +131,5 @@ class Dropout:
 
 
 def rows_of(T: int, keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The sequence's key and the step of each of the T·B rows of a batch."""
+    """Returns the sequence key and the step of each of the T·B rows of a batch."""
     return np.tile(keys, T), np.repeat(np.arange(T), len(keys))

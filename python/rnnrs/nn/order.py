@@ -1,8 +1,8 @@
-"""How the sequences of a batch lie when they are not all equally long: longest first, without padding."""
+"""The order of the engine's rows when sequences differ in length: longest first, without padding."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,22 +11,25 @@ from .. import _rnnrs
 from ..errors import DTypeError, ShapeError
 from ..types import Array
 
+#: An order for the engine: `Order.counts`, `sequences`, `rows` and `shape`.
+EngineOrder: TypeAlias = tuple[Array, int, Array, tuple[int, int]]
+
 
 class Order:
-    """The order in which the engine goes through a batch (T, B) with lengths, resets, or backwards.
+    """The order in which the engine processes a batch (T, B) with lengths, resets or reversed sequences.
 
-    A stream with resets is several sequences, each from its own beginning; a sequence that is read backwards is one
-    whose steps come in the opposite order. So the engine needs to know of neither: it sees sequences of different
-    lengths, longest first, and for each step the rows of those that are still going on.
+    A stream with resets is several sequences, each with its own start; a reversed sequence is one with its
+    steps in the opposite order. The engine therefore needs neither concept: it processes sequences of
+    different lengths, longest first, and at each step the rows of those that are still active.
 
     Attributes:
-        counts: (T′,), how many sequences are going on at each step.
-        sequences: how many there are.
-        rows: (N,), of every row of the engine, which of the T·B rows of the batch it is.
-        places: (T·B,), of every row of the batch, which row of the engine it is; −1 for padding.
-        stream, first: (sequences,), of which stream each sequence is, and from which step on.
-        last: (B,), the streams' last sequences.
-        goes_on: (sequences,), whether it goes on from a state before the batch.
+        counts: (T′,), the number of active sequences at each step.
+        sequences: the number of sequences.
+        rows: (N,), for every row of the engine, its index among the T·B rows of the batch.
+        places: (T·B,), for every row of the batch, its index among the engine's rows; −1 for padding.
+        stream, first: (sequences,), the stream of each sequence, and its first step there.
+        last: (B,), each stream's last sequence.
+        goes_on: (sequences,), whether a sequence continues from the state before the batch.
     """
 
     def __init__(
@@ -45,22 +48,22 @@ class Order:
         return self.rows // self.shape[1]
 
     def pack(self, x: Array) -> Array:
-        """The rows (N, …) of an array (T, B, …)."""
+        """Returns the engine's rows (N, …) of an array (T, B, …)."""
         flat = x.reshape(self.shape[0] * self.shape[1], *x.shape[2:])
         if x.ndim == 3 and x.dtype in (np.float32, np.float64):
             return _rnnrs.embedding_forward(self.rows, flat)
         return flat[self.rows]
 
     def keys(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A key for each sequence, of those of the streams (B,): another one after every reset."""
+        """Returns a key for each sequence from the streams' keys (B,); it changes at every reset."""
         return np.asarray(keys[self.stream] + self.first * np.int64(0x1E3779B97F4A7C15))
 
     def unpack(self, x: Array) -> Array:
-        """The array (T, B, …) of rows (N, …): zero where there is only padding."""
+        """Returns the array (T, B, …) of the engine's rows (N, …); padding is zero."""
         return _rnnrs.unpack_rows(self.places, x).reshape(*self.shape, x.shape[1])
 
     def begin(self, state: Array | None, otherwise: Array | None, width: int, dtype: Any) -> Array | None:
-        """The state before each sequence (sequences, S): of its stream (B, S), or `otherwise` (S,)."""
+        """Returns the state before each sequence (sequences, S): its stream's (B, S), or `otherwise` (S,)."""
         if state is None and otherwise is None:
             return None
         whole = np.zeros((self.sequences, width), dtype)
@@ -71,17 +74,17 @@ class Order:
         return whole
 
     def begin_gradient(self, dfirst: Array) -> tuple[Array, Array]:
-        """Of the gradient of `begin`'s result: the streams' part (B, S), and the other sequences' sum (S,)."""
+        """Returns the gradients of `begin`'s inputs: `state` (B, S) and `otherwise` (S,)."""
         whole = np.zeros((self.shape[1], dfirst.shape[1]), dfirst.dtype)
         whole[self.stream[self.goes_on]] = dfirst[self.goes_on]
         return whole, dfirst[~self.goes_on].sum(axis=0)
 
     def end(self, last: Array) -> Array:
-        """The state (B, S) after each stream, of the states (sequences, S) after each sequence."""
+        """Returns the state after each stream (B, S), from those after each sequence (sequences, S)."""
         return np.asarray(last[self.last])
 
     def end_gradient(self, dstate: Array | None) -> Array | None:
-        """The gradient (sequences, S) of the states after each sequence, of that of `end`'s result."""
+        """Returns the gradient of the states after each sequence (sequences, S), given that of `end`."""
         if dstate is None:
             return None
         whole = np.zeros((self.sequences, dstate.shape[1]), dstate.dtype)
@@ -89,15 +92,20 @@ class Order:
         return whole
 
 
+def engine_order(order: Order | None) -> EngineOrder | None:
+    """Returns an order in the form that the engine takes."""
+    return None if order is None else (order.counts, order.sequences, order.rows, order.shape)
+
+
 def order_of(
     op: str, shape: tuple[int, ...], lengths: ArrayLike | None, resets: ArrayLike | None, reverse: bool
 ) -> Order | None:
-    """The order of a batch (T, B, …); None where that is the batch as it lies.
+    """Returns the order of a batch (T, B, …); None if that is the batch in place.
 
     Raises:
-        ShapeError: for lengths that are not (B,), or resets that are not (T, B).
-        DTypeError: for lengths that are no whole numbers, resets that are no booleans.
-        ValueError: for a length below 0 or above T, or resets of sequences read backwards.
+        ShapeError: if lengths are not (B,), or resets not (T, B).
+        DTypeError: if lengths are not whole numbers, or resets not booleans.
+        ValueError: if a length is below 0 or above T, or there are resets in reversed sequences.
     """
     if lengths is None and resets is None and not reverse:
         return None
@@ -106,12 +114,12 @@ def order_of(
     if resets is None:
         return Order((T, B), np.arange(B), np.zeros(B, np.int64), length, reverse)
     if reverse:
-        raise ValueError(f"{op}: resets: expected None for sequences read backwards, got an array")
+        raise ValueError(f"{op}: resets: expected None with reverse=True, got an array")
     return _with_resets((T, B), length, _resets(op, resets, T, B))
 
 
 def _with_resets(shape: tuple[int, int], length: Array, resets: Array) -> Order:
-    """Every stream as several sequences, each from a reset to the next."""
+    """Returns the order in which every stream is several sequences, each from one reset to the next."""
     T, B = shape
     begins = np.zeros((max(T, 1), B), bool)
     begins[:T] = resets & (np.arange(T)[:, None] < length)
@@ -126,11 +134,11 @@ def _with_resets(shape: tuple[int, int], length: Array, resets: Array) -> Order:
 
 
 def check_lengths(op: str, lengths: ArrayLike, T: int, B: int) -> NDArray[np.int64]:
-    """The steps of each of B sequences of at most T.
+    """Checks the lengths of B sequences of at most T steps.
 
     Raises:
         ShapeError: if they are not (B,).
-        DTypeError: if they are no whole numbers.
+        DTypeError: if they are not whole numbers.
         ValueError: if one is below 0 or above T.
     """
     array = np.asarray(lengths)
@@ -145,6 +153,7 @@ def check_lengths(op: str, lengths: ArrayLike, T: int, B: int) -> NDArray[np.int
 
 
 def _resets(op: str, resets: ArrayLike, T: int, B: int) -> NDArray[np.bool_]:
+    """Checks resets (T, B)."""
     array = np.asarray(resets)
     if array.dtype != np.bool_:
         raise DTypeError(f"{op}: resets: expected booleans, got {array.dtype}")

@@ -18,26 +18,27 @@ from ..types import Array
 
 @dataclass
 class Rows:
-    """Which rows of a gradient were touched since it was zero; not known once somebody else may write to it."""
+    """The rows of a gradient touched since it was last zero; unknown once a caller may write to the array."""
 
     touched: NDArray[np.bool_]
     known: bool = True
 
 
 class Parameters(MutableMapping[str, Array]):
-    """Arrays by name, all of them views of one contiguous vector.
+    """Named arrays, all of them views of one contiguous vector.
 
-    So an optimizer's step and a gradient's norm are one call over `flat`, and a checkpoint is a dump. Iteration goes in
-    the order of the layout. `parameters["W"]` is a writable view; `parameters["W"] = a` copies `a` into it.
+    An optimizer's step and a gradient's norm are therefore one call over `flat`, and a checkpoint is a dump.
+    Iteration follows the layout. `parameters["W"]` is a writable view; `parameters["W"] = a` copies `a` into
+    it.
 
     Args:
         shapes: the shape of each array, by name.
         dtype: float32 or float64.
-        flat: the vector to use, of as many numbers as the shapes ask for; a new one of zeros by default.
+        flat: the vector to use, with as many numbers as the shapes require; by default a new one of zeros.
 
     Raises:
-        DTypeError: for another dtype.
-        ShapeError: if `flat` is not one contiguous vector of the right length and dtype.
+        DTypeError: if the dtype is neither.
+        ShapeError: if `flat` is not a contiguous vector of that size and dtype.
         MemoryError, ValueError: if the sizes do not fit in memory, or overflow.
     """
 
@@ -61,6 +62,7 @@ class Parameters(MutableMapping[str, Array]):
         self._lay_out(flat)
 
     def _lay_out(self, flat: Array) -> None:
+        """Makes the arrays views of `flat`."""
         self._flat = flat
         self._views: dict[str, Array] = {}
         start = 0
@@ -70,7 +72,7 @@ class Parameters(MutableMapping[str, Array]):
             start = end
 
     def move(self, whole: Parameters, start: int, prefix: str) -> None:
-        """Moves these arrays into the part of a larger set that begins at its number `start`, numbers and all."""
+        """Moves these arrays, with their values, into a larger set, at element `start` of its vector."""
         part = whole._flat[start : start + self._flat.size]
         part[...] = self._flat
         self._lay_out(part)
@@ -78,7 +80,7 @@ class Parameters(MutableMapping[str, Array]):
 
     @property
     def size(self) -> int:
-        """How many numbers there are."""
+        """The number of elements."""
         return self._flat.size
 
     def __getitem__(self, name: str) -> Array:
@@ -116,20 +118,21 @@ class Parameters(MutableMapping[str, Array]):
         return len(self._views)
 
     def zeros_like(self) -> Parameters:
-        """A new vector of zeros of the same layout."""
+        """Returns a new set of zeros with the same layout."""
         return Parameters(self.shapes, self.dtype)
 
     def copy_from(self, values: Mapping[str, Any]) -> None:
-        """Copies an array for every name, and none besides.
+        """Copies an array for every name.
 
         Raises:
-            KeyError: if the names are not the same; then nothing is copied.
-            ShapeError, DTypeError: for an array that does not fit.
+            KeyError: if the names are not exactly these; nothing is copied then.
+            ShapeError, DTypeError: if an array has the wrong shape or dtype.
         """
         missing, unknown = self.keys() - values.keys(), values.keys() - self.keys()
         if missing or unknown:
             raise KeyError(
-                f"expected the parameters {', '.join(self)}; missing: {', '.join(sorted(missing)) or 'none'}; "
+                f"expected the parameters {', '.join(self)}; "
+                f"missing: {', '.join(sorted(missing)) or 'none'}; "
                 f"unknown: {', '.join(sorted(unknown)) or 'none'}"
             )
         for name in self:
@@ -141,7 +144,7 @@ class Parameters(MutableMapping[str, Array]):
             self[name] = values[name]
 
     def fill(self, value: float) -> None:
-        """Sets every number."""
+        """Sets every element to `value`."""
         if value != 0.0 or not self._rows:
             self.flat.fill(value)
             return
@@ -150,20 +153,20 @@ class Parameters(MutableMapping[str, Array]):
             rows.touched.fill(False)
 
     def track_rows(self, name: str) -> None:
-        """Keeps account of the rows of a gradient that are touched, so that the others need not be visited.
+        """Tracks the touched rows of a gradient, so that the other rows need not be visited.
 
-        It ends when the array, or the whole vector, is handed out: who holds it may write anywhere.
+        Tracking ends when the array, or the whole vector, is handed out: its holder may write anywhere.
         """
         self._rows[name] = Rows(np.zeros(self.shapes[name][0], np.bool_))
 
     def touch(self, name: str, rows: Any) -> Array:
-        """The array of that name, to be changed in those rows only."""
+        """Returns the array of that name, to be changed in these rows only."""
         if name in self._rows:
             self._rows[name].touched[rows] = True
         return self._views[name]
 
     def spans(self) -> Array | None:
-        """Where numbers can be other than zero, as (n, 2): from, to; None where that is everywhere."""
+        """Returns the ranges of possibly nonzero elements, (n, 2): start, end; None if all may be nonzero."""
         if not self._rows or not any(rows.known for rows in self._rows.values()):
             return None
         spans: list[Array] = []
@@ -180,10 +183,10 @@ class Parameters(MutableMapping[str, Array]):
         return np.concatenate(spans)
 
     def locate(self, index: int) -> str:
-        """The name of the array that holds `flat[index]`.
+        """Returns the name of the array that contains `flat[index]`.
 
         Raises:
-            IndexError: if there is no such number.
+            IndexError: if the index is out of range.
         """
         if not 0 <= index < self.size:
             raise IndexError(f"Parameters.locate: index: expected 0 to {self.size - 1}, got {index}")
@@ -200,7 +203,11 @@ class Parameters(MutableMapping[str, Array]):
 
 
 def zeros(size: int, dtype: np.dtype[Any]) -> Array:
-    """A vector of zeros, or an error at once where it cannot be had."""
+    """Returns a vector of zeros.
+
+    Raises:
+        MemoryError: at once, if memory for it and its gradients is not available.
+    """
     if 2 * size * dtype.itemsize > np.iinfo(np.intp).max:
         raise MemoryError(f"Parameters: {size} numbers of {dtype}: more than can be addressed")
     _rnnrs.check_memory(2 * size * dtype.itemsize)  # the gradients are a second vector of this length

@@ -1,4 +1,4 @@
-"""One vector for a whole sequence: its last state, the mean, the largest, or a mean that attends to what matters."""
+"""Pooling over time: a sequence's last state, or its states' mean, maximum or attention-weighted mean."""
 
 from __future__ import annotations
 
@@ -14,34 +14,32 @@ from ..types import Array
 from .layer import Layer
 from .order import check_lengths
 
-#: How the states of a sequence can become one vector.
+#: The ways to reduce a sequence's states to one vector.
 POOLINGS = ("last", "mean", "max", "attention")
 
 
 class PoolingCache(NamedTuple):
-    """What `Pooling.backward` needs of the forward pass."""
+    """The forward-pass values that `Pooling.backward` needs."""
 
     shape: tuple[int, int, int]
     lengths: NDArray[np.int64] | None
     h: Array | None  #: for a mean
-    kept: (
-        Array  #: (T, B) weights for a mean; else (B, H), at which step each unit's last or largest number is
-    )
+    kept: Array  #: the weights (T, B) for a mean; else the step of each unit's last or maximum value (B, H)
 
 
 class Pooling:
-    """y (B, H) of the states h (T, B, H): a sequence's last state, the mean of its states, or each unit's largest.
+    """y (B, H) for h (T, B, H): a sequence's last state, its states' mean, or each unit's maximum.
 
-    A sequence ends with its length: what stands after that is neither read nor given a gradient. One without steps has
-    y = 0. There are no parameters.
+    A sequence ends with its length: later states are not read and get no gradient. For a sequence without
+    steps, y = 0. There are no parameters.
 
     Args:
         kind: "last" (Goodfellow et al., figure 10.5), "mean" or "max".
-        back_size: how many units, the last ones, belong to a layer that reads backwards (`Bidirectional` of "concat"):
-            the last state of that one is at the first step.
+        back_size: the number of units, at the end of h, that belong to a backward layer (`Bidirectional` with
+            "concat"); its last state is at the first step.
 
     Raises:
-        ValueError: for another kind, or a size that is negative.
+        ValueError: if the kind is unknown, or the size is negative.
     """
 
     def __init__(self, kind: str = "last", *, back_size: int = 0) -> None:
@@ -52,14 +50,15 @@ class Pooling:
         self.back_size = check_size("Pooling", "back_size", back_size, least=0)
 
     def forward(self, h: ArrayLike, lengths: ArrayLike | None = None) -> tuple[Array, PoolingCache]:
-        """y (B, H).
+        """Computes y (B, H).
 
         Args:
             h: (T, B, H), float32 or float64.
-            lengths: (B,), steps of each sequence; T by default.
+            lengths: (B,), the number of steps of each sequence; T by default.
 
         Raises:
-            ShapeError, DTypeError, ValueError: for arrays that do not fit.
+            ShapeError, DTypeError, ValueError: if an array has the wrong shape or dtype, or a length is out
+                of range.
         """
         h, length = _states("Pooling", h, lengths)
         shape = h.shape
@@ -70,9 +69,7 @@ class Pooling:
             y, at = _rnnrs.pool_largest(h, length)
             return y, PoolingCache(shape, length, None, at)
         if self.back_size > shape[2]:
-            raise ShapeError(
-                f"Pooling: h: expected at least {self.back_size} units, as many as read backwards, got {shape}"
-            )
+            raise ShapeError(f"Pooling: h: expected at least back_size={self.back_size} units, got {shape}")
         at = self._ends(shape, length)
         y = (
             np.take_along_axis(h, np.maximum(at, 0)[None], axis=0)[0]
@@ -83,10 +80,10 @@ class Pooling:
         return y, PoolingCache(shape, length, None, at)
 
     def backward(self, cache: PoolingCache, dy: ArrayLike) -> Array:
-        """dh (T, B, H) of dy (B, H).
+        """Computes dh (T, B, H) from dy (B, H).
 
         Raises:
-            ShapeError, DTypeError: if dy has not the shape of y.
+            ShapeError, DTypeError: if dy does not have the shape of y.
         """
         dy = np.asarray(dy)
         if cache.h is not None:
@@ -94,7 +91,7 @@ class Pooling:
         return _rnnrs.pool_largest_backward(cache.kept, dy, cache.shape[0], cache.lengths)
 
     def _ends(self, shape: tuple[int, int, int], length: Array | None) -> Array:
-        """At which step each unit of each sequence is at its end (B, H); −1 for a sequence without steps."""
+        """Returns the last step of each unit of each sequence (B, H); −1 for a sequence without steps."""
         T, B, H = shape
         last = np.full(B, T) - 1 if length is None else length - 1
         at = np.repeat(last[:, None], H, axis=1)
@@ -104,16 +101,16 @@ class Pooling:
 
 
 class AttentionPoolingCache(NamedTuple):
-    """What `AttentionPooling.backward` needs of the forward pass."""
+    """The forward-pass values that `AttentionPooling.backward` needs."""
 
     h: Array
     u: Array
-    alpha: Array  #: (T, B), how much of y each step makes
+    alpha: Array  #: (T, B), the weight of each step in y
     lengths: NDArray[np.int64] | None
 
 
 class AttentionPooling(Layer):
-    """y = Σ_t α_t h_t, α = softmax_t(q · u_t), u_t = tanh(a + A h_t): a mean of the steps that matter.
+    """y = Σ_t α_t h_t, α = softmax_t(q · u_t), u_t = tanh(a + A h_t): a mean weighted by relevance.
 
     Yang et al. 2016, *Hierarchical attention networks for document classification*, equations 5 to 7.
 
@@ -122,12 +119,12 @@ class AttentionPooling(Layer):
     Args:
         hidden_size: H.
         attention_size: K; H by default.
-        seed: of the first weights.
+        seed: seed of the initial weights.
         dtype: float32 or float64.
 
     Raises:
-        ValueError, TypeError: for sizes that are no positive whole numbers.
-        MemoryError: if the weights do not fit.
+        ValueError, TypeError: if a size is not a positive whole number.
+        MemoryError: if the weights do not fit in memory.
     """
 
     def __init__(
@@ -146,14 +143,15 @@ class AttentionPooling(Layer):
         self.initialize("q", "uniform", K**-0.5, seed)
 
     def forward(self, h: ArrayLike, lengths: ArrayLike | None = None) -> tuple[Array, AttentionPoolingCache]:
-        """y (B, H); `cache.alpha` (T, B) says how much of it each step makes.
+        """Computes y (B, H); `cache.alpha` (T, B) holds the weights α.
 
         Args:
             h: (T, B, H).
-            lengths: (B,), steps of each sequence; T by default. One without steps has y = 0.
+            lengths: (B,), the number of steps of each sequence; T by default. Without steps, y = 0.
 
         Raises:
-            ShapeError, DTypeError, ValueError: for arrays that do not fit.
+            ShapeError, DTypeError, ValueError: if an array has the wrong shape or dtype, or a length is out
+                of range.
         """
         h, length = _states("AttentionPooling", h, lengths)
         p = self.parameters
@@ -164,16 +162,17 @@ class AttentionPooling(Layer):
         return y, AttentionPoolingCache(h, u, alpha, length)
 
     def backward(self, cache: AttentionPoolingCache, dy: ArrayLike) -> Array:
-        """dh (T, B, H) of dy (B, H); adds to dA, da, dq.
+        """Computes dh (T, B, H) from dy (B, H); adds to dA, da, dq.
 
-        dh_t = α_t dy + Aᵀ da_t, with de_t = α_t (dα_t − Σ_s α_s dα_s), dα_t = dy · h_t, da_t = de_t q ⊙ (1 − u_t²).
+        dh_t = α_t dy + Aᵀ da_t, with de_t = α_t (dα_t − Σ_s α_s dα_s), dα_t = dy · h_t, da_t = de_t q ⊙ (1 −
+        u_t²).
 
         Raises:
-            ShapeError, DTypeError: if dy has not the shape of y.
+            ShapeError, DTypeError: if dy does not have the shape of y.
         """
         p, g = self.parameters, self.gradients
         dh, de = _rnnrs.pool_weighted_backward(cache.h, cache.alpha, np.asarray(dy), cache.lengths, True)
-        assert de is not None  # wanted
+        assert de is not None  # need_de is True
         nothing = np.zeros(1, self.dtype)
         du = _rnnrs.linear_backward(cache.u, p["q"][None], de[..., None], g["q"][None], nothing, True)
         assert du is not None
@@ -185,7 +184,7 @@ class AttentionPooling(Layer):
 
 
 def _states(op: str, h: ArrayLike, lengths: ArrayLike | None) -> tuple[Array, NDArray[np.int64] | None]:
-    """h as an array (T, B, H) of float32 or float64, and the lengths, checked."""
+    """Returns h as an array (T, B, H) of float32 or float64, and the checked lengths."""
     h = np.asarray(h)
     if h.ndim != 3:
         raise ShapeError(f"{op}: h: expected (T, B, H), got {h.shape}")

@@ -1,4 +1,4 @@
-"""Pooling of pictures: the largest or the mean of every window, or of the whole picture."""
+"""Pooling of pictures: the maximum or the mean of every window, or of the whole picture."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .conv import Pair, check_pair
 
 
 class Pool2dCache(NamedTuple):
-    """What the way back needs of the forward pass."""
+    """The forward-pass values that the backward pass needs."""
 
     shape: tuple[int, ...]  #: of x
-    passed: tuple[Array, Array] | None  #: x and y, for the largest
+    passed: tuple[Array, Array] | None  #: x and y, for the maximum
 
 
 class _Pool2d:
-    """Windows over pictures (B, Y, X, C), each channel by itself; no parameters."""
+    """Windows over pictures (B, Y, X, C), each channel separately; no parameters."""
 
     _kind: str
 
@@ -36,34 +36,35 @@ class _Pool2d:
             )
 
     def forward(self, x: ArrayLike) -> tuple[Array, Pool2dCache]:
-        """y (B, Y′, X′, C) of x (B, Y, X, C), float32 or float64.
+        """Computes y (B, Y′, X′, C) for x (B, Y, X, C), float32 or float64.
 
         Raises:
-            ShapeError, DTypeError: for an x that is no such array, or has pictures smaller than a window.
+            ShapeError, DTypeError: if x is not such an array, or its pictures are smaller than a window.
         """
         return _pool(self._kind, np.asarray(x), self.kernel_size, self.stride, self.padding)
 
     def backward(self, cache: Pool2dCache, dy: ArrayLike) -> Array:
-        """dx (B, Y, X, C) of dy (B, Y′, X′, C).
+        """Computes dx (B, Y, X, C) from dy (B, Y′, X′, C).
 
         Raises:
-            ShapeError, DTypeError: if dy has not the shape of y.
+            ShapeError, DTypeError: if dy does not have the shape of y.
         """
         return _pool_back(self._kind, cache, dy, self.kernel_size, self.stride, self.padding)
 
 
 class MaxPool2d(_Pool2d):
-    """y = the largest number of a window, channel by channel; a NaN is the largest.
+    """y = the maximum of a window, channel by channel; a NaN counts as the maximum.
 
-    The gradient goes to the largest number, the first one of equals. Padding is no part of a window.
+    The gradient goes to the maximum, the first one if several are equal. Padding is not part of a window.
 
     Args:
         kernel_size: height and width of a window, or one number for both.
         stride: from window to window; the kernel size by default.
-        padding: how far windows begin before a picture and end behind it, at most half the kernel size.
+        padding: how far windows extend beyond each side of a picture, at most half the kernel size.
 
     Raises:
-        ValueError, TypeError: for sizes that are no whole numbers from 1 (padding: from 0), or too much padding.
+        ValueError, TypeError: if a size is not a whole number from 1 (padding: from 0), or there is too much
+            padding.
     """
 
     _kind = "max"
@@ -72,7 +73,7 @@ class MaxPool2d(_Pool2d):
 class MeanPool2d(_Pool2d):
     """y = the mean of a window, channel by channel.
 
-    Padding is no part of a window: a mean is over the pixels that are there (PyTorch: `count_include_pad=False`).
+    Padding is not part of a window: the mean is over existing pixels (PyTorch: `count_include_pad=False`).
 
     Args:
         kernel_size, stride, padding: see `MaxPool2d`.
@@ -85,13 +86,13 @@ class MeanPool2d(_Pool2d):
 
 
 class GlobalPool2d:
-    """y (B, C) of x (B, Y, X, C): the mean, or the largest number, of all of a picture's pixels. No parameters.
+    """y (B, C) for x (B, Y, X, C): the mean, or the maximum, of all pixels of a picture. No parameters.
 
     Args:
         kind: "mean" or "max".
 
     Raises:
-        ValueError: for another kind.
+        ValueError: if the kind is neither.
     """
 
     def __init__(self, kind: str = "mean") -> None:
@@ -100,20 +101,20 @@ class GlobalPool2d:
         self.kind = kind
 
     def forward(self, x: ArrayLike) -> tuple[Array, Pool2dCache]:
-        """y (B, C).
+        """Computes y (B, C).
 
         Raises:
-            ShapeError, DTypeError: for an x that is no array (B, Y, X, C), or has pictures without pixels.
+            ShapeError, DTypeError: if x is not an array (B, Y, X, C), or its pictures have no pixels.
         """
         x = np.asarray(x)
         y, cache = _pool(self.kind, x, *self._whole(x.shape))
         return y.reshape(y.shape[0], y.shape[3]), cache
 
     def backward(self, cache: Pool2dCache, dy: ArrayLike) -> Array:
-        """dx (B, Y, X, C) of dy (B, C).
+        """Computes dx (B, Y, X, C) from dy (B, C).
 
         Raises:
-            ShapeError, DTypeError: if dy has not the shape of y.
+            ShapeError, DTypeError: if dy does not have the shape of y.
         """
         dy, (B, _, _, C) = np.asarray(dy), cache.shape
         if dy.shape != (B, C):
@@ -121,7 +122,7 @@ class GlobalPool2d:
         return _pool_back(self.kind, cache, dy.reshape(B, 1, 1, C), *self._whole(cache.shape))
 
     def _whole(self, shape: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-        """Kernel size, stride and padding of one window that is the picture."""
+        """Returns kernel size, stride and padding of one window that covers the picture."""
         if len(shape) != 4 or not shape[1] * shape[2]:
             raise ShapeError(
                 f"GlobalPool2d.forward: x: expected (B, Y, X, C) with Y and X from 1, got {shape}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .recurrent import Recurrent, RecurrentOptions
+from .recurrent import Recurrent
+from .recurrent_cell import RecurrentOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -14,23 +15,26 @@ ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity", "saturated_linear")
 
 
 class RNN(Recurrent):
-    """h_t = f(a_t), a_t = b + W h_{t−1} + U x_t: the same U, W and b at every step.
+    """h_t = f(a_t), a_t = b + W h_{t−1} + U x_t, with the same U, W and b at every step.
 
-    Goodfellow, Bengio and Courville, *Deep Learning*, equations 10.8 and 10.9 (Elman 1990). The network without
-    outputs; with a `Linear` on top of h it is the hidden-to-hidden network. Its state is h (B, H).
+    Goodfellow, Bengio and Courville, *Deep Learning*, equations 10.8 and 10.9 (Elman 1990), without the
+    output layer: with a `Linear` on top of h this is the network with hidden-to-hidden recurrence. Its state
+    is h (B, H).
 
-    Parameters: U (H, I), W (H, H), b (H). U and b begin uniform on ±1/√H, W as `recurrent` says.
+    Parameters: U (H, I), W (H, H), b (H). U and b are initialized uniformly on ±1/√H, W by
+    `recurrent_initializer`.
 
     Args:
         input_size: I.
         hidden_size: H.
         activation: f, one of `ACTIVATIONS`.
-        options: those of `Recurrent`; `recurrent_initializer="identity"` with "relu" is the IRNN of Le, Jaitly and
-            Hinton (2015).
+        options: those of `Recurrent`; `recurrent_initializer="identity"` with "relu" is the IRNN of Le,
+            Jaitly and Hinton (2015).
 
     Raises:
-        ValueError, TypeError: for sizes that are no positive whole numbers, an unknown activation or initializer.
-        MemoryError: if the weights do not fit.
+        ValueError, TypeError: if a size is not a positive whole number, or the activation or initializer is
+            unknown.
+        MemoryError: if the weights do not fit in memory.
     """
 
     def __init__(
@@ -48,5 +52,5 @@ class RNN(Recurrent):
 
     @property
     def cell(self) -> str:
-        """The engine's name of the cell: f."""
+        """The engine's name for the cell: f."""
         return self.activation

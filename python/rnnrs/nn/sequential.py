@@ -1,4 +1,4 @@
-"""Layers one after the other."""
+"""Layers in sequence."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ from .layer import Composite, Layer
 
 
 class Link(Protocol):
-    """A layer of a `Sequential`: one array in, one out. One with parameters also takes `need_dx` on the way back."""
+    """A layer of a `Sequential`: one array in, one out. With parameters, `backward` also takes `need_dx`."""
 
     def forward(self, x: ArrayLike) -> tuple[Array, Any]:
-        """(y, cache) of x."""
+        """Returns (y, cache) for x."""
         ...
 
     def backward(self, cache: Any, dy: ArrayLike) -> Array | None:
-        """dx of dy."""
+        """Returns dx for dy."""
         ...
 
 
 class Sequential(Composite):
-    """Layers of one input and one output, the y of each the next one's x: a stack of convolutions and poolings, say.
+    """Layers in sequence, each applied to the output of the one before, such as convolutions and poolings.
 
-    Parameters: "0.", "1.", …, the layers' places, then their own names; a layer without parameters has none here.
+    Parameters: "0.", "1.", …, the layers' places, followed by their own names; a layer without parameters has
+    none here.
 
     Args:
-        layers: from the input on: `Conv2d`, `MaxPool2d`, `GlobalPool2d`, `Linear`, a layer of your own, …
+        layers: in order from the input: `Conv2d`, `MaxPool2d`, `GlobalPool2d`, `Linear`, a layer of your own,
+            …
 
     Raises:
-        ValueError: without layers that have parameters, for one that occurs twice, or for different dtypes.
+        ValueError: if no layer has parameters, a layer occurs twice, or their dtypes differ.
     """
 
     def __init__(self, *layers: Link) -> None:
@@ -48,16 +50,16 @@ class Sequential(Composite):
 
     @property
     def averages(self) -> list[Array]:
-        """The moving averages of each `BatchNorm` in it."""
+        """The moving averages of every `BatchNorm` in the sequence."""
         holders = (layer for layer in self.layers if isinstance(layer, (BatchNorm, Sequential)))
         return [average for layer in holders for average in layer.averages]
 
     def forward(self, x: ArrayLike, *, training: bool = False) -> tuple[Array, tuple[Any, ...]]:
-        """(y, caches) of x: the last layer's y.
+        """Returns (y, caches) for x, where y is the last layer's output.
 
         Args:
-            x: what the first layer takes.
-            training: passed on to each `BatchNorm`; nothing else depends on it.
+            x: the first layer's input.
+            training: passed on to every `BatchNorm`; no other layer depends on it.
 
         Raises:
             As the layers' `forward`.
@@ -72,12 +74,13 @@ class Sequential(Composite):
         return y, tuple(caches)
 
     def backward(self, cache: tuple[Any, ...], dy: ArrayLike, need_dx: bool = True) -> Array | None:
-        """dx of dy, layer by layer from the last to the first; adds to all gradients.
+        """Returns dx for dy, layer by layer from the last to the first; adds to all gradients.
 
         Args:
             cache: from `forward`.
             dy: ∂L/∂y.
-            need_dx: whether dx is wanted. If not, the way back ends with the first layer that has parameters.
+            need_dx: whether to compute dx. Without it, the backward pass ends at the first layer with
+                parameters.
 
         Raises:
             As the layers' `backward`.

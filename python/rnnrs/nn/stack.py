@@ -1,4 +1,4 @@
-"""Recurrent layers on top of each other."""
+"""A stack of recurrent layers."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ from .recurrent import EngineLayer, Recurrent
 
 
 class StackCache(NamedTuple):
-    """What BPTT needs of the forward pass: the layers' caches, and the states after the last step (B, S)."""
+    """The forward-pass values that BPTT needs: the layers' caches, and the last states (B, S)."""
 
-    layers: tuple[Any, ...]  #: of the kind that each layer has
+    layers: tuple[Any, ...]  #: each of its layer's own type
     state: Array
     dropout: tuple[DropoutCache, ...]  #: between the layers
 
 
 class Stack(Composite):
-    """Several recurrent layers: the states h of each are the next one's input (Goodfellow et al., section 10.5).
+    """A stack of recurrent layers: the states h of each layer are the input of the next.
 
-    A state is the layers' states side by side, the lowest first.
+    (Goodfellow et al., section 10.5.) A state is the layers' states side by side, the lowest layer's first.
 
-    Parameters: "0.", "1.", …, then the layers' own names.
+    Parameters: "0.", "1.", …, followed by the layers' own names.
 
     Args:
-        layers: from the input up; each takes what the one below it gives.
-        residual: whether every layer but the lowest, if its h is as wide as its input, adds that input to it (He et al.
-            2016).
-        dropout: with which probability a number that one layer hands to the next is dropped, another one at every step
-            (Zaremba, Sutskever and Vinyals 2014).
+        layers: from the input up; each takes the output of the one below it.
+        residual: whether every layer but the lowest adds its input to its h, if both have the same size (He
+            et al. 2016).
+        dropout: probability of dropping an element between two layers, sampled anew at every step (Zaremba,
+            Sutskever and Vinyals 2014).
 
     Attributes:
-        input_size, hidden_size, state_size: I of the lowest layer, H of the highest, S of all.
+        input_size, hidden_size, state_size: I of the lowest layer, H of the highest, S of all layers
+            together.
 
     Raises:
-        ValueError: without layers, for sizes that do not fit, a layer that occurs twice, or residual links or dropout
-            where there would be none.
+        ValueError: if there are no layers, their sizes do not match, a layer occurs twice, or there is no
+            place for the residual connections or the dropout.
     """
 
     def __init__(
@@ -62,13 +63,11 @@ class Stack(Composite):
                 )
         if residual and not any(layer.input_size == layer.hidden_size for layer in layers[1:]):
             raise ValueError(
-                "Stack: residual: expected a layer above the lowest as wide as its input, got none"
+                "Stack: residual: expected equal input and hidden sizes in a layer above the lowest, got none"
             )
         self.between = Dropout(check_rate("Stack", "dropout", dropout))
         if dropout and len(layers) == 1:
-            raise ValueError(
-                f"Stack: dropout: expected 0 with one layer, which has nothing above it, got {dropout}"
-            )
+            raise ValueError(f"Stack: dropout: expected 0 with one layer, got {dropout}")
         self.layers, self.residual = layers, residual
         self.input_size, self.hidden_size = layers[0].input_size, layers[-1].hidden_size
         self.state_size = sum(layer.state_size for layer in layers)
@@ -85,13 +84,13 @@ class Stack(Composite):
         noise: int | None = None,
         keys: ArrayLike | None = None,
     ) -> tuple[Array, StackCache]:
-        """h (T, B, H) of the highest layer, of x (T, B, I).
+        """Computes h (T, B, H) of the highest layer for x (T, B, I).
 
         Args:
             x: (T, B, I).
-            state: before the first step (B, S), the layers' side by side; zero by default.
-            lengths, resets, gradient, noise, keys: see `Recurrent.forward`. There are no resets for layers that read
-                backwards, too. Each layer has masks of its own.
+            state: the state before the first step (B, S), the layers' side by side; zero by default.
+            lengths, resets, gradient, noise, keys: see `Recurrent.forward`. Bidirectional layers do not
+                support resets. Each layer has its own masks.
 
         Returns:
             (h (T, B, H), cache); `cache.state` (B, S) is the state after the last step.
@@ -116,7 +115,7 @@ class Stack(Composite):
         noise: int | None = None,
         keys: ArrayLike | None = None,
     ) -> tuple[Array, StackCache]:
-        """`forward` of x = E[ids], see `Recurrent.forward_tokens`."""
+        """Computes `forward` of x = E[ids]; see `Recurrent.forward_tokens`."""
         first, *others = self._split(state)
         options = _options(lengths, resets, gradient, keys)
         h, cache = self.layers[0].forward_tokens(embedding, ids, first, noise=part_noise(noise, 0), **options)
@@ -130,7 +129,7 @@ class Stack(Composite):
         *,
         need_dx: bool = True,
     ) -> tuple[Array | None, Array]:
-        """BPTT through all layers, the highest first; see `Recurrent.backward`."""
+        """Back-propagates through all layers, the highest first; see `Recurrent.backward`."""
         d, own, others = self._down(cache, dh, dstate)
         dx, first = self.layers[0].backward(cache.layers[0], d, own, need_dx=need_dx)
         return dx, np.concatenate([first, *others], axis=1)
@@ -138,7 +137,7 @@ class Stack(Composite):
     def backward_tokens(
         self, embedding: Embedding, cache: StackCache, dh: ArrayLike | None, dstate: ArrayLike | None = None
     ) -> Array:
-        """BPTT through `forward_tokens`; see `Recurrent.backward_tokens`."""
+        """Back-propagates through `forward_tokens`; see `Recurrent.backward_tokens`."""
         d, own, others = self._down(cache, dh, dstate)
         first = self.layers[0].backward_tokens(embedding, cache.layers[0], d, own)
         return np.concatenate([first, *others], axis=1)
@@ -149,27 +148,29 @@ class Stack(Composite):
         return bool(self.between.rate) or any(layer.stochastic for layer in self.layers)
 
     def state_after(self, cache: StackCache, steps: int) -> Array:
-        """The state (B, S) after so many steps, from 1 to T, of a forward pass."""
+        """Returns the state (B, S) of a forward pass after `steps` steps, from 1 to T."""
         layers = zip(self.layers, cache.layers, strict=True)
         return np.concatenate([layer.state_after(own, steps) for layer, own in layers], axis=1)
 
     def engine_weights(self) -> list[EngineLayer]:
-        """The layers' weights as the engine's stepper takes them.
+        """Returns the layers' weights in the form of the engine's stepper.
 
         Raises:
-            ValueError: if a layer reads backwards, too, or there are residual links: there is no step of these.
+            ValueError: if a layer is bidirectional or there are residual connections; the stepper has
+                neither.
         """
         layers = [layer for layer in self.layers if isinstance(layer, Recurrent)]
         if self.residual or len(layers) < len(self.layers):
             raise ValueError(
-                "Stack: expected layers that read forwards, without residual links, to go step by step"
+                "Stack: layers: expected forward layers without residual connections to run step by step, "
+                "got others"
             )
         return [weights for layer in layers for weights in layer.engine_weights()]
 
     def _up(
         self, h: Array, cache: Any, states: list[Array | None], noise: int | None, options: dict[str, Any]
     ) -> tuple[Array, StackCache]:
-        """From the lowest layer's h to the highest one's."""
+        """Runs the layers above the lowest, from the lowest layer's h."""
         caches, drops = [cache], []
         for i, (layer, state) in enumerate(zip(self.layers[1:], states, strict=True), start=1):
             own = part_noise(noise, i)
@@ -184,14 +185,14 @@ class Stack(Composite):
     def _down(
         self, cache: StackCache, dh: ArrayLike | None, dstate: ArrayLike | None
     ) -> tuple[Array | None, Array | None, list[Array]]:
-        """From the highest layer's dh to the lowest one's dh and dstate, with what the others' first states get."""
+        """Back-propagates to the lowest layer's dh and dstate, and to the other layers' initial states."""
         d = None if dh is None else np.asarray(dh)
         own, *dstates = self._split(dstate)
         firsts: list[Array] = []
         above = list(zip(self.layers[1:], cache.layers[1:], cache.dropout, dstates, strict=True))
         for layer, layer_cache, drop, layer_dstate in reversed(above):
             dx, first = layer.backward(layer_cache, d, layer_dstate)
-            assert dx is not None  # wanted by default
+            assert dx is not None  # need_dx is True
             dx = self.between.backward(drop, dx)
             d = dx + d if d is not None and self._adds(layer) else dx
             firsts.insert(0, first)
@@ -201,7 +202,7 @@ class Stack(Composite):
         return self.residual and layer.input_size == layer.hidden_size
 
     def _split(self, state: ArrayLike | None) -> list[Array | None]:
-        """Each layer's part of a state (B, S)."""
+        """Returns each layer's part of a state (B, S)."""
         if state is None:
             return [None] * len(self.layers)
         whole = np.asarray(state)
@@ -214,6 +215,6 @@ class Stack(Composite):
 def _options(
     lengths: ArrayLike | None, resets: ArrayLike | None, gradient: bool, keys: ArrayLike | None
 ) -> dict[str, Any]:
-    """The options of a layer's forward; resets only where there are some, since not every layer has them."""
+    """Returns the options of a layer's forward pass; resets only if given, since not every layer has them."""
     options: dict[str, Any] = {"lengths": lengths, "gradient": gradient, "keys": keys}
     return options if resets is None else options | {"resets": resets}

@@ -1,4 +1,4 @@
-"""One table for both ends: the embedding's rows are the output layer's, too."""
+"""An output layer that shares the embedding's table."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from .parameters import Parameters
 
 
 class TiedLinear(Linear):
-    """o = c + E x, whose V (O, I) *is* the embedding's E (V, I): one array, two uses.
+    """o = c + E x: an output layer whose V (O, I) *is* the embedding's E (V, I), one array with two uses.
 
-    A word's scores then come from the same vector as its meaning, and O·I numbers less are to be learned (Press and
-    Wolf 2017; Inan, Khosravi and Socher 2017). The gradient of E is the sum of what both uses add to it.
+    A word's score then comes from the same vector as its meaning, and O·I fewer numbers are learned (Press
+    and Wolf 2017; Inan, Khosravi and Socher 2017). The gradient of E is the sum of the gradients from both
+    uses.
 
-    `parameters["V"]` and `gradients["V"]` are the embedding's arrays, wherever `join` has moved them; this layer's own
-    parameter is c (O), zero. So E occurs once in a joint vector, under the embedding's name, and `zero_gradients` of
-    this layer clears dc alone.
+    `parameters["V"]` and `gradients["V"]` are the embedding's arrays, wherever `join` has moved them; the
+    layer's own parameter is c (O), initialized to zero. E therefore occurs once in a joint vector, under the
+    embedding's name, and this layer's `zero_gradients` clears only dc.
 
     Args:
-        embedding: whose table it is. Its `scale` should be about 1/√I, as that of any output layer: standard normal
-            rows would make scores of size √I at the very start.
+        embedding: the embedding with the table. Its `scale` should be about 1/√I, as for any output layer:
+            with standard normal rows, the initial scores would be of size √I.
     """
 
     def __init__(self, embedding: Embedding) -> None:
@@ -39,7 +40,7 @@ class TiedLinear(Linear):
 
 
 class _Borrowing(Parameters):
-    """Parameters that also answer to names of arrays which another set owns and counts."""
+    """Parameters that also give access to arrays which another set owns and counts."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class _Borrowing(Parameters):
         self._borrowed = borrowed
 
     def __getitem__(self, name: str) -> Array:
-        # Asked for at every use: the owner's array moves when layers are joined.
+        # Looked up at every use, since the owner's array moves when layers are joined.
         if name in self._borrowed:
             owner, theirs = self._borrowed[name]
             return owner[theirs]
@@ -64,5 +65,5 @@ class _Borrowing(Parameters):
         return super().touch(name, rows)
 
     def __contains__(self, name: object) -> bool:
-        # As iteration: what is borrowed is not a parameter of this set.
+        # As in iteration: a borrowed array is not a parameter of this set.
         return name in self._views

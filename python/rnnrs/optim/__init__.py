@@ -1,4 +1,4 @@
-"""Gradient descent: optimizers, clipping, learning-rate schedules."""
+"""Gradient descent: optimizers, gradient clipping, learning-rate schedules."""
 
 from . import clipping, optimizers, schedules
 from .clipping import *  # noqa: F403 (each lists its names)

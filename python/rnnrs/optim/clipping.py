@@ -1,4 +1,4 @@
-"""Keeping exploding gradients in bounds."""
+"""Gradient clipping, against exploding gradients."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ __all__ = ["clip_factor", "clip_norm", "clip_value"]
 
 
 def clip_norm(gradients: Parameters, max_norm: float) -> float:
-    """Scales the gradients down so that ‖g‖₂ ≤ `max_norm` (Pascanu, Mikolov and Bengio 2013).
+    """Scales the gradients so that ‖g‖₂ ≤ `max_norm` (Pascanu, Mikolov and Bengio 2013).
 
-    Gradients whose norm is not finite are left as they are.
+    Gradients with a norm that is not finite are left unchanged.
 
     Args:
-        gradients: of a model; changed in place.
+        gradients: a model's gradients, changed in place.
         max_norm: above 0; infinity only measures.
 
     Returns:
-        ‖g‖₂ before.
+        ‖g‖₂ before clipping.
 
     Raises:
         ValueError: if `max_norm` is not above 0.
@@ -27,16 +27,16 @@ def clip_norm(gradients: Parameters, max_norm: float) -> float:
 
 
 def clip_factor(gradients: Parameters, max_norm: float) -> tuple[float, float]:
-    """What the gradients are to be multiplied by so that ‖g‖₂ ≤ `max_norm`; they stay as they are.
+    """Returns the factor that scales the gradients to ‖g‖₂ ≤ `max_norm`, without changing them.
 
-    For an optimizer's `step(…, scale=factor)`, which then clips and updates in one pass.
+    It is the `scale` of an optimizer's `step`, which then clips and updates in one pass.
 
     Args:
-        gradients: of a model.
+        gradients: a model's gradients.
         max_norm: above 0; infinity only measures.
 
     Returns:
-        (factor, ‖g‖₂); a factor of 1 where the norm is not finite.
+        (factor, ‖g‖₂); the factor is 1 if the norm is not finite.
 
     Raises:
         ValueError: if `max_norm` is not above 0.

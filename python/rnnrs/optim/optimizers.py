@@ -27,14 +27,14 @@ __all__ = [
 
 
 class Optimizer(ABC):
-    """What a `Trainer` asks of an optimizer.
+    """An optimizer as `Trainer` uses it.
 
     Attributes:
         learning_rate: η; a schedule's factor multiplies it.
-        steps: how many have been taken.
+        steps: the number of steps taken.
     """
 
-    #: The names of the vectors that are kept from step to step, each as long as θ.
+    #: The names of the vectors kept from step to step, each as long as θ.
     _vectors: tuple[str, ...] = ()
 
     def __init__(self, learning_rate: float, **settings: Any) -> None:
@@ -58,10 +58,10 @@ class Optimizer(ABC):
             parameters: θ.
             gradients: g, of the same layout.
             learning_rate: η of this step; by default the optimizer's own.
-            scale: what g is multiplied by: with the factor of `clip_factor`, clipping and update are one pass.
+            scale: a factor of g: with that of `clip_factor`, clipping and update are one pass.
 
         Raises:
-            ShapeError: if θ, g and the optimizer's state are not of one size and dtype.
+            ShapeError: if θ, g and the optimizer's state differ in size or dtype.
         """
         theta, g = parameters._flat, gradients._flat
         if g.shape != theta.shape or g.dtype != theta.dtype:
@@ -75,8 +75,8 @@ class Optimizer(ABC):
             vector = self._state[name]
             if vector.shape != theta.shape or vector.dtype != theta.dtype:
                 raise ShapeError(
-                    f"{type(self).__name__}.step: parameters: expected {vector.size} numbers of {vector.dtype}, "
-                    f"as in the steps before, got {theta.size} of {theta.dtype}"
+                    f"{type(self).__name__}.step: parameters: expected {vector.size} numbers of "
+                    f"{vector.dtype}, as in earlier steps, got {theta.size} of {theta.dtype}"
                 )
         rate = self.learning_rate if learning_rate is None else learning_rate
         self._update(theta, g, rate, scale, gradients.spans())
@@ -84,14 +84,14 @@ class Optimizer(ABC):
 
     @abstractmethod
     def _update(self, theta: Array, g: Array, rate: float, scale: float, spans: Array | None) -> None:
-        """One step with scale · g; outside the spans g is zero."""
+        """Makes one step with scale · g; outside the spans g is zero."""
 
     def state(self) -> dict[str, Array]:
-        """The vectors kept from step to step, by name; none before the first step."""
+        """Returns the vectors kept from step to step, by name; none before the first step."""
         return dict(self._state)
 
     def load_state(self, state: Mapping[str, Array], steps: int) -> None:
-        """Goes on from the `state` and `steps` of another optimizer of the same kind.
+        """Continues from the `state` and `steps` of another optimizer of the same kind.
 
         Raises:
             FormatError: if the vectors are not those of this kind.
@@ -101,7 +101,7 @@ class Optimizer(ABC):
         self.steps = steps
 
     def check_state(self, state: Mapping[str, Array], steps: int) -> None:
-        """Whether `load_state` would take it.
+        """Checks whether `load_state` would accept a state.
 
         Raises:
             FormatError: if the vectors are not those of this kind.
@@ -113,7 +113,7 @@ class Optimizer(ABC):
             )
 
     def to_config(self) -> dict[str, Any]:
-        """Kind and settings as JSON's types."""
+        """Returns kind and settings as JSON types."""
         return {"kind": type(self).__name__, "learning_rate": self.learning_rate, **self._settings}
 
     def __repr__(self) -> str:
@@ -131,7 +131,7 @@ def _positive(optimizer: Optimizer, name: str, value: float, *, zero: bool = Fal
 def _share(optimizer: Optimizer, name: str, value: float) -> None:
     if not 0.0 <= value < 1.0:
         raise ValueError(
-            f"{type(optimizer).__name__}: {name}: expected a number from 0, below 1, got {value}"
+            f"{type(optimizer).__name__}: {name}: expected a number from 0 to below 1, got {value}"
         )
 
 
@@ -142,10 +142,10 @@ class SGD(Optimizer):
         learning_rate: η > 0.
         momentum: μ in 0 ≤ μ < 1.
         nesterov: whether to look ahead; needs momentum.
-        weight_decay: L2 penalty: g grows by this times θ.
+        weight_decay: L2 penalty: this times θ is added to g.
 
     Raises:
-        ValueError: for a setting out of its range.
+        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class SGD(Optimizer):
         _share(self, "momentum", momentum)
         _positive(self, "weight_decay", weight_decay, zero=True)
         if nesterov and momentum == 0.0:
-            raise ValueError("SGD: nesterov: expected a momentum above 0 with it, got 0")
+            raise ValueError("SGD: nesterov: expected a momentum above 0, got 0")
         self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
         self._vectors = ("velocity",) if momentum else ()
 
@@ -175,10 +175,10 @@ class Adagrad(Optimizer):
     Args:
         learning_rate: η > 0.
         epsilon: ε > 0.
-        weight_decay: L2 penalty: g grows by this times θ.
+        weight_decay: L2 penalty: this times θ is added to g.
 
     Raises:
-        ValueError: for a setting out of its range.
+        ValueError: if an argument is out of range.
     """
 
     _vectors = ("squares",)
@@ -202,10 +202,10 @@ class RMSProp(Optimizer):
         learning_rate: η > 0.
         decay: α in 0 ≤ α < 1.
         epsilon: ε > 0.
-        weight_decay: L2 penalty: g grows by this times θ.
+        weight_decay: L2 penalty: this times θ is added to g.
 
     Raises:
-        ValueError: for a setting out of its range.
+        ValueError: if an argument is out of range.
     """
 
     _vectors = ("squares",)
@@ -234,12 +234,12 @@ class Adam(Optimizer):
 
     Args:
         learning_rate: η > 0.
-        betas: β₁, β₂, each from 0 and below 1.
+        betas: β₁, β₂, each from 0 to below 1.
         epsilon: ε > 0.
-        weight_decay: L2 penalty: g grows by this times θ.
+        weight_decay: L2 penalty: this times θ is added to g.
 
     Raises:
-        ValueError: for a setting out of its range.
+        ValueError: if an argument is out of range.
     """
 
     _vectors = ("mean", "variance")
@@ -278,16 +278,16 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam, with θ shrunk by η · `weight_decay` · θ instead of a penalty in g (Loshchilov and Hutter 2019).
+    """Adam with decoupled weight decay: θ shrinks by η · `weight_decay` · θ (Loshchilov and Hutter 2019).
 
     Args:
         learning_rate: η > 0.
-        betas: β₁, β₂, each from 0 and below 1.
+        betas: β₁, β₂, each from 0 to below 1.
         epsilon: ε > 0.
-        weight_decay: from 0.
+        weight_decay: from 0; it does not enter g.
 
     Raises:
-        ValueError: for a setting out of its range.
+        ValueError: if an argument is out of range.
     """
 
     _decoupled = True

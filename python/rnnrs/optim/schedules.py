@@ -1,4 +1,4 @@
-"""Learning-rate schedules: functions of the step, counted from 0, that give a factor for the learning rate."""
+"""Learning-rate schedules: functions of the step, counted from 0, that return a learning-rate factor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = [
     "StepDecay",
 ]
 
-#: step -> factor; any function will do.
+#: step -> factor; any function of this type.
 Schedule = Callable[[int], float]
 
 
@@ -27,7 +27,7 @@ def _check(name: str, value: float, low: float, high: float = math.inf) -> None:
 
 @dataclass(frozen=True)
 class Constant:
-    """1, always."""
+    """The factor 1 at every step."""
 
     def __call__(self, step: float) -> float:
         return 1.0
@@ -35,7 +35,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class _Span:
-    """Rises from 0 over `warmup` steps, then falls over the rest of `total_steps` to `final`, where it stays."""
+    """Rises from 0 over `warmup` steps, then falls to `final` at `total_steps`, where it stays."""
 
     total_steps: int
     warmup: int = 0
@@ -59,11 +59,11 @@ class _Span:
 
 @dataclass(frozen=True)
 class LinearDecay(_Span):
-    """Falls in a straight line.
+    """Falls linearly.
 
     Args:
-        total_steps: where it reaches `final`.
-        warmup: steps of a straight rise before it.
+        total_steps: the step at which it reaches `final`.
+        warmup: the number of steps of the linear rise before.
         final: the factor at the end.
     """
 
@@ -73,8 +73,8 @@ class CosineDecay(_Span):
     """Falls along half a cosine (Loshchilov and Hutter 2017).
 
     Args:
-        total_steps: where it reaches `final`.
-        warmup: steps of a straight rise before it.
+        total_steps: the step at which it reaches `final`.
+        warmup: the number of steps of the linear rise before.
         final: the factor at the end.
     """
 
@@ -99,7 +99,7 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    """factor^(step / every): the same as `StepDecay`, but smooth."""
+    """factor^(step / every): a smooth `StepDecay`."""
 
     every: float
     factor: float = 0.1
@@ -112,7 +112,7 @@ class ExponentialDecay:
         return float(self.factor ** (step / self.every))
 
 
-#: The schedules by name, over a whole run: functions of the share of the run that is done, 0..1.
+#: The schedules by name, over a whole run: functions of its completed share, 0..1.
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": Constant(),
     "linear": LinearDecay(1),

@@ -1,4 +1,4 @@
-"""Text in: reading files, the bundled texts, and vocabularies that turn text into token ids and back."""
+"""Text input: reading files, the bundled texts, and vocabularies that convert between text and token ids."""
 
 from .build import VOCABULARIES, build_vocabulary, vocabulary_from_config
 from .corpus import chatterbot_dialogues, debian_synopses, read_text, split, tatoeba_pairs, tiny_shakespeare

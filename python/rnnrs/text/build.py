@@ -1,4 +1,4 @@
-"""Vocabularies by the name of their level: built from text, or restored from a model file."""
+"""Building vocabularies from text and restoring them from model files, by level."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import FormatError
 from .subword import SubwordVocabulary
 from .vocabulary import CharVocabulary, Vocabulary, WordVocabulary
 
-#: The vocabularies by the name of their level.
+#: The vocabulary class of each level.
 VOCABULARIES: dict[str, type[CharVocabulary] | type[WordVocabulary] | type[SubwordVocabulary]] = {
     "char": CharVocabulary,
     "word": WordVocabulary,
@@ -30,11 +30,12 @@ def build_vocabulary(
     Args:
         level: "char", "word", or "subword" (which needs the extra "subword").
         text: the text, or a list of sentences.
-        options: those of the class: `max_size` for words and subwords, `lowercase` too, `min_count` for words.
+        options: keyword arguments of the class's `build`: `max_size` and `lowercase` for words and subwords,
+            `min_count` for words.
         op: the caller's name, for error messages.
 
     Raises:
-        ValueError: for an unknown level, an option that this level does not have, an empty text.
+        ValueError: for an unknown level, an option that this level does not have, or an empty text.
         TypeError: for text that is not a string or a list of strings.
         MissingExtraError: for subwords, if the package tokenizers is missing.
 
@@ -66,7 +67,7 @@ def vocabulary_from_config(config: dict[str, Any]) -> Vocabulary:
     """Returns the vocabulary that `Vocabulary.to_config` described.
 
     Raises:
-        FormatError: if `config` does not describe one.
+        FormatError: if `config` does not describe a vocabulary.
         MissingExtraError: for subwords, if the package tokenizers is missing.
     """
     try:

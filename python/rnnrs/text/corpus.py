@@ -1,4 +1,4 @@
-"""Texts from files, and those that come with the package."""
+"""Texts from files, and the texts bundled with the package."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from pathlib import Path
 
 
 def read_text(*paths: str | os.PathLike[str]) -> str:
-    """The text of UTF-8 files, each begun on a line of its own, line ends made "\\n".
+    """Reads UTF-8 files into one text; each file starts on a new line.
+
+    Line ends become "\\n"; a byte order mark is removed.
 
     Raises:
-        OSError: if one cannot be read.
-        ValueError: if one is empty, binary or no UTF-8 (the place is named).
+        OSError: if a file cannot be read.
+        ValueError: if a file is empty, binary or not UTF-8 (the message names the offset); if no file is
+            given.
     """
     if not paths:
         raise ValueError("read_text: paths: expected at least one file, got none")
@@ -34,36 +37,38 @@ def _read(path: str | os.PathLike[str]) -> str:
             f"{path}: expected UTF-8 text, got byte 0x{data[error.start]:02x} at offset {error.start}"
         ) from None
     if not text.strip():
-        raise ValueError(f"{path}: expected a text, got {'only white space' if text else 'an empty file'}")
+        raise ValueError(f"{path}: expected a text, got {'only whitespace' if text else 'an empty file'}")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def tiny_shakespeare() -> str:
-    """The bundled text: 1,115,394 characters from Shakespeare's plays (see NOTICE)."""
+    """Returns the bundled text: 1,115,394 characters from Shakespeare's plays (see NOTICE)."""
     return _bundled("tiny_shakespeare.txt.gz")
 
 
 def tatoeba_pairs() -> list[tuple[str, str]]:
-    """16,000 short English sentences and their French translations, bundled, from Tatoeba (see NOTICE).
+    """Returns 16,000 short English sentences with French translations, bundled, from Tatoeba (see NOTICE).
 
-    In random order, of 2 to 7 words and signs (2 to 8 the translations) that are among the 1,000 (1,300) most frequent
-    ones of such sentences; no English sentence occurs twice.
+    The pairs are in random order. A sentence has 2 to 7 words and symbols, all among the 1,000 most frequent
+    ones of such sentences; a translation has 2 to 8, among the 1,300 most frequent ones. No English sentence
+    occurs twice.
     """
     return _pairs("tatoeba_eng_fra.tsv.gz")
 
 
 def debian_synopses() -> list[tuple[str, str]]:
-    """8,000 first paragraphs of descriptions of Debian packages and their synopses, bundled (see NOTICE).
+    """Returns 8,000 first paragraphs of Debian package descriptions and their synopses, bundled (see NOTICE).
 
-    Drawn in random order from paragraphs of 8 to 60 words with synopses of 3 to 14; none occurs twice.
+    They are sampled, in random order, from paragraphs of 8 to 60 words with synopses of 3 to 14 words; none
+    occurs twice.
     """
     return _pairs("debian_synopses.tsv.gz")
 
 
 def chatterbot_dialogues() -> list[list[str]]:
-    """2,025 short English dialogues, bundled, from the corpus of ChatterBot (see NOTICE), as lists of turns.
+    """Returns 2,025 short English dialogues of the ChatterBot corpus, bundled (see NOTICE); lists of turns.
 
-    Most are a question and an answer; the same question may come several times, with other answers.
+    Most dialogues are a question and an answer. A question may occur several times with different answers.
     """
     return [json.loads(line)["turns"] for line in _bundled("chatterbot.jsonl.gz").splitlines()]
 
@@ -79,11 +84,12 @@ def _pairs(name: str) -> list[tuple[str, str]]:
 
 
 def split(text: str, shares: Sequence[float] = (0.9, 0.05, 0.05)) -> tuple[str, ...]:
-    """Cuts a text into consecutive parts: to train on, to validate on, to test on.
+    """Splits a text into consecutive parts: for training, validation and testing.
 
     Args:
         text: the text.
-        shares: of the parts; they add up to 1. Parts of a very short text may be empty.
+        shares: the fraction of the text in each part; they add up to 1. Parts of a very short text may be
+            empty.
 
     Raises:
         ValueError: if the shares are not positive or do not add up to 1.

@@ -1,4 +1,4 @@
-"""Subwords by byte-pair encoding (Sennrich, Haddow and Birch 2016), by Hugging Face's `tokenizers`."""
+"""Subwords by byte-pair encoding (Sennrich, Haddow and Birch 2016), using Hugging Face's `tokenizers`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .vocabulary import Vocabulary, as_text, check_text
 
 
 class SubwordVocabulary(Vocabulary):
-    """Pieces of words over bytes: every text comes back as it was. Needs the extra "subword".
+    """A vocabulary of byte-level word pieces; decoding restores every text. Needs the extra "subword".
 
     Args:
-        tokenizer: the tokenizer as the JSON text of the package `tokenizers`.
+        tokenizer: the tokenizer in the JSON format of the package `tokenizers`.
 
     Raises:
         MissingExtraError: if that package is missing.
-        ValueError: if the text is no tokenizer, or has no "<eos>" and "<unk>".
+        ValueError: if `tokenizer` does not describe a tokenizer, or lacks "<eos>" or "<unk>".
     """
 
     level = "subword"
@@ -35,7 +35,9 @@ class SubwordVocabulary(Vocabulary):
             raise ValueError(
                 f"SubwordVocabulary: tokenizer: expected a tokenizer's JSON, got: {error}"
             ) from error
-        self._tokenizer.encode_special_tokens = True  # "<eos>" in a text is five characters, not an end
+        self._tokenizer.encode_special_tokens = (
+            True  # "<eos>" in a text is five characters, not the end token
+        )
         ids = self._tokenizer.get_vocab()
         tokens = sorted(ids, key=lambda token: int(ids[token]))
         if "<eos>" not in ids or "<unk>" not in ids or [ids[t] for t in tokens] != list(range(len(tokens))):
@@ -48,15 +50,16 @@ class SubwordVocabulary(Vocabulary):
     def build(
         cls, text: str | Iterable[str], *, max_size: int = 4000, lowercase: bool = False
     ) -> SubwordVocabulary:
-        """Trains the pieces on a text.
+        """Learns the pieces from a text.
 
         Args:
-            text: the text, or a list of sentences: of two languages for pieces that both have in common.
-            max_size: the number of tokens; at least 300 (256 bytes and some pieces).
-            lowercase: whether upper and lower case are the same.
+            text: the text, or a list of sentences; sentences of two languages give pieces that both languages
+                share.
+            max_size: the maximum number of tokens; at least 300 (256 bytes and some pieces).
+            lowercase: whether to convert text to lower case.
 
         Raises:
-            ValueError: for an empty text or too small a size.
+            ValueError: for an empty text or a size that is too small.
             MissingExtraError: if the package `tokenizers` is missing.
         """
         text = as_text("SubwordVocabulary", text)
@@ -79,16 +82,19 @@ class SubwordVocabulary(Vocabulary):
         return cls(tokenizer.to_str())
 
     def encode(self, text: str) -> Ids:
-        """The ids (N,) of a text; every line break is an `<eos>`."""
+        """Returns the ids (N,) of a text; every line break becomes `<eos>`."""
         return self.encode_all([text])[0]
 
     def encode_all(self, sentences: Iterable[str]) -> list[Ids]:
-        """The ids of many sentences, one vector (N,) each; all lines at once, on all cores."""
+        """Returns the ids of several sentences, one vector (N,) each.
+
+        All lines are encoded in one call, on all cores.
+        """
         lines: list[str] = []
         starts = [0]
         for text in sentences:
             check_text("SubwordVocabulary.encode", text)
-            # Half a surrogate pair cannot be written in bytes: it becomes U+FFFD.
+            # A lone surrogate cannot be encoded as UTF-8: it becomes U+FFFD.
             lines += text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").split("\n")
             starts.append(len(lines))
         pieces = [line.ids for line in self._tokenizer.encode_batch(lines)]
@@ -98,7 +104,7 @@ class SubwordVocabulary(Vocabulary):
         ]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text, a line break for `<eos>`."""
+        """Returns the text of ids; `<eos>` becomes a line break."""
         lines: list[list[int]] = [[]]
         for token in self._known(ids):
             if token == self.end_id:

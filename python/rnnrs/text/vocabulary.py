@@ -1,7 +1,7 @@
 """Vocabularies: text ↔ token ids.
 
-Every vocabulary has an `end`, the token that ends a sentence (and, at the start, stands for "a sentence
-begins"), and an `unknown`, for what it has never seen: nobody's sentence is refused.
+Every vocabulary has an `end` token, which ends a sentence and also serves as the input before its first
+token, and an `unknown` token for everything outside the vocabulary, so that any text can be encoded.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Vocabulary(ABC):
 
     Attributes:
         tokens: every token, by id.
-        end_id: of the token that ends a sentence.
-        unknown_id: of the token for what is not in the vocabulary.
+        end_id: the id of the token that ends a sentence.
+        unknown_id: the id of the token for text outside the vocabulary.
     """
 
     #: "char", "word" or "subword".
@@ -46,33 +46,36 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def encode(self, text: str) -> Ids:
-        """The ids (N,) of a text; what is unknown becomes `unknown_id`."""
+        """Returns the ids (N,) of a text; unknown pieces become `unknown_id`."""
 
     def encode_all(self, sentences: Iterable[str]) -> list[Ids]:
-        """The ids of many sentences, one vector (N,) each."""
+        """Returns the ids of several sentences, one vector (N,) each."""
         return [self.encode(sentence) for sentence in sentences]
 
     @abstractmethod
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of ids.
+        """Returns the text of ids.
 
         Raises:
             IndexError: for an id outside the vocabulary.
-            DTypeError, ShapeError: for what is no vector of whole numbers.
+            DTypeError, ShapeError: if `ids` is not a vector of whole numbers.
         """
 
     def pieces(self, text: str) -> list[str]:
-        """What a text is made of, a piece for each of `encode`'s ids: the tokens, and what is unknown as it stands."""
+        """Splits a text into pieces, one per id of `encode`.
+
+        A piece is a token, or the original text where `encode` gives `unknown_id`.
+        """
         return [self.tokens[i] for i in self.encode(text)]
 
     def id_of(self, piece: str) -> int | None:
-        """The id of a piece; None if it is not of the vocabulary."""
+        """Returns the id of a piece, or None if it is not in the vocabulary."""
         if self._ids_of_tokens is None:
             self._ids_of_tokens = {token: i for i, token in enumerate(self.tokens)}
         return self._ids_of_tokens.get(piece)
 
     def join(self, pieces: Sequence[str]) -> str:
-        """The text of pieces, of the vocabulary or not."""
+        """Joins pieces into a text; they need not be in the vocabulary."""
         return "".join(pieces)
 
     @abstractmethod
@@ -85,11 +88,11 @@ class Vocabulary(ABC):
         """Returns the vocabulary that `to_config` described.
 
         Raises:
-            KeyError, TypeError, ValueError: if `config` does not describe one.
+            KeyError, TypeError, ValueError: if `config` does not describe a vocabulary.
         """
 
     def _known(self, ids: Iterable[int]) -> list[int]:
-        """Ids as a list, once each is known to be of the vocabulary."""
+        """Returns ids as a list after checking that each one is in the vocabulary."""
         op = f"{type(self).__name__}.decode"
         array = np.asarray(list(ids) if isinstance(ids, Iterator) else ids)
         if array.ndim != 1:
@@ -113,11 +116,11 @@ def check_text(op: str, text: str) -> str:
 
 
 def as_text(op: str, text: str | Iterable[str]) -> str:
-    """A text, or the sentences of a list as its lines.
+    """Returns a text, or the sentences of a list joined as lines.
 
     Raises:
-        TypeError: for what is neither.
-        ValueError: if there is none.
+        TypeError: if `text` is not a string or a list of strings.
+        ValueError: if it is empty or only whitespace.
     """
     if not isinstance(text, (str, bytes)) and isinstance(text, Iterable):
         text = "\n".join([check_text(op, sentence) for sentence in text])
@@ -129,13 +132,13 @@ def as_text(op: str, text: str | Iterable[str]) -> str:
 
 
 class CharVocabulary(Vocabulary):
-    """One token for each character (code point); "\\n" ends a sentence, "\\ufffd" stands for the unknown.
+    """A vocabulary with one token per character (code point); "\\n" is the end, "\\ufffd" the unknown token.
 
     Args:
         characters: the characters, by id; "\\n" and "\\ufffd" among them.
 
     Raises:
-        ValueError: if one of those is missing, or a character occurs twice.
+        ValueError: if one of those two is missing, or a character occurs twice.
     """
 
     level = "char"
@@ -155,7 +158,7 @@ class CharVocabulary(Vocabulary):
 
     @classmethod
     def build(cls, text: str | Iterable[str]) -> CharVocabulary:
-        """The characters of a text, or of sentences, in the order of their code points.
+        """Collects the characters of a text or of sentences, in the order of their code points.
 
         Raises:
             ValueError: for an empty text.
@@ -164,18 +167,18 @@ class CharVocabulary(Vocabulary):
         return cls(sorted(set(text) | {cls.END, cls.UNKNOWN}))
 
     def encode(self, text: str) -> Ids:
-        """The ids (N,) of a text's characters."""
+        """Returns the ids (N,) of a text's characters."""
         check_text("CharVocabulary.encode", text)
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
         known = codes < len(self._table)
         return np.where(known, self._table[np.where(known, codes, 0)], self.unknown_id)
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The characters, one after the other."""
+        """Returns the concatenated characters of ids."""
         return self.join([self.tokens[i] for i in self._known(ids)])
 
     def pieces(self, text: str) -> list[str]:
-        """The characters."""
+        """Returns the characters of a text."""
         check_text("CharVocabulary.pieces", text)
         return list(text)
 
@@ -188,17 +191,19 @@ class CharVocabulary(Vocabulary):
 
 
 class WordVocabulary(Vocabulary):
-    """One token for each word or sign (`text.find_words`); a line break is the end of a sentence.
+    """A vocabulary with one token per word or symbol (`text.find_words`); a line break ends a sentence.
 
-    White space is not kept: `decode` puts it where it belongs in European languages (`text.join_words`).
+    Whitespace is not preserved: `decode` inserts spaces by the rules of European languages
+    (`text.join_words`).
 
     Args:
         tokens: the tokens by id; "<eos>" and "<unk>" first.
-        lowercase: whether text is made lower case before it is looked up.
-        marks: whether combining marks belong to the letters before them; they did not in files of earlier versions.
+        lowercase: whether text is converted to lower case before lookup.
+        marks: whether combining marks belong to the letter before them. In files of earlier versions they did
+            not.
 
     Raises:
-        ValueError: if the first two are others, or a token occurs twice.
+        ValueError: if the first two tokens are others, or a token occurs twice.
     """
 
     level = "word"
@@ -221,16 +226,17 @@ class WordVocabulary(Vocabulary):
         max_size: int | None = None,
         lowercase: bool = False,
     ) -> WordVocabulary:
-        """The words of a text, the most frequent first.
+        """Collects the words of a text, the most frequent first.
 
         Args:
             text: the text, or a list of sentences.
-            min_count: rarer words are left out, and so unknown.
-            max_size: the most tokens to keep.
-            lowercase: whether upper and lower case are the same.
+            min_count: the minimum number of occurrences; rarer words are left out and become unknown.
+            max_size: the maximum number of tokens.
+            lowercase: whether to convert text to lower case.
 
         Raises:
-            ValueError: for an empty text, one without any word that often, or a size that is not positive.
+            ValueError: for an empty text, a text without any word that frequent, or a size that is not
+                positive.
         """
         text = as_text("WordVocabulary", text)
         check_size("WordVocabulary", "min_count", min_count)
@@ -247,13 +253,16 @@ class WordVocabulary(Vocabulary):
         return cls([*cls.SPECIAL, *words], lowercase=lowercase)
 
     def encode(self, text: str) -> Ids:
-        """The ids (N,) of a text's words; every line break is an `<eos>`."""
+        """Returns the ids (N,) of a text's words; every line break becomes `<eos>`."""
         check_text("WordVocabulary.encode", text)
         look_up, unknown = self._ids.get, self.unknown_id
         return np.array([look_up(word, unknown) for word in self.pieces(text)], np.int64)
 
     def pieces(self, text: str) -> list[str]:
-        """The words and signs, in lower case where that is how they are looked up; `<eos>` for every line break."""
+        """Returns the words and symbols of a text, with `<eos>` for every line break.
+
+        They are in lower case if the vocabulary is.
+        """
         check_text("WordVocabulary.pieces", text)
         words: list[str] = []
         for number, line in enumerate((text.lower() if self.lowercase else text).split("\n")):
@@ -263,11 +272,11 @@ class WordVocabulary(Vocabulary):
         return words
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Readable text: spaces between words, none before a comma, a line break for `<eos>`."""
+        """Returns readable text: spaces between words, none before a comma, a line break for `<eos>`."""
         return self.join([self.tokens[i] for i in self._known(ids)])
 
     def join(self, pieces: Sequence[str]) -> str:
-        """The same of words, of the vocabulary or not."""
+        """Joins words into readable text, as `decode` does; they need not be in the vocabulary."""
         text: list[str] = []
         spacing = Spacing()
         for word in pieces:
@@ -279,7 +288,7 @@ class WordVocabulary(Vocabulary):
         return "".join(text)
 
     def with_prefix(self, prefix: str) -> Ids:
-        """The ids of the words that begin like this; regardless of case where there is none otherwise."""
+        """Returns the ids of the words with a prefix, ascending; ignores case if no word matches exactly."""
         if self._sorted is None:
             words = ((word.lower(), word, i) for word, i in self._ids.items() if i > 1 and word[:1].isalnum())
             self._sorted = sorted(words)

@@ -1,4 +1,4 @@
-"""Words and signs: how a text is cut into them, and how they are put together again."""
+"""Words and symbols: splitting a text into them, and joining them into readable text."""
 
 from __future__ import annotations
 
@@ -7,50 +7,51 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-#: Signs that stand close to the word before them, and close to the one after. A straight quotation mark is
-#: either: the first of a line opens, the next one closes, and so on.
+#: Symbols that attach to the word before them, and symbols that attach to the word after them. A straight
+#: quotation mark does either: the first of a line opens, the next one closes, alternately.
 _CLOSE_LEFT = set(".,;:!?%)]}…»›”’।॥،؛؟")
 _CLOSE_RIGHT = set("([{«‹“‘„‚¿¡$€£")
 _QUOTE = '"'
 
-#: What closes a quotation that was opened in another way than in English or French: „so“, ‚so‘, »so«, ›so‹.
+#: The closing marks of quotations that open unlike English or French ones: „so“, ‚so‘, »so«, ›so‹.
 _CLOSED_BY = {"„": "“”", "‚": "‘’", "»": "«", "›": "‹"}
 
-#: After these, or at the beginning of a line, » and › open.
+#: After these, or at the start of a line, » and › open a quotation.
 _BEFORE_QUOTATION = set(":,([—–") | {None}
 
-#: Which letters write the parts of one word together without being letters (Persian, Hindi).
+#: Zero-width characters that join the parts of one word without being letters (Persian, Hindi).
 _JOINERS = "\u200c\u200d"
 
 
 def find_words(text: str, *, marks: bool = True) -> list[str]:
-    """The words and signs of a text, in its order.
+    """Returns the words and symbols of a text, in order.
 
-    A word is a run of letters and digits with apostrophes and hyphens inside (`don't`, `well-known`); any other sign
-    stands alone, white space is left out. Combining marks (é as e and an accent, vowels in Hindi or Thai) belong to
-    what they follow.
+    A word is a run of letters and digits that may contain apostrophes and hyphens (`don't`, `well-known`).
+    Any other symbol is a piece by itself; whitespace is dropped. Combining marks (é as e and an accent,
+    vowels in Hindi or Thai) belong to the character before them.
 
     Args:
         text: the text.
-        marks: whether they do; without, each is a sign of its own.
+        marks: whether combining marks belong to the character before them; if not, each is a symbol by
+            itself.
     """
     return _pattern(_marks_in(text) if marks else "").findall(text)
 
 
 def ends_in_word(text: str) -> str:
-    """The word, or the beginning of one, that a text ends in; empty after a space or a sign."""
+    """Returns the word, or the start of a word, at the end of a text; empty after a space or a symbol."""
     inner = _word(_marks_in(text))
     match = re.search(rf"{inner}(?:['’\-]{inner})*['’\-]?$", text)
     return match.group() if match else ""
 
 
 def is_word(text: str) -> bool:
-    """Whether a text is one word."""
+    """Returns whether a text is exactly one word."""
     return find_words(text) == [text] and bool(re.match(r"\w", text))
 
 
 def in_word(character: str) -> bool:
-    """Whether a character can be part of a word."""
+    """Returns whether a character can be part of a word."""
     return character.isalnum() or character in "_'’-" + _JOINERS or _is_mark(character)
 
 
@@ -59,7 +60,7 @@ def _is_mark(character: str) -> bool:
 
 
 def _marks_in(text: str) -> str:
-    """The marks that occur in a text, sorted: there are thousands, but in one text few."""
+    """Returns the marks that occur in a text, sorted: Unicode has thousands, one text has few."""
     if max(text, default="") < "\u0300":
         return ""
     found = {c for c in set(text) if ord(c) >= 0x300 and (c in _JOINERS or _is_mark(c))}
@@ -67,7 +68,7 @@ def _marks_in(text: str) -> str:
 
 
 def _word(marks: str) -> str:
-    """A pattern of letters and digits, each with its marks."""
+    """Returns a pattern of letters and digits, each with its marks."""
     return rf"(?:\w[{marks}]*)+" if marks else r"\w+"
 
 
@@ -78,16 +79,16 @@ def _pattern(marks: str) -> re.Pattern[str]:
 
 
 class Spacing:
-    """Puts a line together word by word, with the spaces that belong there in European languages."""
+    """The spaces between the words of a line, by the rules of European languages, word by word."""
 
     def __init__(self) -> None:
-        self._close = True  # whether the next word stands close to what is before it
-        self._quoted = False  # whether it stands within straight quotation marks
+        self._close = True  # whether the next word is attached to the text before it
+        self._quoted = False  # whether it is inside straight quotation marks
         self._before: str | None = None
-        self._open: list[str] = []  # signs that have opened a quotation whose end is told by `_CLOSED_BY`
+        self._open: list[str] = []  # open quotation marks whose closing mark is in `_CLOSED_BY`
 
     def add(self, word: str) -> str:
-        """What the next word adds to the text."""
+        """Returns the text that the next word adds: the word, with a space before it where one belongs."""
         self._quoted ^= word == _QUOTE
         opens, closes = self._kind(word)
         piece = word if self._close or closes else " " + word
@@ -95,7 +96,7 @@ class Spacing:
         return piece
 
     def _kind(self, word: str) -> tuple[bool, bool]:
-        """Whether a word stands close to what comes next, and to what is before it."""
+        """Returns whether a word is attached to the next word, and whether to the previous one."""
         if word == _QUOTE:
             return self._quoted, not self._quoted
         if self._open and word in _CLOSED_BY[self._open[-1]]:
@@ -108,14 +109,14 @@ class Spacing:
 
 
 def join_words(words: Iterable[str]) -> str:
-    """A line of words and signs, as `find_words` gives them, with spaces where they belong: readable text."""
+    """Joins the words and symbols that `find_words` returns into a readable line, spaces included."""
     return "".join(map(Spacing().add, words))
 
 
 def capitalize(text: str) -> str:
-    """A lower-case text with capitals where sentences begin: of its lines, and after . ! ? with a space.
+    """Capitalizes the sentences of a lower-case text: at the start of a line, and after . ! ? and a space.
 
-    Names stay as they are: which words are names is not known here.
+    Names stay in lower case, since nothing here tells which words are names.
     """
     return re.sub(
         r"(^|[.!?…][\"'”“’»)]*\s+)([\"'“„«»¿¡(\[]*)(\w)",

@@ -2,8 +2,10 @@
 
 from .best import BestParameters
 from .callbacks import BestCheckpoint, Callback, CSVLog, EarlyStopping
+from .examples import Examples
 from .history import History, StepRecord
 from .progress import ProgressBar
+from .run import Model, Run
 from .scheduled_sampling import (
     ConstantForcing,
     ExponentialForcing,
@@ -11,7 +13,7 @@ from .scheduled_sampling import (
     LinearForcing,
     ScheduledSampling,
 )
-from .trainer import Model, Trainer
+from .trainer import Trainer
 
 __all__ = [
     "BestCheckpoint",
@@ -20,12 +22,14 @@ __all__ = [
     "Callback",
     "ConstantForcing",
     "EarlyStopping",
+    "Examples",
     "ExponentialForcing",
     "History",
     "InverseSigmoidForcing",
     "LinearForcing",
     "Model",
     "ProgressBar",
+    "Run",
     "ScheduledSampling",
     "StepRecord",
     "Trainer",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,7 @@ from .. import modelfile
 from ..files import check_writable
 from ..modelfile import ModelFile
 from .callbacks import Callback
-
-if TYPE_CHECKING:
-    from .trainer import Trainer
+from .run import Run
 
 
 class BestParameters(Callback):
@@ -35,15 +33,15 @@ class BestParameters(Callback):
         self.best, self.step = math.inf, 0
         self._kept: dict[str, NDArray[Any]] = {}
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, run: Run) -> None:
         if self.path is not None:
             check_writable(self.path)
 
-    def on_validation(self, trainer: Trainer, loss: float) -> None:
+    def on_validation(self, run: Run, loss: float) -> None:
         if not loss < self.best:
             return
-        self.best, self.step = loss, trainer.step
-        self._kept = {name: np.array(array) for name, array in trainer.model.parameters.items()}
+        self.best, self.step = loss, run.step
+        self._kept = {name: np.array(array) for name, array in run.model.parameters.items()}
         if self.path is not None:
             modelfile.save(self.path, ModelFile("network", {}, dict(self._kept)))
 

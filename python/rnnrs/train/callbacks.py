@@ -6,28 +6,26 @@ import csv
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from ..files import check_writable, write_atomically
 from .history import StepRecord
-
-if TYPE_CHECKING:
-    from .trainer import Trainer
+from .run import Run
 
 
 class Callback:
-    """Does nothing; override what you need. `trainer.stop(reason)` ends the run after the step."""
+    """Does nothing; override what you need. `run.stop(reason)` ends the run after the step."""
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, run: Run) -> None:
         """Before the first step of a `fit`."""
 
-    def on_step(self, trainer: Trainer, record: StepRecord) -> None:
+    def on_step(self, run: Run, record: StepRecord) -> None:
         """After every step."""
 
-    def on_validation(self, trainer: Trainer, loss: float) -> None:
+    def on_validation(self, run: Run, loss: float) -> None:
         """After a validation; `loss` is the mean over the held-out positions."""
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, run: Run) -> None:
         """When `fit` ends, however it ends."""
 
     def state(self) -> dict[str, Any]:
@@ -58,13 +56,13 @@ class EarlyStopping(Callback):
         self.best = math.inf
         self.waited = 0
 
-    def on_validation(self, trainer: Trainer, loss: float) -> None:
+    def on_validation(self, run: Run, loss: float) -> None:
         if loss < self.best - self.least:
             self.best, self.waited = loss, 0
             return
         self.waited += 1
         if self.waited >= self.patience:
-            trainer.stop(f"no better validation loss than {self.best:.4f} for {self.waited} validations")
+            run.stop(f"no better validation loss than {self.best:.4f} for {self.waited} validations")
 
     def state(self) -> dict[str, Any]:
         return {"best": None if math.isinf(self.best) else self.best, "waited": self.waited}
@@ -85,13 +83,13 @@ class BestCheckpoint(Callback):
         self.path = Path(path)
         self.best = math.inf
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, run: Run) -> None:
         check_writable(self.path)
 
-    def on_validation(self, trainer: Trainer, loss: float) -> None:
+    def on_validation(self, run: Run, loss: float) -> None:
         if loss < self.best:
             self.best = loss
-            trainer.save(self.path)
+            run.save(self.path)
 
     def state(self) -> dict[str, Any]:
         return {"best": None if math.isinf(self.best) else self.best}
@@ -115,26 +113,26 @@ class CSVLog(Callback):
         self.path = Path(path)
         self._file: TextIO | None = None
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, run: Run) -> None:
         check_writable(self.path)
-        named = trainer.history.loss_name
+        named = run.history.loss_name
         header = [*(named if name == "loss" else name for name in StepRecord._fields), "validation_loss"]
         kept = [header]
-        if trainer.step and self.path.exists():
+        if run.step and self.path.exists():
             with self.path.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.reader(file))
-            kept += [row for row in rows[1:] if row and row[0].isdigit() and int(row[0]) <= trainer.step]
+            kept += [row for row in rows[1:] if row and row[0].isdigit() and int(row[0]) <= run.step]
         text = "".join(",".join(row) + "\n" for row in kept)
         write_atomically(self.path, text.encode())
         self._file = self.path.open("a", newline="", encoding="utf-8")
 
-    def on_step(self, trainer: Trainer, record: StepRecord) -> None:
+    def on_step(self, run: Run, record: StepRecord) -> None:
         self._write([*record, ""])
 
-    def on_validation(self, trainer: Trainer, loss: float) -> None:
-        self._write([trainer.step, trainer.epoch, *[""] * 5, loss])
+    def on_validation(self, run: Run, loss: float) -> None:
+        self._write([run.step, run.epoch, *[""] * 5, loss])
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, run: Run) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -1,112 +1,161 @@
-"""Checkpoints: everything that a run needs to go on bit for bit, in a model file."""
+"""Checkpoints: everything that a run needs to continue bit for bit, in a model file."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .. import modelfile
 from ..errors import FormatError
 from ..modelfile import ModelFile
+from ..nn import Parameters
+from ..optim import Optimizer
 from ..types import Array
+from .callbacks import Callback
 from .history import History
-
-if TYPE_CHECKING:
-    from .trainer import Trainer
-
 
 _OPTIMIZER = "optimizer/"
 _STATE = "state"
 
 
-def save(path: str | os.PathLike[str], trainer: Trainer) -> None:
+@dataclass(frozen=True)
+class RunState:
+    """Everything that a run needs to continue, besides the model.
+
+    Attributes:
+        step: the number of steps taken.
+        epoch: the epoch, counted from 0.
+        position: the next batch in it.
+        seconds: of training.
+        data: the data's fingerprint; None before the first `fit`.
+        optimizer: kind and settings of the optimizer.
+        optimizer_steps: the steps that the optimizer has taken.
+        vectors: what the optimizer keeps from step to step, by name, each as long as θ.
+        history: the course of the run.
+        callbacks: (class name, state) of each callback.
+        carried: the state carried from batch to batch: None, an array, or a tuple of arrays.
+    """
+
+    step: int
+    epoch: int
+    position: int
+    seconds: float
+    data: str | None
+    optimizer: dict[str, Any]
+    optimizer_steps: int
+    vectors: dict[str, Array]
+    history: History
+    callbacks: Sequence[tuple[str, dict[str, Any]]]
+    carried: Any
+
+
+def save(path: str | os.PathLike[str], model: ModelFile, run: RunState) -> None:
     """Writes a checkpoint; it can also be loaded as the model that it holds.
 
     Raises:
-        OSError: if it cannot be written; what was there stays.
+        OSError: if it cannot be written; an existing file is left unchanged.
     """
-    contents = getattr(trainer.model, "checkpoint_contents", None)
-    file = contents() if contents else ModelFile("network", {}, dict(trainer.model.parameters))
     training = {
-        "step": trainer.step,
-        "epoch": trainer.epoch,
-        "position": trainer.position,
-        "seconds": trainer.seconds,
-        "data": trainer.data_fingerprint,
-        "optimizer": {"config": trainer.optimizer.to_config(), "steps": trainer.optimizer.steps},
-        "history": trainer.history.to_config(),
-        "callbacks": [{"kind": type(c).__name__, "state": c.state()} for c in trainer.callbacks],
-        "carried": _form(trainer.state),
+        "step": run.step,
+        "epoch": run.epoch,
+        "position": run.position,
+        "seconds": run.seconds,
+        "data": run.data,
+        "optimizer": {"config": run.optimizer, "steps": run.optimizer_steps},
+        "history": run.history.to_config(),
+        "callbacks": [{"kind": kind, "state": state} for kind, state in run.callbacks],
+        "carried": _form(run.carried),
     }
-    extra = {_OPTIMIZER + name: vector for name, vector in trainer.optimizer.state().items()}
-    extra.update({f"{_STATE}/{i}": array for i, array in enumerate(_arrays(trainer.state))})
-    modelfile.save(path, ModelFile(file.kind, file.config, file.tensors, extra, training))
+    extra = {_OPTIMIZER + name: vector for name, vector in run.vectors.items()}
+    extra.update({f"{_STATE}/{i}": array for i, array in enumerate(_arrays(run.carried))})
+    modelfile.save(path, ModelFile(model.kind, model.config, model.tensors, extra, training))
 
 
-def load(path: str | os.PathLike[str], trainer: Trainer) -> None:
-    """Sets a trainer, its model and its optimizer to where a checkpoint was written.
+def load(
+    path: str | os.PathLike[str], kind: str, parameters: Parameters, optimizer: Optimizer
+) -> tuple[dict[str, Array], RunState]:
+    """Reads a checkpoint of a model and an optimizer; changes neither.
+
+    Args:
+        path: the file.
+        kind: the model's kind, see `modelfile.KINDS`.
+        parameters: the model's, whose layout the file's tensors must have.
+        optimizer: whose kind and settings the run must have had.
+
+    Returns:
+        (the parameters by name, the run's state).
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: if it is no checkpoint of this model, optimizer and callbacks; then nothing has changed.
+        FormatError: if it is not a checkpoint of such a model and optimizer.
     """
-    contents = getattr(trainer.model, "checkpoint_contents", None)
-    file = modelfile.load(path, contents().kind if contents else "network")
+    file = modelfile.load(path, kind)
     if file.training is None:
         raise FormatError(f"{path}: expected a training checkpoint, got a finished model")
-    parameters = trainer.model.parameters
     modelfile.check_tensors(path, file.tensors, parameters.shapes, parameters.dtype)
     try:
-        apply = _prepare(path, file, file.training, trainer)
+        return file.tensors, _read(path, file, file.training, parameters, optimizer)
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"{path}: damaged checkpoint: {error!r}") from error
-    apply()
 
 
-def _prepare(
-    path: str | os.PathLike[str], file: ModelFile, training: dict[str, Any], trainer: Trainer
-) -> Any:
-    """Reads and checks everything; gives the function that then changes the trainer."""
-    optimizer = training["optimizer"]
-    if optimizer["config"] != trainer.optimizer.to_config():
+def restore_callbacks(run: RunState, callbacks: Sequence[Callback]) -> None:
+    """Gives each callback the state that one of its class had."""
+    saved = dict(run.callbacks)
+    for callback in callbacks:
+        kind = type(callback).__name__
+        if kind in saved:
+            callback.load_state(saved[kind])
+
+
+def _read(
+    path: str | os.PathLike[str],
+    file: ModelFile,
+    training: dict[str, Any],
+    parameters: Parameters,
+    optimizer: Optimizer,
+) -> RunState:
+    saved = training["optimizer"]
+    if saved["config"] != optimizer.to_config():
+        raise FormatError(f"{path}: optimizer: expected {optimizer.to_config()}, got {saved['config']}")
+    step, epoch, position = (int(training[name]) for name in ("step", "epoch", "position"))
+    steps = int(saved["steps"])
+    if min(step, epoch, position, steps) < 0:
         raise FormatError(
-            f"{path}: optimizer: expected {trainer.optimizer.to_config()}, got {optimizer['config']}"
+            f"{path}: damaged checkpoint: step {step}, epoch {epoch}, position {position}, "
+            f"{steps} steps of the optimizer"
         )
-    kinds = [type(callback).__name__ for callback in trainer.callbacks]
-    saved = {entry["kind"]: entry["state"] for entry in training["callbacks"]}
-    numbers = {name: int(training[name]) for name in ("step", "epoch", "position")}
-    if min(numbers.values()) < 0 or numbers["step"] != int(optimizer["steps"]):
-        raise FormatError(
-            f"{path}: damaged checkpoint: {numbers}, {optimizer['steps']} steps of the optimizer"
-        )
-    seconds, history = float(training["seconds"]), History.from_config(training["history"])
-    fingerprint, state = training["data"], _state(training["carried"], file.extra)
     vectors = {n[len(_OPTIMIZER) :]: v for n, v in file.extra.items() if n.startswith(_OPTIMIZER)}
-    size, dtype = trainer.model.parameters.flat.size, trainer.model.parameters.dtype
     for name, vector in vectors.items():
-        if vector.shape != (size,) or vector.dtype != dtype:
-            raise FormatError(f"{path}: optimizer: {name}: expected {size} of {dtype}, got {vector.shape}")
-    trainer.optimizer.check_state(vectors, numbers["step"])
-
-    def apply() -> None:
-        trainer.model.parameters.copy_from(file.tensors)
-        trainer.optimizer.load_state(vectors, numbers["step"])
-        trainer.step, trainer.epoch, trainer.position = numbers["step"], numbers["epoch"], numbers["position"]
-        trainer.seconds, trainer.history, trainer.state = seconds, history, state
-        trainer.data_fingerprint = fingerprint
-        for kind, callback in zip(kinds, trainer.callbacks, strict=True):
-            if kind in saved:
-                callback.load_state(saved[kind])
-
-    return apply
+        if vector.shape != (parameters.size,) or vector.dtype != parameters.dtype:
+            raise FormatError(
+                f"{path}: optimizer: {name}: expected {parameters.size} of {parameters.dtype}, "
+                f"got {vector.shape}"
+            )
+    optimizer.check_state(vectors, steps)
+    return RunState(
+        step=step,
+        epoch=epoch,
+        position=position,
+        seconds=float(training["seconds"]),
+        data=training["data"],
+        optimizer=saved["config"],
+        optimizer_steps=steps,
+        vectors=vectors,
+        history=History.from_config(training["history"]),
+        callbacks=[(entry["kind"], entry["state"]) for entry in training["callbacks"]],
+        carried=_carried(training["carried"], file.extra),
+    )
 
 
 def _form(state: Any) -> int | None:
-    """How the carried state is kept: None, one array (−1), or so many of them."""
+    """How the carried state is kept: None, −1 for one array, or the number of arrays."""
     if state is None:
         return None
     return -1 if isinstance(state, np.ndarray) else len(state)
@@ -118,7 +167,7 @@ def _arrays(state: Any) -> list[Array]:
     return [state] if isinstance(state, np.ndarray) else [np.asarray(part) for part in state]
 
 
-def _state(form: Any, extra: dict[str, Array]) -> Any:
+def _carried(form: Any, extra: dict[str, Array]) -> Any:
     if form is None:
         return None
     if form == -1:

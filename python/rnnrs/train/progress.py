@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from ..errors import MissingExtraError, require
 from .callbacks import Callback
 from .history import StepRecord
-
-if TYPE_CHECKING:
-    from .trainer import Trainer
+from .run import Run
 
 
 class ProgressBar(Callback):
@@ -43,13 +41,14 @@ class ProgressBar(Callback):
         self._smooth = 0.0
         self._validation = ""
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, run: Run) -> None:
         self._out = sys.stderr if self._file is None else self._file
         self._begin = time.monotonic()
-        self._before = trainer.seconds
+        self._before = run.seconds
+        self._done_before = run.progress
         self._positions = self._shown_positions = 0
         self._shown = self._begin
-        self._steps_before = trainer.step
+        self._steps_before = run.step
         self._smooth = 0.0
         if not self._out.isatty():
             return
@@ -65,7 +64,7 @@ class ProgressBar(Callback):
         )
         self._bar.set_description_str("training")
 
-    def on_step(self, trainer: Trainer, record: StepRecord) -> None:
+    def on_step(self, run: Run, record: StepRecord) -> None:
         done = record.step - self._steps_before
         weight = max(0.02, 1.0 / done)
         self._smooth += weight * (record.loss - self._smooth)
@@ -73,43 +72,41 @@ class ProgressBar(Callback):
         now = time.monotonic()
         wait = 0.1 if self._bar is not None else self._every
         if now - self._shown >= wait or done == 1:
-            self._show(trainer, now)
+            self._show(run, now)
 
-    def on_validation(self, trainer: Trainer, loss: float) -> None:
+    def on_validation(self, run: Run, loss: float) -> None:
         self._validation = f" · held out {loss:.3f}"
         if self._perplexity:
-            self._validation += f" (perplexity {trainer.history.perplexities[-1][1]:.4g})"
-        self._show(trainer, time.monotonic())
+            self._validation += f" (perplexity {run.history.perplexities[-1][1]:.4g})"
+        self._show(run, time.monotonic())
 
-    def on_end(self, trainer: Trainer) -> None:
-        if trainer.step > self._steps_before:
-            self._show(trainer, time.monotonic())
+    def on_end(self, run: Run) -> None:
+        if run.step > self._steps_before:
+            self._show(run, time.monotonic())
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
-    def _show(self, trainer: Trainer, now: float) -> None:
+    def _show(self, run: Run, now: float) -> None:
         rate = self._positions / max(now - self._begin, 1e-9)
-        left = _time_left(trainer, self._before, now - self._begin)
-        loss = f"{trainer.history.loss_name} {self._smooth:.3f}{self._validation}"
+        left = self._time_left(run.progress, now - self._begin)
+        loss = f"{run.history.loss_name} {self._smooth:.3f}{self._validation}"
         text = f"{loss} · {_short(rate)} {self._unit}/s · {left}"
         self._shown = now
         if self._bar is None:
-            print(f"step {trainer.step} · {text}", file=self._out, flush=True)
+            print(f"step {run.step} · {text}", file=self._out, flush=True)
             return
-        self._bar.n = round(1000 * min(trainer.progress, 1.0))
+        self._bar.n = round(1000 * min(run.progress, 1.0))
         self._bar.set_postfix_str(text)
 
-
-def _time_left(trainer: Trainer, before: float, spent: float) -> str:
-    """What is left at the rate of this `fit` so far."""
-    done = trainer.progress
-    if done >= 1.0:
-        return f"{_clock(before + spent)} in all"
-    gained = done - trainer.progress_at_start
-    if gained <= 0.0:
-        return "time left unknown"
-    return f"{_clock(spent * (1.0 - done) / gained)} left"
+    def _time_left(self, done: float, spent: float) -> str:
+        """The time left, at this run's average rate since it started or was resumed."""
+        if done >= 1.0:
+            return f"{_clock(self._before + spent)} in all"
+        gained = done - self._done_before
+        if gained <= 0.0:
+            return "time left unknown"
+        return f"{_clock(spent * (1.0 - done) / gained)} left"
 
 
 def _clock(seconds: float) -> str:

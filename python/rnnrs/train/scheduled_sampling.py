@@ -10,13 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from .callbacks import Callback
 from .history import StepRecord
-
-if TYPE_CHECKING:
-    from .trainer import Trainer
+from .run import Run
 
 #: step -> ε
 ForcingSchedule = Callable[[int], float]
@@ -112,24 +109,24 @@ class ScheduledSampling(Callback):
     def __init__(self, schedule: ForcingSchedule) -> None:
         self.schedule = schedule
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, run: Run) -> None:
         """Sets ε for the first step.
 
         Raises:
             TypeError: for a model that has no `teacher_forcing` and `step`.
         """
-        if not (hasattr(trainer.model, "teacher_forcing") and hasattr(trainer.model, "step")):
+        if not (hasattr(run.model, "teacher_forcing") and hasattr(run.model, "step")):
             raise TypeError(
                 "ScheduledSampling: expected a model with teacher_forcing and step, "
-                f"got {type(trainer.model).__name__}"
+                f"got {type(run.model).__name__}"
             )
-        self._set(trainer)
+        self._set(run)
 
-    def on_step(self, trainer: Trainer, record: StepRecord) -> None:
+    def on_step(self, run: Run, record: StepRecord) -> None:
         """Sets ε for the next step."""
-        self._set(trainer)
+        self._set(run)
 
-    def _set(self, trainer: Trainer) -> None:
-        model = trainer.model
-        model.teacher_forcing = self.schedule(trainer.step)  # type: ignore[attr-defined]
-        model.step = trainer.step  # type: ignore[attr-defined]
+    def _set(self, run: Run) -> None:
+        model = run.model
+        model.teacher_forcing = self.schedule(run.step)  # type: ignore[attr-defined]
+        model.step = run.step  # type: ignore[attr-defined]

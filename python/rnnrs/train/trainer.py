@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -17,37 +17,14 @@ from ..data.batch import positions
 from ..data.batches import ListData
 from ..errors import NonFiniteError
 from ..files import check_writable
-from ..nn import Parameters
+from ..modelfile import ModelFile
 from ..optim import Optimizer, Schedule, clip_factor, clip_norm, clip_value
 from ..seeds import derive_seed
 from . import checkpoint as checkpoints
 from .callbacks import Callback
 from .history import History, StepRecord
 from .interrupts import Interrupts
-
-
-class Model(Protocol):
-    """What can be trained.
-
-    A model may also have `checkpoint_contents() -> modelfile.ModelFile`: then its checkpoints are its own files;
-    `stochastic`, which is true if its `loss` is to be given `noise`, a whole number, another one at every step; and
-    `averages`, the arrays that `loss` with a gradient moves (batch normalization's), which are put back where no whole
-    step comes of it.
-    """
-
-    @property
-    def parameters(self) -> Parameters:
-        """θ"""
-        ...
-
-    @property
-    def gradients(self) -> Parameters:
-        """∂L/∂θ, of the same layout"""
-        ...
-
-    def loss(self, batch: Any, state: Any = None, *, gradient: bool = True) -> tuple[float, Any]:
-        """(L, the state after the batch); adds ∂L/∂θ to the gradients where they are wanted."""
-        ...
+from .run import Model
 
 
 class Trainer:
@@ -102,7 +79,6 @@ class Trainer:
         self.seconds = 0.0
         self.history = History()
         self.data_fingerprint: str | None = None
-        self.progress_at_start = 0.0
         self.stopped: str | None = None
         self._bounds: tuple[float, float, float] = (math.inf, math.inf, math.inf)
         self._epoch_length = 1
@@ -195,7 +171,7 @@ class Trainer:
         Raises:
             OSError: if it cannot be written; what was there stays.
         """
-        checkpoints.save(path, self)
+        checkpoints.save(path, self._contents(), self._run_state())
 
     def resume(self, path: str | os.PathLike[str]) -> None:
         """Goes back to where a checkpoint was written: `fit` then gives, bit for bit, the run without a break.
@@ -204,7 +180,14 @@ class Trainer:
             OSError: if the file cannot be read.
             FormatError: if it is no checkpoint of this model and optimizer; then nothing has changed.
         """
-        checkpoints.load(path, self)
+        model, optimizer = self.model, self.optimizer
+        tensors, run = checkpoints.load(path, self._contents().kind, model.parameters, optimizer)
+        model.parameters.copy_from(tensors)
+        optimizer.load_state(run.vectors, run.optimizer_steps)
+        self.step, self.epoch, self.position = run.step, run.epoch, run.position
+        self.seconds, self.history, self.state = run.seconds, run.history, run.carried
+        self.data_fingerprint = run.data
+        checkpoints.restore_callbacks(run, self.callbacks)
 
     @property
     def progress(self) -> float:
@@ -217,6 +200,26 @@ class Trainer:
         """Whether a bound is reached, or a callback has asked for the end."""
         done = (self.epoch, self.step, self.seconds)
         return self.stopped is not None or any(d >= b for d, b in zip(done, self._bounds, strict=True))
+
+    def _contents(self) -> ModelFile:
+        """The model as a file holds it."""
+        contents = getattr(self.model, "checkpoint_contents", None)
+        return contents() if contents else ModelFile("network", {}, dict(self.model.parameters))
+
+    def _run_state(self) -> checkpoints.RunState:
+        return checkpoints.RunState(
+            step=self.step,
+            epoch=self.epoch,
+            position=self.position,
+            seconds=self.seconds,
+            data=self.data_fingerprint,
+            optimizer=self.optimizer.to_config(),
+            optimizer_steps=self.optimizer.steps,
+            vectors=self.optimizer.state(),
+            history=self.history,
+            callbacks=[(type(callback).__name__, callback.state()) for callback in self.callbacks],
+            carried=self.state,
+        )
 
     def _begin(
         self,
@@ -244,7 +247,6 @@ class Trainer:
         bounds = (epochs, max_steps, time_limit)
         self._bounds = tuple(math.inf if b is None else float(b) for b in bounds)  # type: ignore[assignment]
         self._epoch_length = len(data)
-        self.progress_at_start = self.progress
         return data, held_out
 
     def _noise(self) -> dict[str, Any]:

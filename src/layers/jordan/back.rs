@@ -1,7 +1,8 @@
-//! Back through time, through the outputs that were fed back; and the parameters' gradients.
+//! BPTT through the outputs that were fed back, and the parameters' gradients.
 //!
-//! What step t + 1 was fed of o_t says of o_t: do_t += Jᵀ Wᵀ da_{t+1}, with J the identity where o was fed back, and the
-//! softmax's Jacobian diag(ŷ) − ŷ ŷᵀ where ŷ was. A target that was fed says nothing of the output, nor does a choice.
+//! Feeding o_t to step t + 1 adds to its gradient: do_t += Jᵀ Wᵀ da_{t+1}, with J the identity if o was fed
+//! back, and the softmax's Jacobian diag(ŷ) − ŷ ŷᵀ if ŷ was. Neither a target nor a chosen token passes a
+//! gradient to the output.
 
 use super::driven::Own;
 use super::{BACKWARD, Fed, Later, Sizes, WeightGradients, Weights, by_sequences, multiply, table};
@@ -10,8 +11,8 @@ use crate::kernels::{Activation, Lines, Packed, Real, Start, differentiate};
 use crate::layers::linear::{self, Columns};
 use crate::parallel::{self, Stop};
 
-/// (da (T, B, H), all that L says of o (T, B, O)) of do, what the loss says of it; z and `own` are those of
-/// [`super::driven::Numbers`].
+/// Computes da (T, B, H) and the total gradient of o (T, B, O) from do, the loss's own gradient of o. z and
+/// `own` are those of [`super::driven::Numbers`].
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -59,7 +60,7 @@ pub fn through<R: Real>(
     Ok((da, total))
 }
 
-/// g ← do + Jᵀ g where a row's own output was fed back, do elsewhere.
+/// Computes g ← do + Jᵀ g for rows whose own output was fed back, and g ← do for the others.
 fn into_output<R: Real>(what: Own, outputs: usize, (z, own): (&[R], &[bool]), dout: &[R], g: &mut [R]) {
     let rows = g.chunks_exact_mut(outputs).zip(z.chunks_exact(outputs)).zip(dout.chunks_exact(outputs));
     for (((g, z), dout), &own) in rows.zip(own) {
@@ -75,7 +76,7 @@ fn into_output<R: Real>(what: Own, outputs: usize, (z, own): (&[R], &[bool]), do
     }
 }
 
-/// What a network's gradients are made of.
+/// The inputs of [`gradients`].
 #[derive(Clone, Copy)]
 pub struct Passed<'a, R> {
     /// x (T, B, I)
@@ -84,14 +85,14 @@ pub struct Passed<'a, R> {
     pub h: &'a [R],
     /// da (T, B, H)
     pub da: &'a [R],
-    /// do (T, B, O), all that L says of o
+    /// do (T, B, O), the total gradient of o
     pub dout: &'a [R],
     /// z
     pub fed: Fed<'a, R>,
 }
 
-/// Adds dU, dW, db, dV, dc (and dE, of `embedding` = (E, dE)), each as one product over all T·B rows; gives dx (T, B, I)
-/// where it is wanted.
+/// Adds dU, dW, db, dV, dc (and dE, with `embedding` = (E, dE)), each as one product over all T·B rows;
+/// returns dx (T, B, I) if `need_dx`.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -119,7 +120,7 @@ pub fn gradients<R: Real>(
     Ok(Some(dx))
 }
 
-/// dW += Σ da_t z_tᵀ, and dE of the tokens that were fed.
+/// Adds dW += Σ da_t z_tᵀ, and dE of the tokens that were fed.
 fn feedback_gradient<R: Real>(
     sizes: Sizes,
     (da, fed): (&[R], Fed<'_, R>),
@@ -143,7 +144,7 @@ fn feedback_gradient<R: Real>(
     }
 }
 
-/// What L says of z at the first step, (B, F) = Wᵀ da_0.
+/// Computes the gradient of z at the first step, (B, F) = Wᵀ da_0.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].

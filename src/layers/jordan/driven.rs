@@ -1,7 +1,9 @@
-//! The network's own output is fed back: step by step, each thread with some of the batch's sequences.
+//! The network's own output is fed back: a loop over time, in which each thread processes some
+//! of the sequences.
 //!
-//! At every step and sequence either the target is fed, with probability ε, or what the network made of the step before
-//! (scheduled sampling: Bengio, Vinyals, Jaitly and Shazeer 2015). With ε = 0, or without targets, the network runs free.
+//! Each step of a sequence is fed either the target, with probability ε, or the network's own output of the
+//! step before (scheduled sampling: Bengio, Vinyals, Jaitly and Shazeer 2015). With ε = 0, or without
+//! targets, the network is free-running.
 
 use std::ops::Range;
 
@@ -14,10 +16,10 @@ use crate::parallel;
 use crate::random::{philox, uniform};
 use crate::sampling::Sampling;
 
-/// Steps whose input projection is done in one go.
+/// Number of steps whose inputs are projected at a time.
 const AHEAD: usize = 32;
 
-/// What a network makes of its output to feed it back as numbers.
+/// The form in which the network's own output is fed back as values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Own {
     /// o
@@ -26,63 +28,65 @@ pub enum Own {
     Softmax,
 }
 
-/// The targets, y_t (T, B): fed at step t + 1.
+/// The targets y_t (T, B), which are fed at step t + 1.
 #[derive(Clone, Copy)]
 pub enum Teacher<'a, R> {
-    /// There are none.
+    /// No targets
     Absent,
-    /// Tokens; [`NOTHING`] feeds nothing.
+    /// Token ids; [`NOTHING`] feeds nothing
     Ids(&'a [i64]),
-    /// (T, B, F)
+    /// Values (T, B, F)
     Values(&'a [R]),
 }
 
-/// How often the target is fed, and the numbers that decide when. A draw depends on (seed, step, key, t) alone.
+/// The probability that the target is fed, and the random numbers that decide it. A draw depends only on
+/// (seed, step, key, t).
 #[derive(Debug, Clone, Copy)]
 pub struct Schedule<'a> {
-    /// ε, the probability of the target.
+    /// ε, the probability that the target is fed
     pub forcing: f64,
-    /// Seed of the draws.
+    /// Seed of the draws
     pub seed: u64,
-    /// Which call it is: the step of training.
+    /// The number of the call: the training step
     pub step: u64,
-    /// Each sequence's own number (B).
+    /// The key of each sequence (B)
     pub keys: &'a [u64],
 }
 
 impl Schedule<'_> {
-    /// Two numbers, uniform on [0, 1): for what is fed to step t, and for the token that the step before chooses.
+    /// Draws two numbers, uniform on [0, 1): one decides what step t is fed, the other the token
+    /// chosen at step t−1.
     fn draw(&self, t: usize, sequence: usize) -> (f64, f64) {
         let words = philox([self.seed, 0], [t as u64, self.step, self.keys[sequence], 0]);
         (uniform(words[0]), uniform(words[1]))
     }
 }
 
-/// What [`with_numbers`] computed.
+/// The results of [`with_numbers`].
 pub struct Numbers<R> {
     /// h (T, B, H)
     pub h: Vec<R>,
     /// o (T, B, O)
     pub o: Vec<R>,
-    /// z (T + 1, B, O): what each step was fed, and what the step after the last would be.
+    /// z (T + 1, B, O): the feedback into each step, and into a step after the last
     pub z: Vec<R>,
-    /// (T + 1, B): where that is the network's own.
+    /// (T + 1, B): whether that is the network's own output
     pub own: Vec<bool>,
 }
 
-/// What [`with_tokens`] computed.
+/// The results of [`with_tokens`].
 pub struct Tokens<R> {
     /// h (T, B, H)
     pub h: Vec<R>,
     /// o (T, B, O)
     pub o: Vec<R>,
-    /// (T + 1, B): the token that each step was fed, and the one that the step after the last would be.
+    /// (T + 1, B): the token fed to each step, and to a step after the last
     pub ids: Vec<i64>,
-    /// (T + 1, B): where that is the network's own.
+    /// (T + 1, B): whether that is the network's own choice
     pub own: Vec<bool>,
 }
 
-/// The network of which o or ŷ is fed back, from z_0 = `first` (B, O) or zero.
+/// Runs the network with o or ŷ fed back, starting from z_0 = `first` (B, O) or zero.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -112,11 +116,11 @@ pub fn with_numbers<R: Real>(
     Ok(Numbers { h, o, z, own })
 }
 
-/// The network of which a token is fed back, chosen by o: `table` (O, H) holds what each adds to a. Begins with the tokens
-/// `first` (B), or with nothing.
+/// Runs the network with a token fed back that is chosen from o. `table` (O, H) holds the term that each
+/// token adds to a. Starts with the tokens `first` (B), or with none.
 ///
 /// # Errors
-/// [`crate::Error::Value`] where scores are not finite; [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
+/// [`crate::Error::Value`] if scores are not finite; [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
 pub fn with_tokens<R: Real>(
     network: Network<'_, R>,
     (temperature, table): (f64, &[R]),
@@ -141,11 +145,11 @@ pub fn with_tokens<R: Real>(
     Ok(Tokens { h, o, ids, own })
 }
 
-/// What comes back from step to step, for some of the sequences.
+/// The feedback from step to step, for some of the sequences.
 trait Line<R>: Send {
-    /// a_t ← a_t + W z_t.
+    /// Computes a_t ← a_t + W z_t.
     fn add(&self, t: usize, a: &mut [R]);
-    /// z_{t+1} of o_t or y_t; `own` is set where it is the network's own.
+    /// Computes z_{t+1} from o_t or y_t; sets `own` where it is the network's own output.
     fn pass_on(&mut self, t: usize, o: &[R], own: &mut [bool]) -> Result<()>;
 }
 
@@ -154,17 +158,17 @@ trait Line<R>: Send {
 pub struct Network<'a, R> {
     /// f
     pub activation: Activation,
-    /// Its sizes.
+    /// The sizes
     pub sizes: Sizes,
-    /// Its parameters.
+    /// The parameters
     pub weights: Weights<'a, R>,
     /// x (T, B, I)
     pub x: &'a [R],
-    /// (B): steps at and after a sequence's length are zero.
+    /// Lengths (B): steps from a sequence's length on are zero.
     pub lengths: Option<&'a [i64]>,
 }
 
-/// Some of the sequences: their h, o and own, a slice for each step.
+/// Some of the sequences: their h, o and own, one slice per step.
 struct Shard<'a, R, L> {
     range: Range<usize>,
     h: Vec<&'a mut [R]>,
@@ -178,7 +182,7 @@ impl<R: Real> Network<'_, R> {
         parallel::ranges(self.sizes.batch, linear::least_rows(self.sizes.operations() * self.sizes.steps))
     }
 
-    /// Goes through time with every range of sequences: (h, o, own).
+    /// Runs every range of sequences through time; returns (h, o, own).
     fn run<L: Line<R>>(
         &self,
         ranges: &[Range<usize>],
@@ -218,7 +222,7 @@ impl<R: Real> Network<'_, R> {
         Ok((h, o, own))
     }
 
-    /// a ← b + U x for some steps ahead.
+    /// Computes a ← b + U x for the next [`AHEAD`] steps.
     fn project<L>(&self, u: &Packed<R>, t: usize, shard: &mut Shard<'_, R, L>) {
         let Sizes { batch, inputs, .. } = self.sizes;
         for (ahead, a) in shard.h[t..].iter_mut().take(AHEAD).enumerate() {
@@ -243,7 +247,7 @@ impl<R: Real> Network<'_, R> {
     }
 }
 
-/// Which sequences a line has, and where they stand in the batch.
+/// The sequences of a line, and their place in the batch.
 struct Place<'a> {
     batch: usize,
     outputs: usize,
@@ -293,7 +297,7 @@ impl<R: Real> Line<R> for NumberLine<'_, R> {
     }
 }
 
-/// z ← o or softmax(o).
+/// Sets z ← o or softmax(o).
 fn feed<R: Real>(what: Own, o: &[R], z: &mut [R]) {
     z.copy_from_slice(o);
     if what == Own::Softmax {

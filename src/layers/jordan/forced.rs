@@ -1,4 +1,4 @@
-//! Every step's z is known beforehand, as with teacher forcing: no loop over time, all T·B rows at once.
+//! z is known beforehand for every step, as with teacher forcing: no loop over time, all T·B rows at once.
 
 use std::ops::Range;
 
@@ -8,10 +8,10 @@ use crate::kernels::{Activation, Packed, Real, Start, activate, differentiate};
 use crate::layers::linear;
 use crate::parallel;
 
-/// Rows that go through all products together, while they are in the cache.
+/// Rows per block; a block passes through all products while it is in the cache.
 const BLOCK: usize = 256;
 
-/// (h (T, B, H), o (T, B, O)) of x (T, B, I) and what every step is fed.
+/// Computes h (T, B, H) and o (T, B, O) from x (T, B, I) and the feedback into every step.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -56,7 +56,7 @@ pub fn forward<R: Real>(
     Ok((h, o))
 }
 
-/// da (T, B, H) = (Vᵀ do) ⊙ f′(a): nothing of a step's gradient goes to the step before.
+/// Computes da (T, B, H) = (Vᵀ do) ⊙ f′(a); no gradient flows from a step to the step before.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -90,7 +90,7 @@ pub fn backward<R: Real>(
 /// Adds W z to rows of a.
 struct Feeder<'a, R: Real> {
     sizes: Sizes,
-    /// Where some of z are numbers and not tokens.
+    /// W packed, if some of z are values instead of tokens.
     w: Option<Packed<R>>,
     fed: Fed<'a, R>,
 }
@@ -102,11 +102,11 @@ impl<'a, R: Real> Feeder<'a, R> {
         Ok(Feeder { sizes, w, fed })
     }
 
-    /// a ← a + W z for the rows of (T, B) from `first` on.
+    /// Computes a ← a + W z for the rows of (T, B) starting at `first`.
     fn add(&self, first: usize, a: &mut [R]) {
         let Sizes { batch, hidden, fed: width, .. } = self.sizes;
         let count = a.len() / hidden.max(1);
-        // How many of the rows belong to the first step.
+        // Number of rows that belong to the first step.
         let early = batch.saturating_sub(first).min(count);
         if let (Some(w), Some(z)) = (&self.w, self.fed.first) {
             let z = &z[(first * width).min(z.len())..];
@@ -122,12 +122,12 @@ impl<'a, R: Real> Feeder<'a, R> {
                     add_row(table, id, a);
                 }
             }
-            (Later::Values(_), None) => unreachable!("W is packed where z are numbers"),
+            (Later::Values(_), None) => unreachable!("W is packed if z holds values"),
         }
     }
 }
 
-/// a ← a + table\[id\]; nothing for [`NOTHING`].
+/// Computes a ← a + table\[id\]; does nothing for [`NOTHING`].
 pub(super) fn add_row<R: Real>(table: &[R], id: i64, a: &mut [R]) {
     if id != NOTHING {
         let row = &table[id as usize * a.len()..][..a.len()];

@@ -1,8 +1,9 @@
-//! What each token adds to a when it is fed back: row `token` of a table P (O, H).
+//! The term that each token adds to a when it is fed back: row `token` of a table P (O, H).
 //!
-//! As a one-hot vector it adds W e_token, so P = Wᵀ; by its embedding it adds W E\[token\], so P = E Wᵀ. A row of P is
-//! gathered for each position and its gradient added there; W and E are multiplied once for each of the O tokens. The
-//! output layer's products alone take T·B·O·H multiplications, so P costs little beside them.
+//! As a one-hot vector, a token adds W e_token, so P = Wᵀ; through its embedding it adds W E\[token\], so
+//! P = E Wᵀ. Each position looks up a row of P, and its gradient is added to that row; W and E are multiplied
+//! once for each of the O tokens. The output layer's products alone take T·B·O·H multiplications, so P costs
+//! little in comparison.
 
 use super::NOTHING;
 use crate::error::Result;
@@ -10,13 +11,13 @@ use crate::kernels::{Lines, Packed, Real, Start};
 use crate::layers::linear::{self, Columns};
 use crate::parallel;
 
-/// Fewest numbers worth a thread of their own.
+/// Minimum number of elements per thread.
 const GRAIN: usize = 1 << 16;
 
-/// Rows and columns of a piece of a matrix that is transposed at a time.
+/// Rows and columns of the tiles in which a matrix is transposed.
 const TILE: usize = 32;
 
-/// P (O, H) of W (H, F) and, where there is one, an embedding E (O, F).
+/// Computes P (O, H) from W (H, F) and, if given, an embedding E (O, F).
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -37,7 +38,7 @@ pub fn table<R: Real>(
     Ok(table)
 }
 
-/// Visits a matrix of `rows` rows in tiles: `put(column, row, number)`.
+/// Visits a matrix of `rows` rows in tiles, calling `put(column, row, value)`.
 fn transpose<R: Real>(matrix: &[R], rows: usize, mut put: impl FnMut(usize, usize, R)) {
     let columns = matrix.len() / rows.max(1);
     for first_row in (0..rows).step_by(TILE) {
@@ -51,7 +52,7 @@ fn transpose<R: Real>(matrix: &[R], rows: usize, mut put: impl FnMut(usize, usiz
     }
 }
 
-/// dP (O, H) = Σ da over the positions at which each token was fed, position after position.
+/// Computes dP (O, H) = Σ da over the positions at which each token was fed, in order.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -62,7 +63,7 @@ pub fn gather_gradient<R: Real>(
     (outputs, hidden): (usize, usize),
 ) -> Result<Vec<R>> {
     let mut table = parallel::zeros(op, &[outputs, hidden])?;
-    // Each thread has some of the tokens, and sees to the positions at which they stand, in their order.
+    // Each thread owns a range of the tokens and adds the positions at which they occur, in order.
     let threads = if da.len() < GRAIN { 1 } else { parallel::num_threads()? };
     let ranges = parallel::even_ranges(outputs, threads);
     let parts: Vec<_> = parallel::split_rows(&mut table, &ranges, hidden).into_iter().zip(&ranges).collect();
@@ -78,7 +79,7 @@ pub fn gather_gradient<R: Real>(
     Ok(table)
 }
 
-/// From dP: dW += dPᵀ; or, with an embedding, dW += dPᵀ E and dE += dP W.
+/// Propagates dP: dW += dPᵀ; or, with an embedding, dW += dPᵀ E and dE += dP W.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].

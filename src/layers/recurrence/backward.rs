@@ -1,4 +1,4 @@
-//! The way back through time.
+//! The backward pass through time.
 
 use std::ops::Range;
 
@@ -8,23 +8,23 @@ use crate::kernels::{self, Lines, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
 use crate::parallel::{self, Stop};
 
-/// How many steps before its turn what a step needs is asked for.
+/// Number of steps ahead of its use at which a step's data is prefetched.
 const SOON: usize = 4;
 
-/// What the way back gives.
+/// The results of the backward pass.
 pub struct Back<R> {
-    /// ∂L/∂ the products' sums (rows, sums·H)
+    /// da (rows, sums·H), the gradient of the pre-activations (before a normalization)
     pub da: Vec<R>,
-    /// The gradient of the states before the first step (B, states·H)
+    /// The gradient of the initial states (B, states·H)
     pub dfirst: Vec<R>,
-    /// Those of a normalization's γ and β (sums·H), or empty
+    /// The gradients of a normalization's γ and β (sums·H), or empty
     pub dnorm: [Vec<R>; 2],
 }
 
-/// Back through time.
+/// Runs the backward pass through time.
 ///
-/// `dy` (rows, H) is what the layers above say of h, `dlast` (B, states·H) what is said of the state after each sequence's
-/// last step; nothing by default.
+/// `dy` (rows, H) is the upstream gradient of h; `dlast` (B, states·H) is that of the state after each
+/// sequence's last step. Both are zero by default.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -50,7 +50,7 @@ pub fn backward<R: Real>(
     let pack = || Packed::of(op, layer.w, layout.recurrent * hidden, hidden);
     let shared = if layer.w.len() <= APART { None } else { Some(pack()?) };
     let ranges = layer.groups(sequences)?;
-    // A normalization's gradients are summed up sequence by sequence: so their bits do not depend on the threads.
+    // The gradients of a normalization are summed per sequence, so their bits do not depend on the threads.
     let normed = if layer.extras.norm.is_some() { sequences.batch() } else { 0 };
     let mut dnorms = [parallel::zeros(op, &[normed, width])?, parallel::zeros(op, &[normed, width])?];
     let [dgain, dshift] = &mut dnorms;
@@ -84,7 +84,7 @@ pub fn backward<R: Real>(
     Ok(Back { da, dfirst, dnorm: dnorms.map(|rows| total(&rows, normed_width)) })
 }
 
-/// The sum of some rows.
+/// Sums some rows.
 fn total<R: Real>(rows: &[R], width: usize) -> Vec<R> {
     let mut total = vec![R::zero(); width];
     for row in rows.chunks_exact(width.max(1)) {
@@ -93,14 +93,15 @@ fn total<R: Real>(rows: &[R], width: usize) -> Vec<R> {
     total
 }
 
-/// What L feels of the states of some sequences at a step: dh, dc (count, H); and room for three such arrays.
+/// The gradients ∂L/∂h and ∂L/∂c of some sequences at a step, dh and dc (count, H), and three scratch
+/// buffers of that size.
 struct Felt<R> {
     h: Vec<R>,
     c: Vec<R>,
     room: [Vec<R>; 3],
 }
 
-/// The way back of some sequences.
+/// The backward pass of some sequences.
 struct Backward<'a, R: Real> {
     layer: Recurrent<'a, R>,
     sequences: &'a Sequences,
@@ -131,7 +132,7 @@ impl<R: Real> Backward<'_, R> {
         };
         let far = self.layer.is_far(self.sequences);
         let mut gathered = Vec::new();
-        // The sequences whose next step has been gone back through.
+        // Number of sequences for which the step after t has been processed.
         let mut known = 0;
         for t in (0..da.len()).rev() {
             let rows = da[t].len() / width.max(1);
@@ -157,7 +158,7 @@ impl<R: Real> Backward<'_, R> {
         if let Some(da_first) = da.first().filter(|_| known > 0) {
             self.through_time(da_first, None, known, &mut d);
         }
-        // Sequences of no steps: what comes in goes out.
+        // Sequences without steps pass the gradient of their last state on to their initial state.
         self.ending_states(known..count, &mut d);
         let states = layout.states() * hidden;
         for (i, dfirst) in dfirst.chunks_exact_mut(states.max(1)).enumerate() {
@@ -168,7 +169,8 @@ impl<R: Real> Backward<'_, R> {
         }
     }
 
-    /// da_t, and what the states before feel directly, of what those after feel.
+    /// Computes da_t from the gradients of the states after the step, which become the direct part of the
+    /// gradients of the states before it.
     fn step(
         &self,
         (t, row, rows): (usize, usize, usize),
@@ -214,7 +216,7 @@ impl<R: Real> Backward<'_, R> {
         }
     }
 
-    /// Has what a step reads and writes brought near, where it is `far`; and rows of dy that do not follow one another.
+    /// Prefetches a step's data if it is `far`, and rows of dy that are not contiguous.
     fn expect(&self, t: usize, far: bool, da: &[R]) {
         let rows = self.sequences.going_on(t, self.range);
         let row = self.sequences.start(t) + rows.start;
@@ -231,7 +233,7 @@ impl<R: Real> Backward<'_, R> {
         [h, c, kept, da].into_iter().for_each(kernels::prefetch);
     }
 
-    /// Rows of the states that were passed through.
+    /// Returns rows of the states of the forward pass.
     fn state(&self, row: usize, count: usize) -> State<'_, R> {
         let (first, numbers) = (row * self.layer.hidden, count * self.layer.hidden);
         let of = |states: &'_ [R]| -> Range<usize> {
@@ -241,7 +243,7 @@ impl<R: Real> Backward<'_, R> {
         State { h: &h[of(h)], c: &c[of(c)] }
     }
 
-    /// dh_t = dy_t + Wᵀ da_{t+1} (+ what h_{t+1} took of h_t directly) of the first rows of a step.
+    /// Computes dh_t = dy_t + Wᵀ da_{t+1} (+ the direct gradient from h_{t+1}) for the first rows of a step.
     fn through_time(&self, da_next: &[R], dy: Option<Rows<'_, R>>, count: usize, d: &mut Felt<R>) {
         let (hidden, extras) = (self.layer.hidden, &self.layer.extras);
         let direct = self.layer.layout().direct || extras.zoneout.is_some();
@@ -272,7 +274,7 @@ impl<R: Real> Backward<'_, R> {
         dh[..count * hidden].iter_mut().zip(masked).for_each(|(dh, (&through, &m))| *dh += through * m);
     }
 
-    /// dh_t and dc_t of the sequences that end at this step.
+    /// Sets dh_t and dc_t of the sequences that end at this step.
     fn ending(&self, row: usize, rows: Range<usize>, d: &mut Felt<R>) {
         if rows.is_empty() {
             return;
@@ -286,7 +288,7 @@ impl<R: Real> Backward<'_, R> {
         }
     }
 
-    /// dh and dc of some sequences' last states, as they are given.
+    /// Sets dh and dc of some sequences to the gradients of their last states.
     fn ending_states(&self, rows: Range<usize>, d: &mut Felt<R>) {
         let (layout, hidden) = (self.layer.layout(), self.layer.hidden);
         let states = layout.states() * hidden;

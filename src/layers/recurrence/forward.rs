@@ -1,4 +1,4 @@
-//! The way forward through time.
+//! The forward pass through time.
 
 use std::ops::Range;
 
@@ -9,10 +9,10 @@ use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
 use crate::parallel::{self, Stop};
 
-/// Rows that do not fill the product's register tile.
+/// Minimum number of rows that fill the product's register tile.
 const FEW: usize = 8;
 
-/// What the way forward of a group of sequences writes: their rows, a slice a step.
+/// The outputs of the forward pass of a group of sequences: their rows, one slice per step.
 struct Shard<'a, R> {
     range: Range<usize>,
     h: Vec<&'a mut [R]>,
@@ -22,9 +22,9 @@ struct Shard<'a, R> {
     normed: [Vec<&'a mut [R]>; 2],
 }
 
-/// All states, from those before the first step.
+/// Computes all states, from the initial ones.
 ///
-/// `keep` says whether there will be a way back.
+/// `keep` stores the values that a backward pass needs.
 ///
 /// # Errors
 /// [`crate::Error::TokenId`]; [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -100,7 +100,7 @@ pub fn forward<R: Real>(
 
 type Job<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
 
-/// Two things at the same time.
+/// Runs two functions in parallel.
 fn both<A: Send, B: Send>(
     a: impl FnOnce() -> Result<A> + Send,
     b: impl FnOnce() -> Result<B> + Send,
@@ -117,11 +117,11 @@ fn both<A: Send, B: Send>(
         }),
     ];
     parallel::for_each(jobs, |job, _| job())?;
-    let (Some(a), Some(b)) = (first, second) else { unreachable!("both were done") };
+    let (Some(a), Some(b)) = (first, second) else { unreachable!("both functions ran") };
     Ok((a, b))
 }
 
-/// The way forward of some sequences.
+/// The forward pass of some sequences.
 struct Forward<'a, R: Real> {
     op: &'static str,
     layer: Recurrent<'a, R>,
@@ -135,7 +135,8 @@ impl<R: Real> Forward<'_, R> {
         let (layout, hidden, width) = (self.layer.layout(), self.layer.hidden, self.layer.width());
         let count = shard.range.len();
         let ahead = (AHEAD_NUMBERS / (count * width).max(1)).clamp(4, AHEAD);
-        // The sums begin in a ring of some steps where nobody keeps them, or where so few rows a step are better done together.
+        // The pre-activations are computed in a ring buffer of a few steps if they are not kept, or if a step
+        // has so few rows that several steps are better multiplied together.
         let together = self.together(&shard.range);
         let unkept = layout.sums > 1 && shard.kept.is_empty();
         let ring = if unkept || together.is_some() { ahead.min(shard.h.len()) } else { 0 };
@@ -183,7 +184,7 @@ impl<R: Real> Forward<'_, R> {
                 let after = StateMut { h: h_after[0], c };
                 match (kept.get_mut(t), begun) {
                     (None, Some(begun)) => (begun, None, after),
-                    (None, None) => unreachable!("sums that are not kept have a ring"),
+                    (None, None) => unreachable!("pre-activations that are not kept have a ring buffer"),
                     (Some(kept), begun) => (&mut **kept, begun, after),
                 }
             };
@@ -211,14 +212,15 @@ impl<R: Real> Forward<'_, R> {
         Ok(())
     }
 
-    /// Whether the rows of several steps are one product: few rows a step that lie equally far from each other, at this distance.
+    /// Returns the row stride if the rows of several steps form one product: few rows per
+    /// step, equally spaced.
     fn together(&self, range: &Range<usize>) -> Option<usize> {
         let (count, batch) = (range.len(), self.sequences.batch());
         let stride = if count == batch { 1 } else { batch };
         (self.sequences.is_even() && count < FEW && (count == 1 || count == batch)).then_some(stride)
     }
 
-    /// b + U x_t of some sequences.
+    /// Computes b + U x_t of some sequences.
     fn begin(&self, t: usize, range: &Range<usize>, room: &mut Vec<R>, sums: &mut [R]) {
         let rows = self.sequences.going_on(t, range);
         if !rows.is_empty() {
@@ -226,7 +228,7 @@ impl<R: Real> Forward<'_, R> {
         }
     }
 
-    /// Has the rows of x of some sequences brought near.
+    /// Prefetches the rows of x of some sequences.
     fn expect(&self, t: usize, range: &Range<usize>) {
         let rows = self.sequences.going_on(t, range);
         if !rows.is_empty() {
@@ -234,12 +236,12 @@ impl<R: Real> Forward<'_, R> {
         }
     }
 
-    /// The state after each sequence's last step.
+    /// Stores the state after each sequence's last step.
     fn finish(&self, (h, c): (&[&mut [R]], &[&mut [R]]), start: &First<R>, last: &mut [R]) {
         let (layout, hidden) = (self.layer.layout(), self.layer.hidden);
         let width = layout.states() * hidden;
         let mut t = h.len();
-        // The later a sequence stands, the shorter it is.
+        // Sequences are sorted by length, longest first.
         for (i, last) in last.chunks_exact_mut(width.max(1)).enumerate() {
             while t > 0 && h[t - 1].len() <= i * hidden {
                 t -= 1;
@@ -256,14 +258,14 @@ impl<R: Real> Forward<'_, R> {
     }
 }
 
-/// What some sequences' way forward has besides, and room for it.
+/// The additions of [`extras`] in the forward pass of some sequences, with scratch buffers.
 struct Besides<'a, 'b, R> {
     layer: &'a Recurrent<'a, R>,
-    /// Where x̂ and the scales of each step are kept, if they are.
+    /// x̂ and the scales of each step, if they are kept
     normed: &'a mut [Vec<&'b mut [R]>; 2],
-    /// Room for a step's h, masked, or for what is renewed.
+    /// Scratch for a step's masked h, or for zoneout's mask
     room: Vec<R>,
-    /// Room for x̂ and the scales.
+    /// Scratch for x̂ and the scales
     hat: [Vec<R>; 2],
 }
 
@@ -280,7 +282,7 @@ impl<'a, 'b, R: Real> Besides<'a, 'b, R> {
         }
     }
 
-    /// h_{t−1} as it goes into the product with W.
+    /// Returns h_{t−1} as it enters the product with W.
     fn before_product<'c>(&'c mut self, h: &'c [R], range: &Range<usize>) -> &'c [R] {
         let Some(mask) = self.layer.extras.mask else { return h };
         let mask = &mask[range.start * self.layer.hidden..];
@@ -290,7 +292,7 @@ impl<'a, 'b, R: Real> Besides<'a, 'b, R> {
         &self.room
     }
 
-    /// Normalizes the sums.
+    /// Normalizes the pre-activations.
     fn before_step(&mut self, t: usize, sums: &mut [R]) {
         let Some(norm) = self.layer.extras.norm else { return };
         let norm = extras::norm(norm, self.layer.hidden);
@@ -303,7 +305,7 @@ impl<'a, 'b, R: Real> Besides<'a, 'b, R> {
         }
     }
 
-    /// Gives some units back what they were before.
+    /// Restores the previous state of some units (zoneout).
     fn after_step(&mut self, t: usize, range: &Range<usize>, before: State<'_, R>, after: StateMut<'_, R>) {
         let Some(zoneout) = self.layer.extras.zoneout else { return };
         let hidden = self.layer.hidden;
@@ -316,7 +318,8 @@ impl<'a, 'b, R: Real> Besides<'a, 'b, R> {
     }
 }
 
-/// Where the sums of a step are made: in h itself, in what is kept, or in the ring.
+/// Returns the place where a step's pre-activations are computed: h itself, the kept values, or
+/// the ring buffer.
 fn sums_of<'a, R>(
     step: usize,
     ahead: usize,

@@ -1,4 +1,4 @@
-//! Where a recurrence's sums begin: b + U x_t, before W h_{t−1} is added.
+//! The input part of a recurrence's pre-activations: b + U x_t, before W h_{t−1} is added.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use crate::kernels::{Lines, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::Layout;
 use crate::layers::embedding::check_ids;
 
-/// What comes into a recurrent layer.
+/// The input of a recurrent layer.
 #[derive(Clone, Copy)]
 pub enum Input<'a, R> {
-    /// x (rows, I), with U (blocks·H, I) and b (sums·H).
+    /// x (rows, I), with U (blocks·H, I) and b (sums·H)
     Vectors {
         /// x
         x: Lines<'a, R>,
@@ -19,19 +19,19 @@ pub enum Input<'a, R> {
         /// b
         b: &'a [R],
     },
-    /// Token ids (rows), of which everything is known beforehand: rows of a table (V, sums·H) = b + U E, the same bits as
-    /// from x = E\[id\], in V products where there are as many as positions.
+    /// Token ids (rows), whose projections are looked up in a table (V, sums·H) = b + U E. The bits are those
+    /// of x = E\[id\], at the cost of V row products instead of one per position.
     Tokens {
         /// ids
         ids: &'a [i64],
-        /// The table.
+        /// The table
         table: &'a [R],
-        /// Numbers in its rows.
+        /// Elements per row of the table
         width: usize,
     },
 }
 
-/// The same, ready to be used: for all units, or for some.
+/// An input that is ready for use, for all units or for some.
 pub(super) enum Source<'a, R: Real> {
     Projection { projection: Projection<R>, x: Lines<'a, R> },
     Table { table: &'a [R], ids: &'a [i64], width: usize, columns: Vec<Range<usize>> },
@@ -39,13 +39,13 @@ pub(super) enum Source<'a, R: Real> {
 
 /// b + U x, with U packed.
 pub(in crate::layers) struct Projection<R: Real> {
-    /// Rows of U whose products stand side by side, and their place in a row of sums.
+    /// Packed rows of U whose products are contiguous, and their offset in a row of pre-activations.
     runs: Vec<(Packed<R>, usize)>,
     b: Vec<R>,
 }
 
 impl<R: Real> Projection<R> {
-    /// Of some of the H units: then a row of sums is (sums, units).
+    /// Packs U for some of the H units; a row of pre-activations is then (sums, units).
     pub(in crate::layers) fn of(
         op: &'static str,
         (layout, hidden): (Layout, usize),
@@ -64,7 +64,7 @@ impl<R: Real> Projection<R> {
         Ok(Projection { runs, b })
     }
 
-    /// The sums of some rows of x.
+    /// Computes b + U x for some rows of x.
     pub(in crate::layers) fn fill(&self, x: Rows<'_, R>, sums: &mut [R]) {
         let (b, stride) = (&self.b[..], self.b.len());
         let taken: usize = self.runs.iter().map(|(u, _)| u.columns()).sum();
@@ -79,8 +79,10 @@ impl<R: Real> Projection<R> {
 }
 
 impl<'a, R: Real> Input<'a, R> {
+    /// Checks the ids.
+    ///
     /// # Errors
-    /// [`crate::Error::TokenId`] for the first id that is no row of the table.
+    /// [`crate::Error::TokenId`] for the first id that is not a row of the table.
     pub(super) fn check(&self, op: &'static str) -> Result<()> {
         match self {
             Input::Vectors { .. } => Ok(()),
@@ -88,12 +90,12 @@ impl<'a, R: Real> Input<'a, R> {
         }
     }
 
-    /// Ready for all units.
+    /// Prepares the input for all units.
     pub(super) fn source(&self, op: &'static str, layout: Layout, hidden: usize) -> Result<Source<'a, R>> {
         self.source_of(op, layout, hidden, &(0..hidden))
     }
 
-    /// Numbers of U.
+    /// Returns the number of elements of U.
     pub(super) fn numbers_of_u(&self) -> usize {
         match self {
             Input::Vectors { u, .. } => u.len(),
@@ -101,7 +103,7 @@ impl<'a, R: Real> Input<'a, R> {
         }
     }
 
-    /// Ready for some of the units: then a row of sums is (sums, units).
+    /// Prepares the input for some of the units; a row of pre-activations is then (sums, units).
     pub(super) fn source_of(
         &self,
         op: &'static str,
@@ -123,7 +125,7 @@ impl<'a, R: Real> Input<'a, R> {
     }
 }
 
-/// The rows of some units in blocks of H rows.
+/// Returns the rows of some units, in blocks of H rows.
 pub(super) fn rows_of(
     blocks: Range<usize>,
     hidden: usize,
@@ -134,19 +136,20 @@ pub(super) fn rows_of(
 }
 
 impl<R: Real> Source<'_, R> {
-    /// Whether rows of x that follow one another lie somewhere else each.
+    /// Returns whether consecutive rows of x are scattered in memory.
     pub(super) fn is_scattered(&self) -> bool {
         matches!(self, Source::Projection { x, .. } if x.is_ordered())
     }
 
-    /// Has these rows of x brought near, if they will be read.
+    /// Prefetches these rows of x; does nothing for a table.
     pub(super) fn expect(&self, first: usize, count: usize) {
         if let Source::Projection { x, .. } = self {
             x.expect(first..first + count);
         }
     }
 
-    /// The sums of `count` rows of input, every `step`-th from `first` on; `room` is for rows that do not lie in their order.
+    /// Computes b + U x for `count` rows of input, every `step`-th starting at `first`; `room` is scratch for
+    /// rows that are not in order in memory.
     pub(super) fn fill(
         &self,
         (first, step, count): (usize, usize, usize),

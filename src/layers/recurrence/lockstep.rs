@@ -1,10 +1,10 @@
 //! The recurrence of a few sequences with a large state: the threads share each step.
 //!
-//! Where a batch has fewer sequences than make work for every thread, the units are divided instead: each thread
-//! computes its own part of h_t, from all of h_{t−1}. So each core reads only its part of W, step after step, and that
-//! part stays in its own cache. In return the threads wait for each other at every step, spinning: a step is too short
-//! to sleep. The way forward does so with more sequences, too, where W is larger than a core's cache. An element of h_t is
-//! the same chain of sums as ever, so the bits are those of the other way.
+//! If a batch has too few sequences to occupy every thread, the units are divided instead: each thread
+//! computes its own part of h_t from all of h_{t−1}. Each core then reads only its part of W, step after
+//! step, and that part stays in its cache. In return the threads synchronize at every step, by spinning: a
+//! step is too short to sleep. The forward pass also does this for more sequences if W is larger than a
+//! core's cache. Each element of h_t is the same chain of sums in both schemes, so the bits are the same.
 
 use std::ops::Range;
 use std::sync::atomic::AtomicU64;
@@ -16,70 +16,72 @@ use crate::kernels::{Lines, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{Layout, State, StateMut};
 use crate::parallel::{self, Stop, Team};
 
-/// Multiply-adds of a step from which it is shared: fewer take no longer than the waiting.
+/// Minimum number of multiply-adds per step for sharing; fewer take no longer than the synchronization.
 const GRAIN: usize = 1 << 16;
 
-/// Sequences for each thread from which they are divided, not the units.
+/// Minimum number of sequences per thread for dividing the sequences instead of the units.
 const LEAST_ROWS: usize = 4;
 
-/// Sequences for each thread up to which a W of more bytes than [`CACHE`] is shared: with more, a step takes longer than
-/// reading it.
+/// Maximum number of sequences per thread for sharing a W of more bytes than [`CACHE`]; with more, a step
+/// takes longer than reading W.
 const MOST_ROWS: usize = 64;
 
-/// Rows whose input projection is done in one go: with more, their sums would drive W out of the cache.
+/// Maximum number of rows projected at a time; with more, their pre-activations would evict W from the cache.
 const ROWS_AHEAD: usize = 256;
 
-/// Units worth a thread.
+/// Minimum number of units per thread.
 const LEAST_UNITS: usize = 64;
 
-/// Units that stay together.
+/// Granularity of the division into units.
 const UNITS: usize = 16;
 
-/// The team of threads that shares the steps of W (rows, H) on the way back, if that is worth while and they are free.
+/// Returns the team of threads that shares the steps of W (rows, H) in the backward pass, if that pays off
+/// and the threads are available.
 pub(super) fn team(batch: usize, rows: usize, hidden: usize) -> Result<Option<Team>> {
     let few = batch < LEAST_ROWS * parallel::num_threads()?;
     if few && batch * rows * hidden >= GRAIN { parallel::team(hidden / LEAST_UNITS) } else { Ok(None) }
 }
 
-/// The same on the way forward, where more sequences may share a W that is too large for a core's own cache: each core
-/// reads half of it at every step, not all of it. (On the way back that saves no time: there is more to exchange.)
+/// Returns the team for the forward pass, where more sequences may share a W that is too large for a core's
+/// cache: each core reads half of it at every step instead of all of it. (The backward pass gains nothing: it
+/// has more to exchange.)
 pub(super) fn team_forward<R: Real>(batch: usize, rows: usize, hidden: usize) -> Result<Option<Team>> {
     let some = (1..MOST_ROWS * parallel::num_threads()?).contains(&batch);
     let shared = some && rows * hidden * size_of::<R>() > CACHE;
     if shared { parallel::team(hidden / LEAST_UNITS) } else { team(batch, rows, hidden) }
 }
 
-/// What is one thread's own on the way through time: some of the units, in all sequences.
+/// One thread's share of a pass through time: some of the units, for all sequences.
 trait Part<R: Real>: Send {
-    /// Makes ready what the sums of step t begin with.
+    /// Prepares the initial value of the sums of step t.
     fn begin(&mut self, t: usize);
-    /// The sums of the step at hand.
+    /// Returns the sums of the current step.
     fn sums(&mut self) -> &mut [R];
-    /// Turns them into what the other threads need of step t (B, blocks, units).
+    /// Computes from the sums what the other threads need of step t (B, blocks, units).
     fn finish(&mut self, t: usize, result: &mut [R]);
-    /// Makes ready what the sums after the last step begin with.
+    /// Prepares the initial value of the sums after the last step.
     fn close(&mut self);
-    /// Takes these sums.
+    /// Stores the final result.
     fn end(&mut self);
 }
 
-/// The way through time: result_t ← finish(begin_t + result_{t′} M), with t′ the step before t in the order given.
+/// A pass through time: result_t ← finish(begin_t + result_{t′} M), with t′ the step processed before t.
 struct Way<'a, R> {
     steps: usize,
     batch: usize,
     hidden: usize,
-    /// Blocks of H numbers that the threads exchange.
+    /// Number of blocks of H elements that the threads exchange
     blocks: usize,
-    /// Numbers in a row of sums, for each unit.
+    /// Number of sums per unit
     sums: usize,
-    /// The rows (B, blocks·H) before the first step.
+    /// The rows (B, blocks·H) before the first step
     initial: Option<&'a [R]>,
-    /// Whether the steps go from the last to the first; then M is applied once more at the end.
+    /// Whether the steps run from the last to the first; then M is applied once more at the end.
     back: bool,
 }
 
 impl<R: Real> Way<'_, R> {
-    /// Goes through all steps; `parts` are the threads' columns of M and what else is their own.
+    /// Runs all steps; `parts` are each thread's columns of M and its own state.
     fn walk<P: Part<R>>(
         &self,
         team: &Team,
@@ -104,7 +106,7 @@ impl<R: Real> Way<'_, R> {
     ) {
         let (batch, blocks, width) = (self.batch, self.blocks, self.blocks * self.hidden);
         let stride = self.sums * units.len();
-        // All of the step before, and this thread's part of the step at hand.
+        // The whole result of the step before, and this thread's part of the current step.
         let mut before: Option<Vec<R>> = self.initial.map(<[R]>::to_vec);
         let mut result = vec![R::zero(); batch * blocks * units.len()];
         let multiply = |i: usize, before: &[R], sums: &mut [R]| {
@@ -135,7 +137,7 @@ impl<R: Real> Way<'_, R> {
     }
 }
 
-/// Prepares every thread's part. Beforehand, since a thread that fails must not keep the others waiting.
+/// Prepares every thread's part beforehand, since a thread that fails must not keep the others waiting.
 fn prepare<P: Send, T: Send>(
     places: Vec<P>,
     ranges: &[Range<usize>],
@@ -150,7 +152,8 @@ fn prepare<P: Send, T: Send>(
     Ok(parts.into_iter().flatten().collect())
 }
 
-/// Each thread's columns of an array of rows of `blocks` blocks of H numbers: row after row, block after block.
+/// Returns each thread's columns of an array whose rows have `blocks` blocks of H elements: row by
+/// row, block by block.
 fn columns<'a, R>(data: &'a mut [R], hidden: usize, ranges: &[Range<usize>]) -> Vec<Vec<&'a mut [R]>> {
     let mut places: Vec<_> = ranges.iter().map(|_| Vec::new()).collect();
     for block in data.chunks_exact_mut(hidden) {
@@ -161,14 +164,15 @@ fn columns<'a, R>(data: &'a mut [R], hidden: usize, ranges: &[Range<usize>]) -> 
     places
 }
 
-/// Writes the rows (B, blocks, units) of a step, of which a place has `blocks` columns for each of B rows.
+/// Writes the rows (B, blocks, units) of a step to `columns`, which holds `blocks` slices for
+/// each of the B rows.
 fn write<R: Copy>(rows: &[R], units: usize, columns: &mut [&mut [R]]) {
     for (from, to) in rows.chunks_exact(units).zip(columns) {
         to.copy_from_slice(from);
     }
 }
 
-/// Some units of the states (B, states·H) before the first step: h or c.
+/// Returns some units of the initial states (B, states·H): of h or of c.
 fn units_of<R: Real>(
     states: Option<&[R]>,
     (batch, hidden, width): (usize, usize, usize),
@@ -185,7 +189,7 @@ fn units_of<R: Real>(
     }
 }
 
-/// [`super::forward()`] of sequences of equal length.
+/// [`super::forward()`] for sequences of equal length.
 pub(super) fn forward<R: Real>(
     op: &'static str,
     layer: Recurrent<'_, R>,
@@ -238,7 +242,7 @@ pub(super) fn forward<R: Real>(
     way.walk(team, &ranges, parts)
 }
 
-/// Some of the units on the way forward.
+/// Some of the units, in the forward pass.
 struct Units<'a, R: Real> {
     layer: Recurrent<'a, R>,
     layout: Layout,
@@ -246,12 +250,12 @@ struct Units<'a, R: Real> {
     batch: usize,
     units: usize,
     source: Source<'a, R>,
-    /// Room for rows of input that do not lie in their order.
+    /// Scratch for rows of input that are not in order in memory
     gathered: Vec<R>,
-    /// The sums of some steps ahead, and which of these is at hand.
+    /// The pre-activations of the next steps, and the index of the current one
     ahead: Vec<R>,
     place: usize,
-    /// h and c of the step before (B, units); room for the next ones.
+    /// h and c of the step before (B, units), and space for the next ones
     now: [Vec<R>; 2],
     before: [Vec<R>; 2],
     h: Vec<&'a mut [R]>,
@@ -261,7 +265,7 @@ struct Units<'a, R: Real> {
 }
 
 impl<R: Real> Units<'_, R> {
-    /// Numbers in the sums of a step.
+    /// Returns the number of pre-activations per step.
     fn size(&self) -> usize {
         self.batch * self.layout.sums * self.units
     }
@@ -312,7 +316,7 @@ impl<R: Real> Part<R> for Units<'_, R> {
     }
 }
 
-/// [`super::backward()`] of sequences of equal length.
+/// [`super::backward()`] for sequences of equal length.
 pub(super) fn backward<R: Real>(
     op: &'static str,
     layer: Recurrent<'_, R>,
@@ -355,7 +359,7 @@ pub(super) fn backward<R: Real>(
     way.walk(team, &ranges, parts)
 }
 
-/// Some of the units on the way back.
+/// Some of the units, in the backward pass.
 struct UnitsBack<'a, R: Real> {
     layer: Recurrent<'a, R>,
     layout: Layout,
@@ -363,9 +367,9 @@ struct UnitsBack<'a, R: Real> {
     units: Range<usize>,
     passed: Passed<'a, R>,
     dy: Option<Lines<'a, R>>,
-    /// h and c before the first step.
+    /// h and c before the first step
     first: [Vec<R>; 2],
-    /// What of dh_t does not come through the sums: of the last states, or directly.
+    /// The part of dh_t that does not pass through the pre-activations: from the last states, or direct
     dh: Option<Vec<R>>,
     dc: Vec<R>,
     /// dh_t
@@ -377,7 +381,7 @@ struct UnitsBack<'a, R: Real> {
 }
 
 impl<R: Real> UnitsBack<'_, R> {
-    /// This thread's units of the rows (B, blocks·H) of step t.
+    /// Returns this thread's units of the rows (B, blocks·H) of step t.
     fn rows(&self, of: Lines<'_, R>, t: usize) -> Vec<R> {
         let mut room = Vec::new();
         let rows = &of.rows(t * self.batch, 1, self.batch, &mut room).data[..self.batch * of.width()];
@@ -448,7 +452,7 @@ impl<R: Real> Part<R> for UnitsBack<'_, R> {
     }
 }
 
-/// The units of each thread: even, and in whole words of an [`Exchange`].
+/// Divides the units among the threads: evenly, and in whole words of an [`Exchange`].
 fn divide(hidden: usize, threads: usize) -> Vec<Range<usize>> {
     let mut ranges: Vec<_> = parallel::even_ranges(hidden / UNITS, threads)
         .into_iter()
@@ -460,8 +464,9 @@ fn divide(hidden: usize, threads: usize) -> Vec<Range<usize>> {
     ranges
 }
 
-/// The rows of a step, of H numbers each, as all threads see them. In two halves that are used in turn: a thread that is a
-/// step ahead does not overwrite what another still reads. The team's barrier orders a `take` after every `give` of its step.
+/// The rows of a step, of H elements each, shared by all threads. Two halves are used alternately, so that a
+/// thread that is one step ahead does not overwrite values that another still reads. The team's barrier
+/// orders each `take` after every `give` of its step.
 struct Exchange {
     words: Vec<AtomicU64>,
     rows: usize,
@@ -474,7 +479,7 @@ impl Exchange {
         Exchange { words, rows, hidden }
     }
 
-    /// The words of the rows of a step: a row's numbers need no more words than there are numbers.
+    /// Returns the words of the rows of a step. A row needs at most one word per element.
     fn rows(&self, step: usize) -> impl Iterator<Item = &[AtomicU64]> {
         let size = self.rows * self.hidden;
         self.words[step % 2 * size..][..size].chunks_exact(self.hidden)

@@ -1,12 +1,12 @@
-//! The recurrence driver: whole sequences forward, and back through time, for every cell.
+//! The recurrence driver: whole sequences, forward and backward through time, for every cell.
 //!
 //! Forward, for t = 1..T:   a_t = b + U x_t + W h_{t-1},   (h_t, c_t) = step(a_t, h_{t-1}, c_{t-1}).
 //! BPTT, for t = T..1:      dh_t = dy_t + Wᵀ da_{t+1},     da_t, dc_{t-1} = derivative(dh_t, dc_t);
 //! then, over all steps at once: dU = Σ da_t x_tᵀ, dW = Σ da_t h_{t-1}ᵀ, db = Σ da_t, dx_t = Uᵀ da_t.
 //!
-//! Each thread takes some of the batch's sequences and walks through all of time with them: sequences do not
-//! wait for each other, so there is no barrier per step. W is packed once per call. The input projection runs
-//! some steps ahead of the recurrence, so that U and W take turns in the cache. Everything is O(T).
+//! Each thread takes some of the batch's sequences through all of time. Sequences do not depend on each
+//! other, so there is no barrier per step. W is packed once per call. The input projection runs a few steps
+//! ahead of the recurrence, so that U and W alternate in the cache. The cost is O(T).
 
 mod backward;
 mod extras;
@@ -30,50 +30,53 @@ use crate::layers::cell::{Cell, Layout, State};
 use crate::layers::linear::{self, Columns};
 use crate::parallel;
 
-/// Most steps whose input projection is done in one go, and how many numbers of theirs stay in a core's cache.
+/// Maximum number of steps projected at a time, and the number of pre-activations that stay
+/// in a core's cache.
 const AHEAD: usize = 32;
 const AHEAD_NUMBERS: usize = 1 << 17;
 
-/// Bytes of an array from which what a step needs is asked for some steps before: it is not in a core's cache by itself;
-/// and most bytes of W with which that is worth while: a larger one needs the cache and the time for itself.
+/// Minimum size in bytes of an array for prefetching a step's data some steps ahead, since a core's cache
+/// does not hold it; and the maximum size of W for which that pays off: a larger W needs the cache and the
+/// time for itself.
 const FAR: usize = 1 << 22;
 const FAR_WEIGHTS: usize = 1 << 18;
 
-/// Numbers of W, or of U, up to which each thread packs them for itself: that takes less time than to fetch what another core
-/// has packed.
+/// Maximum number of elements of W, or of U, for which each thread packs its own copy: that is faster than
+/// fetching what another core has packed.
 const APART: usize = 1 << 15;
 
-/// Bytes of W that stay in a core's own cache.
+/// Maximum number of bytes of W that stay in a core's own cache.
 const CACHE: usize = 1 << 21;
 
-/// What the way through time needs of a recurrent layer's parameters.
+/// The part of a recurrent layer's parameters that the pass through time needs.
 #[derive(Clone, Copy)]
 pub struct Recurrent<'a, R> {
-    /// The cell.
+    /// The cell
     pub cell: Cell,
     /// H
     pub hidden: usize,
     /// W (recurrent·H, H), row-major
     pub w: &'a [R],
-    /// What is done besides.
+    /// Dropout, zoneout, normalization
     pub extras: Extras<'a, R>,
 }
 
-/// The states of all steps, and what the way back needs beside them.
+/// The states of all steps, and the further values that the backward pass needs.
 pub struct Trace<R> {
     /// h (rows, H)
     pub h: Vec<R>,
     /// c (rows, H), for cells that have one
     pub c: Vec<R>,
-    /// What each step kept (rows, sums·H), for cells with more than one block of sums; empty if it was not asked for
+    /// The values that each step kept (rows, sums·H), for cells with more than one block of pre-activations;
+    /// empty if not requested
     pub kept: Vec<R>,
     /// The state after each sequence's last step (B, states·H): h, then c
     pub last: Vec<R>,
-    /// Of a normalization: x̂ (rows, sums·H) and the scales (rows, sums); empty without one, or if not asked for
+    /// x̂ (rows, sums·H) and scales (rows, sums) of a normalization; empty without one, or if not requested
     pub normed: [Vec<R>; 2],
 }
 
-/// The same, borrowed, with the state before the first step (B, states·H), where one was given.
+/// A borrowed [`Trace`], with the initial state if one was given.
 #[derive(Clone, Copy)]
 pub struct Passed<'a, R> {
     /// h (rows, H)
@@ -93,38 +96,39 @@ impl<R: Real> Recurrent<'_, R> {
         self.cell.layout()
     }
 
-    /// Numbers in a row of sums.
+    /// Returns the number of elements in a row of pre-activations.
     fn width(&self) -> usize {
         self.layout().sums * self.hidden
     }
 
-    /// Bytes of W.
+    /// Returns the size of W in bytes.
     fn weights(&self) -> usize {
         self.layout().recurrent * self.hidden * self.hidden * size_of::<R>()
     }
 
-    /// Whether what a step needs is to be asked for some steps before.
+    /// Returns whether a step's data is to be prefetched.
     fn is_far(&self, sequences: &Sequences) -> bool {
         sequences.rows() * self.width() * size_of::<R>() >= FAR && self.weights() <= FAR_WEIGHTS
     }
 
-    /// The sequences in groups for the threads: small ones only if W can be read from the cache for each.
+    /// Divides the sequences into groups for the threads. The groups are small only if each can read
+    /// W from the cache.
     fn groups(&self, sequences: &Sequences) -> Result<Vec<Range<usize>>> {
         sequences.groups(self.least_rows(), self.weights() <= CACHE)
     }
 
-    /// Rows worth a thread.
+    /// Returns the minimum number of rows per thread.
     fn least_rows(&self) -> usize {
         linear::least_rows(2 * self.hidden * self.hidden * self.layout().recurrent)
     }
 
-    /// Wᵀ packed for a_t's product with h_{t−1}.
+    /// Packs Wᵀ for the product with h_{t−1}.
     fn pack(&self, op: &'static str) -> Result<Packed<R>> {
         Packed::transposed(op, self.w, self.layout().recurrent * self.hidden, self.hidden)
     }
 }
 
-/// The states of some sequences before their first step, h and c apart.
+/// The initial states of some sequences, h and c separately.
 struct First<R> {
     h: Vec<R>,
     c: Vec<R>,
@@ -155,7 +159,8 @@ impl<R: Real> First<R> {
     }
 }
 
-/// Adds dW (recurrent·H, H) = Σ da_t h_{t−1}ᵀ of da (rows, sums·H), as one product over all rows; `mask` as in [`Extras`].
+/// Adds dW (recurrent·H, H) = Σ da_t h_{t−1}ᵀ, given da (rows, sums·H), as one product over all rows; `mask`
+/// as in [`Extras`].
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -209,8 +214,8 @@ fn masked<R: Real>(h: &mut [R], mask: Option<&[R]>) {
     }
 }
 
-/// Adds dU = Σ da_t x_tᵀ, of da (rows, sums·H) and x (rows, I), and db (sums·H) = Σ da_t where it is wanted; gives dx (rows, I)
-/// where it is wanted.
+/// Adds dU = Σ da_t x_tᵀ, given da (rows, sums·H) and x (rows, I), and, if `db` is given, db
+/// (sums·H) = Σ da_t. Returns dx (rows, I) if `need_dx`.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].

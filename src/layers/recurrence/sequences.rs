@@ -1,7 +1,8 @@
-//! The sequences of a batch, and how their steps lie in memory.
+//! The sequences of a batch, and the memory layout of their steps.
 //!
-//! Sequences stand longest first, and step t has a row for each that is still going on: rows of padding do not exist.
-//! Where all are equally long, that is the array (T, B, ·) as it is; else the caller may say where the rows lie in such an array.
+//! The sequences are ordered longest first, and step t has a row for each sequence that is still running:
+//! there are no rows of padding. If all have the same length, this is the array (T, B, ·) itself; otherwise
+//! the caller may give the position of each row in such an array.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -10,8 +11,8 @@ use crate::error::{Error, Result, check_shape};
 use crate::layers::embedding::check_ids;
 use crate::parallel;
 
-/// Groups of different lengths are of so many sequences or of a multiple, since the product takes so many rows at a time;
-/// and of so many at most.
+/// In a batch of unequal lengths, larger groups have a multiple of `TILE` sequences, the number of rows in
+/// the product's register tile, and at most `MOST_TOGETHER`.
 const TILE: usize = 8;
 const MOST_TOGETHER: usize = 32;
 
@@ -19,22 +20,22 @@ const MOST_TOGETHER: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sequences {
     batch: usize,
-    /// The first row of every step, and at last the number of rows.
+    /// The first row of every step, followed by the number of rows
     starts: Vec<usize>,
-    /// Of every row, which of the caller's it is.
+    /// For every row, its index among the caller's rows
     places: Option<Vec<usize>>,
 }
 
 impl Sequences {
-    /// B sequences of T steps.
+    /// Returns B sequences of T steps.
     pub fn even(steps: usize, batch: usize) -> Self {
         Sequences { batch, starts: (0..=steps).map(|t| t * batch).collect(), places: None }
     }
 
-    /// Of `batch` sequences, `counts[t]` are going on at step t.
+    /// Returns `batch` sequences, of which `counts[t]` are running at step t.
     ///
     /// # Errors
-    /// [`Error::Value`] if the counts rise or are no numbers from 0 to B.
+    /// [`Error::Value`] if the counts increase or are not numbers from 0 to B.
     pub fn of_counts(op: &'static str, counts: &[i64], batch: usize) -> Result<Self> {
         let mut starts = vec![0; 1 + counts.len()];
         let mut most = batch;
@@ -51,10 +52,10 @@ impl Sequences {
         Ok(Sequences { batch, starts, places: None })
     }
 
-    /// The same, whose rows are some of the caller's `of` rows.
+    /// Sets the position of each row among the caller's `of` rows.
     ///
     /// # Errors
-    /// [`Error::Shape`] if they are not as many; [`Error::TokenId`] for one that is none.
+    /// [`Error::Shape`] if the number of rows differs; [`Error::TokenId`] for an invalid row.
     pub fn placed(mut self, op: &'static str, rows: &[i64], of: usize) -> Result<Self> {
         check_shape(op, "rows", &[rows.len()], &[("rows", Some(self.rows()))])?;
         check_ids(op, "rows", rows, of)?;
@@ -62,48 +63,49 @@ impl Sequences {
         Ok(self)
     }
 
-    /// Of every row, which of the caller's it is, if they do not lie alike.
+    /// Returns, for every row, its index among the caller's rows, if the layouts differ.
     pub fn places(&self) -> Option<&[usize]> {
         self.places.as_deref()
     }
 
-    /// T, the steps of the longest one.
+    /// Returns T, the number of steps of the longest sequence.
     pub fn steps(&self) -> usize {
         self.starts.len() - 1
     }
 
-    /// B
+    /// Returns B.
     pub fn batch(&self) -> usize {
         self.batch
     }
 
-    /// The rows of all steps.
+    /// Returns the number of rows of all steps.
     pub fn rows(&self) -> usize {
         self.starts[self.steps()]
     }
 
-    /// The first row of step t.
+    /// Returns the first row of step t.
     pub fn start(&self, t: usize) -> usize {
         self.starts[t]
     }
 
-    /// How many sequences are going on at step t; none after the last.
+    /// Returns the number of sequences running at step t; 0 after the last step.
     pub fn count(&self, t: usize) -> usize {
         self.starts.get(t + 1).map_or(0, |next| next - self.starts[t])
     }
 
-    /// Whether all have T steps.
+    /// Returns whether all sequences have T steps.
     pub fn is_even(&self) -> bool {
         self.steps() == 0 || self.count(self.steps() - 1) == self.batch
     }
 
-    /// Which of some sequences are going on at step t.
+    /// Returns those of some sequences that are running at step t.
     pub(super) fn going_on(&self, t: usize, of: &Range<usize>) -> Range<usize> {
         of.start..of.end.min(self.count(t)).max(of.start)
     }
 
-    /// The sequences in groups, to be dealt out over the threads where the work is worth it: one for each thread where all
-    /// are equally long; else `small` ones, or one for each thread with about as many steps.
+    /// Divides the sequences into groups that are distributed over the threads if there is enough work: one
+    /// group per thread if all have the same length; otherwise `small` groups, or one per thread with about
+    /// the same number of steps.
     pub(super) fn groups(&self, least_rows: usize, small: bool) -> Result<Vec<Range<usize>>> {
         let parts = parallel::num_threads()?.min(self.rows() / least_rows.max(1)).max(1);
         if parts == 1 || self.is_even() {
@@ -117,7 +119,7 @@ impl Sequences {
         Ok((0..self.batch).step_by(size).map(|first| first..self.batch.min(first + size)).collect())
     }
 
-    /// The sequences in so many parts, even in their steps.
+    /// Divides the sequences into at most `parts` groups with about the same number of steps.
     fn even_in_steps(&self, parts: usize) -> Vec<Range<usize>> {
         let mut lengths = vec![0; self.batch];
         for t in 0..self.steps() {
@@ -136,14 +138,14 @@ impl Sequences {
         ranges
     }
 
-    /// Deals out what belongs to the groups over the threads, by their rows; see [`deal`].
+    /// Distributes the groups' parts over the threads, by their number of rows; see [`deal`].
     pub(super) fn deal<P>(&self, groups: &[Range<usize>], parts: Vec<P>) -> Result<Vec<Vec<P>>> {
         let rows = |group| (0..self.steps()).map(|t| self.going_on(t, group).len()).sum();
         let cards = groups.iter().map(rows).zip(parts).collect();
         Ok(deal(cards, parallel::num_threads()?.min(groups.len())))
     }
 
-    /// Divides an array of rows of `width` numbers by sequences: for each range, a slice a step.
+    /// Divides an array of rows of `width` elements by sequence: for each range, one slice per step.
     pub(super) fn split<'a, R>(
         &self,
         mut data: &'a mut [R],
@@ -166,7 +168,7 @@ impl Sequences {
     }
 }
 
-/// Deals out parts of some sizes, the largest first, each to the hand that has least.
+/// Distributes parts of different sizes, the largest first, each to the hand with the smallest total.
 fn deal<P>(mut cards: Vec<(usize, P)>, hands: usize) -> Vec<Vec<P>> {
     cards.sort_by_key(|&(size, _)| Reverse(size));
     let mut hands: Vec<(usize, Vec<P>)> = (0..hands).map(|_| (0, Vec::new())).collect();

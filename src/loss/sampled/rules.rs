@@ -1,9 +1,10 @@
-//! One position's loss and do from its scores.
+//! The loss of one position and its do, from the scores.
 
 use crate::kernels::{self, Activation, Real};
 
-/// (L, do of the right class) of a softmax over the right class and the sample, of which `hit` is the right class, too,
-/// and left out: L = ln(e^y + Σ e^o) − y; the sample's o become do.
+/// Returns L and do of the correct class for a softmax over the correct class and the sample; replaces the
+/// sample's scores o by do. L = ln(e^y + Σ e^o) − y, where `hit`, the sample's entry for the correct
+/// class, is left out.
 pub(super) fn softmax<R: Real>(o: &mut [R], y: f64, hit: Option<usize>, weight: f64) -> (f64, f64) {
     if let Some(hit) = hit {
         o[hit] = R::of(-1e30);
@@ -25,10 +26,11 @@ pub(super) fn softmax<R: Real>(o: &mut [R], y: f64, hit: Option<usize>, weight: 
     (libm::log(z) + (top - y), -(sum * others / z) * weight)
 }
 
-/// (L, do of the right class) of NCE: L = softplus(−y) + Σ m softplus(o), m the counts; o become do.
+/// Returns L and do of the correct class for NCE: L = softplus(−y) + Σ m softplus(o), where m are the counts.
+/// Replaces o by do.
 ///
-/// softplus(o) = max(o, 0) − ln σ(|o|); as many σ(|o|), each from ½ to 1, as fit are multiplied before a logarithm is
-/// taken.
+/// softplus(o) = max(o, 0) − ln σ(|o|). Each σ(|o|) is between ½ and 1; as many as fit are multiplied before
+/// taking a logarithm.
 pub(super) fn nce<R: Real>(o: &mut [R], y: f64, counts: &[i64], weight: f64) -> (f64, f64) {
     const FACTORS: usize = 512;
     let mut loss: f64 = o.iter().zip(counts).map(|(o, &m)| m as f64 * o.wide().max(0.0)).sum();

@@ -1,15 +1,17 @@
 //! For a large V: blocks of classes, with the other factor of every product packed.
 //!
-//! A chunk of positions is done at a time, its scores transposed: Oᵀ = V hᵀ + c, (classes, positions). Then V and dV
-//! are read and written as they lie, h is what is packed, and 16 positions stand side by side in a vector, so that
-//! softmax needs no sum across one. The classes are cut into blocks that stay in a core's cache together with their
-//! scores, and the blocks into groups, which the threads divide among themselves:
+//! The positions are processed in chunks, with the scores transposed: Oᵀ = V hᵀ + c, (classes, positions). V
+//! and dV are then read and written in place, h is packed, and a vector holds 16 positions, so that softmax
+//! needs no horizontal sum. The classes are divided into blocks that stay in a core's cache together with
+//! their scores, and the blocks into groups that are divided among the threads:
 //!
-//! 1. each block: its scores, their maximum m_b for each position, e^{o − m_b}, and its sum s_b;
-//! 2. each position: m = max m_b, Σ = Σ_b s_b e^{m_b − m}, the loss, and the factor of each block, e^{m_b − m} / Σ;
-//! 3. each block: do = softmax − target, dV_b += do hᵀ, dc_b += Σ do, and its part of dh = Vᵀ do.
+//! 1. per block: the scores, their maximum m_b for each position, e^{o − m_b}, and its sum s_b;
+//! 2. per position: m = max m_b, Σ = Σ_b s_b e^{m_b − m}, the loss, and the factor of each block,
+//!    e^{m_b − m} / Σ;
+//! 3. per block: do = softmax − target, dV_b += do hᵀ, dc_b += Σ do, and its part of dh = Vᵀ do.
 //!
-//! The parts of dh are added up group after group. Chunks, blocks and groups are the problem's, not the threads'.
+//! The parts of dh are summed group by group. Chunks, blocks and groups depend on the problem alone, not on
+//! the number of threads.
 
 use std::ops::Range;
 
@@ -22,29 +24,29 @@ use crate::layers::linear::Linear;
 use crate::loss::Targets;
 use crate::parallel;
 
-/// Bytes of the scores of a chunk, about.
+/// Approximate size of a chunk's scores in bytes.
 const SCORES: usize = 20 << 20;
 
-/// Positions of a chunk, at least and at most.
+/// Minimum and maximum number of positions per chunk.
 const POSITIONS: (usize, usize) = (64, 352);
 
-/// Bytes of a block's rows of V, about.
+/// Approximate size of a block's rows of V in bytes.
 const BLOCK: usize = 1 << 19;
 
-/// Classes that stay together: rows of the product's register tile.
+/// Granularity of the classes: the rows of the product's register tile.
 const TILE: usize = 8;
 
-/// Most groups of blocks: each has its own part of dh.
+/// Maximum number of groups of blocks; each has its own part of dh.
 const GROUPS: usize = 16;
 
-/// What stays the same for all chunks.
+/// The values that are constant over the chunks.
 struct Plan<'a, R> {
     layer: Linear<'a, R>,
     targets: Targets<'a, R>,
     scale: f64,
-    /// Blocks of classes, as even as they can be.
+    /// Number of blocks of classes, as equal in size as possible
     blocks: usize,
-    /// Blocks of a group; all groups have as many.
+    /// Blocks per group, the same for all groups
     group: usize,
 }
 
@@ -54,28 +56,28 @@ struct Chunk<'a, R> {
     h: &'a [R],
 }
 
-/// A thread's groups of blocks, and what it writes.
+/// A thread's groups of blocks, and its outputs.
 struct Part<'a, R> {
     blocks: Range<usize>,
-    /// Oᵀ of its classes, then e^{o − m_b}, then do.
+    /// Oᵀ of its classes, then e^{o − m_b}, then do
     scores: &'a mut [R],
-    /// m_b, for each block and position; then the factor of the block.
+    /// m_b for each block and position, then the factor of the block
     most: &'a mut [R],
-    /// s_b likewise.
+    /// s_b for each block and position
     sums: &'a mut [R],
 }
 
-/// What only a thread that goes back writes.
+/// A thread's outputs in the backward pass.
 struct PartBack<'a, R> {
     scores: &'a mut [R],
     blocks: Range<usize>,
     v: &'a mut [R],
     c: &'a mut [R],
-    /// dh of each group.
+    /// dh of each group
     h: &'a mut [R],
 }
 
-/// Fills `positions` with the losses and adds to the gradients, chunk after chunk.
+/// Fills `positions` with the losses and adds to the gradients, chunk by chunk.
 ///
 /// # Errors
 /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`].
@@ -110,15 +112,15 @@ pub(super) fn chunks<R: Real>(
     Ok(())
 }
 
-/// The work space of a chunk.
+/// The work buffers of a chunk.
 struct Work<R> {
     scores: Vec<R>,
     most: Vec<R>,
     sums: Vec<R>,
-    /// The right class's score at each position; the sum of all scores where labels are smoothed.
+    /// The correct class's score at each position; the sum of all scores for label smoothing
     right: Vec<R>,
     total: Vec<R>,
-    /// dh of each group.
+    /// dh of each group
     dh: Vec<R>,
 }
 
@@ -148,18 +150,18 @@ impl<R: Real> Plan<'_, R> {
         first(block)..first(block + 1)
     }
 
-    /// Each thread's blocks: whole groups.
+    /// Returns each thread's blocks, in whole groups.
     fn shares(&self) -> Result<Vec<Range<usize>>> {
         let groups = parallel::ranges(self.groups(), 1)?;
         Ok(groups.iter().map(|g| g.start * self.group..g.end * self.group).collect())
     }
 
-    /// The classes of several blocks.
+    /// Returns the classes of each range of blocks.
     fn classes_of(&self, shares: &[Range<usize>]) -> Vec<Range<usize>> {
         shares.iter().map(|s| self.classes(s.start).start..self.classes(s.end - 1).end).collect()
     }
 
-    /// Step 1: scores, and their exponentials.
+    /// Step 1: computes the scores and their exponentials.
     fn forward(&self, chunk: &Chunk<'_, R>, work: &mut Work<R>) -> Result<()> {
         let (count, hidden) = (chunk.positions.len(), self.layer.inputs);
         let h = Packed::transposed(OP, chunk.h, count, hidden)?;
@@ -216,7 +218,8 @@ impl<R: Real> Plan<'_, R> {
         Ok(())
     }
 
-    /// Step 2: the losses; m_b becomes the factor of the block. So little beside the products that one thread does it.
+    /// Step 2: computes the losses and turns m_b into the factor of the block. One thread suffices, since
+    /// this is small compared to the products.
     fn combine(&self, chunk: &Chunk<'_, R>, work: &mut Work<R>, losses: &mut [R]) {
         let (count, classes) = (chunk.positions.len(), self.layer.outputs);
         let smoothing = self.targets.smoothing;
@@ -252,7 +255,7 @@ impl<R: Real> Plan<'_, R> {
         }
     }
 
-    /// Step 3: the gradients.
+    /// Step 3: computes the gradients.
     fn backward(
         &self,
         chunk: &Chunk<'_, R>,
@@ -312,13 +315,13 @@ impl<R: Real> Plan<'_, R> {
     }
 }
 
-/// What do differs from softmax by: the targets of a chunk.
+/// The difference of do from the softmax: the targets of a chunk.
 struct Goal<R> {
-    /// (class, position, what is taken off), by class.
+    /// (class, position, subtracted value), sorted by class
     right: Vec<(usize, usize, R)>,
-    /// What is taken off everywhere, for smoothed labels: minus it.
+    /// The value added at every class for label smoothing, which is negative
     spread: Vec<R>,
-    /// Positions that do not count.
+    /// Positions without weight
     silent: Vec<usize>,
 }
 
@@ -341,11 +344,11 @@ impl<R: Real> Goal<R> {
         goal
     }
 
-    /// e^{o − m_b} of a block becomes do; dc grows by its sums.
+    /// Turns e^{o − m_b} of a block into do; adds its sums to dc.
     fn subtract(&self, scores: &mut [R], factors: &[R], classes: &Range<usize>, dc: &mut [R]) {
         let count = self.spread.len();
         for &p in &self.silent {
-            // Whatever the scores are there, even NaN.
+            // Even if the scores there are NaN.
             scores.iter_mut().skip(p).step_by(count).for_each(|x| *x = R::zero());
         }
         for (row, dc) in scores.chunks_exact_mut(count).zip(dc.iter_mut()) {

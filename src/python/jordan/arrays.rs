@@ -18,10 +18,10 @@ pub(super) type Any<'py> = Bound<'py, PyAny>;
 /// U, W, b, V, c, and E or None.
 pub(super) type Six<'py> = (Any<'py>, Any<'py>, Any<'py>, Any<'py>, Any<'py>, Option<Any<'py>>);
 
-/// What is fed: (first, values, ids), see [`Feed`].
+/// The feedback: (first, values, ids), see [`Feed`].
 pub(super) type Three<'py> = (Option<Any<'py>>, Option<Any<'py>>, Option<Any<'py>>);
 
-/// The parameters' arrays.
+/// The opened arrays of the parameters.
 pub(super) struct Open<'py, R: Number> {
     pub(super) u: PyReadonlyArrayDyn<'py, R>,
     pub(super) w: PyReadonlyArrayDyn<'py, R>,
@@ -43,7 +43,7 @@ impl<'py, R: Number> Open<'py, R> {
         })
     }
 
-    /// The sizes, with x and all parameters checked.
+    /// Returns the sizes, after checking x and all parameters.
     pub(super) fn sizes(&self, op: &'static str, x: &[usize]) -> PyResult<Sizes> {
         let e = self.e.as_ref().map(|e| e.shape());
         if let Some(e) = e {
@@ -64,7 +64,8 @@ impl<'py, R: Number> Open<'py, R> {
     }
 }
 
-/// What is fed, as it comes: at the first step (values (B, F) or tokens (B)), and later (values (…, B, F) or tokens (T, B)).
+/// The opened feedback: at the first step, values (B, F) or tokens (B); later, values (T, B, F)
+/// or tokens (T, B).
 pub(super) struct Feed<'py, R: Number> {
     pub(super) first: Option<PyReadonlyArrayDyn<'py, R>>,
     pub(super) values: Option<PyReadonlyArrayDyn<'py, R>>,
@@ -95,7 +96,7 @@ impl<'py, R: Number> Feed<'py, R> {
         Ok(Feed { first, values, ids })
     }
 
-    /// The same, for the mathematics. `table` may be empty where no token is added to a.
+    /// Returns the feedback for the computation. `table` may be empty if no token is added to a.
     pub(super) fn fed<'a>(&'a self, table: &'a [R]) -> PyResult<Fed<'a, R>> {
         let later = match (&self.values, &self.ids) {
             (Some(values), _) => Later::Values(slice(values)?),
@@ -123,7 +124,7 @@ pub(super) fn activation(op: &str, name: &str) -> PyResult<Activation> {
     }
 }
 
-/// What is fed back as numbers; None for tokens.
+/// Returns the form of the feedback if it consists of values; None for tokens.
 pub(super) fn own(op: &str, feedback: &str) -> PyResult<Option<Own>> {
     match feedback {
         "output" => Ok(Some(Own::Output)),

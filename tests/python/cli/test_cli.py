@@ -184,7 +184,7 @@ def test_info(words):
     [
         (None, "No such file"),
         (b"", "empty"),
-        (b"  \n ", "white space"),
+        (b"  \n ", "whitespace"),
         (b"abc\0def", "binary"),
         (b"caf\xe9 au lait", "UTF-8.*0xe9 at offset 3"),
         (b"a", "at least 2 tokens"),
@@ -318,4 +318,4 @@ def test_an_adaptive_softmax_and_a_sampled_loss(folder, text):
     assert code == 0 and "NCE loss" in error and "(perplexity " in error
     settings = LanguageModel.load(folder / "nce.rnn").settings
     assert (settings.loss, settings.samples) == ("nce", 7)
-    fails(1, "cutoffs: expected rising numbers", *train, "-o", folder / "x.rnn", "--cutoffs", 9, 5, "--quiet")
+    fails(1, "cutoffs: expected increasing numbers", *train, "-o", folder / "x.rnn", "--cutoffs", 9, 5, "--quiet")

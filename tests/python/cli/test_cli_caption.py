@@ -198,7 +198,7 @@ def test_bad_pictures_are_named_and_the_others_described(folder, model, tmp_path
     )
     assert (code, out) == (0, f"{good}\t{wanted(90)}\n")
     lines = error.splitlines()
-    assert lines[0] == f"rnnrs: {tmp_path / 'text.png'}: not a picture, or of a kind that is not read"
+    assert lines[0] == f"rnnrs: {tmp_path / 'text.png'}: not a picture, or of an unsupported format"
     assert lines[1] == f"rnnrs: {missing}: No such file or directory"
     assert lines[2].startswith(f"rnnrs: {tmp_path / 'cut.png'}: truncated or damaged: ") and len(lines) == 3
     code, out, error = run("caption", "describe", model, missing)

@@ -1,4 +1,4 @@
-"""Descriptions of pictures from files, pictures with their descriptions, arrays from files, the bundled emoji."""
+"""Descriptions from files, pictures with their descriptions, arrays from files, the bundled emoji."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rnnrs import data
 Image = pytest.importorskip("PIL.Image")
 
 
-#: 4 × 6 pixels of colors that differ in every place.
+#: 4 × 6 pixels, all of different colors.
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
 
 
@@ -23,7 +23,7 @@ def saved(path, array, mode=None, **options):
     return path
 
 
-def test_descriptions_between_tabs_and_in_json(tmp_path):
+def test_descriptions_in_tab_separated_and_json_files(tmp_path):
     rows = [("a.png", "a cat"), ("b.png", "a\x07  dog "), ("a.png", "the cat"), ("c.png", " "), ("", "x")]
     (tmp_path / "c.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in rows) + "\n", "utf-8")
     found = data.read_captions(tmp_path / "c.tsv")
@@ -41,7 +41,7 @@ def test_descriptions_between_tabs_and_in_json(tmp_path):
     assert data.read_captions(tmp_path / "d.tsv", columns=(2, 1)).files == ("a.png",)
 
 
-def test_files_that_are_no_descriptions(tmp_path):
+def test_files_without_descriptions_are_refused(tmp_path):
     def refused(content, message, name="c.tsv", read=data.read_captions):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(rnnrs.FormatError, match=message):

@@ -1,4 +1,4 @@
-"""Batches: every token is where it should be, and an epoch depends on data, seed and number alone."""
+"""Batches: every token is in its place, and an epoch depends only on data, seed and number."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ IDS = np.arange(101)
 
 
 def flat(batches):
-    """All inputs and targets of an epoch as two arrays, time after time."""
+    """Returns all inputs and all targets of an epoch as two arrays, concatenated along time."""
     inputs, targets = [b.inputs for b in batches], [b.targets for b in batches]
     return np.concatenate(inputs), np.concatenate(targets)
 
@@ -103,7 +103,7 @@ def test_ids_in_any_layout_give_the_same_batches(ids):
         (np.array([0, 2**63 + 5], np.uint64), IndexError, f"got {2**63 + 5} at position 1"),
     ],
 )
-def test_ids_that_are_none_are_refused_by_name(ids, error, message):
+def test_invalid_ids_are_refused_by_name(ids, error, message):
     with pytest.raises(error, match=f"^StreamBatches: ids: .*{message}"):
         StreamBatches(ids, 1, 1)
     with pytest.raises(error, match=rf"^SentenceBatches: sentences\[1\]: .*{message}"):
@@ -111,12 +111,12 @@ def test_ids_that_are_none_are_refused_by_name(ids, error, message):
 
 
 @pytest.mark.parametrize("count", [0, 1, 4])
-def test_too_few_tokens_for_so_many_readers(count):
-    with pytest.raises(ValueError, match=f"expected at least 5 tokens for 4 readers, got {count}"):
+def test_too_few_tokens_for_the_batch_size_are_refused(count):
+    with pytest.raises(ValueError, match=f"expected at least 5 tokens for batch_size 4, got {count}"):
         StreamBatches(IDS[:count], 4, 10)
 
 
-def test_sizes_that_are_none():
+def test_invalid_sizes_are_refused():
     x = np.zeros((2, 3))
     for make in (
         lambda **sizes: StreamBatches(IDS, **{"batch_size": 1, "steps": 1, **sizes}),
@@ -144,7 +144,7 @@ SENTENCES = st.lists(st.lists(st.integers(1, 9), max_size=8), min_size=1, max_si
 
 
 @given(SENTENCES, st.integers(1, 7), st.integers(0, 3))
-def test_every_sentence_is_met_once_an_epoch(sentences, B, number):
+def test_every_sentence_occurs_once_per_epoch(sentences, B, number):
     data = SentenceBatches(sentences, B, 0, seed=5)
     epoch = data.epoch(number)
     met, cells = [], 0
@@ -170,7 +170,7 @@ def short_sentences(count):
     return [draw.integers(1, 1000, n) for n in 1 + draw.poisson(6, count)]
 
 
-def test_sentences_are_shuffled_anew_and_little_is_padding():
+def test_sentences_are_shuffled_every_epoch_with_little_padding():
     data = SentenceBatches(short_sentences(5000), 64, 0, seed=1)
     assert not data.carries_state
     assert data.padding_share < 0.02
@@ -178,12 +178,12 @@ def test_sentences_are_shuffled_anew_and_little_is_padding():
     assert not same(data.epoch(0), SentenceBatches(short_sentences(5000), 64, 0, seed=2).epoch(0))
     steps = [len(batch.inputs) for batch in data.epoch(0)]
     assert steps != sorted(steps)
-    # Any batch of any epoch can be asked for alone, and again.
+    # Any batch of any epoch is available by itself, repeatedly.
     np.testing.assert_array_equal(data.epoch(3)[40].inputs, list(data.epoch(3))[40].inputs)
 
 
 @given(st.integers(1, 5), st.integers(1, 9), st.integers(1, 10), st.booleans())
-def test_arrays_are_cut_along_their_sequences(T, N, B, shuffle):
+def test_arrays_are_split_by_sequence(T, N, B, shuffle):
     x = np.arange(T * N * 2, dtype=np.float32).reshape(T, N, 2)
     y = np.arange(N) + np.zeros((T, 1), int)
     data = ArrayBatches(x, y, B, seed=3, shuffle=shuffle)
@@ -199,7 +199,7 @@ def test_arrays_are_cut_along_their_sequences(T, N, B, shuffle):
     assert len(data) == -(-N // B) and not data.carries_state
 
 
-def test_arrays_are_shuffled_anew():
+def test_arrays_are_shuffled_every_epoch():
     x = np.arange(50.0)[None]
     data = ArrayBatches(x, x, 10)
     assert not same(data.epoch(0), data.epoch(1))
@@ -227,7 +227,7 @@ def test_arrays_are_shuffled_anew():
         (np.zeros((4, 3)), np.zeros((4, 3), complex), rnnrs.DTypeError, "y: expected real numbers"),
     ],
 )
-def test_arrays_that_do_not_belong_together(x, y, error, message):
+def test_arrays_that_do_not_match_are_refused(x, y, error, message):
     with pytest.raises(error, match=f"^ArrayBatches: .*{message}"):
         ArrayBatches(x, y, 1)
 
@@ -240,7 +240,7 @@ def test_positions_are_the_targets_that_are_scored():
     assert Batch(ids, np.zeros((2, 2))).positions == 4
 
 
-def test_a_fingerprint_tells_other_data_and_settings():
+def test_a_fingerprint_distinguishes_data_and_settings():
     x = np.zeros((4, 12), np.float32)
     y = x.copy()
     y[2, 1] = 1

@@ -23,20 +23,20 @@ def test_acts_are_parsed():
     )
     assert DialogueAct.parse(" ?request( area )") == DialogueAct("request", (("area", ""),), True)
     assert DialogueAct.parse("goodbye()") == DialogueAct("goodbye")
-    assert DialogueAct.parse("?select(meal=dinner')").slots == (("meal", "dinner"),)  # as some in the data
+    assert DialogueAct.parse("?select(meal=dinner')").slots == (("meal", "dinner"),)  # as in some of the data
 
 
 @pytest.mark.parametrize(
     "text", ["", "inform", "inform(", "inform(a=b", "in form(a)", "inform(a b)", "(a=b)"]
 )
-def test_what_is_no_act_is_refused(text):
+def test_invalid_acts_are_refused(text):
     with pytest.raises(FormatError, match="expected an act such as"):
         DialogueAct.parse(text)
     with pytest.raises(TypeError):
         DialogueAct.parse(None)
 
 
-def test_values_become_placeholders_and_come_back():
+def test_values_round_trip_through_placeholders():
     act = DialogueAct.parse("inform(name='the inn';area='soma or noe valley';type='hotel';dogs='no')")
     assert act.values == {
         "slot_name": "the inn",
@@ -55,12 +55,12 @@ def test_values_become_placeholders_and_come_back():
         "the inn's rooms in soma and noe valley, like all hotels there, take no dogs"
     )
     assert act.lexicalize(["slot_phone", "slot_name"]) == ["phone", "the", "inn"]
-    # Only whole words are values, and the longest first.
+    # Only whole words are replaced, the longest value first.
     act = DialogueAct.parse("inform(pricerange=expensive;name='expensive thai')")
     assert act.delexicalize("expensive thai is not inexpensive") == "slot_name is not inexpensive"
 
 
-def test_order_of_slots_does_not_matter():
+def test_the_order_of_slots_does_not_matter():
     one, other = (DialogueAct.parse(f"inform({slots})") for slots in ("a=x;b=yes;c=z", "c=q;a=r;b=yes"))
     assert one.source == other.source == "inform slot_a slot_c b yes"
 
@@ -93,7 +93,7 @@ def speaker():
     return bot
 
 
-def test_acts_with_values_never_seen_are_said(speaker):
+def test_acts_with_unseen_values_are_said(speaker):
     said = speaker.speak("inform(area='tenderloin';name='hotel utah')")
     assert str(said) == "hotel utah is in tenderloin" and said.missing == said.redundant == 0
     assert said.template == ("slot_name", "is", "in", "slot_area")
@@ -105,8 +105,8 @@ def test_acts_with_values_never_seen_are_said(speaker):
         speaker.speak("hello")
 
 
-def test_of_a_beam_the_sentence_without_slot_errors_is_taken(speaker):
-    act = DialogueAct.parse("inform(name=x)")  # no act like it was seen
+def test_the_hypothesis_with_the_fewest_slot_errors_is_chosen(speaker):
+    act = DialogueAct.parse("inform(name=x)")  # no such act in the training data
     best = [speaker.speak(act, beam=beam) for beam in (1, 10)]
     assert best[1].missing + best[1].redundant <= best[0].missing + best[0].redundant
 

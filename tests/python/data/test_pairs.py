@@ -1,4 +1,4 @@
-"""Pairs: each source stays with its target, from the batches' columns back to the sequences."""
+"""Pairs: each source stays with its target, from the sequences to the columns of the batches."""
 
 import gzip
 import json
@@ -25,7 +25,7 @@ def some(count, seed=0, longest=30):
     return sources, targets
 
 
-def test_every_pair_is_in_an_epoch_once_and_whole():
+def test_every_pair_occurs_once_per_epoch_and_whole():
     sources, targets = some(101)
     data = PairBatches(sources, targets, 8, end_id=1, copies=[x + 3 for x in sources])
     epoch = data.epoch(3)
@@ -48,7 +48,7 @@ def test_every_pair_is_in_an_epoch_once_and_whole():
     assert sorted(seen) == list(range(101))
 
 
-def test_an_epoch_depends_on_seed_and_number_alone():
+def test_an_epoch_depends_only_on_seed_and_number():
     def keys(seed, number):
         sources, targets = some(200)
         return [b.keys.tolist() for b in PairBatches(sources, targets, 8, 1, seed=seed).epoch(number)]
@@ -57,7 +57,7 @@ def test_an_epoch_depends_on_seed_and_number_alone():
     assert keys(0, 1) != keys(0, 2) and keys(0, 1) != keys(1, 1)
 
 
-def test_little_is_filled_up_and_what_is_is_counted():
+def test_padding_is_low_and_counted():
     sources, targets = some(5000)
     data = PairBatches(sources, targets, 32, 1)
     epoch = data.epoch(0)
@@ -67,7 +67,7 @@ def test_little_is_filled_up_and_what_is_is_counted():
     assert PairBatches([[2]], [[]], 4, 0).padding_waste == 0
 
 
-def test_a_fingerprint_knows_data_and_settings():
+def test_a_fingerprint_distinguishes_data_and_settings():
     sources, targets = some(20)
     prints = {
         PairBatches(sources, targets, 8, 1).fingerprint(),
@@ -104,13 +104,13 @@ def test_a_fingerprint_knows_data_and_settings():
         (([[1]], [[1]], 4, 0), {"copies": [[1, 2]]}, rnnrs.ShapeError, r"copies\[0\]: expected 1 ids, got 2"),
     ],
 )
-def test_pairs_that_make_no_batches(arguments, options, error, message):
+def test_invalid_pairs_are_refused(arguments, options, error, message):
     with pytest.raises(error, match=f"PairBatches: {message}"):
         PairBatches(*arguments, **options)
 
 
-def test_a_trainer_goes_through_pairs():
-    """A model whose only parameter is pulled toward the mean target: positions weigh the batches' losses."""
+def test_a_trainer_iterates_over_pairs():
+    """A model whose only parameter moves to the mean target: batch losses are weighted by positions."""
     from rnnrs.nn import Linear
     from rnnrs.optim import SGD
 
@@ -149,7 +149,7 @@ def written(folder, kind, packed, lines):
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_pairs_come_from_three_kinds_of_files(tmp_path, packed):
+def test_pairs_from_three_file_formats(tmp_path, packed):
     tsv = written(tmp_path, "a.tsv", packed, [f"{i}\t{b}\t{a}" for i, (a, b) in enumerate(GIVEN)] + [""])
     assert read_tsv_pairs(tsv, (2, 1)) == GIVEN
     objects = [json.dumps({"de": a, "en": b, "more": 1}) for a, b in GIVEN]
@@ -159,13 +159,13 @@ def test_pairs_come_from_three_kinds_of_files(tmp_path, packed):
     assert read_parallel_pairs(*both) == GIVEN
 
 
-def test_line_ends_and_byte_order_marks_are_no_text(tmp_path):
+def test_line_ends_and_byte_order_marks_are_removed(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_bytes("\ufeffa\tb\r\nc\td".encode())
     assert read_tsv_pairs(path) == [("a", "b"), ("c", "d")]
 
 
-def test_files_that_hold_no_pairs_are_refused_with_the_line(tmp_path):
+def test_files_without_pairs_are_refused_by_line(tmp_path):
     one, other = (tmp_path / name for name in ("one", "other"))
     one.write_text("a\nb\nc\n")
     other.write_text("a\nb\n")
@@ -192,7 +192,7 @@ def test_files_that_hold_no_pairs_are_refused_with_the_line(tmp_path):
 # --- cleaning
 
 
-def test_pairs_are_cleaned_and_what_was_done_is_counted():
+def test_pairs_are_cleaned_and_changes_counted():
     kept, report = clean_pairs(GIVEN)
     assert kept == [("Ja.", "Yes."), ('so "hier" x', "here"), ("nein", "no")]
     assert (report.read, report.kept, report.repaired, report.empty) == (4, 3, 2, 1)
@@ -216,7 +216,7 @@ def test_pairs_are_cleaned_and_what_was_done_is_counted():
         ([("a", "b")], {"max_ratio": 0.5}, ValueError, "max_ratio: expected a number from 1, got 0.5"),
     ],
 )
-def test_cleaning_that_makes_no_sense(pairs, options, error, message):
+def test_invalid_cleaning_arguments_are_refused(pairs, options, error, message):
     with pytest.raises(error, match=f"clean_pairs: {message}"):
         clean_pairs(pairs, **options)
 

@@ -1,4 +1,4 @@
-"""Pictures from files of every kind, good ones and others; their descriptions; the cache."""
+"""Pictures from files of every format, valid and invalid; the cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rnnrs import data
 
 Image = pytest.importorskip("PIL.Image")
 
-#: 4 × 6 pixels of colors that differ in every place.
+#: 4 × 6 pixels, all of different colors.
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
 
 
@@ -42,7 +42,7 @@ def near(a, b, tolerance):
 
 
 def png(width, height, rows=b"", *, depth=1, color=0):
-    """A PNG file made by hand: any size in its header, whatever follows."""
+    """Returns a PNG file built by hand: any size in its header, any rows after it."""
 
     def chunk(name, content):
         return (
@@ -54,13 +54,13 @@ def png(width, height, rows=b"", *, depth=1, color=0):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
-def test_a_picture_of_the_size_wanted_stays_as_it_is(tmp_path):
+def test_a_picture_of_the_required_size_is_unchanged(tmp_path):
     path = saved(tmp_path / "a.png", PIXELS)
     np.testing.assert_array_equal(data.read_picture(path, (4, 6)), PIXELS)
     np.testing.assert_array_equal(data.read_picture(io.BytesIO(path.read_bytes()), (4, 6)), PIXELS)
 
 
-def test_it_becomes_smaller_by_means_over_areas_and_is_padded_or_cropped(tmp_path):
+def test_a_picture_is_reduced_by_area_averages_and_padded_or_cropped(tmp_path):
     path = saved(tmp_path / "a.png", PIXELS)
     means = PIXELS.reshape(2, 2, 3, 2, 3).astype(float).mean((1, 3))
     padded = data.read_picture(path, (3, 3))
@@ -81,7 +81,7 @@ def test_one_pixel_fills_the_picture(tmp_path):
         assert (data.read_picture(path, (5, 7), fit=fit)[:, 1:6] == (10, 20, 30)).all()
 
 
-def test_what_is_transparent_is_white(tmp_path):
+def test_transparent_pixels_become_white(tmp_path):
     pixels = np.zeros((2, 2, 4), np.uint8)
     pixels[0, 0] = (200, 100, 0, 255)
     pixels[0, 1] = (200, 100, 0, 0)
@@ -94,9 +94,9 @@ def test_what_is_transparent_is_white(tmp_path):
     assert data.read_picture(gray, (1, 2)).tolist() == [[[7, 7, 7], [255, 255, 255]]]
 
 
-def test_colors_under_what_is_transparent_do_not_bleed(tmp_path):
+def test_colors_of_transparent_pixels_do_not_bleed(tmp_path):
     pixels = np.zeros((2, 2, 4), np.uint8)
-    pixels[..., 0], pixels[..., 3] = 255, 0  # red that nobody sees
+    pixels[..., 0], pixels[..., 3] = 255, 0  # invisible red
     pixels[0, 0] = (0, 0, 0, 255)
     seen = data.read_picture(saved(tmp_path / "a.png", pixels), (1, 1))[0, 0].astype(int)
     near(seen, np.array([191, 191, 191]), 2)  # a quarter black, the rest white
@@ -108,7 +108,7 @@ def test_a_palette_with_a_transparent_color(tmp_path):
     image.putpixel((1, 0), 1)
     image.save(tmp_path / "a.png", transparency=1)
     image.save(tmp_path / "a.gif", transparency=1)
-    image.save(tmp_path / "b.png", transparency=b"\xff\x00")  # alpha for each color
+    image.save(tmp_path / "b.png", transparency=b"\xff\x00")  # alpha per color
     for name in ("a.png", "a.gif", "b.png"):
         assert data.read_picture(tmp_path / name, (1, 2)).tolist() == [[[255, 0, 0], [255, 255, 255]]]
     plain = Image.new("RGB", (2, 1), (1, 2, 3))
@@ -129,14 +129,14 @@ def test_gray_black_and_white_and_16_bits(tmp_path):
     saved(tmp_path / "b.png", np.array([[0, 255]], np.uint8), "1")
     assert data.read_picture(tmp_path / "b.png", (1, 2))[0].tolist() == [[0] * 3, [255] * 3]
     saved(tmp_path / "f.tif", np.array([[0.5, 1e9]], np.float32))
-    with pytest.raises(rnnrs.FormatError, match=r"f\.tif: pixels that are real numbers"):
+    with pytest.raises(rnnrs.FormatError, match=r"f\.tif: floating-point pixels"):
         data.read_picture(tmp_path / "f.tif")
     saved(tmp_path / "i.tif", np.array([[0, 70000]], np.int32))
     with pytest.raises(rnnrs.FormatError, match=r"i\.tif: pixels of more than 16 bits"):
         data.read_picture(tmp_path / "i.tif")
 
 
-def test_jpeg_in_colors_of_all_kinds(tmp_path, colors):
+def test_jpeg_in_all_color_modes(tmp_path, colors):
     for mode, name in (("RGB", "a.jpg"), ("CMYK", "b.jpg")):
         path = saved(tmp_path / name, colors, mode, quality=95)
         assert opened(path).mode == mode
@@ -146,7 +146,7 @@ def test_jpeg_in_colors_of_all_kinds(tmp_path, colors):
     near(data.read_picture(saved(tmp_path / "d.webp", colors, lossless=True), (64, 96)), colors, 0)
 
 
-def test_it_stands_as_exif_says(tmp_path):
+def test_exif_orientation_is_applied(tmp_path):
     from PIL import ImageOps
 
     array = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
@@ -161,7 +161,7 @@ def test_it_stands_as_exif_says(tmp_path):
     assert data.read_picture(tmp_path / "a.jpg").shape == (32, 32, 3)
 
 
-def test_the_first_frame_of_an_animation(tmp_path):
+def test_an_animation_gives_its_first_frame(tmp_path):
     frames = [Image.new("RGB", (3, 3), color) for color in ("red", "blue", "green")]
     for name in ("a.gif", "a.webp", "a.png"):
         options = {"lossless": True} if name == "a.webp" else {}
@@ -171,11 +171,11 @@ def test_the_first_frame_of_an_animation(tmp_path):
 
 
 def bad_files(folder, colors):
-    """Files that are no pictures, and what is said of each."""
+    """Writes files that are not pictures, and returns the message about each."""
     whole = saved(folder / "good.jpg", colors).read_bytes()
     lines = saved(folder / "whole.png", colors).read_bytes()
     contents = {
-        "text.png": (b"not a picture at all", "not a picture, or of a kind that is not read"),
+        "text.png": (b"not a picture at all", "not a picture, or of an unsupported format"),
         "empty.png": (b"", "not a picture"),
         "cut.jpg": (whole[: len(whole) // 2], "truncated or damaged: "),
         "cut.png": (lines[: len(lines) // 2], "truncated or damaged: "),
@@ -194,7 +194,7 @@ def bad_files(folder, colors):
     }
 
 
-def test_what_is_no_picture_is_named_in_one_line_and_the_others_are_read(tmp_path, colors):
+def test_bad_files_are_named_in_one_line_and_the_others_are_read(tmp_path, colors):
     expected = bad_files(tmp_path, colors)
     files = [tmp_path / name for name in ("good.jpg", *expected, "whole.png")]
     found = data.read_pictures(files, (8, 8))
@@ -212,7 +212,7 @@ def test_what_is_no_picture_is_named_in_one_line_and_the_others_are_read(tmp_pat
         data.read_pictures([tmp_path / "text.png"])
 
 
-def test_every_beginning_of_a_file_and_every_damaged_one_is_a_picture_or_an_error(tmp_path, colors):
+def test_truncated_and_damaged_files_are_a_picture_or_an_error(tmp_path, colors):
     draw = np.random.default_rng(0)
     small = colors[::4, ::4].copy()
     for name in ("a.png", "a.jpg", "a.gif", "a.webp", "a.bmp", "a.tif", "a.ico", "a.tga"):
@@ -249,7 +249,7 @@ def test_a_huge_jpeg_is_decoded_small(tmp_path, monkeypatch):
         data.read_picture(path)
 
 
-def test_settings_that_are_none(tmp_path):
+def test_invalid_arguments_are_refused(tmp_path):
     path = saved(tmp_path / "a.png", PIXELS)
     for size in (32, (0, 3), (3,), (2.0, 2), (True, 2), (5000, 2), "ab"):
         with pytest.raises(ValueError, match=r"size: expected \(rows, columns\) from 1 to 4096, got"):
@@ -268,13 +268,13 @@ def test_a_folder(tmp_path):
     found = data.read_pictures(tmp_path, (4, 6))
     assert [os.path.basename(file) for file in found.files] == ["a.PNG", "b.png"]
     (tmp_path / "none").mkdir()
-    with pytest.raises(ValueError, match="none: expected a folder with pictures, got none in it"):
+    with pytest.raises(ValueError, match="none: expected a folder with pictures, got one without"):
         data.read_pictures(tmp_path / "none")
     with pytest.raises(FileNotFoundError):
         data.read_pictures(tmp_path / "nowhere")
 
 
-def test_without_pillow_its_extra_is_named(tmp_path, monkeypatch):
+def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(
@@ -288,7 +288,7 @@ def test_without_pillow_its_extra_is_named(tmp_path, monkeypatch):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The files that were decoded."""
+    """The names of the files that were decoded."""
     from rnnrs.data import pictures
 
     names, decode = [], pictures.decode
@@ -298,7 +298,7 @@ def decoded(monkeypatch):
     return names
 
 
-def test_the_cache_keeps_what_was_decoded(tmp_path, decoded):
+def test_the_cache_keeps_decoded_pictures(tmp_path, decoded):
     for i, name in enumerate(("a.png", "b.png")):
         saved(tmp_path / name, PIXELS + i)
     (tmp_path / "c.png").write_text("no picture")
@@ -308,7 +308,7 @@ def test_the_cache_keeps_what_was_decoded(tmp_path, decoded):
     written = cache.stat().st_mtime_ns
     decoded.clear()
     again = data.read_pictures(files[::-1], (4, 6), cache=cache)
-    assert decoded == ["d.png"]  # it may be there by now
+    assert decoded == ["d.png"]  # a missing file may exist by now
     np.testing.assert_array_equal(again.images, first.images[::-1])
     assert again.problems == first.problems[::-1] and cache.stat().st_mtime_ns == written
     saved(files[1], PIXELS + 50)
@@ -326,7 +326,7 @@ def test_the_cache_keeps_what_was_decoded(tmp_path, decoded):
         assert decoded == ["a.png", "b.png", "c.png"]
 
 
-def test_a_damaged_cache_is_made_anew(tmp_path, decoded):
+def test_a_damaged_cache_is_rebuilt(tmp_path, decoded):
     path, cache = saved(tmp_path / "a.png", PIXELS), tmp_path / "kept.npz"
     first = data.read_pictures([path], (4, 6), cache=cache)
     whole = cache.read_bytes()
@@ -344,9 +344,3 @@ def test_a_damaged_cache_is_made_anew(tmp_path, decoded):
     assert other.read_bytes() == before
     with pytest.raises(FileNotFoundError):
         data.read_pictures([path], (4, 6), cache=tmp_path / "nowhere" / "kept.npz")
-
-
-# Descriptions
-
-
-# What is bundled

@@ -1,4 +1,4 @@
-"""Batches of sequences of like length: every sequence once, targets beside it, bad input refused."""
+"""Batches of sequences of similar length: every sequence once, with its target; invalid input is refused."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import rnnrs
 from rnnrs.data import SequenceBatches
 
 
-def test_batches_of_like_length():
+def test_batches_of_similar_length():
     draw = np.random.default_rng(0)
     sequences = [draw.integers(0, 9, n) for n in draw.integers(1, 30, 500)]
     data = SequenceBatches(sequences, [x + 1 for x in sequences], 16, seed=3)
@@ -40,18 +40,18 @@ def test_batches_of_like_length():
         ([[1], []], np.zeros(2, int), ValueError, r"sequences\[1\]: expected at least one step"),
         ([[1.5]], np.zeros(1, int), rnnrs.DTypeError, r"sequences\[0\]: expected whole numbers"),
         ([["x"]], np.zeros(1, int), rnnrs.DTypeError, r"sequences\[0\]: expected numbers"),
-        ([np.zeros((2, 3, 4))], np.zeros(1, int), rnnrs.ShapeError, "one axis or two"),
+        ([np.zeros((2, 3, 4))], np.zeros(1, int), rnnrs.ShapeError, "expected 1 or 2 axes"),
         (
             [np.zeros((2, 3)), np.zeros((2, 4))],
             np.zeros(2, int),
             rnnrs.ShapeError,
-            r"sequences\[1\]: expected the first",
+            r"sequences\[1\]: expected the shape \(3,\) after the steps, as in sequences\[0\], got \(4,\)",
         ),
         ([[1, 2]], [[1]], rnnrs.ShapeError, r"targets\[0\]: expected 2 steps, got 1"),
         ([[1, 2]], [[1, 2], [3]], rnnrs.ShapeError, "as many as sequences, 1, got 2"),
         ([[1, 2]], np.zeros(2, int), rnnrs.ShapeError, "as many as sequences, 1, got 2"),
     ],
 )
-def test_bad_batches(sequences, targets, error, message):
+def test_invalid_batches_are_refused(sequences, targets, error, message):
     with pytest.raises(error, match=f"SequenceBatches: .*{message}"):
         SequenceBatches(sequences, targets, 2)

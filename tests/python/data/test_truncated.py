@@ -1,4 +1,4 @@
-"""Truncated BPTT: windows and strides of all kinds, against the gradient that they stand for."""
+"""Truncated BPTT: various windows and strides, compared with the gradient that they define."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def data(rng: np.random.Generator, resets: bool = False) -> dict[str, Array]:
 
 
 def losses_of(net: RecurrentNetwork, batches: Any) -> list[float]:
-    """The losses without any update in between: those of one pass, however it is cut."""
+    """Returns the losses of one pass without any update in between."""
     total, state = [], None
     for batch in batches:
         L, state = net.loss(batch, state, gradient=False)
@@ -44,7 +44,7 @@ def losses_of(net: RecurrentNetwork, batches: Any) -> list[float]:
 
 @pytest.mark.parametrize("resets", [False, True])
 @pytest.mark.parametrize(("window", "stride"), [(4, 4), (5, 2), (7, 3), (40, 4), (N, 1), (3, 3)])
-def test_every_step_is_scored_once_and_sees_all_that_was_before(window, stride, resets):
+def test_every_step_is_scored_once_and_sees_all_earlier_steps(window, stride, resets):
     net, arrays = network(), data(np.random.default_rng(0), resets)
     cut = TruncatedBPTT(**arrays, window=window, stride=stride).epoch(0)
     assert len(cut) == -(-N // stride)
@@ -56,7 +56,7 @@ def test_every_step_is_scored_once_and_sees_all_that_was_before(window, stride, 
 
 @pytest.mark.parametrize(("window", "stride"), [(6, 6), (6, 2), (7, 3), (2, 5), (1, 4), (N, N)])
 def test_a_gradient_goes_back_as_far_as_the_window(window, stride):
-    """Against BPTT by hand: the state before the window is a constant, and only the newest steps are scored."""
+    """Compares with BPTT by hand: a constant state before the window, and only the newest steps scored."""
     net, arrays = network(), data(np.random.default_rng(1))
     state = None
     for index, batch in enumerate(TruncatedBPTT(**arrays, window=window, stride=stride).epoch(0)):
@@ -77,7 +77,7 @@ def test_a_gradient_goes_back_as_far_as_the_window(window, stride):
         np.testing.assert_allclose(got, net.gradients.flat, atol=1e-11)
 
 
-def test_without_carrying_every_window_begins_anew():
+def test_without_carry_every_window_starts_from_the_initial_state():
     net, arrays = network(learn_state=True), data(np.random.default_rng(2))
     cut = TruncatedBPTT(**arrays, window=4, carry=False)
     assert not cut.carries_state
@@ -87,7 +87,7 @@ def test_without_carrying_every_window_begins_anew():
     np.testing.assert_allclose(history.losses, expected, rtol=1e-12)
 
 
-def test_of_text_is_a_stream_with_documents():
+def test_of_text_gives_a_stream_with_documents():
     ids = np.arange(40) % 7
     cut, stream = TruncatedBPTT.of_text(ids, 3, window=5), StreamBatches(ids, 3, 5)
     assert len(cut) == len(stream)
@@ -100,7 +100,7 @@ def test_of_text_is_a_stream_with_documents():
 
 
 @pytest.mark.parametrize("options", [{}, {"recurrent_dropout": 0.2, "zoneout": 0.1, "weight_drop": 0.1}])
-def test_a_run_goes_on_bit_for_bit_where_it_was_cut_off(options, tmp_path):
+def test_a_resumed_run_is_bit_identical(options, tmp_path):
     arrays = data(np.random.default_rng(3), resets=True)
 
     def run(steps: list[int]) -> Array:
@@ -116,7 +116,7 @@ def test_a_run_goes_on_bit_for_bit_where_it_was_cut_off(options, tmp_path):
     assert np.array_equal(run([20]), run([7, 13, 20]))
 
 
-def test_noise_is_another_at_every_step_and_only_in_training():
+def test_noise_differs_at_every_step_and_only_in_training():
     arrays = data(np.random.default_rng(4))
     net = network(recurrent_dropout=0.5)
     batch = Batch(arrays["inputs"], arrays["targets"])
@@ -130,7 +130,7 @@ def test_noise_is_another_at_every_step_and_only_in_training():
     assert trainer.evaluate([batch]) == pytest.approx(net.loss(batch, gradient=False)[0])
 
 
-def test_what_does_not_fit_is_refused():
+def test_invalid_arguments_are_refused():
     ids = np.zeros((5, 2), int)
     with pytest.raises(ValueError, match="window"):
         TruncatedBPTT(ids, ids, window=0)

@@ -1,4 +1,4 @@
-"""Decoding finds what enumerating every sequence finds, and a source's result does not depend on the others."""
+"""Decoding finds the best of all enumerated sequences; a source's result is independent of other sources."""
 
 import itertools
 
@@ -13,7 +13,7 @@ from rnnrs.decoding import Constraints, beam_search, greedy, sample
 
 
 def every(V, longest, shortest=0):
-    """All sequences without an end."""
+    """Yields all sequences, without an end token."""
     words = [w for w in range(V) if w != END]
     for n in range(shortest, longest + 1):
         yield from itertools.product(words, repeat=n)
@@ -44,7 +44,7 @@ def check(found, expected):
 
 @pytest.mark.parametrize("alpha, beta", [(0.0, 0.0), (0.6, 0.0), (1.5, 0.0), (0.6, 0.3)])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_beam_wide_enough_finds_the_best_of_all(alpha, beta, seed):
+def test_a_wide_beam_finds_the_best_of_all_sequences(alpha, beta, seed):
     model = Table([0, 1, 2], seed=seed, S=3)
     found = beam_search(
         model,
@@ -75,7 +75,7 @@ def test_a_beam_wide_enough_finds_the_best_of_all(alpha, beta, seed):
         ({"no_repeat_ngram": 1}, lambda t: len(set(t)) == len(t)),
     ],
 )
-def test_constraints_leave_the_best_of_those_that_fit(options, fits):
+def test_constraints_give_the_best_of_the_allowed_sequences(options, fits):
     model = Table([0, 1, 2], seed=5)
     found = beam_search(
         model, [1, 1, 1], END, beam=400, n_best=5, constraints=Constraints(max_length=5, **options)
@@ -86,7 +86,7 @@ def test_constraints_leave_the_best_of_those_that_fit(options, fits):
         check(found[source], best_of_all(model, source, 5, 5, fits=fit))
 
 
-def test_each_source_has_its_own_longest():
+def test_each_source_has_its_own_maximum_length():
     model = Table([0, 1, 2], seed=6)
     longest = [1, 5, 3]
     found = beam_search(
@@ -97,7 +97,7 @@ def test_each_source_has_its_own_longest():
 
 
 def plain_beam(model, source, beam, n, alpha, longest):
-    """Beam search as the docstring has it, one hypothesis after another, to the last step."""
+    """Runs beam search by its definition, one hypothesis after another, to the last step."""
     live, done = [((), 0.0)], []
     for step in range(1, longest + 2):
         longer = []
@@ -112,7 +112,7 @@ def plain_beam(model, source, beam, n, alpha, longest):
 
 @given(st.integers(0, 10**6), st.integers(1, 5), st.sampled_from([0.0, 0.6, 1.0]), st.integers(1, 8))
 @settings(max_examples=60, deadline=None)
-def test_a_narrow_beam_finds_what_the_plain_search_finds(seed, beam, alpha, longest):
+def test_a_narrow_beam_equals_the_plain_search(seed, beam, alpha, longest):
     """Dropping hypotheses that cannot win changes nothing."""
     model = Table([3, 4], V=6, seed=seed)
     n = max(1, beam - 1)
@@ -131,7 +131,7 @@ def test_a_narrow_beam_finds_what_the_plain_search_finds(seed, beam, alpha, long
 
 @given(st.integers(0, 10**6), st.integers(1, 20))
 @settings(max_examples=30, deadline=None)
-def test_greedy_takes_the_likeliest_each_time(seed, longest):
+def test_greedy_decoding_takes_the_likeliest_token(seed, longest):
     model = Table(np.arange(5), V=9, seed=seed)
     found = greedy(model, np.ones(5, int), END, constraints=Constraints(max_length=longest))
     for source, hypothesis in enumerate(found):
@@ -148,7 +148,7 @@ def test_greedy_takes_the_likeliest_each_time(seed, longest):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_source_does_not_depend_on_the_others(dtype):
+def test_a_source_is_independent_of_the_others(dtype):
     sources = np.arange(40)
     options = {"beam": 4, "n_best": 3, "constraints": Constraints(max_length=12, no_repeat_ngram=2)}
     together = beam_search(Table(sources, V=50, S=5, dtype=dtype), np.ones(40, int), END, **options)
@@ -165,7 +165,7 @@ def test_a_source_does_not_depend_on_the_others(dtype):
             assert a.log_prob == b.log_prob and a.tokens.tolist() == b.tokens.tolist()
 
 
-def test_sources_that_are_done_leave_the_batch():
+def test_finished_sources_leave_the_batch():
     model = Table(np.arange(30), V=20)
     beam_search(model, np.ones(30, int), END, beam=3, constraints=Constraints(max_length=50))
     assert model.sizes[0] == 30 and max(model.sizes) <= 90
@@ -187,14 +187,14 @@ def test_the_number_of_threads_changes_nothing():
     assert results[0] == results[1] == results[2]
 
 
-def test_attention_ends_where_the_source_does():
+def test_attention_ends_with_the_source():
     model = Table([0, 1], S=6, V=5)
     found = beam_search(model, [1, 1], END, source_lengths=[2, 6], constraints=Constraints(min_length=2))
     assert [h[0].attention.shape[1] for h in found] == [2, 6]
     assert all(len(h[0].attention) == len(h[0].tokens) >= 2 for h in found)
 
 
-def test_what_is_beyond_a_source_need_not_be_covered():
+def test_coverage_ends_with_the_source():
     class Padded(Table):
         def step(self, tokens, rows):
             scores = super().step(tokens, rows)
@@ -210,7 +210,7 @@ def test_what_is_beyond_a_source_need_not_be_covered():
 # --- lengths and ends
 
 
-def test_without_an_end_all_are_of_the_same_length():
+def test_without_an_end_token_all_have_the_maximum_length():
     model = Table([0, 1])
     found = beam_search(model, [1, 1], None, beam=256, n_best=2, constraints=Constraints(max_length=4))
     for source in (0, 1):
@@ -224,30 +224,27 @@ def test_without_an_end_all_are_of_the_same_length():
     assert [len(d[0].tokens) for d in drawn] == [3, 5]
 
 
-def test_no_sources_no_hypotheses():
+def test_no_sources_give_no_hypotheses():
     assert beam_search(Table([]), [], END) == greedy(Table([]), [], END) == sample(Table([]), [], END) == []
 
 
-def test_where_nothing_may_come_it_ends():
+def test_a_hypothesis_ends_where_no_token_is_allowed():
     model = Table([0], V=3)
     constraints = Constraints(max_length=9, min_length=9, no_repeat_ngram=1)
     (found,) = greedy(model, [1], END, constraints=constraints)
     assert sorted(found.tokens.tolist()) == [1, 2]
-    with pytest.raises(ValueError, match="constraints: expected a token that may follow, got none"):
+    with pytest.raises(ValueError, match="constraints: expected at least one allowed token, got none"):
         greedy(Table([0], V=3), [1], None, constraints=constraints)
 
 
-def test_a_sequence_of_probability_0_is_still_one():
+def test_a_sequence_of_probability_0_is_a_result():
     model = Table([0])
     model.scores[:, 2] = -np.inf
     (found,) = beam_search(model, [1], END, constraints=Constraints(max_length=3, prefixes=[[2]]))
     assert found[0].tokens[0] == 2 and found[0].log_prob == -np.inf
 
 
-# --- drawing
-
-
-# --- what makes no sense
+# --- invalid arguments
 
 
 @pytest.mark.parametrize(
@@ -271,7 +268,7 @@ def test_a_sequence_of_probability_0_is_still_one():
             "max_length: expected one number or one for each of 2 sources",
         ),
         ({"prefixes": [[1]]}, rnnrs.ShapeError, "prefixes: expected one for each of 2 sources, got 1"),
-        ({"prefixes": [[1], [0]]}, ValueError, r"prefixes\[1\]: expected no end in it, got \[0\]"),
+        ({"prefixes": [[1], [0]]}, ValueError, r"prefixes\[1\]: expected no end token, got \[0\]"),
         (
             {"prefixes": [[1] * 4, []], "max_length": 3},
             ValueError,
@@ -287,7 +284,7 @@ def test_a_sequence_of_probability_0_is_still_one():
         ({"min_length": -1}, ValueError, "min_length: expected a whole number from 0"),
     ],
 )
-def test_settings_that_make_no_sense(options, error, message):
+def test_invalid_arguments_are_refused(options, error, message):
     names = ("max_length", "min_length", "prefixes", "allowed", "forbidden")
     with pytest.raises(error, match=message):
         limits = Constraints(**{name: options.pop(name) for name in names if name in options})
@@ -295,15 +292,15 @@ def test_settings_that_make_no_sense(options, error, message):
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
-def test_scores_that_are_none(wrong):
+def test_invalid_scores_are_refused(wrong):
     model = Table([0, 1])
     model.scores[:, 1] = wrong
     for decode in (greedy, beam_search, sample):
-        with pytest.raises(ValueError, match="scores: expected numbers, got a largest one of"):
+        with pytest.raises(ValueError, match="scores: expected finite scores, got a maximum of"):
             decode(model, [1, 1], END)
 
 
-def test_scores_of_another_shape():
+def test_scores_of_another_shape_are_refused():
     for scores in (np.zeros((3, 4)), np.zeros(4), np.zeros(())):
         model = Table([0, 1])
         model.step = lambda tokens, rows, scores=scores: scores

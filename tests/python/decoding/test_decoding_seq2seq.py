@@ -1,4 +1,4 @@
-"""An encoder–decoder through the decoder: what is found has the probability that training's way computes."""
+"""Decoding an encoder–decoder: the probability of a result is the one that the training code computes."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def model(**options):
     vocabularies = [WordVocabulary.build(" ".join(words), min_count=1) for words in (WORDS, WORDS[::2])]
     sizes = {"embedding_size": 6, "hidden_size": 8, "dtype": "float64", "seed": 5}
     made = Seq2Seq(*vocabularies, **{**sizes, **options})
-    made.parameters.flat[:] *= 4  # far from even
+    made.parameters.flat[:] *= 4  # far from a uniform distribution
     return made
 
 
@@ -26,7 +26,7 @@ def sources(count):
 @pytest.mark.parametrize(
     "options", [{"attention": None}, {}, {"attention": "additive", "cell": "lstm"}, {"copy": True}]
 )
-def test_a_translation_has_the_probability_that_the_model_gives_it(options):
+def test_a_translation_has_its_probability_under_the_model(options):
     made, texts = model(**options), sources(6)
     steps = made.step_model(texts)
     constraints = Constraints(max_length=7, forbidden=[made.target_vocabulary.unknown_id])
@@ -47,7 +47,7 @@ def test_a_translation_has_the_probability_that_the_model_gives_it(options):
 
 
 @pytest.mark.parametrize("options", [{"attention": None}, {"dtype": "float32"}, {"attention": "additive"}])
-def test_a_source_does_not_depend_on_the_others(options):
+def test_a_source_is_independent_of_the_others(options):
     made, texts = model(**options), sources(12)
 
     def decode(some, keys):

@@ -10,13 +10,13 @@ from rnnrs.decoding import Constraints, greedy, sample
 
 
 def every(V, longest, shortest=0):
-    """All sequences without an end."""
+    """Yields all sequences, without an end token."""
     words = [w for w in range(V) if w != END]
     for n in range(shortest, longest + 1):
         yield from itertools.product(words, repeat=n)
 
 
-def test_draws_follow_the_distribution():
+def test_samples_follow_the_distribution():
     model = Table(np.zeros(3000, int), seed=2)
     drawn = sample(model, np.ones(3000, int), END, seed=0, constraints=Constraints(max_length=2))
     counts: dict[tuple[int, ...], int] = {}
@@ -25,13 +25,13 @@ def test_draws_follow_the_distribution():
         counts[key] = counts.get(key, 0) + 1
         assert hypothesis.log_prob == pytest.approx(model.walk(0, 1, [*key, END])[0].sum())
     for tokens in every(4, 2):
-        # the end of the longest is forced, so it is drawn with certainty
+        # the end token of the longest sequences is forced, so it is certain
         log_p = model.walk(0, 1, [*tokens, END])[0][: 2 if len(tokens) == 2 else None].sum()
         p = np.exp(log_p)
         assert abs(counts.get(tokens, 0) / 3000 - p) < 5 * np.sqrt(p * (1 - p) / 3000) + 1e-3
 
 
-def test_how_drawing_is_cut_off():
+def test_the_cutoffs_of_sampling():
     sources = np.arange(20)
     likeliest = [h.tokens.tolist() for h in greedy(Table(sources, V=9), np.ones(20, int), END)]
     for options in ({"temperature": 0.0}, {"top_k": 1}, {"top_p": 1e-9}):
@@ -43,7 +43,7 @@ def test_how_drawing_is_cut_off():
     assert [h.tokens.tolist() for (h,) in new] != [h.tokens.tolist() for (h,) in other]
 
 
-def test_draws_keep_to_the_constraints():
+def test_samples_satisfy_the_constraints():
     constraints = Constraints(
         max_length=8, min_length=2, no_repeat_ngram=2, forbidden=[3], prefixes=[[5]] * 50
     )
@@ -56,7 +56,7 @@ def test_draws_keep_to_the_constraints():
         assert 2 <= len(tokens) <= 8 and len(set(pairs)) == len(pairs)
 
 
-def test_settings_of_a_draw_that_make_no_sense():
+def test_invalid_arguments_are_refused():
     for options, message in (
         ({"count": 0}, "count: expected a whole number from 1"),
         ({"top_k": -1}, "top_k: expected a whole number from 0"),

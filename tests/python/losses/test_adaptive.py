@@ -161,7 +161,7 @@ def test_shapes():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: layer(cutoffs=[]), ValueError, r"rising numbers below 30 \(O\), got \[\]"),
+        (lambda: layer(cutoffs=[]), ValueError, r"increasing numbers below 30 \(O\), got \[\]"),
         (lambda: layer(cutoffs=[5, 5]), ValueError, "rising"),
         (lambda: layer(cutoffs=[5, 30]), ValueError, "rising"),
         (lambda: layer(cutoffs=[0, 5]), ValueError, "from 1, got 0"),

@@ -1,4 +1,4 @@
-"""BLEU against sacrebleu, CIDEr against the definition written out plainly, and both by hand."""
+"""BLEU compared with sacrebleu, CIDEr with a plain implementation of its definition, and both by hand."""
 
 import math
 
@@ -16,7 +16,10 @@ CASES = st.lists(st.tuples(TEXT, st.lists(TEXT, min_size=1, max_size=3)), min_si
 
 
 def plain_cider(found, wanted):
-    """CIDEr-D over dense vectors: Vedantam, Zitnick and Parikh 2015, equations 1 to 5 with clipping and penalty."""
+    """Computes CIDEr-D over dense vectors.
+
+    Vedantam, Zitnick and Parikh 2015, equations 1 to 5 with clipping and penalty.
+    """
     texts = [[text.split() for text in own] for own in wanted]
     hypotheses = [text.split() for text in found]
     scores = np.zeros(len(found))
@@ -42,14 +45,14 @@ def plain_cider(found, wanted):
 
 @given(CASES)
 @settings(max_examples=200, deadline=None)
-def test_cider_is_the_definitions(cases):
+def test_cider_equals_its_definition(cases):
     found, wanted = zip(*cases, strict=True)
     assert caption_scores(found, wanted).cider == pytest.approx(plain_cider(found, wanted), abs=1e-12)
 
 
 @given(CASES)
 @settings(max_examples=200, deadline=None)
-def test_bleu_is_sacrebleus_without_smoothing(cases):
+def test_bleu_equals_sacrebleu_without_smoothing(cases):
     metrics = pytest.importorskip("sacrebleu.metrics")
     found, wanted = zip(*cases, strict=True)
     most = max(map(len, wanted))
@@ -61,13 +64,13 @@ def test_bleu_is_sacrebleus_without_smoothing(cases):
 
 
 def test_cider_by_hand():
-    # Two pictures, so every n-gram of one of them alone weighs ln 2, and one of both weighs nothing.
+    # Two pictures: an n-gram of only one of them has weight ln 2, an n-gram of both has weight 0.
     wanted = [["a red heart"], ["a blue cat"]]
     # n = 1: (red, heart) of (red, cat): 1/√2·1/√2; n = 2: "a red" of "a red" and "red cat": 1/√2·1/√2;
-    # n = 3: nothing in common; n = 4: none. The other picture: 1 + 1 + 1 + 0.
+    # n = 3: no overlap; n = 4: none. The other picture: 1 + 1 + 1 + 0.
     scores = caption_scores(["a red cat", "a blue cat"], wanted)
     assert scores.cider == pytest.approx((10 * (1 / 2 + 1 / 2 + 0 + 0) / 4 + 10 * 3 / 4) / 2)
-    # "red red" has twice the weight of the reference: clipped, 1·1/(2·√2); a word less: the penalty.
+    # "red red" has twice the weight of the reference: clipped, 1·1/(2·√2); one word fewer: the penalty.
     scores = caption_scores(["red red", "a blue cat"], wanted)
     first = 10 * (1 / (2 * math.sqrt(2))) / 4 * math.exp(-1 / 72)
     assert scores.cider == pytest.approx((first + 7.5) / 2)
@@ -79,7 +82,7 @@ def test_bleu_by_hand():
     one, two = (
         (2 + 1 + 1 + 1 + 1) / 8,
         (1 + 1 + 1) / 6,
-    )  # the twice, cat, on, mat, dog; the cat, on the, the mat
+    )  # the (twice), cat, on, mat, dog; the cat, on the, the mat
     assert scores.bleu_1 == pytest.approx(brevity * one)
     assert scores.bleu_2 == pytest.approx(brevity * math.sqrt(one * two))
     assert scores.bleu_3 == pytest.approx((one * two * (1 / 5)) ** (1 / 3))
@@ -98,19 +101,19 @@ def test_words_are_in_lower_case_without_punctuation():
     assert other.bleu_1 == 0
 
 
-def test_rouge_l_is_rouges():
+def test_rouge_l_equals_rouge():
     found, wanted = ["a cat with red eyes", "heart"], [["the cat has eyes", "a red cat"], ["a heart"]]
     assert caption_scores(found, wanted).rouge_l == rouge(found, wanted).rouge_l.f1
 
 
-def test_what_is_empty_or_alone():
+def test_empty_texts_and_a_single_picture():
     nothing = caption_scores(["", "!"], [["a cat"], ["a dog"]])
     assert (nothing.bleu_1, nothing.bleu_4, nothing.rouge_l, nothing.cider) == (0, 0, 0, 0)
     alone = caption_scores(["a cat sat down"], ["a cat sat down"])
     assert (alone.bleu_4, alone.rouge_l, alone.cider) == (1, 1, 0)
 
 
-def test_what_cannot_be_judged():
+def test_invalid_arguments_are_refused():
     for found, wanted, error, message in (
         ([], [], ValueError, "candidates: expected at least one, got none"),
         (["a"], [], rnnrs.ShapeError, "references: expected as many as candidates, 1, got 0"),

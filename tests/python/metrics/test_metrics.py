@@ -1,4 +1,4 @@
-"""ROUGE against the package that others use, BLEU and chrF as sacrebleu gives them."""
+"""ROUGE compared with the package rouge_score; BLEU and chrF compared with sacrebleu."""
 
 import sys
 
@@ -17,7 +17,7 @@ TEXT = st.lists(
 
 
 def plain(a, b):
-    """The table of the definition."""
+    """Computes the length by the table of the definition."""
     table = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
     for i, x in enumerate(a):
         for j, y in enumerate(b):
@@ -32,7 +32,7 @@ def test_the_longest_common_subsequence(a, b):
 
 @given(st.lists(st.tuples(TEXT, st.lists(TEXT, min_size=1, max_size=3)), min_size=1, max_size=5))
 @settings(max_examples=100, deadline=None)
-def test_rouge_is_what_the_reference_implementation_says(cases):
+def test_rouge_equals_the_reference_implementation(cases):
     scorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer(["rouge1", "rouge2", "rougeL"])
     candidates, references = zip(*cases, strict=True)
     found = rouge(candidates, references)
@@ -54,13 +54,13 @@ def test_rouge_by_hand():
     assert rouge([""], ["a"]).rouge_l.f1 == 0 == rouge(["a"], [""]).rouge_1.f1
 
 
-def test_rouge_of_other_words():
+def test_rouge_with_another_tokenizer():
     assert rouge(["l'été"], ["Été"]).rouge_1.f1 > 0  # "t" alone
     assert rouge(["été"], ["Été"], tokenize=find_words).rouge_1.f1 == 0
     assert rouge(["été là"], ["été ici"], tokenize=find_words).rouge_1.f1 == 0.5
 
 
-def test_bleu_and_chrf_are_sacrebleus():
+def test_bleu_and_chrf_equal_sacrebleu():
     sacrebleu = pytest.importorskip("sacrebleu")
     candidates = ["The cat sat on the mat.", "A dog barks loudly at night!"]
     references = [["The cat sat on a mat.", "A cat sat on the mat."], ["A dog barks at night.", "Dogs bark."]]
@@ -79,7 +79,7 @@ def test_bleu_and_chrf_are_sacrebleus():
     assert bleu(single, single).score == pytest.approx(100)
 
 
-def test_what_cannot_be_judged():
+def test_invalid_arguments_are_refused():
     for metric in (rouge, bleu, chrf):
         name = metric.__name__
         for candidates, references, error, message in (
@@ -95,7 +95,7 @@ def test_what_cannot_be_judged():
                 metric(candidates, references)
     pytest.importorskip("sacrebleu")
     with pytest.raises(
-        rnnrs.ShapeError, match=r"references\[1\]: expected as many as of the first, 1, got 2"
+        rnnrs.ShapeError, match=r"references\[1\]: expected as many as in references\[0\], 1, got 2"
     ):
         bleu(["a", "b"], [["a"], ["b", "c"]])
     with pytest.raises(ValueError, match=r"tokenize: expected one of 13a, .*got 'words'"):
@@ -104,7 +104,7 @@ def test_what_cannot_be_judged():
         chrf(["a"], ["b"], word_order=-1)
 
 
-def test_without_sacrebleu_its_extra_is_named(monkeypatch):
+def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sacrebleu", None)
     monkeypatch.delitem(sys.modules, "sacrebleu.metrics", raising=False)
     for metric in (bleu, chrf):

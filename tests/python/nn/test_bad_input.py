@@ -131,7 +131,7 @@ def test_results_too_large_for_memory_are_an_error_at_once():
     from rnnrs import _rnnrs
 
     wide = np.zeros((2**24, 1), np.float32)
-    with pytest.raises(MemoryError, match=r"Linear\.forward: expected at most"):
+    with pytest.raises(MemoryError, match=r"Linear\.forward: memory: expected a request for at most"):
         _rnnrs.linear_forward(np.zeros((2**24, 1), np.float32), wide, wide[:, 0].copy())
 
 

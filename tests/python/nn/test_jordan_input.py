@@ -77,7 +77,7 @@ def test_what_does_not_fit_is_refused_by_name(feedback, options, error, message)
 
 @pytest.mark.parametrize("feedback", ["sample", "argmax"])
 def test_tokens_cannot_be_numbers(feedback):
-    with pytest.raises(rnnrs.ShapeError, match="targets: expected ids, for tokens are fed back"):
+    with pytest.raises(rnnrs.ShapeError, match="targets: expected ids for token feedback"):
         layer(feedback).forward(X, VALUES)
     with pytest.raises(rnnrs.ShapeError, match="previous: expected ids"):
         layer(feedback).forward(X, previous=np.zeros((B, O)))
@@ -109,7 +109,7 @@ def test_a_gradient_that_does_not_fit_is_refused_and_nothing_is_added():
         ((1, 2, 3.0), {}, TypeError, "output_size: expected a whole number"),
         ((1, 2, 3), {"feedback": "state"}, ValueError, "feedback: expected one of output, softmax, sample"),
         ((1, 2, 3), {"activation": "softmax"}, ValueError, "activation: expected one of tanh"),
-        ((1, 2, 3), {"embedding_size": 4}, ValueError, "embedding_size: expected None, for 'output'"),
+        ((1, 2, 3), {"embedding_size": 4}, ValueError, "embedding_size: expected None for feedback 'output'"),
         ((1, 2, 3), {"embedding_size": 0, "feedback": "sample"}, ValueError, "embedding_size"),
         ((1, 2, 3), {"temperature": 0.0}, ValueError, "temperature: expected a finite number above 0"),
         ((1, 2, 3), {"temperature": float("nan")}, ValueError, "temperature"),

@@ -165,7 +165,7 @@ def test_empty_batches(kind, shape):
         (
             lambda: nn.Pooling("last", back_size=3).forward(np.zeros((3, 2, 2))),
             rnnrs.ShapeError,
-            "at least 3 units",
+            "expected at least back_size=3 units",
         ),
         (lambda: nn.AttentionPooling(0), ValueError, "hidden_size"),
         (lambda: nn.AttentionPooling(4, -1), ValueError, "attention_size"),

@@ -289,10 +289,10 @@ class TestEveryCell:
     def test_caches_know_where_they_belong(self, cell):
         rnn, embedding = layer(cell, 3, 4), nn.Embedding(3, 3)
         _, cache = rnn.forward(np.zeros((2, 1, 3)))
-        with pytest.raises(ValueError, match="expected that of forward_tokens"):
+        with pytest.raises(ValueError, match="expected one from forward_tokens, got one from forward"):
             rnn.backward_tokens(embedding, cache, None)
         _, cache = rnn.forward_tokens(embedding, np.zeros((5, 1), int))
-        with pytest.raises(ValueError, match="expected that of forward, got that of forward_tokens"):
+        with pytest.raises(ValueError, match="expected one from forward, got one from forward_tokens"):
             rnn.backward(cache, None)
         _, cache = rnn.forward(np.zeros((2, 1, 3)), gradient=False)
         if cell in ("lstm", "gru"):

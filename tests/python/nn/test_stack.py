@@ -166,11 +166,11 @@ def test_layers_that_do_not_fit_are_refused():
         nn.Stack(one, dropout=0.1)
     with pytest.raises(ValueError, match="merge"):
         nn.Bidirectional(one, nn.RNN(3, 4), merge="max")
-    with pytest.raises(ValueError, match="of its own"):
+    with pytest.raises(ValueError, match="expected a second layer"):
         nn.Bidirectional(one, one)
     with pytest.raises(ValueError, match="input size of 3, got 2"):
         nn.Bidirectional(one, nn.RNN(2, 4))
-    with pytest.raises(ValueError, match="hidden size of 4 to sum, got 5"):
+    with pytest.raises(ValueError, match="hidden size of 4 for merge 'sum', got 5"):
         nn.Bidirectional(one, nn.RNN(3, 5), merge="sum")
     with pytest.raises(ValueError, match="dtype"):
         nn.Stack(one, nn.RNN(4, 4, dtype="float64"))

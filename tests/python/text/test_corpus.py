@@ -1,4 +1,4 @@
-"""Texts are read whole; files that are no text are refused by name."""
+"""Reading texts: files are read whole, and files that are not text are refused by name."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rnnrs.text import read_text, split, tiny_shakespeare
 
 
-def test_texts_are_read_one_after_the_other(tmp_path):
+def test_files_are_concatenated_in_order(tmp_path):
     files = []
     for name, data in (("a", b"\xef\xbb\xbfone\r\ntwo"), ("b", "drei\rvïer\n".encode()), ("c", b"five")):
         (tmp_path / name).write_bytes(data)
@@ -21,8 +21,8 @@ def test_texts_are_read_one_after_the_other(tmp_path):
     [
         (b"", "expected a text, got an empty file"),
         (b"\xef\xbb\xbf", "got an empty file"),
-        (b" \n\t", "got only white space"),
-        ("\u2003\n".encode(), "got only white space"),
+        (b" \n\t", "got only whitespace"),
+        ("\u2003\n".encode(), "got only whitespace"),
         (b"text\0", r"got a binary file \(byte 0 at offset 4\)"),
         ("text".encode("utf-16"), "got a binary file"),
         ("café".encode("latin-1"), "expected UTF-8 text, got byte 0xe9 at offset 3"),
@@ -30,7 +30,7 @@ def test_texts_are_read_one_after_the_other(tmp_path):
         (b"a\xed\xa0\x80", "got byte 0xed at offset 1"),
     ],
 )
-def test_files_that_are_no_text(tmp_path, data, message):
+def test_files_that_are_not_text_are_refused(tmp_path, data, message):
     path = tmp_path / "file.txt"
     path.write_bytes(data)
     with pytest.raises(ValueError, match=message) as caught:
@@ -38,7 +38,7 @@ def test_files_that_are_no_text(tmp_path, data, message):
     assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
 
 
-def test_files_that_cannot_be_read(tmp_path):
+def test_unreadable_files_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="missing"):
         read_text(tmp_path / "missing")
     with pytest.raises(OSError, match=tmp_path.name):
@@ -57,12 +57,12 @@ def test_the_bundled_text_and_its_parts():
 
 
 @given(st.text(max_size=30), st.integers(1, 5))
-def test_parts_put_together_are_the_text(text, count):
+def test_parts_concatenate_to_the_text(text, count):
     parts = split(text, [1 / count] * count)
     assert len(parts) == count and "".join(parts) == text
 
 
 @pytest.mark.parametrize("shares", [(), (0.5,), (0.5, 0.6), (1.5, -0.5), (1.0, 0.0), (float("nan"), 1.0)])
-def test_shares_that_do_not_add_up(shares):
+def test_shares_that_do_not_add_up_are_refused(shares):
     with pytest.raises(ValueError, match="split: shares: expected positive numbers that add up to 1"):
         split("text", shares)

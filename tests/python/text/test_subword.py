@@ -1,4 +1,4 @@
-"""Subwords: pieces of words, shared by languages, from which every text can be written."""
+"""Subwords: word pieces shared across languages, with which every text can be encoded."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ def subwords():
     return SubwordVocabulary.build(SOME * 20, max_size=320)
 
 
-def test_subwords_of_two_languages_have_their_pieces_in_common():
+def test_two_languages_share_subwords():
     pytest.importorskip("tokenizers")
     german, english = ["Der Hund schläft."] * 30, ["The dog sleeps."] * 30
     joint = SubwordVocabulary.build([*german, *english], max_size=340, lowercase=True)
@@ -35,16 +35,16 @@ def test_subwords_of_two_languages_have_their_pieces_in_common():
     np.testing.assert_array_equal(again.encode("THE Hund"), joint.encode("the hund"))
 
 
-def test_subwords_write_every_text():
+def test_subwords_encode_every_text():
     vocabulary = subwords()
 
     @given(ANY_TEXT)
     @settings(max_examples=100, deadline=None)
-    def comes_back(text):
+    def round_trips(text):
         expected = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         assert vocabulary.decode(vocabulary.encode(text)) == expected
 
-    comes_back()
+    round_trips()
     for text in ("a<eos>b <unk>", "  two  spaces ", "\ud800 half", SOME):
         ids = vocabulary.encode(text)
         assert np.count_nonzero(ids == vocabulary.end_id) == text.count("\n")
@@ -53,11 +53,11 @@ def test_subwords_write_every_text():
     assert len(vocabulary) <= 320
 
 
-def test_subwords_of_the_same_text_are_the_same():
+def test_building_subwords_is_deterministic():
     assert subwords().tokens == subwords().tokens
 
 
-def test_tokenizers_that_are_none():
+def test_invalid_tokenizers_are_refused():
     pytest.importorskip("tokenizers")
     other = json.loads(subwords().to_config()["tokenizer"])
     other["added_tokens"] = []
@@ -68,7 +68,7 @@ def test_tokenizers_that_are_none():
         SubwordVocabulary.build(SOME, max_size=10)
 
 
-def test_without_the_extra_its_name_is_told(monkeypatch):
+def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(
         rnnrs.MissingExtraError, match=r'tokenizers is not installed: pip install "rnnrs\[subword\]"'

@@ -1,4 +1,4 @@
-"""Text becomes ids and comes back, by characters, words and subwords."""
+"""Encoding text as ids and decoding it, by characters, words and subwords."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from rnnrs.text import (
 
 SOME = "To be, or not to be: that is the question.\nWhether 'tis nobler in the mind to suffer"
 ANY_TEXT = st.text(st.characters(), max_size=60)
-#: What people type: words, signs of every kind, line breaks.
+#: Typed text: words, symbols of every kind, line breaks.
 WORDY = st.lists(
     st.sampled_from([*"abZ 19.,;:!?()[]{}«»“”‘’'\"$%-—¿…_\n", "don't", "well-known"]), max_size=40
 ).map("".join)
@@ -46,7 +46,7 @@ def vocabulary(request):
 
 @given(text=ANY_TEXT)
 @settings(max_examples=50, deadline=None)
-def test_no_text_is_refused_and_every_id_is_of_the_vocabulary(text):
+def test_every_text_is_encoded_with_ids_of_the_vocabulary(text):
     for vocabulary in (CharVocabulary.build(SOME), WordVocabulary.build(SOME, min_count=1)):
         ids = vocabulary.encode(text)
         assert ids.dtype == np.int64 and ids.ndim == 1
@@ -55,7 +55,7 @@ def test_no_text_is_refused_and_every_id_is_of_the_vocabulary(text):
         assert isinstance(vocabulary.decode(ids), str)
 
 
-def test_a_vocabulary_comes_back_from_its_configuration(vocabulary):
+def test_a_vocabulary_round_trips_through_its_config(vocabulary):
     config = json.loads(json.dumps(vocabulary.to_config()))
     again = vocabulary_from_config(config)
     assert type(again) is type(vocabulary)
@@ -69,7 +69,7 @@ def test_a_vocabulary_comes_back_from_its_configuration(vocabulary):
     assert f"({len(vocabulary)} tokens)" in repr(vocabulary)
 
 
-def test_ids_that_are_none_are_refused(vocabulary):
+def test_invalid_ids_are_refused(vocabulary):
     size = len(vocabulary)
     for ids, error, message in (
         ([0, size], IndexError, f"ids: expected 0 to {size - 1}, got {size} at position 1"),
@@ -85,7 +85,7 @@ def test_ids_that_are_none_are_refused(vocabulary):
             vocabulary.decode(ids)
 
 
-def test_ids_of_any_kind_of_sequence_will_do(vocabulary):
+def test_ids_in_any_sequence_type_are_decoded(vocabulary):
     ids = vocabulary.encode(SOME)
     expected = vocabulary.decode(ids)
     for same in (
@@ -100,7 +100,7 @@ def test_ids_of_any_kind_of_sequence_will_do(vocabulary):
     assert vocabulary.decode([]) == "" and vocabulary.encode("").shape == (0,)
 
 
-def test_only_strings_are_texts(vocabulary):
+def test_texts_that_are_not_strings_are_refused(vocabulary):
     for text in (None, b"bytes", 3, ["a"]):
         with pytest.raises(TypeError, match=r"\.encode: text: expected a string, got "):
             vocabulary.encode(text)
@@ -112,7 +112,7 @@ def test_only_strings_are_texts(vocabulary):
             type(vocabulary).build(text)
 
 
-def test_a_list_of_sentences_is_a_text_of_lines(vocabulary):
+def test_a_list_of_sentences_equals_a_text_of_lines(vocabulary):
     lines = SOME.split("\n") * 20
     for first, second in ((lines, "\n".join(lines)), (iter(lines), lines)):
         one, other = (type(vocabulary).build(text) for text in (first, second))
@@ -127,7 +127,7 @@ def test_a_list_of_sentences_is_a_text_of_lines(vocabulary):
 
 
 @given(st.text(min_size=1).filter(str.strip))
-def test_characters_come_back(text):
+def test_characters_round_trip(text):
     vocabulary = CharVocabulary.build(text)
     ids = vocabulary.encode(text)
     assert vocabulary.decode(ids) == text
@@ -135,7 +135,7 @@ def test_characters_come_back(text):
     assert vocabulary.tokens == sorted({*text, "\n", "\ufffd"})
 
 
-def test_a_character_never_seen_is_the_unknown_one():
+def test_an_unseen_character_is_unknown():
     vocabulary = CharVocabulary.build("a")
     assert vocabulary.tokens == ["\n", "a", "\ufffd"]
     assert vocabulary.encode("a\U0001f600\0ba\ud800").tolist() == [1, 2, 2, 2, 1, 2]
@@ -144,7 +144,7 @@ def test_a_character_never_seen_is_the_unknown_one():
 @pytest.mark.parametrize(
     "characters", [["a"], ["\n", "a"], ["\n", "\ufffd", "a", "a"], ["\n", "\ufffd", "ab"], []]
 )
-def test_characters_that_make_no_vocabulary(characters):
+def test_invalid_characters_are_refused(characters):
     with pytest.raises(ValueError, match="CharVocabulary: characters: expected"):
         CharVocabulary(characters)
 
@@ -153,7 +153,7 @@ def test_characters_that_make_no_vocabulary(characters):
 
 
 @given(WORDY)
-def test_words_come_back_in_normal_form(text):
+def test_words_round_trip_in_normal_form(text):
     vocabulary = WordVocabulary.build(text + " a", min_count=1)
     ids = vocabulary.encode(text)
     normal = vocabulary.decode(ids)
@@ -180,20 +180,20 @@ def test_words_come_back_in_normal_form(text):
         "هل تعرف؟ نعم، أعرف؛",
     ],
 )
-def test_decoded_words_read_as_they_were_written(text):
+def test_decoded_words_have_their_original_spacing(text):
     vocabulary = WordVocabulary.build(text, min_count=1)
     assert vocabulary.decode(vocabulary.encode(text)) == text
 
 
 @given(WORDY, WORDY)
-def test_more_words_only_add_to_the_text(first, second):
+def test_more_words_only_append_to_the_text(first, second):
     vocabulary = WordVocabulary.build(first + second + " a", min_count=1)
     ids = vocabulary.encode(first + "\n" + second)
     whole = vocabulary.decode(ids)
     assert all(whole.startswith(vocabulary.decode(ids[:n])) for n in range(len(ids)))
 
 
-def test_words_are_ordered_by_how_often_they_occur_then_by_name():
+def test_words_are_ordered_by_frequency_then_alphabetically():
     vocabulary = WordVocabulary.build("b a c c a b c d .", min_count=1)
     assert vocabulary.tokens == ["<eos>", "<unk>", "c", "a", "b", ".", "d"]
     assert (vocabulary.end_id, vocabulary.unknown_id) == (0, 1)
@@ -203,7 +203,7 @@ def test_words_are_ordered_by_how_often_they_occur_then_by_name():
     assert WordVocabulary.build("b a c c a b c d .", max_size=4).tokens[2:] == ["c", "a"]
 
 
-def test_case_may_be_put_aside():
+def test_case_can_be_ignored():
     vocabulary = WordVocabulary.build("The the THE end End", min_count=1, lowercase=True)
     assert vocabulary.tokens[2:] == ["the", "end"]
     assert vocabulary.encode("tHe END").tolist() == [2, 3]
@@ -216,7 +216,7 @@ def test_a_text_cannot_forge_the_special_tokens():
     assert vocabulary.unknown_id not in vocabulary.encode("<eos> <unk>")
 
 
-def test_settings_that_make_no_word_vocabulary():
+def test_invalid_word_vocabulary_settings_are_refused():
     for options, error, message in (
         ({"min_count": 0}, ValueError, "min_count: expected a whole number from 1, got 0"),
         ({"min_count": 1.5}, TypeError, "min_count: expected a whole number"),
@@ -240,15 +240,15 @@ def test_words_by_prefix():
 
     assert words("the") == ["the", "they"]
     assert words("The") == ["Then"]
-    assert words("THE") == ["the", "Then", "they"]  # none but in another case
+    assert words("THE") == ["the", "Then", "they"]  # only in another case
     assert words("to") == ["Tom"]
     assert words("ä") == ["Äpfel"]
     assert words("x") == []
-    assert len(words("")) == 6  # all words, no signs
+    assert len(words("")) == 6  # all words, no symbols
 
 
 @given(st.lists(st.text("abAB", min_size=1, max_size=4), min_size=1), st.text("abAB", max_size=3))
-def test_words_by_prefix_are_those_that_a_search_finds(words, prefix):
+def test_words_by_prefix_match_a_linear_search(words, prefix):
     vocabulary = WordVocabulary.build(" ".join(words), min_count=1)
     every = range(2, len(vocabulary))
     expected = [i for i in every if vocabulary.tokens[i].startswith(prefix)]
@@ -256,7 +256,7 @@ def test_words_by_prefix_are_those_that_a_search_finds(words, prefix):
     assert vocabulary.with_prefix(prefix).tolist() == expected
 
 
-# --- what belongs to a word
+# --- word boundaries
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_words_by_prefix_are_those_that_a_search_finds(words, prefix):
         ("don't 'tis well-known a- -b", ["don't", "'", "tis", "well-known", "a", "-", "-", "b"]),
     ],
 )
-def test_marks_belong_to_what_they_follow(text, words):
+def test_marks_belong_to_the_character_before_them(text, words):
     assert find_words(text) == words
     vocabulary = WordVocabulary.build(text, min_count=1)
     assert [vocabulary.tokens[i] for i in vocabulary.encode(text)] == words
@@ -281,11 +281,11 @@ def test_marks_belong_to_what_they_follow(text, words):
 
 
 @given(st.text(st.characters(exclude_categories=["M", "Cf"]), max_size=60))
-def test_words_of_texts_without_marks_are_what_they_were(text):
+def test_texts_without_marks_are_split_as_before(text):
     assert find_words(text) == re.findall(r"\w+(?:['’\-]\w+)*|[^\w\s]", text)
 
 
-def test_a_vocabulary_of_an_earlier_file_cuts_as_it_did():
+def test_a_vocabulary_from_an_earlier_file_splits_as_before():
     config = {"level": "word", "tokens": ["<eos>", "<unk>", "e", "\u0301", "e\u0301"], "lowercase": False}
     assert vocabulary_from_config(config).encode("e\u0301").tolist() == [2, 3]
     new = WordVocabulary(config["tokens"])
@@ -302,7 +302,7 @@ def test_sentences_begin_with_capitals():
     assert capitalize("") == "" and capitalize("¿qué? ¡sí!") == "¿Qué? ¡Sí!"
 
 
-# --- subwords
+# --- optional packages, configs, speed
 
 
 def test_a_broken_package_is_not_called_missing(tmp_path, monkeypatch):
@@ -330,7 +330,7 @@ def test_a_broken_package_is_not_called_missing(tmp_path, monkeypatch):
         {"level": "subword", "tokenizer": "nonsense"},
     ],
 )
-def test_configurations_that_are_no_vocabulary(config):
+def test_invalid_configs_are_refused(config):
     with pytest.raises(rnnrs.FormatError, match=r"^vocabulary: ") as caught:
         vocabulary_from_config(config)
     assert "\n" not in str(caught.value)

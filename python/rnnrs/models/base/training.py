@@ -1,145 +1,229 @@
-"""How an application's model is trained: settings, and a learning rate that fits the time."""
+"""Training: one table of options, one call for all applications."""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, TypedDict, TypeVar
 
-from ...optim import SGD, Adagrad, Adam, Optimizer, RMSProp
-
-if TYPE_CHECKING:
-    from ...train import Callback, Trainer
-
-OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {
-    "adam": Adam,
-    "rmsprop": RMSProp,
-    "adagrad": Adagrad,
-    "sgd": SGD,
-}
-_SCHEDULES = ("cosine", "constant")
-
-#: Epochs where neither epochs nor a time limit is given.
-DEFAULT_EPOCHS = 10
+from ...data import Data
+from ...errors import FormatError
+from ...optim import OPTIMIZERS, SCHEDULES
+from ...train import BestParameters, Callback, EarlyStopping, Examples, History, ProgressBar, Trainer
+from .options import checked, choice, defaults, documented, metadata, option, positive, whole
+from .saved import SavedModel
 
 S = TypeVar("S", bound="TrainingSettings")
+
+#: Prints what the model makes of some held-out examples: the lines.
+Lines = Callable[[], list[str]]
+
+
+class TrainingOptions(TypedDict, total=False):
+    """The options of `fit` in every application, see `TrainingSettings`."""
+
+    epochs: int | None
+    time_limit: float | None
+    batch_size: int
+    learning_rate: float
+    clip_norm: float | None
+    schedule: str
+    optimizer: str
+    patience: int | None
+    examples: int
+    seed: int
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What decides the course of a training run; kept in the model's file.
+    """The options that determine a training run, with their defaults; kept in the model's file.
 
-    Attributes:
-        epochs: how often to go through the data; 10 by default, or without bound under a time limit.
-        time_limit: seconds after which to stop.
-        batch_size: B, sequences side by side.
-        learning_rate: at its highest.
-        clip_norm: the gradient's norm is brought down to this; None leaves it.
-        schedule: "cosine", from the full learning rate to 0 at the end of the epochs or of the time, whichever is
-            nearer (Loshchilov and Hutter 2017, without restarts); or "constant".
-        optimizer: "adam", "rmsprop", "adagrad" or "sgd".
-        seed: of whatever is drawn.
-
-    Raises:
-        ValueError: for a setting outside its range.
+    An application's own table extends this one: `LanguageTraining`, `PairTraining`, ….
     """
 
-    epochs: int | None = None
-    time_limit: float | None = None
-    batch_size: int = 50
-    learning_rate: float = 2e-3
-    clip_norm: float | None = 1.0
-    schedule: str = "cosine"
-    optimizer: str = "adam"
-    seed: int = 0
-
-    #: The settings that are numbers above 0, and those that are one of several words.
-    _POSITIVE: ClassVar[tuple[str, ...]] = (
-        "epochs",
-        "time_limit",
-        "batch_size",
-        "learning_rate",
-        "clip_norm",
+    epochs: int | None = option(
+        10, "passes through the data; unlimited if only a time limit is given", whole(1, none=True)
     )
-    _CHOICES: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = (
-        ("schedule", _SCHEDULES),
-        ("optimizer", tuple(OPTIMIZERS)),
+    time_limit: float | None = option(None, "seconds after which training stops", positive(none=True))
+    batch_size: int = option(32, "B, sequences per batch", whole(1))
+    learning_rate: float = option(2e-3, "the highest learning rate", positive())
+    clip_norm: float | None = option(
+        1.0, "the longest gradient, ‖g‖₂; longer ones are scaled down; None: no limit", positive(none=True)
     )
+    schedule: str = option(
+        "cosine",
+        "how the learning rate changes in the course of the run, measured in epochs or time, whichever is "
+        'nearer to its bound: "cosine" and "linear" fall to 0 (Loshchilov and Hutter 2017), "step" falls to a '
+        'tenth after each third, "exponential" falls to a hundredth, "constant" stays',
+        choice(SCHEDULES),
+    )
+    optimizer: str = option("adam", f"one of {', '.join(OPTIMIZERS)}; see `rnnrs.optim`", choice(OPTIMIZERS))
+    patience: int | None = option(
+        None, "validations in a row without a lower loss after which training stops; None: any number",
+        whole(1, none=True),
+    )  # fmt: skip
+    examples: int = option(
+        0, "held-out examples for which the model's answer is printed after every epoch", whole(0)
+    )
+    seed: int = option(0, "of shuffling, dropout and everything else that is random in training", whole(0))
 
-    def __post_init__(self) -> None:
-        for name in self._POSITIVE:
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"fit: {name}: expected a finite number above 0, got {value}")
-        for name, known in self._CHOICES:
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"fit: {name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}"
-                )
-        if self.seed < 0:
-            raise ValueError(f"fit: seed: expected a whole number from 0, got {self.seed}")
-        if self.epochs is None and self.time_limit is None:
-            object.__setattr__(self, "epochs", DEFAULT_EPOCHS)
-
-    def to_config(self) -> dict[str, Any]:
-        """As JSON's types."""
-        return asdict(self)
+    #: Options that do not determine the run, and are not kept in the file.
+    _NOT_KEPT: ClassVar[tuple[str, ...]] = ("examples",)
 
     @classmethod
-    def from_config(cls: type[S], config: dict[str, Any]) -> S:
-        """From what `to_config` gave.
+    def make(cls: type[S], op: str, options: Mapping[str, Any]) -> S:
+        """The settings of a call.
+
+        Args:
+            op: the caller's name, for error messages.
+            options: the options given.
 
         Raises:
-            TypeError, ValueError: if it is none.
+            TypeError, ValueError: for an unknown option, or a value outside its range.
         """
-        return cls(**config)
+        given = dict(options)
+        if given.get("epochs") is None:
+            given.pop("epochs", None)
+            if given.get("time_limit") is not None:
+                given["epochs"] = None
+        return checked(op, cls, given)
+
+    def to_config(self) -> dict[str, Any]:
+        """The settings as JSON types."""
+        return {name: value for name, value in asdict(self).items() if name not in self._NOT_KEPT}
+
+    @classmethod
+    def from_config(cls: type[S], config: Mapping[str, Any]) -> S:
+        """The settings that `to_config` gave.
+
+        Raises:
+            FormatError: for an unknown setting; names it.
+            TypeError, ValueError: for a value outside its range.
+        """
+        known = {f.name for f in fields(cls)}
+        for name in config:
+            if name not in known:
+                raise FormatError(f"settings: unknown key {name!r}; expected {', '.join(sorted(known))}")
+        return cls.make("settings", config)
 
     @property
     def bounds(self) -> dict[str, Any]:
-        """When `Trainer.fit` is to stop."""
+        """The bounds of `Trainer.fit`."""
         return {"epochs": self.epochs, "time_limit": self.time_limit}
 
 
-def cosine(done: float) -> float:
-    """The learning rate's factor, half a cosine from 1 to 0, where the share `done` (0..1) of the training is
-    done.
+class TrainedModel(SavedModel):
+    """A model with a `fit`, whose options are one table.
 
-    `Trainer.progress` measures that share in epochs or in time, whichever bound is nearer. So the rate
-    reaches 0 just when the training ends, and how many steps will fit into a time limit need not be known
-    beforehand.
+    Attributes:
+        settings: the settings of the last `fit`, kept in the model's file; None before the first.
     """
-    return 0.5 * (1.0 + math.cos(math.pi * done))
+
+    #: The table of `fit`'s options and their defaults.
+    TRAINING: ClassVar[type[TrainingSettings]] = TrainingSettings
+
+    settings: TrainingSettings | None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "fit" in cls.__dict__:
+            documented(cls.__dict__["fit"], cls.TRAINING, "Training options:")
+
+    @classmethod
+    def training_defaults(cls) -> dict[str, Any]:
+        """The options of `fit` and their defaults in this application."""
+        return defaults(cls.TRAINING)
+
+    @classmethod
+    def training_doc(cls, name: str) -> str:
+        """The description of an option of `fit`."""
+        return str(metadata(cls.TRAINING, name, "doc"))
+
+    def settings_of(self, options: Mapping[str, Any]) -> Any:
+        """The settings of a `fit` with these options, checked.
+
+        Raises:
+            TypeError, ValueError: for an unknown option, or a value outside its range.
+        """
+        return self.TRAINING.make(f"{type(self).__name__}.fit", options)
 
 
-def make_trainer(
-    model: Any,
+def train(
+    model: TrainedModel,
+    data: Data,
+    validation: Data | None,
     settings: TrainingSettings,
     *,
-    callbacks: Iterable[Callback] = (),
-    checkpoint: str | os.PathLike[str] | None = None,
-    checkpoint_every: int | None = None,
-    resume: str | os.PathLike[str] | None = None,
-) -> Trainer:
-    """A trainer as the settings say, at the place where `resume` was written.
+    callbacks: Iterable[Callback],
+    checkpoint: str | os.PathLike[str] | None,
+    checkpoint_every: int | None,
+    resume: str | os.PathLike[str] | None,
+    progress: bool,
+    unit: str = "tokens",
+    perplexity: bool = False,
+    examples: Lines | None = None,
+    loss_name: str | None = None,
+) -> History:
+    """The training call of all applications.
+
+    With validation data, the model ends with the parameters of the lowest validation loss.
+
+    Args:
+        model: the model.
+        data, validation: batches.
+        settings: of the run.
+        callbacks: see `rnnrs.train`.
+        checkpoint: a file to resume from; written after every epoch, at the end, and at Ctrl-C. During the training
+            the best parameters are kept next to it, in a file whose name ends with ".best".
+        checkpoint_every: the steps after which it is also written.
+        resume: a checkpoint to continue from, of a run with the same data and settings; `epochs` and `time_limit`
+            count from that run's start.
+        progress: whether to show progress on standard error.
+        unit: of the positions counted there.
+        perplexity: whether the loss is nats per token, so that a perplexity can be shown.
+        examples: gives the lines that `settings.examples` asks for.
+        loss_name: the name of the loss that is minimized, where it is not the one that validation measures.
 
     Raises:
-        OSError, FormatError: if there is no such checkpoint of this model.
+        ValueError: for patience or examples without validation data.
+        OSError, FormatError: if the checkpoint cannot be read, written, or is of another model.
+        NonFiniteError, KeyboardInterrupt: see `Trainer.fit`.
     """
-    from ...train import Trainer
-
+    op = f"{type(model).__name__}.fit"
+    for name in ("patience", "examples"):
+        if getattr(settings, name) and validation is None:
+            expected = "None" if name == "patience" else "0"
+            raise ValueError(
+                f"{op}: {name}: expected {expected} without validation data, got {getattr(settings, name)}"
+            )
+    watching: list[Callback] = [ProgressBar(perplexity=perplexity, unit=unit)] if progress else []
+    if settings.patience is not None:
+        watching.append(EarlyStopping(settings.patience))
+    best = None
+    if validation is not None:
+        best = BestParameters(None if checkpoint is None else f"{os.fspath(checkpoint)}.best")
+        watching.append(best)
+    watching.extend(callbacks)
+    if settings.examples and examples is not None:
+        watching.append(Examples(examples))
     trainer = Trainer(
-        model,
+        model,  # type: ignore[arg-type]
         OPTIMIZERS[settings.optimizer](settings.learning_rate),
         clip_norm=settings.clip_norm,
-        callbacks=callbacks,
+        callbacks=watching,
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
         seed=settings.seed,
     )
-    if settings.schedule == "cosine":
-        trainer.schedule = lambda step: cosine(trainer.progress)
+    factor = SCHEDULES[settings.schedule]
+    trainer.schedule = lambda step: factor(trainer.progress)
+    model.settings = settings
     if resume is not None:
         trainer.resume(resume)
-    return trainer
+    if loss_name is not None:
+        trainer.history.loss_name = loss_name
+    history = trainer.fit(data, validation=validation, **settings.bounds)
+    if best is not None:
+        best.restore(model)
+    return history

@@ -16,7 +16,7 @@ from ...types import Array
 #: What the words begin with that are no longer true, or not surely, of a picture in a mirror: sides, points of the
 #: compass, turning, writing, clocks and flags, in English, German and French.
 SIDED = re.compile(
-    r"\b(?:left|right|north|south|east|west|clockwise|counterclockwise|counterclockwise|letter|digit|number|keycap|text"
+    r"\b(?:left|right|north|south|east|west|clockwise|anticlockwise|counterclockwise|letter|digit|number|keycap|text"
     r"|writ|sign|symbol|word|button|clock|o.clock|flag"
     r"|links|link[es]|linke[nrsm]|rechts|recht[e]|nord|süd|ost|uhr|gegen\w*uhr|im\w*uhr|buchstabe|ziffer|zahl|taste"
     r"|schrift|wort|schild|flagge"

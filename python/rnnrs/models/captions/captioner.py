@@ -4,40 +4,62 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
+from ... import modelfile
 from ..._rnnrs import Decoder
 from ...checks import check_size
 from ...errors import ShapeError
 from ...modelfile import ModelFile
-from ...nn import Parameters
-from ...text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
-from ...types import Array
-from ..base.saved import SavedModel
-from ..text_to_text.text_to_text import SUBWORDS
+from ...text import Vocabulary, build_vocabulary, vocabulary_from_config
+from ...train import Callback, History
+from ...types import Array, Floats
+from ..base.saved import constructed, sizes_of
+from ..base.training import TrainedModel, TrainingSettings, train
+from ..base.validation import chosen, divided, held_out_share
+from ..writer.examples import written_lines
 from ..writer.search import Search, Written, search_steps
 from ..writer.steps import DecoderSteps
-from . import caption_file
-from .augmentation import Augmentation
-from .batches import CaptionBatch, as_numbers
+from .batches import CaptionBatch, CaptionBatches, as_numbers
 from .evaluation import CaptionEvaluation, evaluate, likelihoods, side_by_side
-from .fitting import CaptionSettings, fit_captions
-from .inputs import Descriptions, check_description, check_descriptions, check_features, check_pictures
+from .fitting import CaptionTraining, CaptionTrainingOptions, caption_batches
+from .inputs import (
+    Descriptions,
+    check_description,
+    check_descriptions,
+    check_features,
+    check_pictures,
+)
 from .network import CaptionNetwork
 
 if TYPE_CHECKING:
-    from ...train import Callback, History
+    from typing_extensions import Unpack
 
 M = TypeVar("M", bound="Captioner")
+
+#: The number of subwords, by default.
+SUBWORDS = 8_000
 
 #: The most tokens of a description that is written, by the vocabulary's level.
 LONGEST = {"word": 60, "subword": 100, "char": 300}
 
 
-class Captioner(SavedModel):
+class RankedPicture(NamedTuple):
+    """A picture and how likely a sentence is as its description.
+
+    Attributes:
+        place: in the pictures that were given, from 0.
+        log_prob: ln P(sentence | picture).
+    """
+
+    place: int
+    log_prob: float
+
+
+class Captioner(TrainedModel):
     """P(description | picture) = Π_t P(w_t | w_1 … w_{t−1}, picture): a CNN and a decoder, trained together.
 
     The network is `CaptionNetwork`: the decoder begins with the mean of the CNN's last layer and attends to its places.
@@ -76,6 +98,7 @@ class Captioner(SavedModel):
     """
 
     KIND: ClassVar[str] = "captioner"
+    TRAINING: ClassVar[type[TrainingSettings]] = CaptionTraining
 
     def __init__(
         self,
@@ -97,34 +120,24 @@ class Captioner(SavedModel):
         seed: int = 0,
         dtype: DTypeLike = "float32",
     ) -> None:
+        self.sizes = sizes_of(locals(), "vocabulary")
+        op = type(self).__name__
         self.vocabulary = vocabulary
-        self.features = _feature_shape(features)
-        self.picture_size = _pair("picture_size", picture_size)
+        self.features = _feature_shape(op, features)
+        self.picture_size = _pair(op, "picture_size", picture_size)
         channels = default_channels(self.picture_size) if channels is None else channels
-        self.channels = tuple(check_size("Captioner", "channels", wide) for wide in channels)
+        self.channels = tuple(check_size(op, "channels", wide) for wide in channels)
         halved = len(self.channels) - 1
         if halved < 0 or (self.features is None and min(self.picture_size) >> halved < 1):
             raise ValueError(
-                f"Captioner: channels: expected from one to as many stages as halve {self.picture_size} pixels, "
+                f"{op}: channels: expected from one to as many stages as halve {self.picture_size} pixels, "
                 f"got {len(self.channels)}"
             )
-        #: What the model was made with, besides the vocabulary.
-        self.sizes: dict[str, Any] = {
+        check_size(op, "convolutions", convolutions)
+        self.sizes |= {
             "picture_size": list(self.picture_size),
             "channels": list(self.channels),
-            "convolutions": check_size("Captioner", "convolutions", convolutions),
             "features": None if self.features is None else list(self.features),
-            "cell": cell,
-            "embedding_size": embedding_size,
-            "hidden_size": hidden_size,
-            "layers": layers,
-            "attention": attention,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "label_smoothing": label_smoothing,
-            "tied": bool(tied),
-            "seed": seed,
-            "dtype": str(np.dtype(dtype)),
         }
         options = {k: v for k, v in self.sizes.items() if k not in ("picture_size", "features", "channels")}
         self.network = CaptionNetwork(
@@ -134,7 +147,7 @@ class Captioner(SavedModel):
             unknown_id=vocabulary.unknown_id,
             **options,
         )
-        self.settings: CaptionSettings | None = None
+        self.parameters, self.gradients = self.network.parameters, self.network.gradients
 
     @classmethod
     def from_pairs(
@@ -143,55 +156,32 @@ class Captioner(SavedModel):
         descriptions: Descriptions,
         *,
         level: str = "word",
-        vocabulary_size: int | None = None,
-        min_count: int = 1,
-        lowercase: bool = False,
-        **options: Any,
+        vocabulary: dict[str, Any] | None = None,
+        **sizes: Any,
     ) -> M:
-        """An untrained model with the vocabulary of the descriptions, and the size of the pictures, to be trained on.
+        """An untrained model with the vocabulary of the descriptions and the size of the pictures.
 
         Args:
             pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
             descriptions: one for each picture, or several.
             level: "word", "char", or "subword" for byte-pair encoding, which needs the extra "subword".
-            vocabulary_size: the most tokens; by default all words, or 8,000 subwords.
-            min_count: words that are rarer are unknown.
-            lowercase: whether upper and lower case are the same.
-            options: the arguments of the class.
+            vocabulary: options of the vocabulary: `max_size` (8,000 subwords by default), `min_count` (1 by default),
+                `lowercase`; see `text.build_vocabulary`.
+            sizes: the arguments of the class.
 
         Raises:
-            ShapeError, DTypeError, ValueError, TypeError: for pictures and descriptions that are none or do not belong
-                together, settings that make no sense.
+            ShapeError, DTypeError, ValueError, TypeError: for pictures and descriptions that do not fit each other,
+                an unknown level or option, or one out of its range.
             MissingExtraError: for subwords, if the package tokenizers is missing.
         """
         op = f"{cls.__name__}.from_pairs"
-        if options.get("features") is None:
-            size = options.get("picture_size")
-            pictures = check_pictures(op, pictures, None if size is None else _pair("picture_size", size))
-            options.setdefault("picture_size", pictures.shape[1:3])
+        if sizes.get("features") is None:
+            size = sizes.get("picture_size")
+            pictures = check_pictures(op, pictures, None if size is None else _pair(op, "picture_size", size))
+            sizes.setdefault("picture_size", pictures.shape[1:3])
         texts, _ = check_descriptions(op, descriptions, len(pictures))  # type: ignore[arg-type]
-        vocabulary: Vocabulary
-        if level == "word":
-            vocabulary = WordVocabulary.build(
-                texts, min_count=min_count, max_size=vocabulary_size, lowercase=lowercase
-            )
-        elif level == "char":
-            vocabulary = CharVocabulary.build(text.lower() if lowercase else text for text in texts)
-        elif level == "subword":
-            vocabulary = SubwordVocabulary.build(texts, size=vocabulary_size or SUBWORDS, lowercase=lowercase)
-        else:
-            raise ValueError(f"{op}: level: expected one of word, char, subword, got {level!r}")
-        return cls(vocabulary, **options)
-
-    @property
-    def parameters(self) -> Parameters:
-        """θ"""
-        return self.network.parameters
-
-    @property
-    def gradients(self) -> Parameters:
-        """∂L/∂θ"""
-        return self.network.gradients
+        usual = {"word": {"min_count": 1}, "subword": {"max_size": SUBWORDS}}.get(level, {})
+        return cls(build_vocabulary(level, texts, usual | (vocabulary or {}), op=op), **sizes)
 
     @property
     def averages(self) -> list[Array]:
@@ -241,73 +231,58 @@ class Captioner(SavedModel):
         self,
         pictures: ArrayLike | Sequence[ArrayLike],
         descriptions: Descriptions,
-        validation: tuple[Any, Descriptions] | None = None,
+        validation: tuple[Any, Descriptions] | float | None = None,
         *,
-        augmentation: Augmentation | None = None,
-        epochs: int | None = None,
-        time_limit: float | None = None,
-        batch_size: int = 32,
-        learning_rate: float = 3e-3,
-        clip_norm: float | None = 1.0,
-        schedule: str = "cosine",
-        optimizer: str = "adam",
-        patience: int | None = None,
-        seed: int = 0,
-        examples: int = 0,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        **training: Unpack[CaptionTrainingOptions],
     ) -> History:
-        """Trains CNN and decoder, and with `validation` ends with the parameters for which its loss was lowest.
+        """Trains CNN and decoder; with validation, ends with the parameters of the lowest validation loss.
 
         Args:
-            pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features. Arrays of one shape will do.
+            pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features. A list of arrays of one shape will do.
             descriptions: one for each picture, or several, each of which is learned from in every epoch.
-            validation: pictures and descriptions to measure the loss on after every epoch.
-            augmentation: how pictures are changed at every epoch; None: not at all.
-            epochs, time_limit, batch_size, learning_rate, clip_norm, schedule, optimizer, seed: see `TrainingSettings`.
-            patience: after how many validations in a row without a lower loss to stop; None: never.
-            examples: of how many validation pictures to print, after every epoch, what the model writes.
+            validation: held-out pictures and descriptions, or the share of the pictures to hold out, drawn by the seed.
             callbacks: see `rnnrs.train`.
-            checkpoint: a file that training can be resumed from; written at every epoch's end and at Ctrl-C. During
-                the training the best parameters stand beside it, in a file with ".best" at the end of its name.
-            checkpoint_every: and after so many steps.
-            resume: a checkpoint to go on from. Data and settings must be those of its run; `epochs` and `time_limit`
-                count from its beginning.
-            progress: whether to show a bar.
+            checkpoint: a file to resume from; written after every epoch, at the end and at Ctrl-C. The best parameters
+                so far are kept next to it, in a file whose name ends with ".best".
+            checkpoint_every: the steps after which it is also written.
+            resume: a checkpoint to continue from, of a run with the same data and settings; `epochs` and `time_limit`
+                count from that run's start.
+            progress: whether to show progress on standard error.
+            training: see below.
 
         Returns:
             The history of the losses.
 
         Raises:
-            ShapeError, DTypeError, ValueError, TypeError: for pictures and descriptions that are none or do not belong
-                together, settings that make no sense, a foreign checkpoint.
+            ShapeError, DTypeError, ValueError, TypeError: for pictures and descriptions that do not fit each other, an
+                unknown option or one out of its range.
+            FormatError: if `resume` is not a checkpoint of such a run.
             NonFiniteError: if the loss or a gradient is NaN or infinite.
             KeyboardInterrupt: at Ctrl-C, after a checkpoint was written; the model can be used.
         """
-        if augmentation is not None and self.features is not None:
-            raise ValueError(f"Captioner.fit: augmentation: expected None for features, got {augmentation!r}")
-        settings = CaptionSettings(
-            epochs=epochs,
-            time_limit=time_limit,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            clip_norm=clip_norm,
-            schedule=schedule,
-            optimizer=optimizer,
-            patience=patience,
-            seed=seed,
-            augmentation=None if augmentation is None else augmentation.to_config(),
-        )
-        return fit_captions(
+        op = f"{type(self).__name__}.fit"
+        settings: CaptionTraining = self.settings_of(training)
+        if settings.augmentation is not None and self.features is not None:
+            raise ValueError(f"{op}: augmentation: expected None for features, got {settings.augmentation!r}")
+        seen = self.check_pictures(op, pictures)
+        share = held_out_share(op, validation)
+        if share is not None:
+            kept, out = divided(op, len(seen), share, settings.seed, "pictures")
+            validation = (chosen(seen, out), chosen(descriptions, out)) if out else None
+            seen, descriptions = chosen(seen, kept), chosen(descriptions, kept)
+        held_out = validation if isinstance(validation, tuple) else None
+        return train(
             self,
-            (pictures, descriptions),
-            validation,
+            self._batches(op, seen, descriptions, settings, changed=True),
+            None if held_out is None else self._batches(op, *held_out, settings, changed=False),
             settings,
-            augmentation,
-            examples=examples,
+            perplexity=True,
+            examples=lambda: self._examples(held_out, settings.examples),
             callbacks=callbacks,
             checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
@@ -315,21 +290,38 @@ class Captioner(SavedModel):
             progress=progress,
         )
 
-    def describe(self, picture: ArrayLike, **search: Any) -> str:
+    def _batches(
+        self, op: str, pictures: Any, descriptions: Any, settings: CaptionTraining, *, changed: bool
+    ) -> CaptionBatches:
+        seen = self.check_pictures(op, pictures)
+        texts, owners = check_descriptions(op, descriptions, len(seen))
+        dtype = self.parameters.dtype
+        return caption_batches(self.vocabulary, seen, texts, owners, settings, dtype=dtype, changed=changed)
+
+    def _examples(self, held_out: Any, count: int) -> list[str]:
+        pictures, descriptions = held_out
+        firsts = [text if isinstance(text, str) else text[0] for text in descriptions]
+        return written_lines(self, pictures, firsts, count, "picture")
+
+    def describe(self, picture: ArrayLike, search: Search | None = None, **settings: Any) -> str:
         """What the model writes for a picture (Y, X, 3), or for features.
 
         Args:
             picture: the picture.
-            search: the fields of `Search`: `beam=1`, ….
+            search: how to search; `Captioner.search()` by default.
+            settings: single settings of `Search` that differ from it: `beam=1`, ….
 
         Raises:
             ShapeError, DTypeError, ValueError: for what is none; for settings of the search that make no sense.
         """
-        return self.describe_all(np.asarray(picture)[None], **search)[0]
+        return self.describe_all(np.asarray(picture)[None], search, **settings)[0]
 
-    def describe_all(self, pictures: ArrayLike | Sequence[ArrayLike], **search: Any) -> list[str]:
-        """The same of many pictures at once."""
-        return [best.text for best, *_ in self.write(pictures, self.search(**search))]
+    def describe_all(
+        self, pictures: ArrayLike | Sequence[ArrayLike], search: Search | None = None, **settings: Any
+    ) -> list[str]:
+        """`describe` for several pictures."""
+        how = (search or self.search()).changed(f"{type(self).__name__}.describe", settings)
+        return [best.text for best, *_ in self.write(pictures, how)]
 
     def write(
         self,
@@ -354,7 +346,7 @@ class Captioner(SavedModel):
         seen = self.check_pictures(f"{type(self).__name__}.write", pictures)
         search, decoder = search or self.search(), decoder or self.decoder()
         written = []
-        count = side_by_side(self)
+        count = side_by_side(self.network, seen)
         for start in range(0, len(seen), count):
             steps = self._steps(seen[start : start + count], decoder)
             unknown = [self.vocabulary.unknown_id]
@@ -371,11 +363,11 @@ class Captioner(SavedModel):
     @classmethod
     def search(cls, **settings: Any) -> Search:
         """The way to look for descriptions, with other settings where given."""
-        return Search(**settings)
+        return Search().changed(f"{cls.__name__}.search", settings)
 
     def decoder(self) -> Decoder:
         """The decoder's weights, packed once, for several `step_model`s one after the other."""
-        return self.network.stepper()
+        return self.network.packed_decoder()
 
     def step_model(
         self, pictures: ArrayLike | Sequence[ArrayLike], *, decoder: Decoder | None = None
@@ -400,9 +392,7 @@ class Captioner(SavedModel):
         """
         return float(self.log_probs(np.asarray(picture)[None], [text])[0])
 
-    def log_probs(
-        self, pictures: ArrayLike | Sequence[ArrayLike], texts: Sequence[str]
-    ) -> NDArray[np.float64]:
+    def log_probs(self, pictures: ArrayLike | Sequence[ArrayLike], texts: Sequence[str]) -> Floats:
         """The same of many pictures with a description each (N,): to rank given descriptions.
 
         Raises:
@@ -413,9 +403,9 @@ class Captioner(SavedModel):
         if isinstance(texts, str) or len(texts) != len(seen):
             raise ShapeError(f"{op}: texts: expected one for each of {len(seen)} pictures, got {texts!r:.80}")
         ids = [self.vocabulary.encode(check_description(f"{op}: texts[{i}]", t)) for i, t in enumerate(texts)]
-        return likelihoods(self, seen, ids)
+        return likelihoods(self.network, self.vocabulary.end_id, seen, ids)
 
-    def rank(self, sentence: str, pictures: ArrayLike | Sequence[ArrayLike]) -> list[tuple[int, float]]:
+    def rank(self, sentence: str, pictures: ArrayLike | Sequence[ArrayLike]) -> list[RankedPicture]:
         """Pictures by how likely the sentence is as a description of them: search.
 
         By ln P(sentence | picture). What the sentence has of itself, without any picture, is the same for all of them
@@ -426,25 +416,31 @@ class Captioner(SavedModel):
             pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
 
         Returns:
-            (place in `pictures`, ln P), the likeliest first.
+            The pictures' places and ln P, the likeliest first.
 
         Raises:
             ShapeError, DTypeError, TypeError, ValueError: for what are no pictures, or no text.
         """
         op = f"{type(self).__name__}.rank"
         seen, text = self.check_pictures(op, pictures), check_description(f"{op}: sentence", sentence)
-        found = likelihoods(self, seen, [self.vocabulary.encode(text)] * len(seen))
-        return [(int(i), float(found[i])) for i in np.argsort(-found, kind="stable")]
+        ids = [self.vocabulary.encode(text)] * len(seen)
+        found = likelihoods(self.network, self.vocabulary.end_id, seen, ids)
+        return [RankedPicture(int(i), float(found[i])) for i in np.argsort(-found, kind="stable")]
 
     def evaluate(
-        self, pictures: ArrayLike | Sequence[ArrayLike], descriptions: Descriptions, **search: Any
+        self,
+        pictures: ArrayLike | Sequence[ArrayLike],
+        descriptions: Descriptions,
+        search: Search | None = None,
+        **settings: Any,
     ) -> CaptionEvaluation:
         """How good descriptions of pictures with known descriptions are.
 
         Args:
             pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
             descriptions: one for each picture, or several.
-            search: the fields of `Search`.
+            search: how to search; `Captioner.search()` by default.
+            settings: single settings of `Search` that differ from it: `beam=1`, ….
 
         Raises:
             ShapeError, DTypeError, TypeError, ValueError: for pictures and descriptions that are none or do not belong
@@ -453,15 +449,23 @@ class Captioner(SavedModel):
         op = f"{type(self).__name__}.evaluate"
         seen = self.check_pictures(op, pictures)
         texts, owners = check_descriptions(op, descriptions, len(seen))
-        return evaluate(self, seen, texts, owners, self.search(**search))
+        written = self.describe_all(seen, search, **settings)
+        return evaluate(self.network, self.vocabulary, seen, texts, owners, written)
 
-    def checkpoint_contents(self) -> ModelFile:
-        """The model as a file holds it: kind, configuration with the vocabulary, and parameters."""
-        return caption_file.contents(self)
+    def _contents(self) -> dict[str, Any]:
+        return {"vocabulary": self.vocabulary.to_config()}
 
     @classmethod
-    def _build(cls: type[M], file: ModelFile, path: str | os.PathLike[str], **given: Any) -> M:
-        return caption_file.build(cls, file, path)
+    def _restored(cls: type[M], config: dict[str, Any], file: ModelFile, **given: Any) -> M:
+        vocabulary = vocabulary_from_config(config.pop("vocabulary"))
+        I, H, channels = config["embedding_size"], config["hidden_size"], config["channels"]
+        K = channels[-1] if config["features"] is None else config["features"][-1]
+        read = 0
+        if config["features"] is None:
+            read = 9 * sum(a * b for a, b in zip([3, *channels], channels, strict=False))
+        least = len(vocabulary) * I + H * (H + I) + (config["layers"] - 1) * H * H + K * H + read
+        modelfile.check_size(least, file)
+        return constructed(cls, config, vocabulary)
 
     def check_pictures(self, op: str, pictures: Any) -> Array:
         """Pictures, or features, as the network is shown them; `op` is who asks, for messages.
@@ -480,17 +484,17 @@ def default_channels(picture_size: tuple[int, int]) -> list[int]:
     return [min(32 << stage, 256) for stage in range(stages)]
 
 
-def _pair(name: str, value: Any) -> tuple[int, int]:
+def _pair(op: str, name: str, value: Any) -> tuple[int, int]:
     if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise ValueError(f"Captioner: {name}: expected two numbers, Y and X, got {value!r}")
-    return check_size("Captioner", name, value[0]), check_size("Captioner", name, value[1])
+        raise ValueError(f"{op}: {name}: expected two numbers, Y and X, got {value!r}")
+    return check_size(op, name, value[0]), check_size(op, name, value[1])
 
 
-def _feature_shape(features: Any) -> tuple[int, ...] | None:
+def _feature_shape(op: str, features: Any) -> tuple[int, ...] | None:
     """(K,), (P, K) or (Y′, X′, K)."""
     if features is None:
         return None
     shape = tuple(features) if isinstance(features, (tuple, list)) else (features,)
     if not 1 <= len(shape) <= 3:
-        raise ValueError(f"Captioner: features: expected K, (P, K) or (Y′, X′, K), got {features!r}")
-    return tuple(check_size("Captioner", "features", n) for n in shape)
+        raise ValueError(f"{op}: features: expected K, (P, K) or (Y′, X′, K), got {features!r}")
+    return tuple(check_size(op, "features", n) for n in shape)

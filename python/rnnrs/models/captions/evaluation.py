@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...metrics import CaptionScores, caption_scores
-from ...types import Array, Ids
-from ..text_to_text.seq2seq import PairEvaluation
+from ...text import Vocabulary
+from ...types import Array, Floats, Ids
+from ..writer.evaluation import PairEvaluation
 from ..writer.network import Encoded
-from ..writer.search import Search
 from .batches import as_numbers, caption_batch
-
-if TYPE_CHECKING:
-    from .captioner import Captioner
-
+from .network import CaptionNetwork
 
 #: The most pictures that are looked at side by side, and the most pixels that they have: what bounds the memory.
 SIDE_BY_SIDE, PIXELS = 64, 1 << 18
@@ -53,62 +48,82 @@ class CaptionEvaluation(PairEvaluation):
 
 
 def evaluate(
-    model: Captioner, pictures: Array, texts: Sequence[str], owners: Ids, search: Search
+    network: CaptionNetwork,
+    vocabulary: Vocabulary,
+    pictures: Array,
+    texts: Sequence[str],
+    owners: Ids,
+    written: Sequence[str],
 ) -> CaptionEvaluation:
-    """See `Captioner.evaluate`; `owners` (N,) are the pictures of the descriptions, in rising order."""
-    ids = model.vocabulary.encode_all(texts)
+    """Compares what was written with known descriptions.
+
+    Args:
+        network: the network.
+        vocabulary: of the descriptions.
+        pictures: (M, …), as `check_pictures` or `check_features` gives them.
+        texts: the N known descriptions.
+        owners: (N,), the picture of each, in rising order.
+        written: the M descriptions that the network wrote.
+    """
+    ids = vocabulary.encode_all(texts)
     tokens = sum(len(own) + 1 for own in ids)
-    loss = -float(likelihoods(model, pictures, ids, owners).sum()) / tokens
-    found = [best.text for best, *_ in model.write(pictures, search)]
+    nats = -float(likelihoods(network, vocabulary.end_id, pictures, ids, owners).sum())
+    likelihood = PairEvaluation.likelihood(nats, tokens)
     wanted: list[list[str]] = [[] for _ in pictures]
     for owner, text in zip(owners, texts, strict=True):
         wanted[owner].append(text)
-    exact = [_bare(own) in map(_bare, known) for own, known in zip(found, wanted, strict=True)]
+    exact = [_bare(own) in map(_bare, known) for own, known in zip(written, wanted, strict=True)]
     return CaptionEvaluation(
-        loss,
-        float(np.exp(loss)),
+        likelihood.loss,
+        likelihood.perplexity,
         tokens,
         float(np.mean(exact)),
-        caption_scores(found, wanted),
-        _right_among(model, pictures, ids, owners),
-        tuple(found),
+        caption_scores(written, wanted),
+        _right_among(network, vocabulary.end_id, pictures, ids, owners),
+        tuple(written),
     )
 
 
-def side_by_side(model: Captioner) -> int:
-    """How many pictures are looked at side by side. What comes of each does not depend on it."""
-    if model.features is not None:
+def side_by_side(network: CaptionNetwork, pictures: Array) -> int:
+    """How many pictures are read side by side. The result for each does not depend on it."""
+    if not network.sees_pictures:
         return SIDE_BY_SIDE
-    Y, X = model.picture_size
+    Y, X = pictures.shape[1:3]
     return int(np.clip(PIXELS // (Y * X), 1, SIDE_BY_SIDE))
 
 
 def likelihoods(
-    model: Captioner, pictures: Array, descriptions: Sequence[Ids], owners: Ids | None = None
-) -> NDArray[np.float64]:
-    """ln P of descriptions, by their ids (N,), each of the picture that `owners` says; else of that of its number."""
+    network: CaptionNetwork,
+    end_id: int,
+    pictures: Array,
+    descriptions: Sequence[Ids],
+    owners: Ids | None = None,
+) -> Floats:
+    """ln P of descriptions (N,), by their ids, each of the picture that `owners` gives; of its own index by default."""
     owners = np.arange(len(descriptions)) if owners is None else owners
-    found, count = np.zeros(len(descriptions)), side_by_side(model)
+    found, count = np.zeros(len(descriptions)), side_by_side(network, pictures)
     order = np.argsort([len(ids) for ids in descriptions], kind="stable")
     for start in range(0, len(order), count):
         members = order[start : start + count]
-        encoded = model.network.look(as_numbers(pictures[owners[members]], model.parameters.dtype))
-        found[members] = _of(model, encoded, [descriptions[n] for n in members])
+        encoded = network.look(as_numbers(pictures[owners[members]], network.parameters.dtype))
+        found[members] = _of(network, end_id, encoded, [descriptions[n] for n in members])
     return found
 
 
-def _of(model: Captioner, encoded: Encoded, descriptions: Sequence[Ids]) -> Array:
-    """ln P of descriptions of what was looked at, one of each (B,)."""
+def _of(network: CaptionNetwork, end_id: int, encoded: Encoded, descriptions: Sequence[Ids]) -> Array:
+    """ln P of descriptions (B,), one of each picture that was read."""
     B = len(descriptions)
-    batch = caption_batch(np.zeros(B), descriptions, model.vocabulary.end_id, np.arange(B), np.float64)
-    return -np.asarray(model.network.losses_of(encoded, batch).sum(axis=0, dtype=np.float64))
+    batch = caption_batch(np.zeros(B), descriptions, end_id, np.arange(B), np.float64)
+    return -np.asarray(network.losses_of(encoded, batch).sum(axis=0, dtype=np.float64))
 
 
-def _right_among(model: Captioner, pictures: Array, descriptions: Sequence[Ids], owners: Ids) -> float:
+def _right_among(
+    network: CaptionNetwork, end_id: int, pictures: Array, descriptions: Sequence[Ids], owners: Ids
+) -> float:
     """The share of descriptions that are likelier of their own picture than of nine others.
 
-    Pictures are drawn into groups of ten, the last one filled up from the others: within a group every description
-    stands beside every picture, so that each is looked at once.
+    Pictures are drawn into groups of ten, the last one filled up from the others. Within a group every description is
+    compared with every picture, so that each picture is read once.
     """
     M = len(pictures)
     order = np.random.default_rng(SEED).permutation(M)
@@ -117,10 +132,10 @@ def _right_among(model: Captioner, pictures: Array, descriptions: Sequence[Ids],
         group = order[start : start + AMONG]
         fresh = len(group)
         group = np.append(group, order[: max(0, min(AMONG, M) - fresh)])
-        encoded = model.network.look(as_numbers(pictures[group], model.parameters.dtype))
+        encoded = network.look(as_numbers(pictures[group], network.parameters.dtype))
         texts = [n for g in group[:fresh] for n in range(*np.searchsorted(owners, [g, g + 1]))]
         for n in texts:
-            log_probs = _of(model, encoded, [descriptions[n]] * len(group))
+            log_probs = _of(network, end_id, encoded, [descriptions[n]] * len(group))
             own = int(np.flatnonzero(group == owners[n])[0])
             right += bool(log_probs[own] > np.delete(log_probs, own).max(initial=-np.inf))
     return right / len(descriptions)

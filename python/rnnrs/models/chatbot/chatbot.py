@@ -1,4 +1,4 @@
-"""A chatbot: an encoder–decoder that reads the last turns of a conversation and writes the next."""
+"""A chatbot: it reads the last turns of a conversation and writes the next."""
 
 from __future__ import annotations
 
@@ -11,38 +11,52 @@ import numpy as np
 
 from ..._rnnrs import Decoder
 from ...checks import check_size
-from ...data.dialogue_acts import DialogueAct
+from ...data import DialogueAct, PairBatch
 from ...data.dialogues import Dialogue, check_dialogues
 from ...decoding import Constraints, Hypothesis, beam_search
 from ...modelfile import ModelFile
-from ...text import Vocabulary, WordVocabulary, capitalize
-from ...train import BestParameters, Callback
-from ..text_to_text.seq2seq import PairEvaluation, Seq2Seq
+from ...text import Vocabulary, build_vocabulary, capitalize
+from ...text.build import check_level
+from ...train import Callback, History
+from ..base.options import with_sizes
+from ..base.training import TrainedModel, TrainingSettings, train
+from ..base.validation import chosen, divided, held_out_share, spread
+from ..text_to_text.seq2seq import Seq2Seq
 from ..text_to_text.steps import Seq2SeqSteps
+from ..writer.evaluation import PairEvaluation
 from .acts import BEAM as BEAM_OF_ACTS
-from .acts import Utterance, speak
+from .acts import Utterance, best_sentence
 from .contexts import answered_contexts, context_text, training_pairs
-from .replies import Conversation, Ranked, Reply, choose_canned, confidence, own_turns, without_repetition
-from .threshold import Threshold, find_threshold, judged_replies
+from .fitting import ChatbotTraining, ChatbotTrainingOptions
+from .replies import (
+    Conversation,
+    Ranked,
+    Reply,
+    choose_canned,
+    confidence,
+    own_turns,
+    without_repetition,
+)
+from .threshold import Threshold, best_threshold, recorded_answers, right_answers
 
 if TYPE_CHECKING:
-    from ...train import History
+    from typing_extensions import Unpack
 
-#: What is said where the model's own answer is too unlikely.
+#: The answers that replace one of the model's own that is too unlikely.
 CANNED = (
     "Sorry, I did not understand that.",
     "Could you say that in other words?",
     "I am not sure what to say to that.",
 )
 
-#: Contexts that are answered side by side; K of beam search; the longest answer in tokens.
-BATCH, BEAM, LONGEST = 64, 4, 300
+#: Contexts that are answered side by side, acts too; K of beam search; the longest answer in tokens.
+BATCH, ACTS, BEAM, LONGEST = 64, 32, 4, 300
 
-#: No so many tokens in a row twice in an answer: it cannot go round in circles, and people hardly ever do so.
+#: The number of tokens in a row that do not occur twice in an answer: it cannot run in circles, and people's hardly do.
 REPEATED = 10
 
 
-class Chatbot(Seq2Seq):
+class Chatbot(TrainedModel):
     """P(answer | the last turns): learns from dialogues, answers in them, ranks given answers.
 
     Of what it reads case, punctuation and English articles are dropped; the last `history` turns stand one after the
@@ -57,16 +71,21 @@ class Chatbot(Seq2Seq):
         canned: what is said where the own answer's confidence is below `threshold`.
         threshold: 0..1, see `Reply.confidence`; 0: the own answer always.
         max_length: the most tokens of an answer.
-        options: see `Seq2Seq`.
+        sizes: the other arguments of `Seq2Seq`.
 
     Attributes:
+        seq2seq: the encoder–decoder, from contexts to answers.
         history, canned, threshold, max_length: as given; all but the first may be set at any time.
+        parameters, gradients: of the network.
 
     Raises:
         ValueError, TypeError: for settings out of their range.
     """
 
     KIND: ClassVar[str] = "chatbot"
+    TRAINING: ClassVar[type[TrainingSettings]] = ChatbotTraining
+    #: The defaults that differ from `Seq2Seq`'s.
+    DEFAULTS: ClassVar[dict[str, Any]] = {"embedding_size": 128, "hidden_size": 256, "dropout": 0.1}
 
     def __init__(
         self,
@@ -77,17 +96,20 @@ class Chatbot(Seq2Seq):
         canned: Sequence[str] = CANNED,
         threshold: float = 0.0,
         max_length: int = LONGEST,
-        **options: Any,
+        **sizes: Any,
     ) -> None:
-        self.max_length = check_size("Chatbot", "max_length", max_length)
-        self.history = check_size("Chatbot", "history", history)
+        op = type(self).__name__
+        self.max_length = check_size(op, "max_length", max_length)
+        self.history = check_size(op, "history", history)
         if isinstance(canned, str) or not all(isinstance(text, str) for text in canned):
-            raise TypeError(f"Chatbot: canned: expected several strings, got {canned!r}")
+            raise TypeError(f"{op}: canned: expected several strings, got {canned!r}")
         self.canned = list(canned)
         if not 0 <= threshold <= 1:
-            raise ValueError(f"Chatbot: threshold: expected 0 to 1, got {threshold}")
+            raise ValueError(f"{op}: threshold: expected 0 to 1, got {threshold}")
         self.threshold = float(threshold)
-        super().__init__(source_vocabulary, target_vocabulary, **options)
+        self.seq2seq = Seq2Seq(source_vocabulary, target_vocabulary, **(self.DEFAULTS | sizes))
+        self.parameters, self.gradients = self.seq2seq.parameters, self.seq2seq.gradients
+        self.sizes = self.seq2seq.sizes
 
     @classmethod
     def from_dialogues(
@@ -95,74 +117,120 @@ class Chatbot(Seq2Seq):
         dialogues: Sequence[Dialogue],
         *,
         history: int = 3,
-        min_count: int = 1,
-        lowercase: bool = False,
-        **options: Any,
+        level: str = "word",
+        vocabulary: dict[str, Any] | None = None,
+        **sizes: Any,
     ) -> Chatbot:
         """A chatbot that knows the words of some dialogues; not trained yet. Its answers are no longer than theirs.
 
         Args:
             dialogues: lists of turns, the first of each the person's, the second the assistant's, and so on.
             history: how many turns are read.
-            min_count: rarer words are unknown.
-            lowercase: whether answers, too, are learned in lower case; their sentences are written with capitals where
-                they begin. With `copy` names and words that the person used can then be taken over.
-            options: see the class.
+            level: "word" or "char".
+            vocabulary: options of the vocabularies: `min_count` (1 by default), `max_size`, `lowercase`; see
+                `text.build_vocabulary`. With `lowercase`, answers are learned in lower case, too, and their sentences
+                are written with capital first letters; with `copy`, the person's names and words can then be copied.
+            sizes: the arguments of the class.
 
         Raises:
-            ValueError, TypeError: for what are no dialogues, or options out of their range.
+            ValueError, TypeError: for dialogues that are not lists of turns, an unknown level or option, or one out of
+                its range.
         """
-        check_size("Chatbot", "history", history)
-        pairs = answered_contexts(check_dialogues("Chatbot", dialogues), history)
-        sources = WordVocabulary.build([context for context, _ in pairs], min_count=min_count)
-        targets = WordVocabulary.build(
-            [answer for _, answer in pairs], min_count=min_count, lowercase=lowercase
-        )
+        op = f"{cls.__name__}.from_dialogues"
+        check_size(op, "history", history)
+        check_level(op, level, ("word", "char"))
+        pairs = answered_contexts(check_dialogues(op, dialogues), history)
+        usual: dict[str, Any] = {"min_count": 1} if level == "word" else {}
+        options = usual | (vocabulary or {})
+        # Contexts are in lower case already.
+        reading = {name: value for name, value in options.items() if name != "lowercase"}
+        sources = build_vocabulary(level, [context for context, _ in pairs], reading, op=op)
+        targets = build_vocabulary(level, [answer for _, answer in pairs], options, op=op)
         longest = max(len(targets.pieces(answer)) for _, answer in pairs)
-        return cls(sources, targets, history=history, **({"max_length": min(longest, LONGEST)} | options))
+        return cls(sources, targets, history=history, **({"max_length": min(longest, LONGEST)} | sizes))
 
-    def fit(  # type: ignore[override]
+    @property
+    def source_vocabulary(self) -> Vocabulary:
+        """Of contexts."""
+        return self.seq2seq.source_vocabulary
+
+    @property
+    def target_vocabulary(self) -> Vocabulary:
+        """Of answers."""
+        return self.seq2seq.target_vocabulary
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether `loss` takes noise, that is, whether there is any dropout."""
+        return self.seq2seq.stochastic
+
+    def loss(
+        self, batch: PairBatch, state: Any = None, *, gradient: bool = True, noise: int | None = None
+    ) -> tuple[float, None]:
+        """See `Seq2Seq.loss`."""
+        return self.seq2seq.loss(batch, state, gradient=gradient, noise=noise)
+
+    def fit(
         self,
         dialogues: Sequence[Dialogue],
-        validation: Sequence[Dialogue] | None = None,
+        validation: Sequence[Dialogue] | float | None = None,
         *,
-        noise: float = 0.1,
-        forget: float = 0.1,
-        seed: int = 0,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
-        **settings: Any,
+        checkpoint_every: int | None = None,
+        resume: str | os.PathLike[str] | None = None,
+        progress: bool = True,
+        **training: Unpack[ChatbotTrainingOptions],
     ) -> History:
-        """Trains on every answer of the assistant's in dialogues; with `validation` ends with the best by it.
+        """Trains on the assistant's answers; with validation, ends with the parameters of the lowest validation loss.
 
         Args:
-            dialogues: lists of turns, the first of each the person's, the second the assistant's, and so on.
-            validation: to measure the loss on after every epoch, without noise.
-            noise: in a second copy of each context, the share of words that are missing or unknown (half of each). 0
-                with `forget` 0: no second copy.
-            forget: the share of these copies whose context is empty, from which `rank` learns how likely answers are by
-                themselves.
-            seed: of noise and shuffling.
-            callbacks: see `Seq2Seq.fit`.
-            checkpoint: see `TextToText.fit`.
-            settings: the others of `Seq2Seq.fit`.
+            dialogues: lists of turns; the first of each is the person's, the second the assistant's, and so on.
+            validation: held-out dialogues, to which no noise is added, or the share of the dialogues to hold out,
+                drawn by the seed.
+            callbacks: see `rnnrs.train`.
+            checkpoint, checkpoint_every, resume, progress: see `Seq2Seq.fit`.
+            training: see below.
+
+        Returns:
+            The history of the losses.
 
         Raises:
-            ValueError, TypeError: for what are no dialogues, or settings out of their range.
-            NonFiniteError, KeyboardInterrupt: see `Seq2Seq.fit`.
+            ValueError, TypeError: for dialogues that are not lists of turns, an unknown option or one out of its range.
+            FormatError, NonFiniteError, KeyboardInterrupt: see `Seq2Seq.fit`.
         """
-        for name, share in (("noise", noise), ("forget", forget)):
-            if not 0 <= share < 1:
-                raise ValueError(f"fit: {name}: expected a share from 0, below 1, got {share}")
-        pairs = training_pairs(self.pairs(dialogues), noise, forget, seed)
-        held_out = None if validation is None else self.pairs(validation)
-        best = BestParameters(None if checkpoint is None else f"{os.fspath(checkpoint)}.best")
-        watching: list[Callback] = [best, *callbacks]
-        history = super().fit(
-            pairs, held_out, seed=seed, callbacks=watching, checkpoint=checkpoint, **settings
+        op = f"{type(self).__name__}.fit"
+        settings: ChatbotTraining = self.settings_of(training)
+        share = held_out_share(op, validation)
+        if share is not None:
+            checked = check_dialogues(op, dialogues)
+            kept, out = divided(op, len(checked), share, settings.seed, "dialogues")
+            dialogues, validation = chosen(checked, kept), chosen(checked, out) or None
+        pairs = training_pairs(self.pairs(dialogues), settings.noise, settings.forget, settings.seed)
+        held_out = self.pairs(validation) if isinstance(validation, Sequence) else None
+        batches = self.seq2seq.encoding.batches
+        size, seed = settings.batch_size, settings.seed
+        return train(
+            self,
+            batches(op, pairs, size, seed),
+            None if held_out is None else batches(op, held_out, size, seed),
+            settings,
+            perplexity=True,
+            examples=lambda: self._examples(held_out or [], settings.examples),
+            callbacks=callbacks,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
+            progress=progress,
         )
-        best.restore(self)
-        return history
+
+    def _examples(self, held_out: list[tuple[str, str]], count: int) -> list[str]:
+        lines = []
+        for place in spread(len(held_out), count):
+            context, wanted = held_out[place]
+            steps, ((best, *_),) = self.search([context], beam=1)
+            lines += [f"  {context}", f"    wanted  {wanted}", f"    got     {steps.text(best.tokens, 0)}"]
+        return lines
 
     def pairs(self, dialogues: Sequence[Dialogue]) -> list[tuple[str, str]]:
         """(context, answer) of every answer of the assistant's, as the network reads and writes them.
@@ -170,7 +238,7 @@ class Chatbot(Seq2Seq):
         Raises:
             ValueError, TypeError: for what are no dialogues.
         """
-        return answered_contexts(check_dialogues("Chatbot", dialogues), self.history)
+        return answered_contexts(check_dialogues(type(self).__name__, dialogues), self.history)
 
     def evaluate(self, dialogues: Sequence[Dialogue]) -> PairEvaluation:
         """How well the assistant's turns are predicted.
@@ -178,37 +246,39 @@ class Chatbot(Seq2Seq):
         Raises:
             ValueError, TypeError: for what are no dialogues.
         """
-        return super().evaluate(self.pairs(dialogues))
+        return self.seq2seq.evaluate(self.pairs(dialogues))
 
-    def reply(self, history: str | Sequence[str]) -> Reply:
+    def reply(self, conversation: str | Sequence[str], *, canned: bool = True) -> Reply:
         """The answer to a text, or to a conversation whose last turn is the person's.
 
+        Args:
+            conversation: a text, or the turns.
+            canned: whether a canned answer replaces the model's own where its confidence is below `threshold`.
+
         Raises:
-            TypeError: for what is neither.
+            TypeError: for a conversation that is not a string or a list of strings.
             ValueError: for a conversation without turns.
         """
-        return self.replies([history])[0]
+        return self.reply_all([conversation], canned=canned)[0]
 
-    def replies(
-        self, histories: Sequence[str | Sequence[str]], *, decoder: Decoder | None = None
+    def reply_all(
+        self,
+        conversations: Sequence[str | Sequence[str]],
+        *,
+        canned: bool = True,
+        decoder: Decoder | None = None,
     ) -> list[Reply]:
-        """The same of many conversations side by side. What one gets does not depend on the others.
+        """`reply` for several conversations, side by side. The answer to one does not depend on the others.
 
         Args:
-            histories: texts or conversations.
+            conversations: texts or conversations.
+            canned: see `reply`.
             decoder: from `decoder()`, to save packing the weights again.
 
         Raises:
             TypeError, ValueError: see `reply`.
         """
-        own = self.own_replies(histories, decoder=decoder)
-        return [self._or_canned(history, reply) for history, reply in zip(histories, own, strict=True)]
-
-    def own_replies(
-        self, histories: Sequence[str | Sequence[str]], *, decoder: Decoder | None = None
-    ) -> list[Reply]:
-        """The model's own answers, whatever their confidence; see `replies`."""
-        checked = [self._turns(i, history) for i, history in enumerate(histories)]
+        checked = [self._turns(i, conversation) for i, conversation in enumerate(conversations)]
         decoder = decoder or self.decoder()
         found: list[Reply] = []
         for first in range(0, len(checked), BATCH):
@@ -218,7 +288,13 @@ class Chatbot(Seq2Seq):
                 texts = [self._readable(steps.text(one.tokens, b)) for one in best]
                 place = without_repetition(texts, own_turns(turns))
                 found.append(Reply(texts[place], confidence(best[place])))
-        return found
+        if not canned:
+            return found
+        return [self._or_canned(turns, reply) for turns, reply in zip(checked, found, strict=True)]
+
+    def decoder(self) -> Decoder:
+        """The decoder's weights, packed once, for several calls one after the other."""
+        return self.seq2seq.decoder()
 
     def search(
         self,
@@ -228,8 +304,8 @@ class Chatbot(Seq2Seq):
         n_best: int | None = None,
         decoder: Decoder | None = None,
     ) -> tuple[Seq2SeqSteps, list[list[Hypothesis]]]:
-        """What may follow on contexts as the network reads them, by beam search; the best first."""
-        steps = self.step_model(sources, decoder=decoder)
+        """Beam search for the answers to contexts, as `contexts.context_text` writes them; the best first."""
+        steps = self.seq2seq.step_model(sources, decoder=decoder)
         constraints = Constraints(
             max_length=self.max_length,
             no_repeat_ngram=REPEATED,
@@ -244,27 +320,28 @@ class Chatbot(Seq2Seq):
     def _readable(self, text: str) -> str:
         return capitalize(text) if getattr(self.target_vocabulary, "lowercase", False) else text
 
-    def _turns(self, place: int, history: str | Sequence[str]) -> list[str]:
-        turns = [history] if isinstance(history, str) else history
+    def _turns(self, place: int, conversation: str | Sequence[str]) -> list[str]:
+        turns = [conversation] if isinstance(conversation, str) else conversation
         if not isinstance(turns, Sequence) or not all(isinstance(turn, str) for turn in turns):
-            raise TypeError(f"Chatbot.reply: history[{place}]: expected a text or turns, got {history!r}")
+            raise TypeError(
+                f"Chatbot.reply: conversation[{place}]: expected a text or turns, got {conversation!r}"
+            )
         if not turns:
-            raise ValueError(f"Chatbot.reply: history[{place}]: expected at least one turn, got none")
+            raise ValueError(f"Chatbot.reply: conversation[{place}]: expected at least one turn, got none")
         return list(turns)
 
-    def _or_canned(self, history: str | Sequence[str], reply: Reply) -> Reply:
+    def _or_canned(self, turns: Sequence[str], reply: Reply) -> Reply:
         """The reply, or a canned answer where it is too unlikely."""
         if not self.canned or reply.confidence >= self.threshold:
             return reply
-        said = [] if isinstance(history, str) else own_turns(history)
-        return replace(reply, text=choose_canned(self.canned, said), canned=True)
+        return replace(reply, text=choose_canned(self.canned, own_turns(turns)), canned=True)
 
     def conversation(self) -> Conversation:
         """A conversation, nothing said yet."""
         return Conversation(self)
 
     def rank(
-        self, history: str | Sequence[str], candidates: Sequence[str], *, prior: float = 1.0
+        self, conversation: str | Sequence[str], candidates: Sequence[str], *, prior: float = 1.0
     ) -> list[Ranked]:
         """Given answers, the best first.
 
@@ -273,7 +350,7 @@ class Chatbot(Seq2Seq):
         Neural Conversation Models").
 
         Args:
-            history: a text, or a conversation whose last turn is the person's.
+            conversation: a text, or a conversation whose last turn is the person's.
             candidates: the answers.
             prior: λ, 0..1. A model that was trained without `forget` has never seen an empty context: 0 then.
 
@@ -284,10 +361,12 @@ class Chatbot(Seq2Seq):
             raise ValueError(f"Chatbot.rank: prior: expected 0 to 1, got {prior}")
         if isinstance(candidates, str) or not all(isinstance(answer, str) for answer in candidates):
             raise TypeError(f"Chatbot.rank: candidates: expected several strings, got {candidates!r}")
-        context = context_text(self._turns(0, history), self.history)
+        context = context_text(self._turns(0, conversation), self.history)
         pairs = [(context, " ".join(answer.split())) for answer in candidates]
-        log_probs = self.log_probs(pairs)
-        alone = self.log_probs([("", answer) for _, answer in pairs]) if prior else np.zeros(len(pairs))
+        log_probs = self.seq2seq.log_probs(pairs)
+        alone = (
+            self.seq2seq.log_probs([("", answer) for _, answer in pairs]) if prior else np.zeros(len(pairs))
+        )
         tokens = np.array([len(self.target_vocabulary.encode(answer)) + 1 for _, answer in pairs])
         scores = (log_probs - prior * alone) / tokens
         order = np.argsort(-scores, kind="stable").tolist()
@@ -307,13 +386,24 @@ class Chatbot(Seq2Seq):
         return self.speak_all([act], beam=beam)[0]
 
     def speak_all(self, acts: Sequence[str | DialogueAct], *, beam: int = BEAM_OF_ACTS) -> list[Utterance]:
-        """The same of many acts."""
-        return speak(self, acts, beam)
+        """`speak` for several acts."""
+        parsed = [act if isinstance(act, DialogueAct) else DialogueAct.parse(act) for act in acts]
+        found: list[Utterance] = []
+        decoder = self.decoder()
+        for first in range(0, len(parsed), ACTS):
+            batch = parsed[first : first + ACTS]
+            sources = [context_text([act.source], self.history) for act in batch]
+            steps, hypotheses = self.search(sources, beam=beam, decoder=decoder)
+            for b, (act, own) in enumerate(zip(batch, hypotheses, strict=True)):
+                tokens = self.target_vocabulary.tokens + steps.lacking[b]
+                templates = [tuple(tokens[i] for i in one.tokens) for one in own]
+                found.append(best_sentence(act, templates, [one.log_prob for one in own]))
+        return found
 
     def tune_threshold(self, dialogues: Sequence[Dialogue], unanswerable: Iterable[str] = ()) -> Threshold:
         """Sets `threshold` by dialogues that the model was not trained on.
 
-        See `models.chatbot.threshold.find_threshold`.
+        It is the confidence for which most decisions are right: right answers given, wrong ones not.
 
         Args:
             dialogues: lists of turns.
@@ -322,7 +412,10 @@ class Chatbot(Seq2Seq):
         Raises:
             ValueError, TypeError: for what are no dialogues.
         """
-        found = find_threshold(self, check_dialogues("tune_threshold", dialogues), list(unanswerable))
+        confidences, right = self._judged(f"{type(self).__name__}.tune_threshold", dialogues)
+        confidences += [reply.confidence for reply in self.reply_all(list(unanswerable), canned=False)]
+        right += [False] * (len(confidences) - len(right))
+        found = best_threshold(confidences, right)
         self.threshold = found.threshold
         return found
 
@@ -334,11 +427,26 @@ class Chatbot(Seq2Seq):
         Raises:
             ValueError, TypeError: for what are no dialogues.
         """
-        _, right = judged_replies(self, check_dialogues("right_replies", dialogues))
+        _, right = self._judged(f"{type(self).__name__}.right_replies", dialogues)
         return sum(right), len(right)
 
-    def checkpoint_contents(self) -> ModelFile:
-        """The model as a file holds it; an encoder–decoder's, and the chatbot's settings."""
-        file = super().checkpoint_contents()
+    def _judged(self, op: str, dialogues: Sequence[Dialogue]) -> tuple[list[float], list[bool]]:
+        """The confidence of the model's own answer in each context of dialogues, and whether it is right."""
+        conversations, recorded = recorded_answers(check_dialogues(op, dialogues), self.history)
+        replies = self.reply_all(conversations, canned=False)
+        right = right_answers([reply.text for reply in replies], recorded)
+        return [reply.confidence for reply in replies], right
+
+    def _contents(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in ("history", "canned", "threshold", "max_length")}
-        return replace(file, config=file.config | own)
+        return self.seq2seq._contents() | own
+
+    @classmethod
+    def _restored(cls, config: dict[str, Any], file: ModelFile, **given: Any) -> Chatbot:
+        own = {name: config.pop(name) for name in ("history", "canned", "threshold", "max_length")}
+        seq2seq = Seq2Seq._restored(config, file)
+        target = None if seq2seq.shared else seq2seq.target_vocabulary
+        return cls(seq2seq.source_vocabulary, target, **own, **config)
+
+
+Chatbot.__signature__ = with_sizes(Chatbot, Seq2Seq, Chatbot.DEFAULTS)  # type: ignore[attr-defined]

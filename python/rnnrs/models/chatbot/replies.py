@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from ...decoding import Hypothesis
 
-if TYPE_CHECKING:
-    from .chatbot import Chatbot
+
+class Answering(Protocol):
+    """Whoever answers in a conversation; `Chatbot` does."""
+
+    def reply_all(self, conversations: Sequence[Sequence[str]], *, decoder: Any = None) -> list[Reply]:
+        """Answers conversations whose last turns are a person's."""
+        ...
+
+    def decoder(self) -> Any:
+        """The decoder's weights, packed once."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ class Conversation:
         turns: all so far; the first is the person's, the second the bot's, and so on.
     """
 
-    def __init__(self, bot: Chatbot) -> None:
+    def __init__(self, bot: Answering) -> None:
         self.bot = bot
         self.turns: list[str] = []
         self._decoder = bot.decoder()
@@ -97,7 +106,7 @@ class Conversation:
         Raises:
             TypeError: for what is no text.
         """
-        (reply,) = self.bot.replies([[*self.turns, text]], decoder=self._decoder)
+        (reply,) = self.bot.reply_all([[*self.turns, text]], decoder=self._decoder)
         self.turns += [text, reply.text]
         return reply
 

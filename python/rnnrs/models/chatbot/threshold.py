@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...metrics import rouge
 from .contexts import context_text, normalize
-
-if TYPE_CHECKING:
-    from .chatbot import Chatbot
 
 #: From which F1 of words on an answer counts as one that was recorded.
 ALIKE = 0.5
@@ -57,28 +53,27 @@ def best_cut(confidence: Sequence[float], right: Sequence[bool]) -> float:
     return float(cuts[np.argmax(np.where(possible, wrong_below + right_above, -1))])
 
 
-def judged_replies(bot: Chatbot, dialogues: list[list[str]]) -> tuple[list[float], list[bool]]:
-    """The confidence of the bot's own answer in each context of dialogues, and whether it is right.
-
-    It is if it has an F1 of words of at least `ALIKE` with an answer that was recorded in the same context.
-    """
+def recorded_answers(
+    dialogues: Sequence[Sequence[str]], history: int
+) -> tuple[list[list[str]], list[list[str]]]:
+    """(one conversation for each context of dialogues, all answers that were recorded in that context)."""
     recorded: dict[str, list[str]] = {}
-    histories: dict[str, list[str]] = {}
+    conversations: dict[str, list[str]] = {}
     for turns in dialogues:
         for place in range(1, len(turns), 2):
-            context = context_text(turns[:place], bot.history)
+            context = context_text(turns[:place], history)
             recorded.setdefault(context, []).append(turns[place])
-            histories.setdefault(context, turns[:place])
-    replies = bot.own_replies(list(histories.values()))
-    right = [alike(reply.text, answers) for reply, answers in zip(replies, recorded.values(), strict=True)]
-    return [reply.confidence for reply in replies], right
+            conversations.setdefault(context, list(turns[:place]))
+    return list(conversations.values()), list(recorded.values())
 
 
-def find_threshold(bot: Chatbot, dialogues: list[list[str]], unanswerable: list[str]) -> Threshold:
-    """The threshold for which most decisions on these dialogues are right; to what is unanswerable no answer is."""
-    confidence, right = judged_replies(bot, dialogues)
-    confidence += [reply.confidence for reply in bot.own_replies(unanswerable)]
-    right += [False] * len(unanswerable)
+def right_answers(answers: Sequence[str], recorded: Sequence[Sequence[str]]) -> list[bool]:
+    """Whether each answer has an F1 of words of at least `ALIKE` with one that was recorded in its context."""
+    return [alike(answer, known) for answer, known in zip(answers, recorded, strict=True)]
+
+
+def best_threshold(confidence: Sequence[float], right: Sequence[bool]) -> Threshold:
+    """The threshold for which most decisions are right; an unanswerable text's answer is never right."""
     cut = best_cut(confidence, right)
     given = np.array(confidence) >= cut
     share = float(np.mean(np.array(right)[given])) if given.any() else float("nan")

@@ -2,59 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..._rnnrs import sample
-
-if TYPE_CHECKING:
-    from ...text import Vocabulary
-    from .language_model import LanguageModel
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How tokens are drawn; see `LanguageModel.generate`.
-
-    Raises:
-        ValueError: for a setting outside its range.
-    """
-
-    length: int = 200
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        checks = (
-            ("length", self.length >= 0, "a whole number from 0", self.length),
-            ("temperature", 0 <= self.temperature < math.inf, "a finite number from 0", self.temperature),
-            ("top_k", self.top_k >= 0, "a whole number from 0", self.top_k),
-            ("top_p", 0 < self.top_p <= 1, "a number above 0, at most 1", self.top_p),
-            ("seed", self.seed is None or self.seed >= 0, "a whole number from 0", self.seed),
-        )
-        for name, fits, expected, got in checks:
-            if not fits:
-                raise ValueError(f"generate: {name}: expected {expected}, got {got}")
+from ...decoding import Sampling
+from ...text import Vocabulary
+from .network import LanguageNetwork
 
 
 def stream(
-    model: LanguageModel, prompt: str, sampling: Sampling, stop: str | Iterable[str] | None = None
+    network: LanguageNetwork, prompt: str, sampling: Sampling, stop: str | Iterable[str] | None = None
 ) -> Iterator[str]:
     """What the model writes after a prompt, piece by piece, up to any of the texts to stop at."""
     stops = [stop] if isinstance(stop, str) else list(stop or ())
-    return until([text for text in stops if text], _pieces(model, prompt, sampling))
+    return until([text for text in stops if text], _pieces(network, prompt, sampling))
 
 
-def _pieces(model: LanguageModel, prompt: str, sampling: Sampling) -> Iterator[str]:
-    vocabulary = model.vocabulary
-    context = model.context(prompt)
-    stepper = model.stepper()
+def _pieces(network: LanguageNetwork, prompt: str, sampling: Sampling) -> Iterator[str]:
+    vocabulary = network.vocabulary
+    context = network.context(prompt)
+    stepper = network.stepper()
     o = stepper.read(context)
     pieces = Pieces(vocabulary, context[1:].tolist(), prompt)
     draw = np.random.default_rng(sampling.seed)
@@ -64,7 +33,7 @@ def _pieces(model: LanguageModel, prompt: str, sampling: Sampling) -> Iterator[s
         token = sample(o, sampling.temperature, sampling.top_k, sampling.top_p, draw.random())
         if piece := pieces.push(token):
             yield piece
-        if model.by_sentence and token == vocabulary.end_id:
+        if network.by_sentence and token == vocabulary.end_id:
             stepper.reset()
         o = stepper.step(token)
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...data import Batch, SentenceBatches
-from ...types import Array
+from ...types import Array, Floats
 from .cache import Cache, Mixture
-
-if TYPE_CHECKING:
-    from .language_model import LanguageModel
-
+from .network import LanguageNetwork
 
 #: Tokens of a stream that are evaluated at a time: bounds the memory, the state is carried over.
 WINDOW = 1024
+
+#: Sentences that are scored side by side.
+SIDE_BY_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,9 @@ class SentenceScore:
         return float(np.exp(-self.log_probs.mean()))
 
 
-def evaluate(model: LanguageModel, text: str, cache: Cache | Sequence[Cache] | None = None) -> TextEvaluation:
+def evaluate(
+    network: LanguageNetwork, text: str, cache: Cache | Sequence[Cache] | None = None
+) -> TextEvaluation:
     """Predicts every token of a text from those before it: line by line, or as one stream, as the model was
     trained.
 
@@ -101,26 +102,26 @@ def evaluate(model: LanguageModel, text: str, cache: Cache | Sequence[Cache] | N
     Raises:
         ValueError: if nothing is left to predict.
     """
-    mixture = None if cache is None else Mixture(cache, len(model.vocabulary))
-    if model.by_sentence:
+    mixture = None if cache is None else Mixture(cache, len(network.vocabulary))
+    if network.by_sentence:
         lines = [line for line in text.split("\n") if line.strip()]
-        batches, characters = _lines(model, lines), sum(len(line) + 1 for line in lines)
+        batches, characters = _lines(network, lines), sum(len(line) + 1 for line in lines)
         if mixture is not None:
-            batches = (_sentence(model, line) for line in lines)  # in the order of the text
+            batches = (_sentence(network, line) for line in lines)  # in the order of the text
     else:
-        batches, characters = _windows(model, text), len(text)
+        batches, characters = _windows(network, text), len(text)
     if characters == 0:
         raise ValueError("evaluate: text: expected at least one token, got none")
     nats, tokens, unknown, unknown_nats, state = 0.0, 0, 0, 0.0, None
     for batch in batches:
-        losses, h, last = _token_losses(model, batch, state)
-        state = None if model.by_sentence else last
+        losses, h, last = _token_losses(network, batch, state)
+        state = None if network.by_sentence else last
         if mixture is not None:
             losses = -mixture.read(h[:, 0], batch.targets[:, 0], -losses[:, 0].astype(np.float64))[:, None]
         nats += float(losses.sum(dtype=np.float64))
         tokens += batch.positions
-        if model.vocabulary.unknown_id is not None:
-            there = batch.targets == model.vocabulary.unknown_id
+        if network.vocabulary.unknown_id is not None:
+            there = batch.targets == network.vocabulary.unknown_id
             unknown += int(np.count_nonzero(there))
             unknown_nats += float(losses[there].sum(dtype=np.float64))
     if tokens == 0:
@@ -128,32 +129,45 @@ def evaluate(model: LanguageModel, text: str, cache: Cache | Sequence[Cache] | N
     return TextEvaluation(nats, tokens, characters, unknown, unknown_nats)
 
 
-def log_prob(model: LanguageModel, sentence: str) -> SentenceScore:
+def score(network: LanguageNetwork, sentence: str) -> SentenceScore:
     """ln P of every token of a sentence that stands at the beginning: h_0 = 0, first input an end of
     sentence.
 
     A line end at the sentence's end is taken for the end of the sentence; one within it is a token like
     others.
     """
-    batch = _sentence(model, sentence.removesuffix("\n"))
-    losses, _, _ = _token_losses(model, batch, None)
-    tokens = [model.vocabulary.tokens[i] for i in batch.targets[:, 0]]
+    batch = _sentence(network, sentence.removesuffix("\n"))
+    losses, _, _ = _token_losses(network, batch, None)
+    tokens = [network.vocabulary.tokens[i] for i in batch.targets[:, 0]]
     return SentenceScore(tokens, -losses[:, 0].astype(np.float64))
 
 
-def next_distribution(model: LanguageModel, text: str, cache: Cache | Sequence[Cache] | None = None) -> Array:
+def log_probs(network: LanguageNetwork, sentences: Sequence[str]) -> Floats:
+    """ln P of each of several sentences (N,), those of similar length together; see `score`."""
+    found = np.zeros(len(sentences))
+    ids = [network.vocabulary.encode(sentence.removesuffix("\n")) for sentence in sentences]
+    if ids:
+        for batch in SentenceBatches(ids, SIDE_BY_SIDE, network.vocabulary.end_id, seed=0).epoch(0):
+            losses, _, _ = _token_losses(network, batch, None)
+            found[batch.keys] = -losses.sum(axis=0, dtype=np.float64)
+    return found
+
+
+def next_distribution(
+    network: LanguageNetwork, text: str, cache: Cache | Sequence[Cache] | None = None
+) -> Array:
     """P(token | text) (V,); see `LanguageModel.next_distribution`."""
-    p = probabilities(model.stepper().read(model.context(text)))
+    p = probabilities(network.stepper().read(network.context(text)))
     if cache is None:
         return p
-    mixture = Mixture(cache, len(model.vocabulary))
-    before = text.rpartition("\n")[0].split("\n") if model.by_sentence else []
+    mixture = Mixture(cache, len(network.vocabulary))
+    before = text.rpartition("\n")[0].split("\n") if network.by_sentence else []
     for line in (line for line in before if line.strip()):
-        batch = _sentence(model, line)
-        losses, h, _ = _token_losses(model, batch, None)
+        batch = _sentence(network, line)
+        losses, h, _ = _token_losses(network, batch, None)
         mixture.read(h[:, 0], batch.targets[:, 0], -losses[:, 0].astype(np.float64))
-    ids = model.context(text)
-    h, _ = model.rnn.forward_tokens(model.embedding, ids[:, None], None, gradient=False)
+    ids = network.context(text)
+    h, _ = network.rnn.forward_tokens(network.embedding, ids[:, None], None, gradient=False)
     mixture.read(h[:-1, 0], ids[1:], np.zeros(len(ids) - 1))
     return mixture.distribution(h[-1, 0], p)
 
@@ -169,33 +183,35 @@ def probabilities(o: Array) -> Array:
     return np.asarray(exp / exp.sum())
 
 
-def _token_losses(model: LanguageModel, batch: Batch, state: Array | None) -> tuple[Array, Array, Array]:
+def _token_losses(network: LanguageNetwork, batch: Batch, state: Array | None) -> tuple[Array, Array, Array]:
     """−ln P of every target (T, B), 0 where none is scored; the states h (T, B, H), and the last one to go on from."""
-    h, cache = model.rnn.forward_tokens(model.embedding, batch.inputs, state, gradient=False, **batch.options)
-    _, losses, _ = model.cross_entropy.through(model.output, h, batch.targets, gradient=False)
+    h, cache = network.rnn.forward_tokens(
+        network.embedding, batch.inputs, state, gradient=False, **batch.options
+    )
+    _, losses, _ = network.cross_entropy.through(network.output, h, batch.targets, gradient=False)
     return losses, h, cache.state
 
 
-def _sentence(model: LanguageModel, line: str) -> Batch:
+def _sentence(network: LanguageNetwork, line: str) -> Batch:
     """One line as a sequence of its own (T, 1): first input and last target are an end of sentence."""
-    end = model.vocabulary.end_id
-    ids = model.vocabulary.encode(line)
+    end = network.vocabulary.end_id
+    ids = network.vocabulary.encode(line)
     inputs = np.concatenate([[end], ids]).astype(np.int64)
     targets = np.concatenate([ids, [end]]).astype(np.int64)
     return Batch(inputs[:, None], targets[:, None])
 
 
-def _windows(model: LanguageModel, text: str) -> Iterator[Batch]:
+def _windows(network: LanguageNetwork, text: str) -> Iterator[Batch]:
     """A text as one stream (T, 1), cut into windows."""
-    targets = model.vocabulary.encode(text)
-    inputs = np.concatenate([[model.vocabulary.end_id], targets[:-1]]).astype(np.int64)
+    targets = network.vocabulary.encode(text)
+    inputs = np.concatenate([[network.vocabulary.end_id], targets[:-1]]).astype(np.int64)
     for start in range(0, len(targets), WINDOW):
         part = slice(start, start + WINDOW)
         yield Batch(inputs[part, None], targets[part, None])
 
 
-def _lines(model: LanguageModel, lines: list[str]) -> Iterator[Batch]:
+def _lines(network: LanguageNetwork, lines: list[str]) -> Iterator[Batch]:
     """Lines as sequences of their own (T, B), those of like length together."""
     if lines:
-        sentences = [model.vocabulary.encode(line) for line in lines]
-        yield from SentenceBatches(sentences, 64, model.vocabulary.end_id, seed=0).epoch(0)
+        sentences = [network.vocabulary.encode(line) for line in lines]
+        yield from SentenceBatches(sentences, SIDE_BY_SIDE, network.vocabulary.end_id, seed=0).epoch(0)

@@ -11,21 +11,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..._rnnrs import top_k
-from ...text import WordVocabulary
+from ...text import Vocabulary, WordVocabulary
 from ...text.words import ends_in_word, in_word, is_word
 from ...types import Array
+from .adaptive_stepper import AnyStepper
+from .network import LanguageNetwork
 from .scoring import probabilities
-
-if TYPE_CHECKING:
-    from ...text import Vocabulary
-    from .adaptive_stepper import AnyStepper
-    from .language_model import LanguageModel
-
 
 #: Signs that the next word follows without a space.
 _OPENING = "([{«“‘¿¡\"'-—/"
@@ -41,7 +37,9 @@ class Suggestion(NamedTuple):
     probability: float
 
 
-def suggest(model: LanguageModel, text: str, k: int, stepper: AnyStepper | None = None) -> list[Suggestion]:
+def suggest(
+    network: LanguageNetwork, text: str, k: int, stepper: AnyStepper | None = None
+) -> list[Suggestion]:
     """The k likeliest words, likeliest first; see `LanguageModel.suggest`.
 
     Raises:
@@ -49,30 +47,30 @@ def suggest(model: LanguageModel, text: str, k: int, stepper: AnyStepper | None 
     """
     if k < 1:
         raise ValueError(f"suggest: k: expected a whole number from 1, got {k}")
-    stepper = stepper or model.stepper()
+    stepper = stepper or network.stepper()
     stepper.reset()
     typed = ends_in_word(text)
     if text and not typed and not text[-1].isspace() and text[-1] not in _OPENING:
         text += " "  # "Well," is followed by a space, whether it has been typed yet or not
     finished = text[: len(text) - len(typed)]
-    if isinstance(model.vocabulary, WordVocabulary):
-        return _whole_words(model, model.vocabulary, stepper, (finished, typed), k)
-    if model.vocabulary.level == "char":
-        start = Beam(0.0, typed, stepper.read(model.context(text)), stepper.state)
-        return _spelled_words(model.vocabulary, stepper, start, (typed, False), k)
-    start = Beam(0.0, "", stepper.read(model.context(finished)), stepper.state)
-    return _spelled_words(model.vocabulary, stepper, start, (typed, finished.endswith(" ")), k)
+    if isinstance(network.vocabulary, WordVocabulary):
+        return _whole_words(network, network.vocabulary, stepper, (finished, typed), k)
+    if network.vocabulary.level == "char":
+        start = Beam(0.0, typed, stepper.read(network.context(text)), stepper.state)
+        return _spelled_words(network.vocabulary, stepper, start, (typed, False), k)
+    start = Beam(0.0, "", stepper.read(network.context(finished)), stepper.state)
+    return _spelled_words(network.vocabulary, stepper, start, (typed, finished.endswith(" ")), k)
 
 
 def _whole_words(
-    model: LanguageModel, vocabulary: WordVocabulary, stepper: AnyStepper, text: tuple[str, str], k: int
+    network: LanguageNetwork, vocabulary: WordVocabulary, stepper: AnyStepper, text: tuple[str, str], k: int
 ) -> list[Suggestion]:
     """The likeliest words of the vocabulary that begin with what has been typed; the case may differ.
 
     P(word | finished, prefix) = P(word | finished) / Σ P of all words with the prefix.
     """
     finished, typed = text
-    p = probabilities(stepper.read(model.context(finished)))
+    p = probabilities(stepper.read(network.context(finished)))
     ids = vocabulary.with_prefix(typed)
     if not len(ids):
         return []

@@ -20,7 +20,7 @@ from ...nn.embedding import EmbeddingCache
 from ...nn.feedback import check_probability, check_word
 from ...nn.jordan import JordanCache
 from ...types import Array
-from ..base.saved import SavedModel
+from ..base.saved import SavedModel, constructed
 
 
 class JordanNetworkCache(NamedTuple):
@@ -189,24 +189,6 @@ class JordanNetwork(SavedModel):
             means.append(total / positions)
         return ExposureGap(means[0], means[1], positions)
 
-    def checkpoint_contents(self) -> ModelFile:
-        """The model as a file holds it: kind, configuration, parameters. The loss may be any function: it stays out."""
-        j, e = self.jordan, self.embedding
-        config = {
-            "input_size": j.input_size,
-            "hidden_size": j.hidden_size,
-            "output_size": j.output_size,
-            "feedback": j.feedback,
-            "embedding_size": j.embedding_size,
-            "activation": j.activation,
-            "temperature": j.temperature,
-            "dtype": str(j.dtype),
-            "input_vocabulary_size": None if e is None else e.vocabulary_size,
-            "teacher_forcing": self.teacher_forcing,
-            "seed": self.seed,
-        }
-        return ModelFile(self.KIND, config, dict(self.parameters))
-
     @classmethod
     def load(cls, path: str | os.PathLike[str], loss: Loss | None = None) -> JordanNetwork:
         """The model that `save` wrote; a checkpoint of its training will do too.
@@ -221,35 +203,30 @@ class JordanNetwork(SavedModel):
         """
         return cls._load(path, loss=loss)
 
+    def _contents(self) -> dict[str, Any]:
+        j, e = self.jordan, self.embedding
+        return {
+            "input_size": j.input_size,
+            "hidden_size": j.hidden_size,
+            "output_size": j.output_size,
+            "feedback": j.feedback,
+            "embedding_size": j.embedding_size,
+            "activation": j.activation,
+            "temperature": j.temperature,
+            "dtype": str(j.dtype),
+            "input_vocabulary_size": None if e is None else e.vocabulary_size,
+            "teacher_forcing": self.teacher_forcing,
+            "seed": self.seed,
+        }
+
     @classmethod
-    def _build(
-        cls, file: ModelFile, path: str | os.PathLike[str], *, loss: Loss | None = None, **given: Any
+    def _restored(
+        cls, config: dict[str, Any], file: ModelFile, loss: Loss | None = None, **given: Any
     ) -> JordanNetwork:
-        return _build(cls, file, path, loss)
-
-
-def _build(
-    cls: type[JordanNetwork], file: ModelFile, path: str | os.PathLike[str], loss: Loss | None
-) -> JordanNetwork:
-    config = dict(file.config)
-    forcing, seed, V = config.pop("teacher_forcing"), config.pop("seed"), config.pop("input_vocabulary_size")
-    # The tensors first: what is in the file bounds the memory that is taken.
-    I, H, O, E = (config[f"{name}_size"] for name in ("input", "hidden", "output", "embedding"))
-    shapes: dict[str, tuple[int, ...]] = {} if V is None else {"embedding.E": (V, I)}
-    shapes |= {
-        "jordan.U": (H, I),
-        "jordan.W": (H, O if E is None else E),
-        "jordan.b": (H,),
-        "jordan.V": (O, H),
-        "jordan.c": (O,),
-    }
-    if E is not None:
-        shapes["jordan.E"] = (O, E)
-    modelfile.check_tensors(path, file.tensors, shapes, config["dtype"])
-    jordan = JordanRNN(
-        config.pop("input_size"), config.pop("hidden_size"), config.pop("output_size"), **config
-    )
-    embedding = None if V is None else Embedding(V, I, dtype=jordan.dtype)
-    model = cls(jordan, loss, embedding=embedding, teacher_forcing=forcing, seed=seed)
-    model.parameters.copy_from(file.tensors)
-    return model
+        forcing, seed, V = (config.pop(n) for n in ("teacher_forcing", "seed", "input_vocabulary_size"))
+        I, H, O = (config.pop(f"{name}_size") for name in ("input", "hidden", "output"))
+        fed = O if config["embedding_size"] is None else config["embedding_size"]
+        modelfile.check_size((V or 0) * I + H * (I + fed) + O * H, file)
+        jordan = constructed(JordanRNN, config, I, H, O)
+        embedding = None if V is None else Embedding(V, I, dtype=jordan.dtype)
+        return cls(jordan, loss, embedding=embedding, teacher_forcing=forcing, seed=seed)

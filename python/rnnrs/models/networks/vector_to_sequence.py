@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from ..._rnnrs import Stepper, sample
 from ...checks import IGNORE, check_size
 from ...data import Batch
+from ...decoding import Sampling
 from ...errors import ShapeError
 from ...losses import Loss
 from ...nn import Embedding, Linear, Recurrent, Stack, join
@@ -17,7 +18,6 @@ from ...nn.embedding import EmbeddingCache
 from ...nn.layer import Layer
 from ...nn.linear import LinearCache
 from ...types import Array
-from ..language.generation import Sampling
 
 
 class VectorCache(NamedTuple):

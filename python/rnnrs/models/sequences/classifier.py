@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,63 +11,16 @@ from numpy.typing import DTypeLike, NDArray
 
 from ...data import LabeledSequences
 from ...errors import ShapeError
-from ...text import CharVocabulary, SubwordVocabulary, Vocabulary, WordVocabulary
+from ...text import Vocabulary, build_vocabulary
+from ...train import Callback, History
 from ...types import Array
-from ..base.training import TrainingSettings
+from ..base.training import TrainingOptions
 from .encoding import Sequences
+from .evaluation import ClassificationEvaluation
 from .sequence_model import SequenceModel
 
 if TYPE_CHECKING:
-    from ...train import Callback, History
-
-
-_VOCABULARIES: dict[str, Any] = {"char": CharVocabulary, "word": WordVocabulary, "subword": SubwordVocabulary}
-
-
-@dataclass(frozen=True)
-class Classification:
-    """How well labels were predicted.
-
-    Attributes:
-        classes: the labels' names.
-        confusion: (K, K), how often a label of the row was taken for that of the column.
-        loss: the mean of −ln P(right label), in nats.
-    """
-
-    classes: tuple[str, ...]
-    confusion: NDArray[np.int64]
-    loss: float
-
-    @property
-    def count(self) -> int:
-        """How many labels were judged."""
-        return int(self.confusion.sum())
-
-    @property
-    def accuracy(self) -> float:
-        """The share of right ones, 0..1."""
-        return float(np.trace(self.confusion)) / self.count
-
-    @property
-    def recall(self) -> Array:
-        """(K,): of each class's own, the share that was found; NaN for a class that does not occur."""
-        return _ratio(np.diag(self.confusion), self.confusion.sum(axis=1))
-
-    @property
-    def precision(self) -> Array:
-        """(K,): of what was taken for each class, the share that was right; NaN for one that was never predicted."""
-        return _ratio(np.diag(self.confusion), self.confusion.sum(axis=0))
-
-    @property
-    def macro_f1(self) -> float:
-        """The mean over the classes that occur of 2 TP / (2 TP + FP + FN), 0..1."""
-        both = self.confusion.sum(axis=0) + self.confusion.sum(axis=1)
-        there = self.confusion.sum(axis=1) > 0
-        return float(np.mean((2 * np.diag(self.confusion))[there] / both[there]))
-
-
-def _ratio(above: Array, below: Array) -> Array:
-    return np.where(below > 0, above / np.maximum(below, 1), np.nan)
+    from typing_extensions import Unpack
 
 
 class SequenceClassifier(SequenceModel):
@@ -172,16 +124,13 @@ class SequenceClassifier(SequenceModel):
         Args:
             texts, labels: normally those that it is then trained on; classes are sorted.
             level: "char", "word", or "subword" (needs `pip install "rnnrs[subword]"`).
-            vocabulary: options of the vocabulary's `build`.
-            sizes: what the class takes besides.
+            vocabulary: options of the vocabulary: `max_size`, `min_count`, `lowercase`; see `text.build_vocabulary`.
+            sizes: the other arguments of the class.
 
         Raises:
             ValueError: for an unknown level or no text.
         """
-        if level not in _VOCABULARIES:
-            known = ", ".join(_VOCABULARIES)
-            raise ValueError(f"SequenceClassifier: level: expected one of {known}, got {level!r}")
-        built = _VOCABULARIES[level].build("\n".join(texts), **(vocabulary or {}))
+        built = build_vocabulary(level, "\n".join(texts), vocabulary, op=f"{cls.__name__}.from_texts")
         return cls(sorted(set(labels)), vocabulary=built, **sizes)
 
     @property
@@ -193,64 +142,51 @@ class SequenceClassifier(SequenceModel):
         self,
         sequences: Sequences,
         labels: Sequence[Any] | Array | None = None,
+        validation: tuple[Sequences, Sequence[Any] | Array] | LabeledSequences | float | None = None,
         *,
-        validation: tuple[Sequences, Sequence[Any] | Array] | LabeledSequences | None = None,
-        epochs: int | None = None,
-        time_limit: float | None = None,
-        batch_size: int = 32,
-        learning_rate: float = 2e-3,
-        clip_norm: float | None = 1.0,
-        schedule: str = "cosine",
-        optimizer: str = "adam",
-        seed: int = 0,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        **training: Unpack[TrainingOptions],
     ) -> History:
-        """Trains on sequences and their classes.
+        """Trains on sequences and their classes; with validation, ends with the parameters of the lowest loss on it.
 
         Args:
-            sequences: what `rnnrs.data`'s readers give; or N arrays (T, I), each of its own length; or N texts, or
+            sequences: what `rnnrs.data`'s readers return; or N arrays (T, I), each of its own length; or N texts, or
                 lists of tokens.
-            labels: the class of each, by name or place; those that the readers gave by default.
-            validation: held-out sequences and labels, to measure the loss on after every epoch.
-            epochs, time_limit, batch_size, learning_rate, clip_norm, schedule, optimizer, seed: see
-                `models.base.training.TrainingSettings`.
+            labels: the class of each sequence, by name or index; those that the readers returned by default.
+            validation: held-out sequences and labels, or the share of the sequences to hold out, drawn by the seed.
             callbacks: see `rnnrs.train`.
-            checkpoint: a file that training can be resumed from; written at every epoch's end and at Ctrl-C.
-            checkpoint_every: and after so many steps.
-            resume: a checkpoint to go on from, of the same data and settings; bounds count from its beginning.
-            progress: whether to show a bar.
+            checkpoint: a file to resume from; written after every epoch, at the end and at Ctrl-C. The best parameters
+                so far are kept next to it, in a file whose name ends with ".best".
+            checkpoint_every: the steps after which it is also written.
+            resume: a checkpoint to continue from, of a run with the same data and settings; `epochs` and `time_limit`
+                count from that run's start.
+            progress: whether to show progress on standard error.
+            training: see below.
 
         Returns:
             The history of the losses.
 
         Raises:
-            ValueError: for a label that is no class, a sequence without steps or with numbers that are not finite,
-                settings that make no sense, a foreign checkpoint.
-            ShapeError, DTypeError, TypeError: for sequences that do not fit; named by their place.
+            ValueError: for a label that is not a class, a sequence without steps or with numbers that are not finite,
+                an option out of its range.
+            ShapeError, DTypeError, TypeError: for sequences that do not fit, named by their index; for an unknown
+                option.
+            FormatError: if `resume` is not a checkpoint of such a run.
             NonFiniteError: if the loss or a gradient is NaN or infinite.
             KeyboardInterrupt: at Ctrl-C, after a checkpoint was written; the model can be used.
         """
-        settings = TrainingSettings(
-            epochs=epochs,
-            time_limit=time_limit,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            clip_norm=clip_norm,
-            schedule=schedule,
-            optimizer=optimizer,
-            seed=seed,
-        )
         if isinstance(validation, LabeledSequences):
             validation = (validation, _own(validation))
         return self._fit(
+            f"{type(self).__name__}.fit",
             sequences,
             _own(sequences) if labels is None else labels,
             validation,
-            settings,
+            training,
             callbacks=callbacks,
             checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
@@ -278,7 +214,9 @@ class SequenceClassifier(SequenceModel):
         """The likeliest class of each sequence, by name."""
         return [self.classes[k] for k in self.predict_log_proba(sequences).argmax(axis=1)]
 
-    def evaluate(self, sequences: Sequences, labels: Sequence[Any] | Array | None = None) -> Classification:
+    def evaluate(
+        self, sequences: Sequences, labels: Sequence[Any] | Array | None = None
+    ) -> ClassificationEvaluation:
         """How well the model does on sequences whose classes are known; arguments as in `fit`.
 
         Raises:
@@ -292,7 +230,7 @@ class SequenceClassifier(SequenceModel):
         confusion = np.zeros((len(self.classes),) * 2, np.int64)
         np.add.at(confusion, (known, log_p.argmax(axis=1)), 1)
         loss = -float(np.mean(log_p[np.arange(len(known)), known], dtype=np.float64))
-        return Classification(self.classes, confusion, loss)
+        return ClassificationEvaluation(self.classes, confusion, loss)
 
     def _targets(self, sequences: Sequences, labels: Any, encoded: Any) -> NDArray[np.int64]:
         if isinstance(sequences, LabeledSequences) and sequences.classes not in ((), self.classes):

@@ -16,47 +16,42 @@ from ...data import Batch, Series, WindowBatches
 from ...errors import DTypeError, ShapeError
 from ...losses import SquaredError
 from ...modelfile import ModelFile
-from ...nn import Bidirectional, Linear, Parameters
+from ...nn import Bidirectional, Linear
 from ...nn.build import build_recurrent
+from ...train import Callback, History
 from ...types import Array
+from ..base.options import option, whole
 from ..base.recurrent_network import RecurrentNetwork
-from ..base.saved import SavedModel
-from ..base.training import TrainingSettings, make_trainer
+from ..base.saved import constructed, sizes_of
+from ..base.training import TrainedModel, TrainingOptions, TrainingSettings, train
+from ..base.validation import held_out_count, held_out_share, spread
+from .forecast_evaluation import ForecastEvaluation
 from .scaling import Scaling
 
 if TYPE_CHECKING:
-    from ...train import Callback, History
+    from typing_extensions import Unpack
+
+#: The options of the recurrent layers.
+RECURRENT = ("layers", "dropout", "activation", "recurrent_dropout", "zoneout", "weight_drop", "layer_norm")
+
+
+class ForecastTrainingOptions(TrainingOptions, total=False):
+    """The options of `Forecaster.fit`, see `ForecastTraining`."""
+
+    steps: int
 
 
 @dataclass(frozen=True)
-class ForecastEvaluation:
-    """How far forecasts were off, beside those that repeat the last season.
+class ForecastTraining(TrainingSettings):
+    """The options of `Forecaster.fit`."""
 
-    Attributes:
-        columns: the quantities' names.
-        mae, rmse: (S, I), the mean absolute error and the root of the mean squared one, for each step ahead.
-        naive_mae, naive_rmse: (S, I), those of the seasonal naïve forecast.
-        season: after how many steps that one repeats itself.
-        origins: from how many places it was foretold.
-    """
-
-    columns: tuple[str, ...]
-    mae: Array
-    rmse: Array
-    naive_mae: Array
-    naive_rmse: Array
-    season: int
-    origins: int
-
-    @property
-    def skill(self) -> Array:
-        """1 − MAE / MAE of the naïve forecast (I,), over all steps ahead: 1 is perfect, 0 no better than repeating."""
-        naive = self.naive_mae.mean(axis=0)
-        skill: Array = 1.0 - self.mae.mean(axis=0) / np.where(naive > 0, naive, np.nan)
-        return skill
+    epochs: int | None = 100
+    steps: int = option(
+        50, "T, of the windows that are learned from; fewer where the series is too short", whole(1)
+    )
 
 
-class Forecaster(SavedModel):
+class Forecaster(TrainedModel):
     """x̂_{t+1}, …, x̂_{t+K} = c + V h_t, h_t the state of a recurrent network that has read the series up to x_t.
 
     All K steps are told at once, so training and use are the same thing; for more of them, the network reads its own
@@ -80,7 +75,7 @@ class Forecaster(SavedModel):
     Attributes:
         columns: the names; "0", "1", … where none were given.
         network: the `RecurrentNetwork`.
-        settings: what `fit` was last told, kept in the model's file; None before.
+        parameters, gradients: of the network.
 
     Raises:
         ValueError, TypeError: for settings that make no sense.
@@ -88,6 +83,7 @@ class Forecaster(SavedModel):
     """
 
     KIND: ClassVar[str] = "forecaster"
+    TRAINING: ClassVar[type[TrainingSettings]] = ForecastTraining
 
     def __init__(
         self,
@@ -108,56 +104,19 @@ class Forecaster(SavedModel):
         seed: int = 0,
         dtype: DTypeLike = "float32",
     ) -> None:
-        op = "Forecaster"
-        self.columns = _names(columns)
+        self.sizes = sizes_of(locals(), "columns")
+        op = type(self).__name__
+        self.columns = _names(op, columns)
         I = len(self.columns)
         self.horizon = check_size(op, "horizon", horizon)
         self.scaling = Scaling(op, I, transform, difference)
-        rnn = build_recurrent(
-            op,
-            cell,
-            I,
-            hidden_size,
-            layers=layers,
-            dropout=dropout,
-            activation=activation,
-            recurrent_dropout=recurrent_dropout,
-            zoneout=zoneout,
-            weight_drop=weight_drop,
-            layer_norm=layer_norm,
-            seed=seed,
-            dtype=dtype,
-        )
+        recurrent = {name: self.sizes[name] for name in RECURRENT}
+        rnn = build_recurrent(op, cell, I, hidden_size, seed=seed, dtype=dtype, **recurrent)
         assert not isinstance(rnn, Bidirectional)  # the future is not known
         self._rnn = rnn
         output = Linear(rnn.hidden_size, self.horizon * I, seed=seed + 1, dtype=dtype)
         self.network = RecurrentNetwork(rnn, output, SquaredError(), output_dropout=dropout)
-        self.settings: ForecastSettings | None = None
-        #: What the model was made with, besides the columns.
-        self.sizes: dict[str, Any] = {
-            "horizon": self.horizon,
-            "transform": transform,
-            "difference": self.scaling.difference,
-            "hidden_size": hidden_size,
-            "cell": cell,
-            "layers": layers,
-            "activation": activation,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "zoneout": zoneout,
-            "weight_drop": weight_drop,
-            "layer_norm": bool(layer_norm),
-            "seed": seed,
-            "dtype": str(self.parameters.dtype),
-        }
-
-    @property
-    def parameters(self) -> Parameters:
-        return self.network.parameters
-
-    @property
-    def gradients(self) -> Parameters:
-        return self.network.gradients
+        self.parameters, self.gradients = self.network.parameters, self.network.gradients
 
     @property
     def stochastic(self) -> bool:
@@ -173,78 +132,74 @@ class Forecaster(SavedModel):
     def fit(
         self,
         series: ArrayLike | Series,
+        validation: ArrayLike | Series | float | None = None,
         *,
-        validation: ArrayLike | Series | None = None,
-        steps: int = 50,
-        epochs: int | None = None,
-        time_limit: float | None = None,
-        batch_size: int = 32,
-        learning_rate: float = 2e-3,
-        clip_norm: float | None = 1.0,
-        schedule: str = "cosine",
-        optimizer: str = "adam",
-        seed: int = 0,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        **training: Unpack[ForecastTrainingOptions],
     ) -> History:
-        """Trains on a series.
+        """Trains on a series; with validation, ends with the parameters of the lowest loss on it.
 
         Args:
-            series: (N, I), or (N,) of one column, or what `rnnrs.data.read_csv_series` gives.
-            validation: a held-out series, to measure the loss on after every epoch.
-            steps: T, of the windows that are learned from; fewer where the series is too short for as many.
-            epochs: how often to go through the series; a short one needs a hundred.
-            time_limit, batch_size, …, progress: see `SequenceClassifier.fit`.
+            series: (N, I), or (N,) of one column, or what `rnnrs.data.read_csv_series` returns.
+            validation: a held-out series, or the share of the series to hold out: its last part.
+            callbacks, checkpoint, checkpoint_every, resume, progress: see `SequenceClassifier.fit`.
+            training: see below.
 
         Returns:
             The history of the losses.
 
         Raises:
             ValueError: for a series that is too short or has numbers that are not finite, or outside the transform's
-                range; for settings that make no sense.
+                range; for an option out of its range.
             ShapeError, DTypeError: for one that is not (N, I) of real numbers.
-            NonFiniteError: if the loss or a gradient is NaN or infinite.
-            KeyboardInterrupt: at Ctrl-C, after a checkpoint was written; the model can be used.
+            TypeError, FormatError, NonFiniteError, KeyboardInterrupt: see `SequenceClassifier.fit`.
         """
-        from ...train import ProgressBar
-
-        settings = ForecastSettings(
-            epochs=epochs,
-            time_limit=time_limit,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            clip_norm=clip_norm,
-            schedule=schedule,
-            optimizer=optimizer,
-            seed=seed,
-            steps=steps,
-        )
-        u = self.scaling.transformed(
-            self._array(series, "series", least=self.scaling.difference + self.horizon + 2)
-        )
-        self.scaling.learn(u)
-        data = self._windows(u, settings)
-        held_out = None
+        op = f"{type(self).__name__}.fit"
+        settings: ForecastTraining = self.settings_of(training)
+        least, share = self.scaling.difference + self.horizon + 1, held_out_share(op, validation)
+        if share is not None:
+            x = self._array(series, "series", least=1)
+            cut = len(x) - held_out_count(op, len(x), share, "steps")
+            # The held-out part's first forecast has read what the differences need.
+            validation = x[max(cut - least + 1, 0) :] if cut < len(x) else None
+            series = x[:cut]
+        u = self.scaling.transformed(self._array(series, "series", least=least + 1))
+        v = None
         if validation is not None:
-            least = self.scaling.difference + self.horizon + 1
-            held_out = self._windows(
-                self.scaling.transformed(self._array(validation, "validation", least=least)),
-                settings,
-                shuffle=False,
-            )
-        self.settings = settings
-        trainer = make_trainer(
+            v = self.scaling.transformed(self._array(validation, "validation", least=least))
+        self.scaling.learn(u)
+        return train(
             self,
+            self._windows(u, settings),
+            None if v is None else self._windows(v, settings, shuffle=False),
             settings,
-            callbacks=[*([ProgressBar(unit="steps")] if progress else []), *callbacks],
+            unit="steps",
+            examples=lambda: self._examples(validation, settings.examples),
+            callbacks=callbacks,
             checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
             resume=resume,
+            progress=progress,
         )
-        return trainer.fit(data, validation=held_out, **settings.bounds)
+
+    def _examples(self, held_out: Any, count: int) -> list[str]:
+        """Forecasts from some places of the held-out series."""
+        x = self._array(held_out, "validation", least=1)
+        origins = np.arange(self.scaling.difference, len(x) - self.horizon)
+        lines = []
+        for origin in (origins[place] for place in spread(len(origins), count)):
+            got = self._from(x, np.array([origin]), self.horizon)[:, 0]
+            wanted = x[origin + 1 : origin + 1 + self.horizon]
+            lines += [
+                f"  after step {origin}",
+                f"    wanted  {_numbers(wanted)}",
+                f"    got     {_numbers(got)}",
+            ]
+        return lines
 
     def predict(self, series: ArrayLike | Series, steps: int | None = None) -> Array:
         """What follows a series: (S, I), float64.
@@ -318,7 +273,7 @@ class Forecaster(SavedModel):
             blocks.append(_by_step(o, self.horizon, I))
         return self.scaling.restored(np.concatenate(blocks)[:S].astype(np.float64), u, origins)
 
-    def _windows(self, u: Array, settings: ForecastSettings, shuffle: bool = True) -> WindowBatches:
+    def _windows(self, u: Array, settings: ForecastTraining, shuffle: bool = True) -> WindowBatches:
         z = self.scaling.seen(u).astype(self.parameters.dtype)
         T = min(settings.steps, len(z) - self.horizon)
         return WindowBatches(z, T, self.horizon, settings.batch_size, seed=settings.seed, shuffle=shuffle)
@@ -345,44 +300,29 @@ class Forecaster(SavedModel):
             raise ValueError(f"{place}: expected finite numbers, got {array[t].tolist()} at step {t}")
         return array.astype(np.float64)
 
-    def checkpoint_contents(self) -> ModelFile:
-        """The model as a file holds it: kind, configuration, and parameters."""
+    def _contents(self) -> dict[str, Any]:
         mean, scale = self.scaling.mean, self.scaling.scale
-        config = {
-            **self.sizes,
+        return {
             "columns": list(self.columns),
             "mean": None if mean is None else mean.tolist(),
             "scale": None if scale is None else scale.tolist(),
-            "settings": None if self.settings is None else self.settings.to_config(),
         }
-        return ModelFile(self.KIND, config, dict(self.parameters))
 
     @classmethod
-    def _build(cls, file: ModelFile, path: str | os.PathLike[str], **given: Any) -> Forecaster:
-        sizes = dict(file.config)
-        columns, settings = sizes.pop("columns"), sizes.pop("settings")
-        mean, scale = sizes.pop("mean"), sizes.pop("scale")
-        modelfile.check_size(
-            sizes["hidden_size"] * (sizes["horizon"] + sizes["layers"] * sizes["hidden_size"]), file
-        )
-        model = cls(columns, **sizes)
-        shapes = {name: array.shape for name, array in model.parameters.items()}
-        modelfile.check_tensors(path, file.tensors, shapes, sizes["dtype"])
+    def _restored(cls, config: dict[str, Any], file: ModelFile, **given: Any) -> Forecaster:
+        columns, mean, scale = (config.pop(name) for name in ("columns", "mean", "scale"))
+        H = config["hidden_size"]
+        modelfile.check_size(H * (config["horizon"] + config["layers"] * H), file)
+        model = constructed(cls, config, columns)
         if mean is not None:
             model.scaling.mean = modelfile.numbers("mean", mean, len(columns))
             model.scaling.scale = modelfile.numbers("scale", scale, len(columns))
-        model.settings = None if settings is None else ForecastSettings.from_config(settings)
-        model.parameters.copy_from(file.tensors)
         return model
 
 
-@dataclass(frozen=True)
-class ForecastSettings(TrainingSettings):
-    """What decides the course of a forecaster's training, see `Forecaster.fit`."""
-
-    steps: int = 50
-
-    _POSITIVE = (*TrainingSettings._POSITIVE, "steps")
+def _numbers(x: Array) -> str:
+    """Some numbers of a forecast (S, I), for a line."""
+    return " ".join(f"{number:.4g}" for number in x.ravel()[:12])
 
 
 def _by_step(o: Array, horizon: int, size: int) -> Array:
@@ -390,16 +330,16 @@ def _by_step(o: Array, horizon: int, size: int) -> Array:
     return np.ascontiguousarray(o.reshape(len(o), horizon, size).transpose(1, 0, 2))
 
 
-def _names(columns: int | Sequence[str]) -> tuple[str, ...]:
+def _names(op: str, columns: int | Sequence[str]) -> tuple[str, ...]:
     """The columns' names.
 
     Raises:
         ValueError, TypeError: for what is neither a positive number nor names.
     """
     if isinstance(columns, str) or (not isinstance(columns, Sequence) and not hasattr(columns, "__index__")):
-        raise TypeError(f"Forecaster: columns: expected names, or how many, got {columns!r}")
+        raise TypeError(f"{op}: columns: expected names, or how many, got {columns!r}")
     if not isinstance(columns, Sequence):
-        return tuple(map(str, range(check_size("Forecaster", "columns", columns))))
+        return tuple(map(str, range(check_size(op, "columns", columns))))
     if not columns or not all(isinstance(name, str) for name in columns):
-        raise ValueError(f"Forecaster: columns: expected at least one name, got {columns!r}")
+        raise ValueError(f"{op}: columns: expected at least one name, got {columns!r}")
     return tuple(columns)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -12,29 +11,40 @@ from numpy.typing import DTypeLike, NDArray
 from ... import modelfile
 from ..._rnnrs import log_softmax
 from ...checks import check_size
-from ...data import Batch, SequenceBatches
+from ...data import Batch, LabeledSequences, SequenceBatches
 from ...data.sequence_batches import fill
 from ...losses import SoftmaxCrossEntropy
 from ...modelfile import ModelFile
-from ...nn import Embedding, Linear, Parameters
+from ...nn import Embedding, Linear
 from ...nn.build import build_pooling, build_recurrent
 from ...text import Vocabulary, vocabulary_from_config
+from ...train import History
 from ...types import Array
 from ..base.recurrent_network import RecurrentNetwork
-from ..base.saved import SavedModel
-from ..base.training import TrainingSettings, make_trainer
+from ..base.saved import constructed, sizes_of
+from ..base.training import TrainedModel, TrainingSettings, train
+from ..base.validation import chosen, divided, held_out_share, spread
 from .encoding import Labels, Numbers, Sequences, Tokens
-
-if TYPE_CHECKING:
-    from ...train import Callback, History
 
 M = TypeVar("M", bound="SequenceModel")
 
 #: Sequences that are judged side by side.
 BATCH = 256
 
+#: The options of the recurrent layers.
+RECURRENT = (
+    "layers",
+    "bidirectional",
+    "dropout",
+    "activation",
+    "recurrent_dropout",
+    "zoneout",
+    "weight_drop",
+    "layer_norm",
+)
 
-class SequenceModel(SavedModel):
+
+class SequenceModel(TrainedModel):
     """A recurrent network from sequences to labels; see `SequenceClassifier` and `SequenceTagger`.
 
     Attributes:
@@ -42,7 +52,6 @@ class SequenceModel(SavedModel):
         vocabulary: of texts; None where steps are rows of numbers.
         network: the `RecurrentNetwork`; its layers are its attributes.
         parameters, gradients: of the network.
-        settings: what `fit` was last told, kept in the model's file; None before.
     """
 
     #: What the file is called, and what the labels are called in messages.
@@ -70,6 +79,7 @@ class SequenceModel(SavedModel):
         seed: int,
         dtype: DTypeLike,
     ) -> None:
+        self.sizes = sizes_of(locals(), "labels", "vocabulary")
         op = type(self).__name__
         self._labels = Labels(op, self.LABELS, labels)
         if (input_size is None) == (vocabulary is None):
@@ -80,28 +90,14 @@ class SequenceModel(SavedModel):
         self._inputs: Numbers | Tokens
         embedding = None
         if vocabulary is None:
-            width = check_size(op, "input_size", input_size)
+            width = self.sizes["input_size"] = check_size(op, "input_size", input_size)
             self._inputs = Numbers(op, width, dtype)
         else:
             width = check_size(op, "embedding_size", embedding_size)
             self._inputs = Tokens(op, vocabulary)
             embedding = Embedding(len(vocabulary), width, seed=seed, dtype=dtype)
-        rnn = build_recurrent(
-            op,
-            cell,
-            width,
-            hidden_size,
-            layers=layers,
-            dropout=dropout,
-            activation=activation,
-            bidirectional=bidirectional,
-            recurrent_dropout=recurrent_dropout,
-            zoneout=zoneout,
-            weight_drop=weight_drop,
-            layer_norm=layer_norm,
-            seed=seed + 1,
-            dtype=dtype,
-        )
+        recurrent = {name: self.sizes[name] for name in RECURRENT}
+        rnn = build_recurrent(op, cell, width, hidden_size, seed=seed + 1, dtype=dtype, **recurrent)
         self.network = RecurrentNetwork(
             rnn,
             Linear(rnn.hidden_size, len(self.labels), seed=seed + 2, dtype=dtype),
@@ -110,38 +106,14 @@ class SequenceModel(SavedModel):
             pooling=None if pooling is None else build_pooling(op, pooling, rnn, seed=seed + 3),
             output_dropout=dropout,
         )
-        self.settings: TrainingSettings | None = None
-        #: What the model was made with, besides labels and vocabulary.
-        self.sizes: dict[str, Any] = {
-            "input_size": None if input_size is None else width,
-            "embedding_size": embedding_size,
-            "hidden_size": hidden_size,
-            "cell": cell,
-            "layers": layers,
-            "bidirectional": bool(bidirectional),
-            "activation": activation,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "zoneout": zoneout,
-            "weight_drop": weight_drop,
-            "layer_norm": bool(layer_norm),
-            "seed": seed,
-            "dtype": str(self.parameters.dtype),
-        }
-        if pooling is not None:
-            self.sizes["pooling"] = pooling
+        self.parameters, self.gradients = self.network.parameters, self.network.gradients
+        if pooling is None:
+            del self.sizes["pooling"]
 
     @property
     def labels(self) -> tuple[str, ...]:
+        """The labels' names, in the order of the outputs."""
         return self._labels.names
-
-    @property
-    def parameters(self) -> Parameters:
-        return self.network.parameters
-
-    @property
-    def gradients(self) -> Parameters:
-        return self.network.gradients
 
     @property
     def stochastic(self) -> bool:
@@ -154,53 +126,83 @@ class SequenceModel(SavedModel):
         """The mean of −ln P(label) over what is scored; see `RecurrentNetwork.loss`."""
         return self.network.loss(batch, state, gradient=gradient, noise=noise)
 
-    def _targets(self, sequences: Sequences, labels: Any, encoded: Sequence[Array]) -> Any:
+    def _targets(self, sequences: Sequences, labels: Any, encoded: Sequence[Any]) -> Any:
         """Labels as `SequenceBatches` takes them, as many as sequences."""
         raise NotImplementedError
 
     def _fit(
         self,
+        op: str,
         sequences: Sequences,
         labels: Any,
-        validation: tuple[Sequences, Any] | None,
-        settings: TrainingSettings,
-        *,
-        callbacks: Iterable[Callback],
-        checkpoint: str | os.PathLike[str] | None,
-        checkpoint_every: int | None,
-        resume: str | os.PathLike[str] | None,
-        progress: bool,
+        validation: Any,
+        options: Mapping[str, Any],
+        **run: Any,
     ) -> History:
-        from ...train import ProgressBar
-
-        if isinstance(self._inputs, Numbers):
-            arrays = self._inputs.read(sequences)
-            if any(len(array) for array in arrays):
-                self._inputs.learn(arrays)
-        self.settings = settings
-        data = self._batches(sequences, labels, settings)
-        held_out = None if validation is None else self._batches(*validation, settings)
-        trainer = make_trainer(
+        """`fit`, with data of any kind; `run` holds the arguments of `train`."""
+        settings: TrainingSettings = self.settings_of(options)
+        share = held_out_share(op, validation)
+        if share is not None:
+            if isinstance(sequences, LabeledSequences):
+                sequences = [sequences.x[:length, b] for b, length in enumerate(sequences.lengths)]
+            self._targets(sequences, labels, sequences)  # as many as sequences
+            kept, out = divided(op, len(sequences), share, settings.seed, "sequences")
+            validation = (chosen(sequences, out), chosen(labels, out)) if out else None
+            sequences, labels = chosen(sequences, kept), chosen(labels, kept)
+        read = self._read(sequences)
+        if isinstance(self._inputs, Numbers) and any(len(array) for array in read):
+            self._inputs.learn(read)
+        data = self._batches(op, sequences, labels, settings)
+        held_out = None if validation is None else self._batches(op, validation[0], validation[1], settings)
+        return train(
             self,
+            data,
+            held_out,
             settings,
-            callbacks=[*([ProgressBar(unit=self._UNIT)] if progress else []), *callbacks],
-            checkpoint=checkpoint,
-            checkpoint_every=checkpoint_every,
-            resume=resume,
+            unit=self._UNIT,
+            examples=lambda: self._examples(validation, settings.examples),
+            **run,
         )
-        return trainer.fit(data, validation=held_out, **settings.bounds)
+
+    def _examples(self, held_out: Any, count: int) -> list[str]:
+        """What the model predicts for some held-out sequences."""
+        sequences, labels = held_out
+        read = self._read(sequences)
+        places = spread(len(read), count)
+        wanted = self._targets(sequences, labels, read)
+        got = self._targets(chosen(read, places), self.predict(chosen(read, places)), chosen(read, places))
+        lines = []
+        for place, answer in zip(places, got, strict=True):
+            lines += [f"  sequence {place}", f"    wanted  {self._named(wanted[place])}"]
+            lines += [f"    got     {self._named(answer)}"]
+        return lines
+
+    def _named(self, places: Any) -> str:
+        """Labels by name; "-" where none is scored."""
+        return " ".join("-" if k < 0 else self.labels[k] for k in np.atleast_1d(places)[:20])
+
+    def predict(self, sequences: Sequences) -> list[Any]:
+        """The likeliest labels of several sequences."""
+        raise NotImplementedError
 
     #: What is counted while training.
     _UNIT: ClassVar[str] = "steps"
 
-    def _encode(self, sequences: Sequences) -> list[Array]:
+    def _read(self, sequences: Sequences) -> list[Array]:
+        """The sequences, checked: arrays of numbers as they are, or ids."""
         if isinstance(self._inputs, Numbers):
-            return self._inputs.encode(self._inputs.read(sequences))
+            return self._inputs.read(sequences)
         return self._inputs.encode(sequences)
 
-    def _batches(self, sequences: Sequences, labels: Any, settings: TrainingSettings) -> SequenceBatches:
+    def _encode(self, sequences: Sequences) -> list[Array]:
+        """The sequences as the network reads them."""
+        read = self._read(sequences)
+        return self._inputs.encode(read) if isinstance(self._inputs, Numbers) else read
+
+    def _batches(
+        self, op: str, sequences: Sequences, labels: Any, settings: TrainingSettings
+    ) -> SequenceBatches:
         encoded = self._encode(sequences)
-        op = type(self).__name__
         if not encoded:
             raise ValueError(f"{op}: sequences: expected at least one, got none")
         for i, sequence in enumerate(encoded):
@@ -221,34 +223,20 @@ class SequenceModel(SavedModel):
             o, _ = self.network.forward(x, lengths=lengths[members], gradient=False)
             yield members, lengths[members], log_softmax(o)
 
-    def _contents(self) -> ModelFile:
-        config = {
-            **self.sizes,
+    def _contents(self) -> dict[str, Any]:
+        return {
             "labels": list(self.labels),
             "vocabulary": None if self.vocabulary is None else self.vocabulary.to_config(),
             "inputs": self._inputs.to_config() if isinstance(self._inputs, Numbers) else None,
-            "settings": None if self.settings is None else self.settings.to_config(),
         }
-        return ModelFile(self.KIND, config, dict(self.parameters))
-
-    def checkpoint_contents(self) -> ModelFile:
-        """The model as a file holds it: kind, configuration, and parameters."""
-        return self._contents()
 
     @classmethod
-    def _build(cls: type[M], file: ModelFile, path: str | os.PathLike[str], **given: Any) -> M:
-        sizes = dict(file.config)
-        labels, settings, inputs = sizes.pop("labels"), sizes.pop("settings"), sizes.pop("inputs")
-        vocabulary = sizes.pop("vocabulary")
-        width = sizes["input_size"] or sizes["embedding_size"]
-        modelfile.check_size(sizes["hidden_size"] * (width + sizes["layers"] * sizes["hidden_size"]), file)
-        model = cls(
-            labels, vocabulary=None if vocabulary is None else vocabulary_from_config(vocabulary), **sizes
-        )
-        shapes = {name: array.shape for name, array in model.parameters.items()}
-        modelfile.check_tensors(path, file.tensors, shapes, sizes["dtype"])
+    def _restored(cls: type[M], config: dict[str, Any], file: ModelFile, **given: Any) -> M:
+        labels, inputs, vocabulary = (config.pop(name) for name in ("labels", "inputs", "vocabulary"))
+        width, H = config["input_size"] or config["embedding_size"], config["hidden_size"]
+        modelfile.check_size(H * (width + config["layers"] * H), file)
+        config["vocabulary"] = None if vocabulary is None else vocabulary_from_config(vocabulary)
+        model = constructed(cls, config, labels)
         if isinstance(model._inputs, Numbers):
             model._inputs.load_config(inputs)
-        model.settings = None if settings is None else TrainingSettings.from_config(settings)
-        model.parameters.copy_from(file.tensors)
         return model

@@ -12,14 +12,15 @@ from numpy.typing import DTypeLike, NDArray
 from ...checks import IGNORE
 from ...errors import ShapeError
 from ...text import Vocabulary
+from ...train import Callback, History
 from ...types import Array
-from ..base.training import TrainingSettings
-from .classifier import Classification
+from ..base.training import TrainingOptions
 from .encoding import Sequences
+from .evaluation import ClassificationEvaluation
 from .sequence_model import SequenceModel
 
 if TYPE_CHECKING:
-    from ...train import Callback, History
+    from typing_extensions import Unpack
 
 
 class SequenceTagger(SequenceModel):
@@ -92,53 +93,40 @@ class SequenceTagger(SequenceModel):
         self,
         sequences: Sequences,
         tags: Sequence[Sequence[Any]],
+        validation: tuple[Sequences, Sequence[Sequence[Any]]] | float | None = None,
         *,
-        validation: tuple[Sequences, Sequence[Sequence[Any]]] | None = None,
-        epochs: int | None = None,
-        time_limit: float | None = None,
-        batch_size: int = 32,
-        learning_rate: float = 2e-3,
-        clip_norm: float | None = 1.0,
-        schedule: str = "cosine",
-        optimizer: str = "adam",
-        seed: int = 0,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        **training: Unpack[TrainingOptions],
     ) -> History:
         """Trains on sequences and the tags of their steps.
 
+        With validation, the model ends with the parameters of the lowest validation loss.
+
         Args:
             sequences: N arrays (T, I), each of its own length; or N texts, or lists of tokens.
-            tags: for each sequence a list of as many tags as it has steps, by name or place; None for a step that is
-                not to be scored.
-            validation: held-out sequences and tags, to measure the loss on after every epoch.
-            epochs, …, progress: see `SequenceClassifier.fit`.
+            tags: for each sequence a list with a tag for every step, by name or index; None for a step that is not
+                scored.
+            validation: held-out sequences and tags, or the share of the sequences to hold out, drawn by the seed.
+            callbacks, checkpoint, checkpoint_every, resume, progress: see `SequenceClassifier.fit`.
+            training: see below.
 
         Returns:
             The history of the losses.
 
         Raises:
-            ShapeError: for tags that are not as many as steps; names the sequence.
-            As `SequenceClassifier.fit`.
+            ShapeError: for tags that do not match the steps; names the sequence.
+            The other errors of `SequenceClassifier.fit`.
         """
-        settings = TrainingSettings(
-            epochs=epochs,
-            time_limit=time_limit,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            clip_norm=clip_norm,
-            schedule=schedule,
-            optimizer=optimizer,
-            seed=seed,
-        )
         return self._fit(
+            f"{type(self).__name__}.fit",
             sequences,
             tags,
             validation,
-            settings,
+            training,
             callbacks=callbacks,
             checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
@@ -167,7 +155,7 @@ class SequenceTagger(SequenceModel):
         """The likeliest tag of every step of each sequence, by name."""
         return [[self.tags[k] for k in p.argmax(axis=1)] for p in self.predict_log_proba(sequences)]
 
-    def evaluate(self, sequences: Sequences, tags: Sequence[Sequence[Any]]) -> Classification:
+    def evaluate(self, sequences: Sequences, tags: Sequence[Sequence[Any]]) -> ClassificationEvaluation:
         """How well the model does on steps whose tags are known; arguments as in `fit`.
 
         Raises:
@@ -184,11 +172,9 @@ class SequenceTagger(SequenceModel):
         confusion = np.zeros((len(self.tags),) * 2, np.int64)
         np.add.at(confusion, (right, steps.argmax(axis=1)), 1)
         loss = -float(np.mean(steps[np.arange(len(right)), right], dtype=np.float64))
-        return Classification(self.tags, confusion, loss)
+        return ClassificationEvaluation(self.tags, confusion, loss)
 
-    def _targets(
-        self, sequences: Sequences, labels: Any, encoded: Sequence[Array]
-    ) -> list[NDArray[np.int64]]:
+    def _targets(self, sequences: Sequences, labels: Any, encoded: Sequence[Any]) -> list[NDArray[np.int64]]:
         if len(labels) != len(encoded):
             raise ShapeError(
                 f"SequenceTagger: tags: expected a list for each of {len(encoded)} sequences, got {len(labels)}"

@@ -24,6 +24,7 @@ class EncoderDecoder(DecoderNetwork):
 
     Args:
         source_tokens, target_tokens: how many ids there are to read and to write.
+        op: the caller's name, for error messages.
         shared: whether there is one embedding for both.
         unknown_id: what the decoder reads for a word that it has copied and its vocabulary lacks.
         cell, embedding_size, hidden_size, encoder_size, layers, attention, copy, dropout, recurrent_dropout,
@@ -38,6 +39,7 @@ class EncoderDecoder(DecoderNetwork):
         source_tokens: int,
         target_tokens: int,
         *,
+        op: str = "EncoderDecoder",
         shared: bool,
         unknown_id: int,
         cell: str,
@@ -54,7 +56,6 @@ class EncoderDecoder(DecoderNetwork):
         seed: int,
         dtype: DTypeLike,
     ) -> None:
-        op = "Seq2Seq"
         I, _ = check_size(op, "embedding_size", embedding_size), check_size(op, "hidden_size", hidden_size)
         check_size(op, "encoder_size", encoder_size)
         self.encoder = build_recurrent(

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ...data import PairBatch, PairBatches
+from ...data import PairBatch, PairBatches, clean_pairs, clean_text
 from ...data.sequence_batches import fill
+from ...text import Vocabulary
 from ...types import Ids
 from ..writer.copying import source_copies, target_copies
-
-if TYPE_CHECKING:
-    from .seq2seq import Seq2Seq
-
 
 #: (source, target), for each pair.
 Pairs = Sequence[tuple[str, str]]
 
-#: Pairs that are judged side by side.
+#: Pairs that are scored side by side.
 BATCH = 128
 
 
 def check_pairs(op: str, pairs: Any) -> list[tuple[str, str]]:
-    """Pairs of texts.
+    """Checks pairs of texts.
 
     Raises:
         ValueError: if there are none.
-        TypeError: if one is no pair of strings.
+        TypeError: if one is not a pair of strings.
     """
     checked = list(pairs)
     if not checked:
@@ -44,47 +42,78 @@ def check_pairs(op: str, pairs: Any) -> list[tuple[str, str]]:
     return checked
 
 
-def encode_source(model: Seq2Seq, text: str) -> tuple[Ids, Ids | None, list[str]]:
-    """A source's ids with its end, the same as what may be copied (or None), and what the target's vocabulary lacks."""
-    vocabulary = model.source_vocabulary
-    ids = np.append(vocabulary.encode(text), vocabulary.end_id)
-    if not model.network.copy:
-        return ids, None, []
-    pieces = [*vocabulary.pieces(text), vocabulary.tokens[vocabulary.end_id]]
-    return ids, *source_copies(model.target_vocabulary, pieces)
-
-
-def encode_pairs(model: Seq2Seq, pairs: Pairs) -> tuple[list[Ids], list[Ids], list[Ids] | None]:
-    """Ids of sources and targets, and copies or None, as `PairBatches` takes them.
+def usable(op: str, pairs: Pairs) -> list[tuple[str, str]]:
+    """Pairs, cleaned, with text on both sides.
 
     Raises:
-        ValueError, TypeError: without pairs, or for what are none.
+        ValueError: if there are none.
+        TypeError: if one is not a pair of strings.
     """
-    checked = check_pairs(type(model).__name__, pairs)
-    sources, targets, copies = [], [], []
-    for source, target in checked:
-        ids, copied, lacking = encode_source(model, source)
-        sources.append(ids)
-        if copied is None:
-            targets.append(model.target_vocabulary.encode(target))
-        else:
-            copies.append(copied)
-            pieces = model.target_vocabulary.pieces(target)
-            targets.append(target_copies(model.target_vocabulary, pieces, lacking))
-    return sources, targets, copies or None
+    checked = check_pairs(op, pairs)
+    kept, _ = clean_pairs(checked)
+    if not kept:
+        raise ValueError(
+            f"{op}: pairs: expected text on both sides of one at least, got {len(checked)} without"
+        )
+    return kept
 
 
-def pair_batches(model: Seq2Seq, pairs: Pairs, batch_size: int, seed: int) -> PairBatches:
-    """Pairs in batches, for training and validation."""
-    sources, targets, copies = encode_pairs(model, pairs)
-    end = model.target_vocabulary.end_id
-    return PairBatches(sources, targets, batch_size, end, copies=copies, seed=seed)
+def cleaned(pairs: Pairs) -> list[tuple[str, str]]:
+    """All pairs, cleaned, the empty ones too: to judge by."""
+    return [(clean_text(source), clean_text(target)) for source, target in pairs]
 
 
-def evaluation_batches(model: Seq2Seq, pairs: Pairs) -> Iterator[tuple[Ids, PairBatch]]:
-    """Which pairs, and they as a batch."""
-    for batch in pair_batches(model, pairs, BATCH, 0).epoch(0):
-        yield batch.keys, batch
+@dataclass(frozen=True)
+class PairEncoding:
+    """Texts as token ids, and what of a source may be copied.
+
+    Attributes:
+        source_vocabulary: of the sources.
+        target_vocabulary: of the targets.
+        copy: whether words of the source may be copied.
+    """
+
+    source_vocabulary: Vocabulary
+    target_vocabulary: Vocabulary
+    copy: bool
+
+    def source(self, text: str) -> tuple[Ids, Ids | None, list[str]]:
+        """(a source's ids with its end, the same as copies or None, its words that the target's vocabulary lacks)."""
+        vocabulary = self.source_vocabulary
+        ids = np.append(vocabulary.encode(text), vocabulary.end_id)
+        if not self.copy:
+            return ids, None, []
+        pieces = [*vocabulary.pieces(text), vocabulary.tokens[vocabulary.end_id]]
+        return ids, *source_copies(self.target_vocabulary, pieces)
+
+    def pairs(self, op: str, pairs: Pairs) -> tuple[list[Ids], list[Ids], list[Ids] | None]:
+        """Ids of sources and targets, and copies or None, as `PairBatches` takes them.
+
+        Raises:
+            ValueError, TypeError: without pairs, or for one that is not a pair of strings.
+        """
+        sources, targets, copies = [], [], []
+        for source, target in check_pairs(op, pairs):
+            ids, copied, lacking = self.source(source)
+            sources.append(ids)
+            if copied is None:
+                targets.append(self.target_vocabulary.encode(target))
+            else:
+                copies.append(copied)
+                pieces = self.target_vocabulary.pieces(target)
+                targets.append(target_copies(self.target_vocabulary, pieces, lacking))
+        return sources, targets, copies or None
+
+    def batches(self, op: str, pairs: Pairs, batch_size: int, seed: int) -> PairBatches:
+        """Pairs in batches, for training and validation."""
+        sources, targets, copies = self.pairs(op, pairs)
+        end = self.target_vocabulary.end_id
+        return PairBatches(sources, targets, batch_size, end, copies=copies, seed=seed)
+
+    def evaluation_batches(self, op: str, pairs: Pairs) -> Iterator[tuple[Ids, PairBatch]]:
+        """(the indices of some pairs, these pairs as a batch), until all were given."""
+        for batch in self.batches(op, pairs, BATCH, 0).epoch(0):
+            yield batch.keys, batch
 
 
 def sources_batch(encoded: Sequence[Ids]) -> tuple[Ids, Ids]:

@@ -4,46 +4,36 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from ... import modelfile
 from ..._rnnrs import Decoder
+from ...checks import check_size
 from ...data import PairBatch
+from ...decoding import greedy
 from ...modelfile import ModelFile
-from ...nn import Parameters
-from ...text import Vocabulary
-from ..base.saved import SavedModel
-from ..writer.fitting import PairSettings, fit_pairs
-from . import seq2seq_file
+from ...text import Vocabulary, vocabulary_from_config
+from ...train import Callback, History
+from ...types import Floats
+from ..base.saved import constructed, sizes_of
+from ..base.training import TrainedModel, TrainingOptions, TrainingSettings, train
+from ..base.validation import chosen, divided, held_out_share, spread
+from ..writer.evaluation import PairEvaluation
+from ..writer.fitting import PairTraining
 from .network import EncoderDecoder
-from .pairs import Pairs, encode_pairs, evaluation_batches
+from .pairs import PairEncoding, Pairs, check_pairs
 from .steps import Seq2SeqSteps
 
 if TYPE_CHECKING:
-    from ...train import Callback, History
+    from typing_extensions import Unpack
 
 M = TypeVar("M", bound="Seq2Seq")
 
 
-@dataclass(frozen=True)
-class PairEvaluation:
-    """How well a model predicts the targets of pairs.
-
-    Attributes:
-        loss: the mean of −ln P over the targets' tokens, ends included.
-        perplexity: e to that.
-        tokens: how many they were.
-    """
-
-    loss: float
-    perplexity: float
-    tokens: int
-
-
-class Seq2Seq(SavedModel):
+class Seq2Seq(TrainedModel):
     """P(target | source) = Π_t P(w_t | w_1 … w_{t−1}, source): an encoder reads a text, a decoder writes one.
 
     The network is `EncoderDecoder`: an encoder of both directions, a decoder that begins with what the encoder has
@@ -83,6 +73,7 @@ class Seq2Seq(SavedModel):
 
     #: What the file is called; an application that is an encoder–decoder has a kind of its own.
     KIND: ClassVar[str] = "seq2seq"
+    TRAINING: ClassVar[type[TrainingSettings]] = PairTraining
 
     def __init__(
         self,
@@ -103,38 +94,25 @@ class Seq2Seq(SavedModel):
         seed: int = 0,
         dtype: DTypeLike = "float32",
     ) -> None:
+        self.sizes = sizes_of(locals(), "source_vocabulary", "target_vocabulary")
         op = type(self).__name__
         self.shared = target_vocabulary is None
         self.source_vocabulary = source_vocabulary
         self.target_vocabulary = source_vocabulary if target_vocabulary is None else target_vocabulary
         if copy:
             self._check_copying(op, attention, label_smoothing)
-        if encoder_size is None and isinstance(hidden_size, int):
-            encoder_size = max(1, hidden_size // 2)
-        #: What the model was made with, besides the vocabularies.
-        self.sizes: dict[str, Any] = {
-            "cell": cell,
-            "embedding_size": embedding_size,
-            "hidden_size": hidden_size,
-            "encoder_size": encoder_size,
-            "layers": layers,
-            "attention": attention,
-            "copy": bool(copy),
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "label_smoothing": label_smoothing,
-            "tied": bool(tied),
-            "seed": seed,
-            "dtype": str(np.dtype(dtype)),
-        }
+        if encoder_size is None:
+            self.sizes["encoder_size"] = max(1, check_size(op, "hidden_size", hidden_size) // 2)
+        self.encoding = PairEncoding(self.source_vocabulary, self.target_vocabulary, bool(copy))
         self.network = EncoderDecoder(
             len(self.source_vocabulary),
             len(self.target_vocabulary),
+            op=op,
             shared=self.shared,
             unknown_id=self.target_vocabulary.unknown_id,
             **self.sizes,
         )
-        self.settings: PairSettings | None = None
+        self.parameters, self.gradients = self.network.parameters, self.network.gradients
 
     def _check_copying(self, op: str, attention: str | None, label_smoothing: float) -> None:
         if attention is None:
@@ -149,16 +127,6 @@ class Seq2Seq(SavedModel):
                     f"{op}: copy: expected vocabularies of words or characters, got one of subwords, "
                     "in which every word can be spelled"
                 )
-
-    @property
-    def parameters(self) -> Parameters:
-        """θ"""
-        return self.network.parameters
-
-    @property
-    def gradients(self) -> Parameters:
-        """∂L/∂θ"""
-        return self.network.gradients
 
     @property
     def stochastic(self) -> bool:
@@ -185,67 +153,77 @@ class Seq2Seq(SavedModel):
     def fit(
         self,
         pairs: Pairs,
-        validation: Pairs | None = None,
+        validation: Pairs | float | None = None,
         *,
-        epochs: int | None = None,
-        time_limit: float | None = None,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        clip_norm: float | None = 1.0,
-        schedule: str = "cosine",
-        optimizer: str = "adam",
-        patience: int | None = None,
-        seed: int = 0,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        **training: Unpack[TrainingOptions],
     ) -> History:
-        """Trains on pairs of texts.
+        """Trains on pairs of texts; with validation, ends with the parameters of the lowest validation loss.
 
         Args:
-            pairs: (source, target), in any order; those of like lengths share a batch.
-            validation: to measure the loss on after every epoch.
-            epochs, time_limit, batch_size, learning_rate, clip_norm, schedule, optimizer, seed: see `TrainingSettings`.
-            patience: after how many validations in a row without a lower loss to stop; None: never.
-            callbacks: see `rnnrs.train`; a `BestCheckpoint` keeps the model of the lowest validation loss.
-            checkpoint: a file that training can be resumed from; written at every epoch's end and at Ctrl-C.
-            checkpoint_every: and after so many steps.
-            resume: a checkpoint to go on from. Pairs and settings must be those of its run; `epochs` and `time_limit`
-                count from its beginning.
-            progress: whether to show a bar.
+            pairs: (source, target), in any order; those of similar length share a batch.
+            validation: held-out pairs, or the share of the pairs to hold out, drawn by the seed.
+            callbacks: see `rnnrs.train`.
+            checkpoint: a file to resume from; written after every epoch, at the end and at Ctrl-C. The best parameters
+                so far are kept next to it, in a file whose name ends with ".best".
+            checkpoint_every: the steps after which it is also written.
+            resume: a checkpoint to continue from, of a run with the same pairs and settings; `epochs` and `time_limit`
+                count from that run's start.
+            progress: whether to show progress on standard error.
+            training: see below.
 
         Returns:
             The history of the losses.
 
         Raises:
-            ValueError, TypeError: without pairs, for what are none, settings that make no sense, a foreign checkpoint.
+            ValueError, TypeError: without pairs, for one that is not two strings, an unknown option or one out of its
+                range.
+            FormatError: if `resume` is not a checkpoint of such a run.
             NonFiniteError: if the loss or a gradient is NaN or infinite.
             KeyboardInterrupt: at Ctrl-C, after a checkpoint was written; the model can be used.
         """
-        settings = PairSettings(
-            epochs=epochs,
-            time_limit=time_limit,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            clip_norm=clip_norm,
-            schedule=schedule,
-            optimizer=optimizer,
-            patience=patience,
-            seed=seed,
-        )
-        return fit_pairs(
+        op = f"{type(self).__name__}.fit"
+        settings: PairTraining = self.settings_of(training)
+        pairs, held_out = self._divided(op, pairs, validation, settings.seed)
+        size, seed = settings.batch_size, settings.seed
+        return train(
             self,
-            pairs,
-            validation,
+            self.encoding.batches(op, pairs, size, seed),
+            None if held_out is None else self.encoding.batches(op, held_out, size, seed),
             settings,
+            perplexity=True,
+            examples=lambda: self._examples(held_out or [], settings.examples),
             callbacks=callbacks,
             checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
             resume=resume,
             progress=progress,
         )
+
+    def _divided(self, op: str, pairs: Pairs, validation: Any, seed: int) -> tuple[Pairs, Pairs | None]:
+        """The pairs to train on and those to validate on."""
+        checked, share = check_pairs(op, pairs), held_out_share(op, validation)
+        if share is None:
+            return checked, None if validation is None else check_pairs(f"{op}: validation", validation)
+        kept, held_out = divided(op, len(checked), share, seed, "pairs")
+        return chosen(checked, kept), chosen(checked, held_out) or None
+
+    def _examples(self, held_out: Pairs, count: int) -> list[str]:
+        """What the model writes for some held-out pairs, by greedy decoding."""
+        picked = [held_out[place] for place in spread(len(held_out), count)]
+        steps = self.step_model([source for source, _ in picked])
+        start = np.full(len(picked), steps.end_id)
+        lines = []
+        for b, ((source, target), found) in enumerate(
+            zip(picked, greedy(steps, start, steps.end_id), strict=True)
+        ):
+            got = steps.text(found.tokens, b)
+            lines += [f"  {source}", f"    wanted  {target}", f"    got     {got}"]
+        return lines
 
     def evaluate(self, pairs: Pairs) -> PairEvaluation:
         """How well the model predicts the targets of pairs.
@@ -254,10 +232,10 @@ class Seq2Seq(SavedModel):
             ValueError, TypeError: without pairs, or for what are none.
         """
         total, tokens = 0.0, 0
-        for _, batch in evaluation_batches(self, pairs):
+        for _, batch in self.encoding.evaluation_batches(f"{type(self).__name__}.evaluate", pairs):
             total += float(self.network.losses(batch).sum(dtype=np.float64))
             tokens += batch.positions
-        return PairEvaluation(total / tokens, float(np.exp(total / tokens)), tokens)
+        return PairEvaluation.likelihood(total, tokens)
 
     def log_prob(self, source: str, target: str) -> float:
         """ln P of a target after a source, the target's end included.
@@ -267,20 +245,20 @@ class Seq2Seq(SavedModel):
         """
         return float(self.log_probs([(source, target)])[0])
 
-    def log_probs(self, pairs: Pairs) -> NDArray[np.float64]:
+    def log_probs(self, pairs: Pairs) -> Floats:
         """The same of many pairs at once (N,): to rank given targets.
 
         Raises:
             ValueError, TypeError: without pairs, or for what are none.
         """
         found = np.zeros(len(pairs))
-        for members, batch in evaluation_batches(self, pairs):
+        for members, batch in self.encoding.evaluation_batches(f"{type(self).__name__}.log_probs", pairs):
             found[members] = -self.network.losses(batch).sum(axis=0, dtype=np.float64)
         return found
 
     def decoder(self) -> Decoder:
         """The decoder's weights, packed once, for several `step_model`s one after the other."""
-        return self.network.stepper()
+        return self.network.packed_decoder()
 
     def step_model(self, sources: Sequence[str], *, decoder: Decoder | None = None) -> Seq2SeqSteps:
         """The decoder, ready to write step by step: one hypothesis for each source, nothing written yet.
@@ -293,16 +271,24 @@ class Seq2Seq(SavedModel):
             ValueError: without sources.
             TypeError: for what is no text.
         """
-        return Seq2SeqSteps(self, sources, decoder or self.decoder())
+        op = f"{type(self).__name__}.step_model"
+        return Seq2SeqSteps(self.network, self.encoding, sources, decoder or self.decoder(), op)
 
     def encode(self, pairs: Pairs) -> tuple[list[Any], list[Any], list[Any] | None]:
         """Ids of sources and targets, and copies or None, as `data.PairBatches` takes them."""
-        return encode_pairs(self, pairs)
+        return self.encoding.pairs(f"{type(self).__name__}.encode", pairs)
 
-    def checkpoint_contents(self) -> ModelFile:
-        """The model as a file holds it: kind, configuration with vocabularies, and parameters."""
-        return seq2seq_file.contents(self)
+    def _contents(self) -> dict[str, Any]:
+        target = None if self.shared else self.target_vocabulary.to_config()
+        return {"source_vocabulary": self.source_vocabulary.to_config(), "target_vocabulary": target}
 
     @classmethod
-    def _build(cls: type[M], file: ModelFile, path: str | os.PathLike[str], **given: Any) -> M:
-        return seq2seq_file.build(cls, file, path)
+    def _restored(cls: type[M], config: dict[str, Any], file: ModelFile, **given: Any) -> M:
+        source, target = (config.pop(f"{side}_vocabulary") for side in ("source", "target"))
+        read = vocabulary_from_config(source)
+        written = None if target is None else vocabulary_from_config(target)
+        I, H, E, layers = (
+            config[name] for name in ("embedding_size", "hidden_size", "encoder_size", "layers")
+        )
+        modelfile.check_size(len(read) * I + layers * (H * (H + I) + 2 * E * (E + I)) // 2, file)
+        return constructed(cls, config, read, written)

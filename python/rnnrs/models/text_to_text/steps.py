@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,11 +12,8 @@ from ...checks import IGNORE
 from ...data.sequence_batches import fill
 from ...types import Array
 from ..writer.steps import DecoderSteps
-from .pairs import encode_source, sources_batch
-
-if TYPE_CHECKING:
-    from .seq2seq import Seq2Seq
-
+from .network import EncoderDecoder
+from .pairs import PairEncoding, sources_batch
 
 #: As in `losses.CopyCrossEntropy`.
 LEAST = 1e-30
@@ -27,9 +23,11 @@ class Seq2SeqSteps(DecoderSteps):
     """Hypotheses side by side, see `DecoderSteps`; of texts, whose words may be copied.
 
     Args:
-        model: whose decoder it is.
+        network: the encoder–decoder.
+        encoding: how its texts become ids.
         sources: texts.
         decoder: the packed weights.
+        op: the caller's name, for error messages.
 
     Attributes:
         attention, sources: see `DecoderSteps`.
@@ -43,20 +41,26 @@ class Seq2SeqSteps(DecoderSteps):
         TypeError: for what is no text.
     """
 
-    def __init__(self, model: Seq2Seq, sources: Sequence[str], decoder: Decoder) -> None:
-        op = f"{type(model).__name__}.step_model"
+    def __init__(
+        self,
+        network: EncoderDecoder,
+        encoding: PairEncoding,
+        sources: Sequence[str],
+        decoder: Decoder,
+        op: str = "Seq2SeqSteps",
+    ) -> None:
         if isinstance(sources, str) or not all(isinstance(text, str) for text in sources):
             raise TypeError(f"{op}: sources: expected several strings, got {sources!r}")
         if not len(sources):
             raise ValueError(f"{op}: sources: expected at least one, got none")
-        encoded = [encode_source(model, text) for text in sources]
+        encoded = [encoding.source(text) for text in sources]
         self.tokens, self.lengths = sources_batch([ids for ids, _, _ in encoded])
         self.lacking = [lacking for _, _, lacking in encoded]
         self._beyond = np.array([len(lacking) for lacking in self.lacking])
         copies = [copied for _, copied, _ in encoded if copied is not None]
         self._copies = fill(copies, IGNORE).T if copies else None
-        read = model.network.encode(self.tokens, self.lengths)
-        super().__init__(model.network, model.target_vocabulary, decoder, read)
+        read = network.encode(self.tokens, self.lengths)
+        super().__init__(network, encoding.target_vocabulary, decoder, read)
 
     def step(self, tokens: ArrayLike, rows: ArrayLike) -> Array:
         """See `DecoderSteps.step`.

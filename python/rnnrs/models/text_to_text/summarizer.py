@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 from ...metrics import Rouge, rouge
 from ...text import find_words, join_words
+from ..writer.evaluation import PairEvaluation
 from ..writer.search import Search
-from .pairs import Pairs, check_pairs
-from .seq2seq import PairEvaluation
-from .text_to_text import TextToText, cleaned
+from .pairs import Pairs, check_pairs, cleaned
+from .text_to_text import TextToText
 
 
 @dataclass(frozen=True)
@@ -57,25 +57,23 @@ class Summarizer(TextToText):
         "copy": True,
     }
 
-    @classmethod
-    def _defaults(cls, level: str) -> dict[str, Any]:
-        return cls.DEFAULTS | {"copy": level != "subword"}  # subwords spell every word
-
-    def summarize(self, text: str, **search: Any) -> str:
+    def summarize(self, text: str, search: Search | None = None, **settings: Any) -> str:
         """The summary of a text; empty for an empty one.
 
         Args:
             text: a text; line breaks are spaces.
-            search: see `writing.Search`: `beam`, `max_length`, ….
+            search: how to search; the application's own way by default.
+            settings: single settings of `Search` that differ from it: `beam=1`, `max_length=20`, ….
 
         Raises:
             TypeError, ValueError: for what is no text, or settings that make no sense.
         """
-        return self.summarize_all([text], **search)[0]
+        return self.summarize_all([text], search, **settings)[0]
 
-    def summarize_all(self, texts: Sequence[str], **search: Any) -> list[str]:
-        """The same of many texts, side by side. What a text becomes does not depend on the others."""
-        return [best.text for best, *_ in self.write(texts, self.search(**search))]
+    def summarize_all(self, texts: Sequence[str], search: Search | None = None, **settings: Any) -> list[str]:
+        """`summarize` for several texts, side by side. The result for a text does not depend on the others."""
+        how = (search or self.search()).changed(f"{type(self).__name__}.summarize", settings)
+        return [best.text for best, *_ in self.write(texts, how)]
 
     def evaluate(self, pairs: Pairs, search: Search | None = None) -> SummaryEvaluation:
         """Summarizes the sources of pairs and compares with their targets.
@@ -103,7 +101,7 @@ class Summarizer(TextToText):
     @classmethod
     def search(cls, **settings: Any) -> Search:
         """Three words in a row are not written twice."""
-        return Search(**({"no_repeat_ngram": 3} | settings))
+        return super().search(**({"no_repeat_ngram": 3} | settings))
 
     def longest(self, tokens: int) -> int:
         """The most tokens of a summary: 60, or 10 more than the text has."""

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from ...errors import require
 from ...metrics import CorpusScore, bleu, chrf
 from ...text import capitalize
+from ..writer.evaluation import PairEvaluation
 from ..writer.search import Search
-from .pairs import Pairs, check_pairs
-from .seq2seq import PairEvaluation
-from .text_to_text import TextToText, cleaned
+from .pairs import Pairs, check_pairs, cleaned
+from .text_to_text import TextToText
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,23 @@ class Translator(TextToText):
         "tied": True,
     }
 
-    def translate(self, text: str, **search: Any) -> str:
+    def translate(self, text: str, search: Search | None = None, **settings: Any) -> str:
         """The translation of a text; empty for an empty one.
 
         Args:
             text: a sentence; line breaks are spaces.
-            search: see `writing.Search`: `beam`, `max_length`, ….
+            search: how to search; the application's own way by default.
+            settings: single settings of `Search` that differ from it: `beam=1`, `max_length=20`, ….
 
         Raises:
             TypeError, ValueError: for what is no text, or settings that make no sense.
         """
-        return self.translate_all([text], **search)[0]
+        return self.translate_all([text], search, **settings)[0]
 
-    def translate_all(self, texts: Sequence[str], **search: Any) -> list[str]:
-        """The same of many texts, side by side. What a text becomes does not depend on the others."""
-        return [best.text for best, *_ in self.write(texts, self.search(**search))]
+    def translate_all(self, texts: Sequence[str], search: Search | None = None, **settings: Any) -> list[str]:
+        """`translate` for several texts, side by side. The result for a text does not depend on the others."""
+        how = (search or self.search()).changed(f"{type(self).__name__}.translate", settings)
+        return [best.text for best, *_ in self.write(texts, how)]
 
     def evaluate(self, pairs: Pairs, search: Search | None = None) -> TranslationEvaluation:
         """Translates the sources of pairs and compares with their targets. Needs the extra "metrics".

@@ -1,46 +1,39 @@
-"""What a model writes while it is trained."""
+"""The lines that `fit(examples=…)` prints: what a model writes for some held-out sources."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, Protocol
 
-from ...train import Callback
-
-if TYPE_CHECKING:
-    from ...train import Trainer
-    from ..captions.captioner import Captioner
-    from ..text_to_text.text_to_text import TextToText
+from ..base.validation import chosen, spread
+from .search import Search, Written
 
 
-class Examples(Callback):
-    """Prints after every validation what a model writes for some sources, greedily.
+class Writer(Protocol):
+    """A model that writes texts: `TextToText` and `Captioner` are two."""
+
+    def write(self, sources: Any, search: Search | None = None) -> list[list[Written]]:
+        """Writes for several sources; the best first for each."""
+        ...
+
+
+def written_lines(
+    model: Writer, sources: Sequence[Any], wanted: Sequence[str], count: int, kind: str = "source"
+) -> list[str]:
+    """What a model writes by greedy decoding for some sources, beside what was wanted.
 
     Args:
         model: the model.
-        pairs: (source, target), of which the first, the last and some between are taken. Pictures are told by their
-            numbers.
-        count: how many.
-        file: where to; standard error by default.
+        sources: texts, or pictures, which are named by their index.
+        wanted: a right text for each source.
+        count: the number of sources: the first, the last and some between.
+        kind: the name of a source that is not a text.
     """
-
-    def __init__(
-        self,
-        model: TextToText | Captioner,
-        pairs: Sequence[tuple[Any, str]],
-        count: int,
-        file: TextIO | None = None,
-    ) -> None:
-        self._model, self._file = model, file
-        chosen = sorted({n * (len(pairs) - 1) // max(count - 1, 1) for n in range(count)})
-        self.pairs = [pairs[i] for i in chosen]
-        self._names = [pairs[i][0] if isinstance(pairs[i][0], str) else f"picture {i}" for i in chosen]
-
-    def on_validation(self, trainer: Trainer, loss: float) -> None:
-        written = self._model.write([source for source, _ in self.pairs], self._model.search(beam=1))
-        lines = [f"epoch {trainer.epoch + 1}, held out {loss:.3f}:"]
-        for name, (_, target), (best, *_) in zip(self._names, self.pairs, written, strict=True):
-            lines += [f"  {name}", f"    wanted  {target}", f"    got     {best.text}"]
-        out = self._file or sys.stderr
-        print(("\n" if out.isatty() else "") + "\n".join(lines), file=out, flush=True)
+    places = spread(len(wanted), count)
+    written = model.write(chosen(sources, places), Search(beam=1))
+    lines = []
+    for place, (best, *_) in zip(places, written, strict=True):
+        source = sources[place]
+        name = source if isinstance(source, str) else f"{kind} {place}"
+        lines += [f"  {name}", f"    wanted  {wanted[place]}", f"    got     {best.text}"]
+    return lines

@@ -295,7 +295,7 @@ class DecoderNetwork:
             return ids
         return np.where(np.asarray(ids) < self.target_embedding.vocabulary_size, ids, self.unknown_id)
 
-    def stepper(self) -> _rnnrs.Decoder:
+    def packed_decoder(self) -> _rnnrs.Decoder:
         """The decoder with its weights packed once, for one step at a time."""
         output, attention = self.output.parameters, self.attention
         return _rnnrs.Decoder(

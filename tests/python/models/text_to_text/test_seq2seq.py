@@ -145,7 +145,7 @@ def test_the_step_model_refuses_what_makes_no_sense():
     with pytest.raises(ValueError, match="sources: expected at least one"):
         found.step_model([])
     steps = found.step_model(["a q"])
-    with pytest.raises(ValueError, match="rows: expected places of earlier hypotheses"):
+    with pytest.raises(ValueError, match="rows: expected a row of the 1 earlier hypotheses"):
         steps.step([0], [1])
     with pytest.raises(IndexError):
         steps.step([-1], [0])

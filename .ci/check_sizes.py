@@ -1,0 +1,149 @@
+"""Checks the sizes that CONTRIBUTING.md promises: functions, files, and the width of prose.
+
+Prints `path:line: what, how much, limit` for each violation and exits with 1 if there is one.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+FUNCTION_LINES, FILE_LINES = 40, 400
+COMMENT_COLUMNS, PROSE_COLUMNS = 110, 120
+MOST_EXCEPTIONS = 10
+PROSE = ("README.md", "CHANGELOG.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+
+#: What may be larger, and why: a path (its file's length) or path:function (its body). For both languages together.
+EXCEPTIONS: dict[str, str] = {}
+
+
+class Violation(NamedTuple):
+    """A size above its limit.
+
+    Attributes:
+        path: relative to the repository.
+        line: counted from 1.
+        what: for a reader.
+        size: what was counted.
+        limit: for it.
+        key: the key in EXCEPTIONS that allows it, if one can.
+    """
+
+    path: str
+    line: int
+    what: str
+    size: int
+    limit: int
+    key: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.what}, {self.size}, limit {self.limit}"
+
+
+def check_length(path: str, text: str) -> Iterator[Violation]:
+    """The number of lines of a file."""
+    count = len(text.splitlines())
+    if count > FILE_LINES:
+        yield Violation(path, FILE_LINES + 1, "lines of the file", count, FILE_LINES, path)
+
+
+def functions(
+    node: ast.AST, prefix: str = ""
+) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """(qualified name, function) of every function below a node: methods and nested functions, too."""
+    for child in ast.iter_child_nodes(node):
+        name = prefix
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            name = f"{prefix}{child.name}"
+            if not isinstance(child, ast.ClassDef):
+                yield name, child
+            name += "."
+        yield from functions(child, name)
+
+
+def is_text(statement: ast.stmt) -> bool:
+    """Whether a statement is a string that stands alone: a docstring."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def check_functions(path: str, tree: ast.Module) -> Iterator[Violation]:
+    """The lines of each function's body, from the first statement after the docstring to the last line."""
+    for name, function in functions(tree):
+        body = function.body[1:] if is_text(function.body[0]) else function.body
+        if not body:
+            continue
+        first = min([body[0].lineno, *(d.lineno for d in getattr(body[0], "decorator_list", []))])
+        count = (function.end_lineno or first) - first + 1
+        if count > FUNCTION_LINES:
+            what = f"lines in the body of {name}"
+            yield Violation(path, function.lineno, what, count, FUNCTION_LINES, f"{path}:{name}")
+
+
+def check_comments(path: str, text: str, tree: ast.Module) -> Iterator[Violation]:
+    """The width of lines with a comment or a part of a docstring."""
+    lines = text.splitlines()
+    found: dict[int, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt) and is_text(node):
+            found |= dict.fromkeys(range(node.lineno, (node.end_lineno or node.lineno) + 1), "docstring")
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            found.setdefault(token.start[0], "comment")
+    for line, what in sorted(found.items()):
+        if (width := len(lines[line - 1])) > COMMENT_COLUMNS:
+            yield Violation(path, line, f"columns of a {what}", width, COMMENT_COLUMNS)
+
+
+def check_prose(path: str, text: str) -> Iterator[Violation]:
+    """The width of Markdown's lines outside code blocks and tables; the addresses of links do not count."""
+    fence = None
+    for number, line in enumerate(text.splitlines(), 1):
+        mark = re.match(r"\s*(```+|~~~+)", line)
+        if mark:
+            fence = mark[1] if fence is None else None if mark[1].startswith(fence) else fence
+        elif fence is None and not line.lstrip().startswith("|"):
+            width = len(re.sub(r"\]\([^)]*\)|<?https?://\S+", "", line))
+            if width > PROSE_COLUMNS:
+                yield Violation(path, number, "columns of prose", width, PROSE_COLUMNS)
+
+
+def violations() -> Iterator[Violation]:
+    """Every size above its limit, exceptions included."""
+    for file in sorted([*ROOT.glob("python/**/*.py"), *ROOT.glob("python/**/*.pyi")]):
+        path, text = file.relative_to(ROOT).as_posix(), file.read_text("utf-8")
+        tree = ast.parse(text, path)
+        yield from check_length(path, text)
+        yield from check_functions(path, tree)
+        yield from check_comments(path, text, tree)
+    for file in sorted(ROOT.glob("src/**/*.rs")):
+        yield from check_length(file.relative_to(ROOT).as_posix(), file.read_text("utf-8"))
+    for file in [*(ROOT / name for name in PROSE), *sorted(ROOT.glob("docs/*.md"))]:
+        yield from check_prose(file.relative_to(ROOT).as_posix(), file.read_text("utf-8"))
+
+
+def main() -> int:
+    """Prints what is too large, and exceptions that are not needed or too many; 1 if there is any, else 0."""
+    found = list(violations())
+    lines = [str(one) for one in found if one.key not in EXCEPTIONS]
+    unused = set(EXCEPTIONS) - {one.key for one in found}
+    lines += [f".ci/check_sizes.py:1: exception that nothing needs, {name}" for name in sorted(unused)]
+    if len(EXCEPTIONS) > MOST_EXCEPTIONS:
+        lines.append(f".ci/check_sizes.py:1: exceptions, {len(EXCEPTIONS)}, limit {MOST_EXCEPTIONS}")
+    for line in lines:
+        print(line)
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

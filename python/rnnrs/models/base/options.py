@@ -1,0 +1,152 @@
+"""Options with one table of defaults: the fields of a dataclass, shown in the signature and the docstring of a call."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import textwrap
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, field, fields
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ...checks import check_size
+
+#: (operation, argument, value) → the value, normalized.
+Check = Callable[[str, str, Any], Any]
+
+T = TypeVar("T")
+
+
+def option(default: Any, doc: str, check: Check) -> Any:
+    """A field of a table of options.
+
+    Args:
+        default: of the option; a subclass that has another one says `name: type = default` and keeps the rest.
+        doc: a line for docstrings and help texts.
+        check: checks and normalizes a value.
+    """
+    return field(default=default, metadata={"doc": doc, "check": check})
+
+
+def whole(least: int, *, none: bool = False) -> Check:
+    """A whole number from `least`; or None."""
+
+    def check(op: str, name: str, value: Any) -> Any:
+        return None if none and value is None else check_size(op, name, value, least)
+
+    return check
+
+
+def positive(*, none: bool = False) -> Check:
+    """A finite number above 0; or None."""
+
+    def check(op: str, name: str, value: Any) -> Any:
+        if none and value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+            raise TypeError(f"{op}: {name}: expected a number, got {value!r}")
+        if not 0 < value < math.inf:
+            raise ValueError(f"{op}: {name}: expected a finite number above 0, got {value}")
+        return float(value)
+
+    return check
+
+
+def share(op: str, name: str, value: Any) -> float:
+    """A number from 0, below 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{op}: {name}: expected a number, got {value!r}")
+    if not 0 <= value < 1:
+        raise ValueError(f"{op}: {name}: expected a share from 0, below 1, got {value}")
+    return float(value)
+
+
+def choice(names: Collection[str]) -> Check:
+    """One of several names."""
+
+    def check(op: str, name: str, value: Any) -> Any:
+        if not isinstance(value, str) or value not in names:
+            raise ValueError(f"{op}: {name}: expected one of {', '.join(names)}, got {value!r}")
+        return value
+
+    return check
+
+
+def defaults(table: type[Any]) -> dict[str, Any]:
+    """The options of a table and their defaults."""
+    return {f.name: f.default for f in fields(table)}
+
+
+def metadata(table: type[Any], name: str, key: str) -> Any:
+    """What the table, or the one that it extends, says of an option: its "doc" or its "check"."""
+    for base in table.__mro__:
+        found = base.__dict__.get("__dataclass_fields__", {}).get(name)
+        if found is not None and key in found.metadata:
+            return found.metadata[key]
+    raise KeyError(f"{table.__name__}: {name}: no {key}")
+
+
+def checked(op: str, table: type[T], options: Mapping[str, Any]) -> T:
+    """Options, checked and normalized.
+
+    Args:
+        op: the caller's name, for error messages.
+        table: the dataclass.
+        options: the values that differ from the defaults.
+
+    Raises:
+        TypeError: for an option that the table does not have, or a value of the wrong type.
+        ValueError: for a value outside its range.
+    """
+    known = defaults(table)
+    for name in options:
+        if name not in known:
+            raise TypeError(f"{op}: unexpected option {name!r}; expected {', '.join(known)}")
+    values = known | dict(options)
+    return table(**{name: metadata(table, name, "check")(op, name, value) for name, value in values.items()})
+
+
+def documented(call: Callable[..., Any], table: type[Any], heading: str) -> None:
+    """Shows the table's options and defaults in a call's signature and docstring, in the place of its `**options`."""
+    signature = inspect.signature(call)
+    kept = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    shown = [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=f.type)
+        for f in fields(table)
+    ]
+    call.__signature__ = signature.replace(parameters=[*kept, *shown])  # type: ignore[attr-defined]
+    text = inspect.cleandoc(call.__doc__ or "").partition(f"\n\n{heading}\n")[0]
+    lines = []
+    for f in fields(table):
+        default = "required" if f.default is MISSING else repr(f.default)
+        entry = f"{f.name}: {metadata(table, f.name, 'doc')}; {default} by default."
+        lines.append(textwrap.fill(entry, 108, initial_indent="    ", subsequent_indent="        "))
+    call.__doc__ = f"{text}\n\n{heading}\n" + "\n".join(lines) + "\n"
+
+
+def with_defaults(call: Callable[..., Any], changed: Mapping[str, Any]) -> inspect.Signature:
+    """The signature of a call, with other defaults."""
+    signature = inspect.signature(call)
+    parameters = [
+        p.replace(default=changed[p.name]) if p.name in changed else p for p in signature.parameters.values()
+    ]
+    return signature.replace(parameters=parameters)
+
+
+def with_sizes(cls: type[Any], inner: type[Any], changed: Mapping[str, Any]) -> inspect.Signature:
+    """The signature of a class whose `**sizes` are another class's keyword arguments, with other defaults."""
+    signature = inspect.signature(cls)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    sizes = [
+        p for p in with_defaults(inner, changed).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and p.name not in signature.parameters
+    ]  # fmt: skip
+    return signature.replace(parameters=[*own, *sizes])
+
+
+def argument_defaults(cls: type[Any]) -> dict[str, Any]:
+    """The keyword arguments of a constructor that have defaults, and these."""
+    parameters = inspect.signature(cls).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}

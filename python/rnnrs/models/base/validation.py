@@ -1,0 +1,63 @@
+"""Held-out data: the share of the data that a `fit` sets aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...seeds import derive_seed
+
+#: The stream of the seed from which the held-out examples are drawn.
+STREAM = 1 << 21
+
+
+def held_out_share(op: str, validation: Any) -> float | None:
+    """The share of the data that `validation` says to hold out; None where it is data, or None.
+
+    Raises:
+        ValueError: for a number that is not from 0, below 1.
+    """
+    if isinstance(validation, bool) or not isinstance(validation, (int, float, np.integer, np.floating)):
+        return None
+    if not 0 <= validation < 1:
+        raise ValueError(f"{op}: validation: expected data, or a share from 0, below 1, got {validation}")
+    return float(validation)
+
+
+def held_out_count(op: str, count: int, share: float, what: str) -> int:
+    """How many of `count` examples a share holds out: at least one, unless the share is 0.
+
+    Raises:
+        ValueError: if none were left to train on.
+    """
+    if not share:
+        return 0
+    held_out = max(1, int(count * share))
+    if held_out >= count:
+        raise ValueError(
+            f"{op}: validation: expected at least two {what} to hold out a share of them, got {count}"
+        )
+    return held_out
+
+
+def divided(op: str, count: int, share: float, seed: int, what: str) -> tuple[list[int], list[int]]:
+    """Which of `count` independent examples to train on and which to hold out: drawn by the seed, each in order.
+
+    Raises:
+        ValueError: if none were left to train on.
+    """
+    held_out = held_out_count(op, count, share, what)
+    order = np.random.default_rng(derive_seed(seed, STREAM)).permutation(count).tolist()
+    return sorted(order[held_out:]), sorted(order[:held_out])
+
+
+def chosen(items: Any, which: Sequence[int]) -> Any:
+    """Some of several items: rows of an array, or a list."""
+    return items[list(which)] if isinstance(items, np.ndarray) else [items[i] for i in which]
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """The places of `wanted` examples among `count`: the first, the last, and some between."""
+    return sorted({n * (count - 1) // max(wanted - 1, 1) for n in range(wanted)}) if count else []

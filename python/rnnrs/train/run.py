@@ -1,0 +1,68 @@
+"""The two sides of a training run: the model that is trained, and the run as callbacks see it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol
+
+from ..nn import Parameters
+from .history import History
+
+
+class Model(Protocol):
+    """A model that can be trained.
+
+    A model may also have `checkpoint_contents() -> modelfile.ModelFile`: its checkpoints are then files of its own
+    kind; `stochastic`, true if its `loss` takes `noise`, a whole number that differs at every step; and `averages`,
+    the arrays that `loss` updates along with the gradients (batch normalization's), which are restored if a step
+    fails.
+    """
+
+    @property
+    def parameters(self) -> Parameters:
+        """θ"""
+        ...
+
+    @property
+    def gradients(self) -> Parameters:
+        """∂L/∂θ, in the same layout."""
+        ...
+
+    def loss(self, batch: Any, state: Any = None, *, gradient: bool = True) -> tuple[float, Any]:
+        """Returns (L, the state after the batch); with `gradient`, adds ∂L/∂θ to the gradients."""
+        ...
+
+
+class Run(Protocol):
+    """A training run as a callback sees it; `Trainer` is one.
+
+    Attributes:
+        step: the number of steps taken.
+        epoch: the epoch, counted from 0.
+        seconds: of training so far.
+        history: the course of the run.
+        model: the model that is trained.
+    """
+
+    step: int
+    epoch: int
+    seconds: float
+    history: History
+    model: Model
+
+    @property
+    def progress(self) -> float:
+        """The share of the run that is done, 0..1, by the bound that is nearest."""
+        ...
+
+    def stop(self, reason: str) -> None:
+        """Ends the run after the current step."""
+        ...
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a checkpoint.
+
+        Raises:
+            OSError: if it cannot be written; an existing file is left unchanged.
+        """
+        ...
