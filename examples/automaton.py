@@ -1,39 +1,40 @@
 """Compiles any finite automaton into a tanh network that simulates it forever, in spite of noise.
 
-    h_t = tanh(b + W h_{t−1} + U x_t),   o_t = c + V h_t,   x_t one-hot;   the word so far is accepted where o_t > 0.
+    h_t = tanh(b + W h_{t−1} + U x_t),   o_t = c + V h_t,   x_t one-hot;   accepted so far where o_t > 0.
 
-**Units.** There is one unit for every pair (q, s) of a state and a symbol. It is +1 if the automaton was in q and has
-just read s, else −1. One extra unit is +1 only before the first symbol. The automaton is then in p exactly if one of
-p's *predecessors* is +1: the pairs (q, s) with δ(q, s) = p, and for the initial state the extra unit, too. At most one
-of the n_p predecessors is +1. So with a gain g
+**Units.** There is one unit for every pair (q, s) of a state and a symbol. It is +1 if the automaton was in
+q and has just read s, else −1. One extra unit is +1 only before the first symbol. The automaton is then in
+p exactly if one of p's *predecessors* is +1: the pairs (q, s) with δ(q, s) = p, and for the initial state
+the extra unit, too. At most one of the n_p predecessors is +1. So with a gain g
 
-    a_(p,s) = g (Σ_{pred. of p} (h + 1)/2 + x_s − 3/2)  =  g/2, −g/2 or −3g/2, if both, one or none of the two hold:
+    a_(p,s) = g (Σ_{pred. of p} (h + 1)/2 + x_s − 3/2)  =  g/2, −g/2 or −3g/2, if both, one or none hold:
 
-an "and" (Minsky 1967, *Computation: Finite and Infinite Machines*, chapter 3). As weights: W = g/2 from predecessors,
-U = g from s, b = g(n_p − 3)/2. The extra unit has b = −g and nothing else. The output is such a sum as well, over the
-n_o pairs that lead to accepting states: o = g (Σ (h + 1)/2 − 1/2) = ±g/2.
+an "and" (Minsky 1967, *Computation: Finite and Infinite Machines*, chapter 3). As weights: W = g/2 from
+predecessors, U = g from s, b = g(n_p − 3)/2. The extra unit has b = −g and nothing else. The output is such
+a sum as well, over the n_o pairs that lead to accepting states: o = g (Σ (h + 1)/2 − 1/2) = ±g/2.
 
-**Tolerated deviations.** Let n be the largest of all n_p and of n_o, H = |Q||Σ| + 1 the number of units, k = |Σ|, and
+**Tolerated deviations.** Let n be the largest of all n_p and of n_o, H = |Q||Σ| + 1 the number of units,
+k = |Σ|, and
 
 - ε = 1/(4n): the deviation of any unit of the initial state from ±1,
 - η = 1/8: the deviation of any component of x_t from 0 or 1, at every step,
-- δ = g (1/16 − ρ) / (H(1 + ε) + 2 + k/8): the deviation of any component of U, W, b, V and c, zeros included, where
-  ρ accounts for rounding.
+- δ = g (1/16 − ρ) / (H(1 + ε) + 2 + k/8): the deviation of any component of U, W, b, V and c, zeros
+  included, where ρ accounts for rounding.
 
-*If g ≥ (8/3) ln(9n), every h_t stays within ε of ±1 with the right signs, and every o_t has the right sign, for
-ever.* Proof: let h_{t−1} be within ε, and let a be the value of a_t without any deviation. Then a_t differs from it by
-at most
+*If g ≥ (8/3) ln(9n), every h_t stays within ε of ±1 with the right signs, and every o_t has the right sign,
+forever.* Proof: let h_{t−1} be within ε, and let a be the value of a_t without any deviation. Then a_t
+differs from it by at most
 
     δ Σ|h_{t−1}| + (g/2) n ε   +   δ Σ|x_t| + g η   +   δ   +   ρ g   ≤   g (1/8 + 1/8 + 1/16),
 
-since Σ|h_{t−1}| ≤ H(1 + ε) and Σ|x_t| ≤ 1 + kη. From |a| ≥ g/2 follows |a_t| ≥ 3g/16 with a's sign, and
-1 − tanh z < 2e^(−2z) gives |h_t − ±1| < 2e^(−3g/8) ≤ 2/(9n) = 8ε/9. The remaining ninth covers the rounding of tanh,
-two units in the last place. The same holds for o_t, which has no input: |o_t| ≥ 5g/16. ∎ Errors do not accumulate,
-because saturation removes them at each step.
+since Σ|h_{t−1}| ≤ H(1 + ε) and Σ|x_t| ≤ 1 + kη. From |a| ≥ g/2 follows |a_t| ≥ 3g/16 with a's sign, and 1 −
+tanh z < 2e^(−2z) gives |h_t − ±1| < 2e^(−3g/8) ≤ 2/(9n) = 8ε/9. The remaining ninth covers the rounding of
+tanh, two units in the last place. The same holds for o_t, which has no input: |o_t| ≥ 5g/16. ∎ Errors do
+not accumulate, because saturation removes them at each step.
 
-A sum of H + k + 1 terms whose absolute values add up to at most g (n + 4) has a rounding error of at most ρg, where
-ρ = (H + k + 3)(n + 4) 2u and u = 6·10⁻⁸ in float32. This is small compared with 1/16 except for thousands of units;
-a network that exceeds it is refused. A larger g tolerates a larger δ.
+A sum of H + k + 1 terms whose absolute values add up to at most g (n + 4) has a rounding error of at most
+ρg, where ρ = (H + k + 3)(n + 4) 2u and u = 6·10⁻⁸ in float32. This is small compared with 1/16 except for
+thousands of units; a network that exceeds it is refused. A larger g tolerates a larger δ.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ class AutomatonNetwork:
         epsilon, eta, delta: the tolerated deviations of states, inputs and weights, see above.
 
     Raises:
-        ValueError: for a gain below that of the proof (or above 10⁶), or more units than the precision allows.
+        ValueError: for a gain below that of the proof (or above 10⁶), or too many units for the precision.
     """
 
     def __init__(
@@ -185,8 +186,8 @@ class AutomatonNetwork:
         return bool(self.output.forward(h)[0][0] > 0)
 
     def states(self, h: np.ndarray) -> list[str]:
-        """Returns the automaton's state after each step of one sequence, h (T, H): the next state of the unit that is +1."""
-        into = list(self.automaton.table.values())
+        """Returns the automaton's state after each step of one sequence, h (T, H)."""
+        into = list(self.automaton.table.values())  # the next states of the units; one unit is +1
         return [into[i] for i in h[:, :-1].argmax(axis=1)]
 
 
@@ -197,13 +198,13 @@ def parity() -> Automaton:
 
 
 def divisible_by(divisor: int) -> Automaton:
-    """Accepts binary numbers, most significant digit first, that `divisor` divides: the state is the remainder."""
+    """Accepts binary numbers that `divisor` divides, most significant digit first; states are remainders."""
     table = {(str(r), digit): str((2 * r + int(digit)) % divisor) for r in range(divisor) for digit in "01"}
     return Automaton("0", ["0"], table)
 
 
 def number() -> Automaton:
-    """Accepts numbers as in programs: -12, .5, 6.02e+23. A lexer's automaton, from a table by character class."""
+    """Accepts numbers as in programs: -12, .5, 6.02e+23. A lexer's automaton, by character classes."""
     classes = {"sign": "+-", "digit": "0123456789", "point": ".", "e": "e"}
     follow = {
         "begin": {"sign": "signed", "digit": "whole", "point": "point"},
@@ -258,9 +259,7 @@ def main() -> None:
         parser.exit(1, "the direct simulation disagrees: this is a bug\n")
     weights = sum(np.count_nonzero(layer.parameters.flat) for layer in (network.rnn, network.output))
     print(f"automaton  {name}: {len(automaton.states)} states, {len(automaton.alphabet)} symbols")
-    print(
-        f"network    {network.rnn.hidden_size} units, {weights} nonzero weights, gain {network.gain:.3g}"
-    )
+    print(f"network    {network.rnn.hidden_size} units, {weights} nonzero weights, gain {network.gain:.3g}")
     print(
         f"tolerates  initial states off by {network.epsilon:.2g}, inputs by {network.eta:.2g} at every step, "
         f"weights by {network.delta:.2g}"

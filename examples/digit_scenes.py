@@ -1,8 +1,8 @@
 """Trains a network to describe scenes of two digits: "a three above a seven".
 
-Scenes are generated on demand. Every digit has its own size, slant, stroke, shade and place, and noise covers
-everything. The larger digit is named first, so that a scene has exactly one description. The network is evaluated on
-2,000 new scenes, from another seed, which it must describe word for word.
+Scenes are generated on demand. Every digit has its own size, slant, stroke, shade and place, and noise
+covers everything. The larger digit is named first, so that a scene has exactly one description. The network
+is evaluated on 2,000 new scenes, from another seed, which it must describe word for word.
 
     python examples/digit_scenes.py --plot scenes.png      # a few minutes
 """
@@ -21,7 +21,8 @@ from rnnrs.models import Captioner
 SIZE = 32  #: the height and width in pixels
 BLOCK = 500  #: the number of scenes generated at a time
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-RELATIONS = {"above": (0, -1), "below": (0, 1), "left of": (-1, 0), "right of": (1, 0)}  #: the direction of the first digit from the second: x, y
+#: The direction (x, y) of the first digit from the second.
+RELATIONS = {"above": (0, -1), "below": (0, 1), "left of": (-1, 0), "right of": (1, 0)}
 
 FONT = """
 .###. ..#.. .###. ##### ...#. ##### ..##. ##### .###. .###.
@@ -38,13 +39,14 @@ GLYPHS = np.pad(CELLS.transpose(1, 0, 2).astype(np.float32), ((0, 0), (2, 2), (2
 
 
 def scenes(count: int, seed: int) -> tuple[np.ndarray, list[str]]:
-    """Returns pictures (N, 32, 32, 3), 0..255, and their descriptions; the same seed gives the same scenes."""
+    """Returns pictures (N, 32, 32, 3), 0..255, and their descriptions, determined by the seed."""
     draw = np.random.default_rng(seed)
     parts = [compose(min(BLOCK, count - start), draw) for start in range(0, count, BLOCK)]
     return np.concatenate([pictures for pictures, _ in parts]), [text for _, texts in parts for text in texts]
 
 
 def compose(count: int, draw: np.random.Generator) -> tuple[np.ndarray, list[str]]:
+    """Returns scenes and descriptions from one generator; one scene in ten has a single digit."""
     digits = draw.integers(0, 10, (count, 2))
     alone = draw.random(count) < 0.1
     relations = draw.integers(0, len(RELATIONS), count)
@@ -67,13 +69,14 @@ def compose(count: int, draw: np.random.Generator) -> tuple[np.ndarray, list[str
 
 
 def noun(digit: int) -> str:
+    """Returns the digit's name with its article."""
     return f"{'an' if digit == 8 else 'a'} {NAMES[digit]}"
 
 
 def ink_of(
     digits: np.ndarray, heights: np.ndarray, centers: np.ndarray, draw: np.random.Generator
 ) -> np.ndarray:
-    """Digits as ink 0..1 (N, 32, 32): each pixel is looked up in the font, turned, slanted and stretched."""
+    """Returns digits as ink 0..1 (N, 32, 32): the font, rotated, slanted and stretched."""
     count = len(digits)
     heights, centers = heights.astype(np.float32), centers.astype(np.float32)
     turn, slant = draw.uniform(-0.15, 0.15, (2, count, 1, 1)).astype(np.float32)
@@ -88,9 +91,8 @@ def ink_of(
     u, v, d = x - left, y - top, digits[:, None, None]
     gray = (1 - v) * ((1 - u) * GLYPHS[d, top, left] + u * GLYPHS[d, top, left + 1])
     gray += v * ((1 - u) * GLYPHS[d, top + 1, left] + u * GLYPHS[d, top + 1, left + 1])
-    thin = draw.uniform(0.3, 0.55, (count, 1, 1)).astype(
-        np.float32
-    )  # the threshold of gray above which there is ink: broad or thin strokes
+    # The threshold of gray above which there is ink: a low one gives broad strokes, a high one thin strokes.
+    thin = draw.uniform(0.3, 0.55, (count, 1, 1)).astype(np.float32)
     return np.clip((gray - thin) * 5 + 0.5, 0, 1)
 
 
@@ -110,18 +112,18 @@ def paint(ink: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--scenes", type=int, default=40_000, help="the number of training scenes (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=4, help="passes through the training scenes (%(default)s)")
+    parser.add_argument(
+        "--scenes", type=int, default=40_000, help="the number of training scenes (%(default)s)"
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=4, help="passes through the training scenes (%(default)s)"
+    )
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of the initial weights and the scenes (%(default)s)"
     )
-    parser.add_argument(
-        "--plot", metavar="DRAWING", help="draw the attention for each word of a new scene"
-    )
+    parser.add_argument("--plot", metavar="DRAWING", help="draw the attention for each word of a new scene")
     parser.add_argument("--save", metavar="MODEL", help="save the model to a file, for rnnrs caption")
-    parser.add_argument(
-        "--quick", action="store_true", help="use few scenes, to test that the program runs"
-    )
+    parser.add_argument("--quick", action="store_true", help="use few scenes, to test that the program runs")
     given = parser.parse_args()
 
     count, judged, epochs = (400, 100, 1) if given.quick else (given.scenes, 2000, given.epochs)
@@ -138,7 +140,7 @@ def main() -> int:
         seed=given.seed,
     )
     print(
-        f"{count:,} scenes with {len(set(texts))} distinct descriptions, {model.parameters.size:,} parameters",
+        f"{count:,} scenes, {len(set(texts))} distinct descriptions, {model.parameters.size:,} parameters",
         flush=True,
     )
     start = time.monotonic()

@@ -1,8 +1,9 @@
-"""Sentences about journeys, with the year at many places: what `why_share_weights.py` trains and judges on.
+"""Generates the sentences about journeys on which `why_share_weights.py` trains and evaluates.
 
-They are read character by character: a place or a year that never occurred in training is then still spelled with
-characters that did, and both networks can know what it is. Nearly half of the sentences have a second number, which
-comes from the same years: that it is another year or none, only the words before it tell.
+The sentences are read character by character. A place name or a year that never occurs in training is still
+spelled with characters that do, so both networks can recognize it. Nearly half of the sentences have a
+second number from the same list of years. Only the words before a number tell whether it is the year of the
+journey.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-WINDOW = 72  #: the longest sentence of training, in characters
-#: The characters at which the year begins in training. Up to 27 all are there, so that every clause also occurs as a
-#: sentence's first: new is where the year stands, not what the sentence is made of.
+WINDOW = 72  #: the length of the longest training sentence, in characters
+#: The positions at which the year begins in training. All up to 27 are included, so that every clause also
+#: occurs as a sentence's first: the position of the year is new, not the material of the sentence.
 SEEN = (range(0, 28), range(40, 52))
-DIGITS = 4  #: of a year
-ALPHABET = "\0 ,.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  #: id 0 is for filling up
+DIGITS = 4  #: the number of digits in a year
+ALPHABET = "\0 ,.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  #: id 0 is padding
 
 PLACES = (
     "India", "Nepal", "China", "Japan", "Peru", "Chile", "Kenya", "Ghana", "Egypt", "Spain", "France", "Italy",
@@ -59,12 +60,12 @@ ASIDES = (
 
 
 class Sentences(NamedTuple):
-    """N sentences, character by character.
+    """N sentences as characters.
 
     Attributes:
-        texts: as they are read.
-        starts: (N,), the character at which the year of the journey begins, from 0.
-        ids: (T, N), characters as places in `ALPHABET`; 0 after the end.
+        texts: the sentences.
+        starts: (N,), the position at which the year of the journey begins, from 0.
+        ids: (T, N), characters as indices into `ALPHABET`; 0 after the end.
         tags: (T, N), 1 at the digits of that year, 0 at other characters, −1 (not scored) after the end.
     """
 
@@ -77,12 +78,12 @@ class Sentences(NamedTuple):
 def compose(
     draw: random.Random, places: Sequence[str], years: Sequence[int], others: range
 ) -> tuple[str, int]:
-    """A sentence, and the character at which the year of its journey begins.
+    """Returns a random sentence and the position at which the year of its journey begins.
 
     Args:
-        draw: what chooses.
-        places, years: to choose from; other numbers are years too.
-        others: how many other numbers there may be.
+        draw: the generator.
+        places, years: the place names and years to choose from; other numbers are years, too.
+        others: the allowed counts of other numbers.
     """
     journey = draw.choice(JOURNEYS).format(place=draw.choice(places), year="#" * DIGITS)
     numbers = draw.sample(OTHERS, draw.choice(others))
@@ -104,15 +105,15 @@ def sentences(
     starts: Sequence[range] = (range(10**6),),
     others: range = range(2),
 ) -> Sentences:
-    """Sentences of certain lengths whose year begins at certain characters; the same ones for the same seed.
+    """Returns sentences of given lengths whose year begins at given positions, determined by the seed.
 
     Args:
         count: N.
-        seed: of the choices.
-        held_out: whether places and years are those kept from training, or the others.
-        lengths: how many characters they may have; T is the largest.
-        starts: where the year may begin; anywhere by default.
-        others: how many other numbers they may have.
+        seed: the seed of the choices.
+        held_out: whether to use the held-out place names and years, or those of training.
+        lengths: the allowed lengths in characters; T is the largest.
+        starts: the allowed positions of the year; any by default.
+        others: the allowed counts of other numbers.
     """
     draw = random.Random(seed)
     places, years = (HELD_OUT_PLACES, HELD_OUT_YEARS) if held_out else (PLACES, YEARS)
@@ -132,8 +133,11 @@ def sentences(
 
 
 def where(starts: np.ndarray) -> np.ndarray:
-    """For each start of a year (N,): 1 where training has years that begin there, −1 where no digit of such a year
-    ever stands on any of its four characters, 0 where some do."""
+    """Classifies each start of a year (N,).
+
+    Returns 1 where training has years that begin there, −1 where none of the four positions ever holds a
+    year's digit in training, and 0 where some do.
+    """
     begins = {start for part in SEEN for start in part}
     digits = {start + i for start in begins for i in range(DIGITS)}
     new = np.array([digits.isdisjoint(range(start, start + DIGITS)) for start in starts])

@@ -1,4 +1,4 @@
-"""A small language model in a dozen lines: train, judge, ask, write."""
+"""A small language model in a dozen lines: training, evaluation, suggestions, text generation."""
 
 from rnnrs.models import LanguageModel
 from rnnrs.text import split, tiny_shakespeare
@@ -10,7 +10,7 @@ model.fit(text, epochs=2, batch_size=32, steps=20, progress=False)
 
 print(f"perplexity on held-out text: {model.perplexity(held_out):.0f} of {len(model.vocabulary)} words")
 
-score = model.log_prob("I will go to the king.")
+score = model.score("I will go to the king.")
 for token, log_prob in zip(score.tokens, score.log_probs, strict=True):
     print(f"  {token!r:10} {log_prob:7.2f}")
 

@@ -1,4 +1,4 @@
-"""A layer of your own between two of the library's: forward and backward in NumPy, checked by finite differences.
+"""A NumPy layer of your own between two of the library's, checked by finite differences.
 
 The layer multiplies each state by a learned gain: y = s ⊙ h.
 """
@@ -26,7 +26,7 @@ class Gain(nn.Layer):
 
 
 class Network:
-    """RNN, gain, output layer: what `gradient_check` and `Trainer` need is parameters, gradients and loss."""
+    """RNN, gain, output layer. `gradient_check` and `Trainer` require parameters, gradients and loss."""
 
     def __init__(self) -> None:
         self.rnn, self.gain = nn.RNN(3, 8, dtype="float64"), Gain(8)

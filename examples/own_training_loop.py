@@ -1,7 +1,7 @@
-"""A training loop without `Trainer`: the layers, their backwards, clipping and Adam, on a rule to be learned.
+"""A training loop without `Trainer`: layers, backward passes, clipping and Adam.
 
-A sequence of bits is read; at each step the network is to say the parity of all bits so far. One bit of memory is
-enough, but it must be kept for ever: a feed-forward net on a window cannot do it.
+The network reads a sequence of bits and predicts, at each step, the parity of all bits so far. One bit of
+memory is enough, but it must be kept forever. A feed-forward network on a window cannot do this.
 """
 
 import numpy as np
@@ -22,10 +22,10 @@ for step in range(1, 1201):
     parity = bits.cumsum(axis=0) % 2
 
     gradients.fill(0.0)
-    h, rnn_cache = rnn.forward(2.0 * bits[..., None] - 1.0)  # forward through time
+    h, rnn_cache = rnn.forward(2.0 * bits[..., None] - 1.0)  # forward pass
     o, output_cache = output.forward(h)
     L, do = cross_entropy(o, parity)
-    dh = output.backward(output_cache, do)  # and back
+    dh = output.backward(output_cache, do)  # backward pass
     rnn.backward(rnn_cache, dh)
     optim.clip_norm(gradients, 1.0)
     adam.step(parameters, gradients)

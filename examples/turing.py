@@ -1,8 +1,10 @@
-"""Turing machines as tables, and a direct simulator: what the networks of `turing_machine.py` are compared with.
+"""Turing machines as tables, and a direct simulator against which the networks of `turing_machine.py` are
+tested.
 
-A machine has one tape, unlimited on both sides and blank but for a word, and one head, which begins at the word's first
-symbol. A row of its table says, for a state and the symbol under the head: go over to which state, write what, and move
-the head left (L), right (R) or not (S). Where there is no row, the machine has halted.
+A machine has one tape, unlimited on both sides and blank except for a word, and one head, which starts on
+the word's first symbol. A row of its table gives, for a state and the symbol under the head, the next
+state, the symbol to write, and the move of the head: left (L), right (R) or none (S). Where there is no
+row, the machine halts.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ Row = tuple[str, str, str]  #: next state, symbol to write, move
 
 
 class Configuration(NamedTuple):
-    """A machine between two steps, up to where on the tape it stands.
+    """A machine between two steps, independent of its absolute position on the tape.
 
     Attributes:
-        state: of the machine.
-        left, head, right: what the tape has left of the head, under it and right of it, as it stands there, without the
-            blanks that go on for ever.
+        state: the state of the machine.
+        left, head, right: the symbols on the left of the head, under it and on its right, in tape order,
+            without the infinite blanks.
     """
 
     state: str
@@ -34,18 +36,18 @@ class Machine:
     """A Turing machine.
 
     Args:
-        start: the state in which it begins.
-        blank: what stands on the tape where nothing was written; no symbol of a word.
+        start: the initial state.
+        blank: the symbol of an empty cell; it cannot occur in a word.
         table: (state, symbol under the head) → (next state, symbol to write, move).
-        name: for messages.
+        name: the name in error messages.
 
     Attributes:
-        states: all states, the first one first.
+        states: all states, the initial one first.
         symbols: all symbols, the blank first.
 
     Raises:
-        ValueError: for a state without a name, a symbol that is not one character, an unknown move,
-            or no symbol but the blank.
+        ValueError: for a state without a name, a symbol that is not one character, an unknown move, or if
+            the blank is the only symbol.
     """
 
     def __init__(
@@ -70,14 +72,14 @@ class Machine:
             raise ValueError("Machine: table: expected states with names, got ''")
 
     def halted(self, configuration: Configuration) -> bool:
-        """Whether no row says how to go on."""
+        """Returns whether the table has no row for the configuration."""
         return (configuration.state, configuration.head) not in self.table
 
     def check_word(self, word: str) -> None:
-        """Refuses what cannot be on the tape at first.
+        """Checks that a word can be the initial content of the tape.
 
         Raises:
-            ValueError: for a symbol that the machine does not know, or a blank.
+            ValueError: for an unknown symbol, or a blank.
         """
         for symbol in word:
             if symbol not in self.symbols[1:]:
@@ -86,9 +88,9 @@ class Machine:
 
 
 def simulate(machine: Machine, word: str) -> Iterator[Configuration]:
-    """Every configuration from the first to that in which the machine halts, if it ever does.
+    """Yields every configuration from the first to the one in which the machine halts, if it ever does.
 
-    The tape is a dictionary from places to symbols: no stacks, no numbers, nothing in common with the network.
+    The tape is a dictionary from positions to symbols. It has nothing in common with the network.
 
     Raises:
         ValueError: for a word that the machine cannot read.
@@ -109,7 +111,7 @@ def simulate(machine: Machine, word: str) -> Iterator[Configuration]:
 
 
 def last(configurations: Iterator[Configuration], max_steps: int = 100_000) -> tuple[Configuration, int]:
-    """The configuration in which a machine halts, and after how many steps.
+    """Returns the configuration in which a machine halts, and the number of steps.
 
     Raises:
         RuntimeError: if it has not halted after `max_steps`.
@@ -122,7 +124,7 @@ def last(configurations: Iterator[Configuration], max_steps: int = 100_000) -> t
 
 
 def increment() -> Machine:
-    """A binary number plus one: to its end, then back as long as there is something to carry."""
+    """Adds one to a binary number: moves to its end, then back while there is a carry."""
     return Machine(
         "seek the end",
         "_",
@@ -139,14 +141,14 @@ def increment() -> Machine:
 
 
 def palindrome() -> Machine:
-    """Whether a word over a and b reads the same from both ends, which it consumes: halts in *yes* or *no*."""
+    """Tests whether a word over a and b is a palindrome, and consumes it: halts in *yes* or *no*."""
     table: dict[tuple[str, str], Row] = {("first", "_"): ("yes", "_", "S")}
     for mine, other in ("ab", "ba"):
         table["first", mine] = (f"{mine}: to the end", "_", "R")
         table[f"{mine}: to the end", "_"] = (f"{mine}: compare", "_", "L")
         table[f"{mine}: compare", mine] = ("back", "_", "L")
         table[f"{mine}: compare", other] = ("no", other, "S")
-        table[f"{mine}: compare", "_"] = ("yes", "_", "S")  # it was the middle
+        table[f"{mine}: compare", "_"] = ("yes", "_", "S")  # that was the middle symbol
     for passing in "ab":
         table["back", passing] = ("back", passing, "L")
         for carried in "ab":
@@ -159,7 +161,7 @@ MACHINES = {"increment": increment, "palindrome": palindrome}
 
 
 def main() -> None:
-    """Shows every step on a short word."""
+    """Prints every step for a short word."""
     for make, word in ((increment, "1011"), (palindrome, "aba")):
         machine = make()
         print(f"{machine.name} {word}")

@@ -1,9 +1,10 @@
-"""Why share weights over time: find the year of a journey, wherever in the sentence it stands.
+"""Why share weights over time: find the year of a journey, wherever in the sentence it is.
 
-“I went to India in 2017.” and “In 2017 I went to India.” say the same. A recurrent net has one set of weights for all
-places in a sentence; a feed-forward net that reads the whole sentence at once has other weights for each of them, and
-has to learn anew at each what a year looks like. Both learn from sentences whose year begins at some characters and
-never at others, and are judged at all of them. docs/why-share-weights.md says what comes out, and why.
+“I went to India in 2017.” and “In 2017 I went to India.” mean the same. A recurrent network has one set of
+weights for all positions in a sentence. A feed-forward network that reads the whole sentence at once has
+separate weights for each position, and has to learn at each one again what a year looks like. Both are trained
+on sentences whose year begins at some positions and never at others, and are evaluated at all of them.
+docs/why-share-weights.md describes the results and the reasons.
 
     python examples/why_share_weights.py --output why-share-weights.png
 """
@@ -26,14 +27,20 @@ from rnnrs.files import check_writable
 from rnnrs.models import RecurrentNetwork
 from rnnrs.train import Trainer
 
-EMBEDDING, HIDDEN = 8, 132  #: numbers for a character, and of the recurrent net's state
+EMBEDDING, HIDDEN = 8, 132  #: the sizes of a character's embedding and of the recurrent network's state
 RECURRENT, FEED_FORWARD = "recurrent", "feed-forward"
-WIDE, UNSCORED = "feed-forward, 4 × as wide", "feed-forward, new places not scored"
+WIDE, UNSCORED = "feed-forward, 4 × as wide", "feed-forward, new positions not scored"
 GUESS = "one of the numbers, at random"
 
 
 class Size(NamedTuple):
-    """How much is trained and judged: sentences to learn from, the least first; to judge on; steps of training."""
+    """The size of the experiment.
+
+    Attributes:
+        learn: numbers of training sentences, in rising order.
+        judge: the number of test sentences.
+        recurrent_steps, feed_forward_steps: training steps.
+    """
 
     learn: tuple[int, ...] = (125, 1000, 8000)
     judge: int = 6000
@@ -42,9 +49,9 @@ class Size(NamedTuple):
 
 
 class FeedForward:
-    """o = c + V tanh(b + Σ_t U_t x_t), of which two numbers belong to each place: other U_t and V_t for every t.
+    """o = c + V tanh(b + Σ_t U_t x_t), two scores per position, with separate U_t and V_t for every t.
 
-    x_t = E[id_t] is the embedding of character t; after the sentence's end, that of the fill character.
+    x_t = E[id_t] is the embedding of character t; after the end of the sentence, that of the padding.
     """
 
     def __init__(self, hidden_size: int, seed: int, dtype: str = "float32") -> None:
@@ -57,7 +64,7 @@ class FeedForward:
         )
 
     def forward(self, ids):
-        """o (T, B, 2) of ids (T, B), and what `backward` needs."""
+        """Returns o (T, B, 2) for ids (T, B), and the cache for `backward`."""
         x, cache_e = self.embedding.forward(np.ascontiguousarray(ids.T))  # (B, T, E)
         a, cache_h = self.hidden.forward(x.reshape(len(x), -1))
         h = np.tanh(a)
@@ -65,14 +72,14 @@ class FeedForward:
         return o.reshape(-1, WINDOW, 2).swapaxes(0, 1), (cache_e, cache_h, h, cache_o)
 
     def backward(self, cache, do):
-        """Adds to the gradients."""
+        """Adds the gradients of the parameters."""
         cache_e, cache_h, h, cache_o = cache
         dh = self.output.backward(cache_o, do.swapaxes(0, 1).reshape(len(h), -1))
         dx = self.hidden.backward(cache_h, dh * (1 - h * h))
         self.embedding.backward(cache_e, dx.reshape(len(h), WINDOW, -1))
 
     def loss(self, batch: Batch, state=None, *, gradient=True):
-        """What a `Trainer` asks for: L, and the state to go on from, of which there is none."""
+        """Returns L and the next state, which is None, as `Trainer` requires."""
         o, cache = self.forward(batch.inputs)
         L, do = self.cross_entropy(o, batch.targets)
         if gradient:
@@ -81,7 +88,7 @@ class FeedForward:
 
 
 def recurrent(seed: int) -> RecurrentNetwork:
-    """h_t = tanh(b + W h_{t−1} + U x_t), o_t = c + V h_t: the same U, W and V at every place."""
+    """h_t = tanh(b + W h_{t−1} + U x_t), o_t = c + V h_t: the same U, W and V at every position."""
     return RecurrentNetwork(
         nn.RNN(EMBEDDING, HIDDEN, recurrent_initializer="orthogonal", seed=seed),
         nn.Linear(HIDDEN, 2, seed=seed + 1),
@@ -91,20 +98,20 @@ def recurrent(seed: int) -> RecurrentNetwork:
 
 
 def hidden_size_for(parameters: int) -> int:
-    """Of the feed-forward net whose number of parameters comes nearest."""
+    """Returns the hidden size of the feed-forward network whose number of parameters is nearest."""
     around = len(ALPHABET) * EMBEDDING + WINDOW * 2  # E and c; each hidden unit has its U_t, b and V_t
     return round((parameters - around) / (WINDOW * EMBEDDING + 1 + WINDOW * 2))
 
 
 def train(net: Any, data: Sentences, steps: int, seed: int, *, scored: np.ndarray | None = None) -> None:
-    """Adam, with a learning rate that falls to zero over the steps; the same for all networks.
+    """Trains with Adam and a learning rate that falls to zero; the same recipe for all networks.
 
     Args:
-        net: what to train.
-        data: the sentences to learn from.
-        steps: how long.
-        seed: of the order of sentences.
-        scored: (T,), the places whose tags count; all by default.
+        net: the network to train.
+        data: the training sentences.
+        steps: the number of steps.
+        seed: the seed of the order of sentences.
+        scored: (T,), the positions whose tags count; all by default.
     """
     tags = data.tags if scored is None else np.where(scored[:, None], data.tags, -1)
     batches = ArrayBatches(data.ids, tags, 32, seed=seed)
@@ -113,21 +120,27 @@ def train(net: Any, data: Sentences, steps: int, seed: int, *, scored: np.ndarra
 
 
 class Judgment(NamedTuple):
-    """Of N sentences: whether every tag is right; digits of the year found (of 4); characters tagged as such."""
+    """Results for N sentences.
+
+    Attributes:
+        exact: whether every tag is correct.
+        found: the number of digits of the year found, of 4.
+        tagged: the number of characters tagged as such digits.
+    """
 
     exact: np.ndarray
     found: np.ndarray
     tagged: np.ndarray
 
     def of(self, some: np.ndarray) -> tuple[float, float, float]:
-        """(exact, recall, F1) of some of the sentences."""
+        """Returns (exact, recall, F1) for some of the sentences."""
         exact, found, tagged = (part[some] for part in self)
         digits = DIGITS * len(exact)
         return float(exact.mean()), found.sum() / digits, 2 * found.sum() / (digits + tagged.sum())
 
 
 def judge(net: Any, data: Sentences) -> Judgment:
-    """What a trained network makes of sentences."""
+    """Evaluates a trained network on sentences."""
     o, _ = net.forward(data.ids)
     year = o[..., 1] > o[..., 0]
     scored = data.tags >= 0
@@ -136,20 +149,20 @@ def judge(net: Any, data: Sentences) -> Judgment:
 
 
 def guess(data: Sentences) -> np.ndarray:
-    """(N,), how probably the year is hit by tagging one of a sentence's numbers at random."""
+    """Returns the probability (N,) of finding the year by tagging a random number of the sentence."""
     digits = [sum(character.isdigit() for character in text) for text in data.texts]
     return DIGITS / np.array(digits)
 
 
 class Run(NamedTuple):
-    """What came out with one seed.
+    """The results for one seed.
 
     Attributes:
-        test: sentences with held-out places and years, the year anywhere.
-        judgments: of the test sentences, by network, each trained on the most sentences.
-        longer: the recurrent net's share of exact sentences among those longer than any of training.
-        by_count: at the places of training, the share of exact sentences by (network, sentences learned from).
-        parameters: by network.
+        test: sentences with held-out place names and years, the year anywhere.
+        judgments: results on the test sentences, by network, each trained on the most sentences.
+        longer: the recurrent network's share of exact sentences among those longer than any in training.
+        by_count: the share of exact sentences at seen positions, by (network, number of training sentences).
+        parameters: numbers of parameters, by network.
     """
 
     test: Sentences
@@ -160,7 +173,7 @@ class Run(NamedTuple):
 
 
 def experiment(seed: int, size: Size = Size()) -> Run:  # noqa: B008 (a tuple cannot change)
-    """Sentences, networks and training of one seed."""
+    """Runs the experiment for one seed."""
     learn = sentences(size.learn[-1], 3 * seed, held_out=False, starts=SEEN)
     test = sentences(size.judge, 3 * seed + 1, held_out=True)
     seen = where(test.starts) == 1
@@ -191,13 +204,13 @@ def experiment(seed: int, size: Size = Size()) -> Run:  # noqa: B008 (a tuple ca
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean ± standard deviation of shares, in per cent."""
+    """Returns mean ± standard deviation of shares, in percent."""
     mean = f"{100 * statistics.fmean(values):.1f}"
     return f"{mean} ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else mean
 
 
 def table(runs: Sequence[Run]) -> str:
-    """The measurements, in per cent, over all seeds."""
+    """Returns the measurements over all seeds as Markdown tables, in percent."""
     rows = [["network", "parameters", "seen: exact", "F1", "new: exact", "recall", "F1", "longer: exact"]]
     kinds = [where(run.test.starts) for run in runs]
     for name, parameters in runs[0].parameters.items():
@@ -213,7 +226,7 @@ def table(runs: Sequence[Run]) -> str:
         for which in (1, -1)
     ]
     rows.append([GUESS, "–", guesses[0], "", guesses[1], "", "", ""])
-    learned = [["exact at seen places, of sentences learned from", *map(str, counts(runs))]]
+    learned = [["exact at seen positions, by training sentences", *map(str, counts(runs))]]
     for name in LOOKS:
         shares = [spread([run.by_count[name, count] for run in runs]) for count in counts(runs)]
         learned.append([name, *shares])
@@ -221,13 +234,13 @@ def table(runs: Sequence[Run]) -> str:
 
 
 def markdown(rows: list[list[str]]) -> str:
-    """A table, its head first."""
+    """Returns a Markdown table; the first row is its head."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 
 
 def counts(runs: Sequence[Run]) -> list[int]:
-    """The numbers of sentences learned from."""
+    """Returns the numbers of training sentences."""
     return sorted({count for _, count in runs[0].by_count})
 
 
@@ -235,7 +248,10 @@ LOOKS = {RECURRENT: ("#1f5fa8", "o"), FEED_FORWARD: ("#c8502a", "s")}  #: color,
 
 
 def by_place(runs: Sequence[Run], name: str, least: int = 15) -> tuple[np.ndarray, np.ndarray]:
-    """Where years begin (P,), and the share of exact sentences there by seed (S, P); places with few are left out."""
+    """Returns where years begin (P,), and the percentage of exact sentences there by seed (S, P).
+
+    Positions with fewer than `least` sentences are left out.
+    """
     places = [
         start for start in range(WINDOW) if all((run.test.starts == start).sum() >= least for run in runs)
     ]
@@ -246,10 +262,10 @@ def by_place(runs: Sequence[Run], name: str, least: int = 15) -> tuple[np.ndarra
 
 
 def draw(runs: Sequence[Run], path: str) -> None:
-    """The picture: accuracy by the place of the year, and by the number of sentences learned from.
+    """Draws accuracy by the position of the year, and by the number of training sentences.
 
     Raises:
-        MissingExtraError: without matplotlib.
+        MissingExtraError: if matplotlib is missing.
         OSError: if the file cannot be written.
     """
     figure = require("matplotlib.figure", "plot").Figure(figsize=(10, 3.9), layout="constrained")
@@ -266,8 +282,8 @@ def draw(runs: Sequence[Run], path: str) -> None:
         shares = 100 * np.array([[run.by_count[name, count] for count in counts(runs)] for run in runs])
         lines(right, np.array(counts(runs)), shares, color, marker, name)
     left.set(xlabel="character at which the year begins", ylabel="sentences tagged without error, %")
-    left.set(ylim=(-4, 104), xlim=(0, WINDOW - 3), title="The year at seen and at new places")
-    right.set(xlabel="sentences learned from", title="Seen places alone", xscale="log")
+    left.set(ylim=(-4, 104), xlim=(0, WINDOW - 3), title="The year at seen and at new positions")
+    right.set(xlabel="training sentences", title="Seen positions only", xscale="log")
     right.set_xticks(counts(runs), [f"{count:,}" for count in counts(runs)])
     right.minorticks_off()
     right.legend(*left.get_legend_handles_labels(), loc="lower right", frameon=False)
@@ -279,22 +295,22 @@ def draw(runs: Sequence[Run], path: str) -> None:
 
 
 def lines(axes: Any, x: np.ndarray, y: np.ndarray, color: str, marker: str, label: str) -> None:
-    """The mean of y (S, P) over seeds, and the range between the worst and the best of them."""
+    """Draws the mean of y (S, P) over seeds, and a band from the worst to the best seed."""
     axes.fill_between(x, y.min(axis=0), y.max(axis=0), color=color, alpha=0.2, lw=0)
     axes.plot(x, y.mean(axis=0), color=color, marker=marker, ms=3.5, lw=1.5, label=label)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description="A recurrent and a feed-forward net find the year in sentences."
+        description="A recurrent and a feed-forward network find the year in sentences."
     )
-    parser.add_argument("--seeds", type=int, default=5, help="how many runs (5)")
-    parser.add_argument("--output", help="a picture to draw: .png, .svg or .pdf (needs matplotlib)")
-    parser.add_argument("--quick", action="store_true", help="train and judge little: to see that it works")
+    parser.add_argument("--seeds", type=int, default=5, help="the number of runs (5)")
+    parser.add_argument("--output", help="the picture to write: .png, .svg or .pdf (needs matplotlib)")
+    parser.add_argument("--quick", action="store_true", help="a small run, to test that the program works")
     options = parser.parse_args()
     if options.seeds < 1:
         parser.error(f"--seeds: expected a number from 1, got {options.seeds}")
-    if options.output:  # better known now than after two minutes
+    if options.output:  # fail now rather than after two minutes
         try:
             require("matplotlib.figure", "plot")
             check_writable(options.output)

@@ -22,7 +22,7 @@ from seq2seq_torch import Network, lines
 import rnnrs
 from rnnrs.data import clean_text
 from rnnrs.models import Translator
-from rnnrs.models.text_to_text.pairs import encode_source, sources_batch
+from rnnrs.models.text_to_text.pairs import sources_batch
 from rnnrs.models.writer.search import _groups
 
 
@@ -84,7 +84,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     rnnrs.set_num_threads(given.threads)
     model, texts = Translator.load(given.model), [clean_text(line) for line in lines(given.source)]
-    encoded = [encode_source(model, text)[0] for text in texts]
+    encoded = [model.encoding.source(text)[0] for text in texts]
     groups = list(_groups([len(ids) - 1 for ids in encoded]))
     # Last, every tenth text by itself.
     alone = [[i] for i in range(0, len(texts), 10)]

@@ -34,7 +34,6 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 import rnnrs
 from rnnrs.data import PairBatch
 from rnnrs.models import Seq2Seq
-from rnnrs.models.text_to_text.pairs import pair_batches
 from rnnrs.optim import Adam, clip_factor
 from rnnrs.text import WordVocabulary
 
@@ -194,7 +193,7 @@ def prepare(given: argparse.Namespace) -> tuple[Seq2Seq, list[PairBatch]]:
         dropout=RATE,
         label_smoothing=SMOOTHING,
     )
-    data = pair_batches(model, list(zip(sources, targets, strict=True)), 64, 0)
+    data = model.encoding.batches("seq2seq_torch", list(zip(sources, targets, strict=True)), 64, 0)
     return model, list(data.epoch(0)[: given.batches])
 
 

@@ -78,7 +78,7 @@ def chatterbot(given: argparse.Namespace) -> None:
         recorded[question].add(tuple(find_words(answer)))
     for name, typed in TYPED.items():
         asked = [q for q in recorded if typed(q).strip() and (name == "as recorded" or typed(q) != q)]
-        replies = bot.replies([typed(question) for question in asked])
+        replies = bot.reply_all([typed(question) for question in asked])
         hits = [tuple(find_words(r.text)) in recorded[q] for q, r in zip(asked, replies, strict=True)]
         print(f"{name}: {np.mean(hits):.1%} of {len(asked)} get a recorded answer")
 
@@ -118,7 +118,7 @@ def rnnlg(given: argparse.Namespace) -> None:
     bot = Chatbot.from_dialogues(
         dialogues,
         history=1,
-        min_count=2,
+        vocabulary={"min_count": 2},
         embedding_size=64,
         hidden_size=given.hidden or 128,
         dropout=0.3,
@@ -161,8 +161,7 @@ def restaurant_bot(dialogues: Sequence[Sequence[str]], given: argparse.Namespace
     bot = Chatbot.from_dialogues(
         dialogues,
         history=9,
-        min_count=2,
-        lowercase=True,
+        vocabulary={"min_count": 2, "lowercase": True},
         copy=True,
         embedding_size=128,
         hidden_size=given.hidden or 192,

@@ -98,7 +98,7 @@ def main() -> None:
     names = [name for name, _ in read_tsv_pairs(given.files[1])]
     model = Summarizer.from_pairs(
         training,
-        vocabulary_size=given.vocabulary,
+        vocabulary={"max_size": given.vocabulary} if given.vocabulary else None,
         cell=given.cell,
         embedding_size=given.embedding,
         hidden_size=given.hidden,

@@ -73,8 +73,7 @@ def main() -> None:
     model = Translator.from_pairs(
         training,
         level=given.level,
-        vocabulary_size=given.vocabulary,
-        lowercase=True,
+        vocabulary={"lowercase": True} | ({"max_size": given.vocabulary} if given.vocabulary else {}),
         cell=given.cell,
         attention=None if given.attention == "none" else given.attention,
         embedding_size=given.embedding,

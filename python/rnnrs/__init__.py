@@ -10,7 +10,7 @@ training and contains the applications:
 - `rnnrs.text`, `rnnrs.data`: vocabularies; minibatches, sequences from files
 - `rnnrs.decoding`: greedy decoding, sampling and beam search, for every model that generates text
 - `rnnrs.metrics`: ROUGE, BLEU, chrF
-- `rnnrs.models`: `RecurrentNetwork`, `JordanNetwork`, `LanguageModel` and more
+- `rnnrs.models`: `RecurrentNetwork`, `JordanNetwork`, `LanguageModel`, …; `rnnrs.load` loads any of them
 - `rnnrs.inspection`, `rnnrs.plot`: gradients and Jacobians through time, saturation, the text properties that
   single units follow; figures
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from . import data, decoding, inspection, losses, metrics, models, nn, optim, plot, text, train
     from .gradcheck import GradientCheck, gradient_check
     from .inspection.unfold import Unfolded, unfold
+    from .models.base.loading import load
     from .train import Trainer
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "gradient_check",
     "inspection",
     "instruction_set",
+    "load",
     "losses",
     "metrics",
     "models",
@@ -65,6 +67,7 @@ _LATER = {
     "Trainer": "train",
     "Unfolded": "inspection.unfold",
     "gradient_check": "gradcheck",
+    "load": "models.base.loading",
     "unfold": "inspection.unfold",
 }
 _MODULES = (

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,20 +29,44 @@ _FORMAT_1 = {"optimiser": "optimizer", "recurrent_initialiser": "recurrent_initi
 
 _HEADER = ("format", "version", "kind", "config", "training")
 
-#: What each kind of model is called, and the command that it is for: a new kind is a new line.
+
+class Kind(NamedTuple):
+    """A kind of model.
+
+    Attributes:
+        description: for messages, with the command or the class that it belongs to.
+        application: its class, as "module:Class"; None for a network that belongs to no application.
+    """
+
+    description: str
+    application: str | None
+
+
+#: The kinds of models, by the name that files hold. A new application is a new line.
 KINDS = {
-    "captioner": "a describer of pictures (rnnrs caption)",
-    "chatbot": "a chatbot (rnnrs chat)",
-    "forecaster": "a forecaster (rnnrs forecast)",
-    "jordan_network": "an output-to-hidden network (rnnrs.models.JordanNetwork)",
-    "language_model": "a language model (rnnrs lm)",
-    "seq2seq": "an encoder–decoder (rnnrs.models.Seq2Seq)",
-    "sequence_classifier": "a classifier of sequences (rnnrs classify)",
-    "sequence_tagger": "a tagger of sequences (rnnrs.models.SequenceTagger)",
-    "summarizer": "a summarizer (rnnrs summarize)",
-    "translator": "a translator (rnnrs translate)",
-    "network": "a checkpoint of a network that is no application's",
+    "captioner": Kind("a captioner (rnnrs caption)", "rnnrs.models:Captioner"),
+    "chatbot": Kind("a chatbot (rnnrs chat)", "rnnrs.models:Chatbot"),
+    "forecaster": Kind("a forecaster (rnnrs forecast)", "rnnrs.models:Forecaster"),
+    "jordan_network": Kind(
+        "an output-to-hidden network (rnnrs.models.JordanNetwork)", "rnnrs.models:JordanNetwork"
+    ),
+    "language_model": Kind("a language model (rnnrs lm)", "rnnrs.models:LanguageModel"),
+    "seq2seq": Kind("an encoder–decoder (rnnrs.models.Seq2Seq)", "rnnrs.models:Seq2Seq"),
+    "sequence_classifier": Kind(
+        "a classifier of sequences (rnnrs classify)", "rnnrs.models:SequenceClassifier"
+    ),
+    "sequence_tagger": Kind(
+        "a tagger of sequences (rnnrs.models.SequenceTagger)", "rnnrs.models:SequenceTagger"
+    ),
+    "summarizer": Kind("a summarizer (rnnrs summarize)", "rnnrs.models:Summarizer"),
+    "translator": Kind("a translator (rnnrs translate)", "rnnrs.models:Translator"),
+    "network": Kind("a checkpoint of a network that belongs to no application", None),
 }
+
+
+def describe(kind: str) -> str:
+    """The description of a kind; of an unknown one, its name."""
+    return KINDS[kind].description if kind in KINDS else f"a model of the kind {kind!r}"
 
 
 @dataclass(frozen=True)
@@ -111,8 +135,7 @@ def load(path: str | os.PathLike[str], kind: str | None = None) -> ModelFile:
         header, tensors = _renamed(header), {_renamed_path(name): t for name, t in tensors.items()}
     found = header["kind"]
     if kind is not None and found != kind:
-        held = KINDS.get(found, f"a model of the kind {found!r}")
-        raise FormatError(f"{path}: holds {held}, expected {KINDS.get(kind, kind)}")
+        raise FormatError(f"{path}: holds {describe(found)}, expected {describe(kind)}")
     parameters = {name: t for name, t in tensors.items() if not name.startswith(_EXTRA)}
     extra = {name[len(_EXTRA) :]: t for name, t in tensors.items() if name.startswith(_EXTRA)}
     return ModelFile(found, header["config"], parameters, extra, header["training"])

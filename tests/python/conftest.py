@@ -9,12 +9,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(name, "1")
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import rnnrs
 
 # Modules shared by tests are beside this file (`pythonpath` in pyproject.toml). Failed assertions in them are explained
 # as those in tests are.
-pytest.register_assert_rewrite("finite_differences", "rnnrs_command")
+pytest.register_assert_rewrite("finite_differences", "interrupts", "rnnrs_command")
+
+# How long an example takes says nothing on a machine that does other things, too. `timeout` in pyproject.toml remains.
+settings.register_profile("rnnrs", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("rnnrs")
 
 # A shell that starts the tests in the background makes them ignore SIGINT, and every process they start inherits that.
 # The tests check what happens at Ctrl-C, so the default is restored.

@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 
 SCRIPT = Path(sys.executable).with_name("rnnrs")
-
-
 COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "rnnrs.cli"]
 
 
@@ -20,7 +18,7 @@ def run(*arguments, stdin=b"", environment=None):
         [*COMMAND, *map(str, arguments)],
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=100,
         env={**os.environ, "PYTHONUTF8": "1", **(environment or {})},
         check=False,
     )

@@ -6,8 +6,6 @@ from rnnrs.models import Captioner
 from rnnrs.text import WordVocabulary
 
 VOCABULARY = WordVocabulary.build("a red green dot left of right : square , two", min_count=1)
-
-
 TEXTS = [
     "a red dot",
     "green : two dot , square",
@@ -15,8 +13,6 @@ TEXTS = [
     "a red dot left of a green square",
     "two red , two",
 ]
-
-
 PICTURES = np.random.default_rng(2).integers(0, 256, (5, 8, 6, 3), np.uint8)
 
 

@@ -195,8 +195,10 @@ def test_a_file_of_another_kind_says_what_it_holds_and_what_for(path, monkeypatc
         "language_model",
     )
     assert load(path).kind == "interpreter"
-    monkeypatch.setitem(modelfile.KINDS, "interpreter", "a interpreter (rnnrs translate)")
-    refused(path, r"holds a interpreter \(rnnrs translate\), expected a language model", "language_model")
+    monkeypatch.setitem(
+        modelfile.KINDS, "interpreter", modelfile.Kind("an interpreter (rnnrs translate)", None)
+    )
+    refused(path, r"holds an interpreter \(rnnrs translate\), expected a language model", "language_model")
 
 
 SHAPES = {"rnn.W": (3, 3), "rnn.b": (3,)}

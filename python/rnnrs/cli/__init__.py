@@ -1,7 +1,7 @@
 """The command `rnnrs`.
 
-Exit codes: 0 done, 1 an error (one line on standard error; the traceback where RNNRS_DEBUG=1), 2 wrong usage,
-130 interrupted by Ctrl-C, 141 the reader of the output went away.
+Exit codes: 0 success, 1 an error (one line on standard error; with RNNRS_DEBUG=1 the traceback), 2 wrong usage,
+130 interrupted by Ctrl-C, 141 the reader of the output closed it.
 """
 
 from __future__ import annotations
@@ -9,45 +9,56 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
 
 from .common import Parser, one_line
+
+#: The command groups: name → (module, line in the help). The module's `add` adds the group's arguments, or its verbs.
+GROUPS = {
+    "demo": ("demo", "train on bundled data for a minute or two and see the result"),
+    "lm": ("lm", "language models: train, evaluate, score, suggest, generate, inspect"),
+    "classify": ("sequences.classify", "classes of time series or texts: train, evaluate, predict"),
+    "forecast": ("sequences.forecast", "forecasts of series of numbers: train, evaluate, predict"),
+    "translate": ("pairs.translate", "translation: train, evaluate, run"),
+    "summarize": ("pairs.summarize", "one-line summaries: train, evaluate, run"),
+    "chat": ("chat", "chatbots: train, evaluate, talk, rank, speak, tune"),
+    "caption": ("caption", "descriptions of pictures: train, evaluate, describe, rank"),
+    "info": ("info", "show the contents of a model's file"),
+}
 
 _EXAMPLES = """\
 examples:
   rnnrs demo                                          learn from Shakespeare for a minute
   rnnrs lm train letters.txt -o letters.rnn           learn from a text of your own
-  rnnrs lm generate letters.rnn --prompt "Dear "      let it write
+  rnnrs lm generate letters.rnn --prompt "Dear "      generate text
   rnnrs classify train series.ts -o kinds.rnn         learn classes of time series or texts
-  rnnrs forecast train series.csv -o next.rnn         learn what comes next in a series of numbers
-  rnnrs translate train pairs.tsv -o en-fr.rnn        learn to translate from sentences and their translations
-  rnnrs summarize train texts.tsv -o lines.rnn        learn to say in a line what a text says
+  rnnrs forecast train series.csv -o next.rnn         learn to forecast a series of numbers
+  rnnrs translate train pairs.tsv -o en-fr.rnn        learn to translate from pairs of sentences
+  rnnrs summarize train texts.tsv -o lines.rnn        learn to summarize a text in one line
   rnnrs chat train dialogues.jsonl -o bot.rnn         learn to answer; then rnnrs chat talk bot.rnn
   rnnrs caption train descriptions.tsv -o album.rnn   learn to describe pictures
-  rnnrs info letters.rnn                              what is in the file
+  rnnrs info letters.rnn                              show the contents of a file
 
-exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted
-environment: RNNRS_NUM_THREADS=N bounds the threads, RNNRS_DEBUG=1 shows the traceback of an error
+exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted
+environment: RNNRS_NUM_THREADS=N limits the threads, RNNRS_DEBUG=1 shows the traceback of an error
 """
 
 
 def parser() -> Parser:
-    """All commands and their arguments."""
+    """The parser of all commands; a group's module is imported when the group is parsed."""
     from .. import __version__
-    from . import caption, chat, classify, demo, forecast, info, lm, summarize, translate
 
     top = Parser(prog="rnnrs", description="Recurrent networks on a CPU.", epilog=_EXAMPLES)
     top.add_argument("--version", action="version", version=f"rnnrs {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    demo.add(commands)
-    lm.add(commands)
-    classify.add(commands)
-    forecast.add(commands)
-    translate.add(commands)
-    summarize.add(commands)
-    chat.add(commands)
-    caption.add(commands)
-    info.add(commands)
+    for name, (module, summary) in GROUPS.items():
+        commands.add_parser(name, help=summary, fill=partial(_fill, module))
     return top
+
+
+def _fill(module: str, group: Parser) -> None:
+    import_module(f".{module}", __name__).add(group)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # whatever the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")  # characters that the terminal cannot show
     try:
         arguments = parser().parse_args(argv)
         arguments.argv = list(sys.argv[1:] if argv is None else argv)
@@ -71,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _failed("interrupted", 130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it exits
         return 141
     except Exception as error:
         if os.environ.get("RNNRS_DEBUG") == "1":

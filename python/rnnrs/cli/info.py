@@ -1,4 +1,4 @@
-"""`rnnrs info`: what is in a model's file."""
+"""`rnnrs info`: the contents of a model's file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import os
 from typing import Any
 
-from .common import print_json
+from .common import Parser, add_json, print_json
 
 _EXAMPLES = """\
 examples:
@@ -15,27 +15,26 @@ examples:
   rnnrs info letters.rnn --json
 """
 
-
 #: The vocabularies that a configuration may hold, and the tensors that have a row for each of their tokens.
 _EMBEDDINGS = {
     "vocabulary": "embedding.E",
     "source_vocabulary": "source_embedding.E",
     "target_vocabulary": "target_embedding.E",
 }
-#: That of the source too, where there is one vocabulary.
+#: The tensor of both, where source and target share a vocabulary.
 _SHARED = "target_embedding.E"
 
 
-def add(commands: Any) -> None:
-    """Adds the command to the parser."""
-    info = commands.add_parser("info", help="what is in a model's file", epilog=_EXAMPLES)
-    info.add_argument("model", metavar="MODEL", help="a model, or a checkpoint of its training")
-    info.add_argument("--json", action="store_true", help="as JSON")
+def add(info: Parser) -> None:
+    """Adds the arguments."""
+    info.description, info.epilog = "Shows the contents of a model's file.", _EXAMPLES
+    info.add_argument("model", metavar="MODEL", help="a model's file, or a checkpoint of its training")
+    add_json(info, "the same as JSON")
     info.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints kind, configuration, vocabulary and parameters."""
+    """Prints kind, configuration, vocabularies and parameters."""
     facts = describe(arguments.model)
     if arguments.json:
         print_json(facts)
@@ -47,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name, tensor in facts["parameters"].items():
         print(f"  {name} {tuple(tensor['shape'])} {tensor['dtype']}")
     if facts["training"] is not None:
-        print("a checkpoint: training can go on from here")
+        print("a checkpoint: training can continue from here")
         for name, value in facts["training"].items():
             if isinstance(value, (int, float, str)):
                 print(f"  {name}: {value}")
@@ -55,11 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def describe(path: str) -> dict[str, Any]:
-    """The same facts as JSON's types.
+    """The contents of a file as JSON types.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: if it is no model.
+        FormatError: if it is not a model.
     """
     from .. import modelfile
 
@@ -68,14 +67,12 @@ def describe(path: str) -> dict[str, Any]:
     for name, embedding in _EMBEDDINGS.items():
         if isinstance(vocabulary := config.pop(name, None), dict):
             options = {k: v for k, v in vocabulary.items() if k not in ("tokens", "tokenizer")}
-            config[name] = {
-                "size": len(file.tensors[embedding if embedding in file.tensors else _SHARED]),
-                **options,
-            }
+            rows = len(file.tensors[embedding if embedding in file.tensors else _SHARED])
+            config[name] = {"size": rows, **options}
     return {
         "file": path,
         "kind": file.kind,
-        "description": modelfile.KINDS.get(file.kind, file.kind),
+        "description": modelfile.describe(file.kind),
         "version": modelfile.VERSION,
         "bytes": os.path.getsize(path),
         "config": config,

@@ -1,167 +1,310 @@
-"""What the commands that train have in common: the model's file, checkpoints, Ctrl-C."""
+"""The `train` verbs: options from the table of `fit`, held-out data, checkpoints, Ctrl-C, the final line."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import shlex
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args, get_type_hints
 
-from .common import CommandError, real, say, whole
+from .common import CommandError, add_json, print_json, say, whole
+from .options import add_option, given, names_of
 
-#: The options that are probabilities of dropout within recurrent layers.
-RATES = {
-    "dropout": "of what goes into a layer",
-    "recurrent-dropout": "of the state before W, the same for a sequence",
-    "zoneout": "that a unit keeps its state",
-    "weight-drop": "of the weights W",
+if TYPE_CHECKING:
+    from ..models.base.training import TrainedModel
+
+D = TypeVar("D")
+
+#: The options that may change when a run is resumed.
+BOUNDS = ("epochs", "time_limit")
+
+#: Descriptions for the command line, where an option also determines something besides `fit`, or a flag needs another.
+_DOCS = {
+    "seed": "of the initial weights, the held-out share and everything random in training",
+    "by_sentence": "every line is a sequence of its own, not part of one stream",
+}
+_DEFAULT_DOCS = {"by_sentence": "by the text; never for characters"}
+_SPELLINGS = {"batch_size": "--batch", "clip_norm": "--clip"}
+_METAVARS = {
+    "time_limit": "SECONDS",
+    "batch_size": "B",
+    "learning_rate": "RATE",
+    "clip_norm": "NORM",
+    "steps": "T",
+    "noise": "P",
+    "forget": "P",
 }
 
-
-class Saveable(Protocol):
-    """A model that can be written to a file."""
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the model."""
-        ...
+#: A longer description is shortened to its first clause.
+_LINE = 72
 
 
 def add_output(verb: Any) -> None:
-    """The model's file, and how much is said."""
-    verb.add_argument(
-        "-o", "--output", metavar="MODEL", required=True, help="the file that the model is written to"
-    )
-    verb.add_argument("--force", action="store_true", help="replace a model that is there already")
+    """Adds the model's file, and what is shown."""
+    verb.add_argument("-o", "--output", metavar="MODEL", required=True, help="the model's file, to be written")
+    verb.add_argument("--force", action="store_true", help="replace an existing file")
     verb.add_argument("--quiet", action="store_true", help="no progress bar, no advice")
+    add_json(verb, "the final result as JSON")
 
 
-def add_network(verb: Any, hidden: int, cell: str = "gru") -> Any:
-    """The recurrent layers. Gives the group of options, for more of them."""
-    model = verb.add_argument_group("the model")
-    model.add_argument("--cell", choices=("rnn", "lstm", "gru"), help=f"of the recurrence ({cell})")
-    model.add_argument("--hidden", type=whole(1), metavar="H", help=f"size of the hidden state ({hidden})")
-    model.add_argument(
-        "--layers", type=whole(1), metavar="N", help="recurrent layers on top of each other (1)"
-    )
-    for option, what in RATES.items():
-        model.add_argument(f"--{option}", type=real(0), metavar="P", help=f"{what} (0)")
-    model.add_argument(
-        "--layer-norm", action="store_true", default=None, help="normalize the sums within the recurrence"
-    )
-    return model
+def add_training(
+    verb: Any,
+    cls: type[TrainedModel],
+    *,
+    spellings: Mapping[str, str] | None = None,
+    examples: int | None = None,
+) -> Any:
+    """Adds the options of the application's `fit`.
+
+    Args:
+        verb: the parser.
+        cls: the application.
+        spellings: second spellings besides those that all applications share.
+        examples: the command's own default of `--examples`; the application's by default.
+
+    Returns:
+        The group, for further options.
+    """
+    group = verb.add_argument_group("training")
+    hints = get_type_hints(cls.TRAINING)
+    for name, default in cls.training_defaults().items():
+        kind = _kind(hints[name])
+        if kind is None:  # an object: the command has options for its parts
+            continue
+        reading: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
+        if kind is str:
+            reading = names_of(name)
+        elif kind is not bool:
+            metavar = _METAVARS.get(name, "N" if kind is int else "X")
+            reading = {"type": _checked(cls, name, kind), "metavar": metavar}
+        spelling = (_SPELLINGS | dict(spellings or {})).get(name)
+        add_option(
+            group,
+            name,
+            _DOCS.get(name) or brief(cls.training_doc(name)),
+            examples if name == "examples" and examples is not None else default,
+            *([spelling] if spelling else []),
+            default_doc=_DEFAULT_DOCS.get(name, ""),
+            **reading,
+        )
+    return group
 
 
-def add_training(verb: Any, *, epochs: int = 10, batch: int = 32, rate: float = 2e-3) -> Any:
-    """How long, how fast. Gives the group of options, for more of them."""
-    training = verb.add_argument_group("the training")
-    training.add_argument("--epochs", type=whole(1), metavar="N", help=f"times through the data ({epochs})")
-    training.add_argument(
-        "--time-limit", type=real(0, above=True), metavar="SECONDS", help="stop after this time"
-    )
-    training.add_argument("--batch", type=whole(1), metavar="B", help=f"sequences side by side ({batch})")
-    training.add_argument(
-        "--learning-rate", type=real(0, above=True), metavar="RATE", help=f"the highest ({rate:g})"
-    )
-    training.add_argument(
-        "--clip", type=real(0, above=True), metavar="NORM", help="bound of the gradient's norm (1)"
-    )
-    training.add_argument("--seed", type=whole(0), metavar="N", help="of the first weights and the order (0)")
-    return training
+def _kind(hint: Any) -> type[Any] | None:
+    """The type of an option's value, None aside; None for an object."""
+    (kind, *_) = [t for t in get_args(hint) or (hint,) if t is not type(None)]
+    return kind if kind in (bool, int, float, str) else None
+
+
+def brief(doc: str) -> str:
+    """A description, shortened to its first clause where it is longer than a line."""
+    if len(doc) <= _LINE:
+        return doc
+    return min((doc.partition(end)[0] for end in ("; ", ": ", ". ")), key=len)
+
+
+def _checked(cls: type[TrainedModel], name: str, kind: type[Any]) -> Callable[[str], Any]:
+    """An argument type with the range that the table of `fit` says; "none" where None has a meaning of its own."""
+    from ..models.base.options import metadata
+
+    check = metadata(cls.TRAINING, name, "check")
+
+    def parse(text: str) -> Any:
+        value = None if text == "none" and name not in BOUNDS else kind(text)
+        try:
+            return check("", name, value)
+        except (TypeError, ValueError) as error:
+            raise argparse.ArgumentTypeError(str(error).partition(f"{name}: ")[2]) from None
+
+    parse.__name__ = "whole number" if kind is int else "number"
+    return parse
 
 
 def add_checkpoints(verb: Any) -> None:
-    """From where to go on, and how often that is written."""
-    stops = verb.add_argument_group("checkpoints")
-    stops.add_argument("--resume", action="store_true", help="go on from the checkpoint in MODEL")
-    stops.add_argument("--checkpoint", metavar="FILE", help="write checkpoints here instead (MODEL)")
-    stops.add_argument("--checkpoint-every", type=whole(1), metavar="N", help="and also every N steps")
+    """Adds the options of checkpoints."""
+    group = verb.add_argument_group("checkpoints")
+    group.add_argument("--resume", action="store_true", help="continue from the checkpoint in MODEL")
+    group.add_argument("--checkpoint", metavar="FILE", help="write checkpoints to another file (MODEL)")
+    group.add_argument("--checkpoint-every", type=whole(1), metavar="N", help="also every N steps (none)")
 
 
-def given(arguments: argparse.Namespace, names: dict[str, str]) -> dict[str, Any]:
-    """The options of the command line that were set.
+def add_validation(training: Any, share: float, doc: str, *, files: str = "", nargs: str | None = None) -> None:
+    """Adds `--validation`.
+
+    Args:
+        training: the group.
+        share: the command's default share.
+        doc: describes the option.
+        files: the metavar of files; empty if only a share is accepted.
+        nargs: of argparse, for more than one file.
+    """
+    metavar = f"{files}|SHARE" if files else "SHARE"
+    help_text = f"{doc}; 0: none ({share:g})"
+    training.add_argument("--validation", metavar=metavar, nargs=nargs, help=help_text)
+
+
+class Validation(NamedTuple):
+    """Where held-out data come from.
+
+    Attributes:
+        files: the files; empty for a share.
+        share: the share of the data to hold out; 0 for none.
+        explicit: whether the command line says so.
+    """
+
+    files: tuple[str, ...]
+    share: float
+    explicit: bool
+
+
+def validation_of(arguments: argparse.Namespace, share: float, expected: str) -> Validation:
+    """The value of `--validation`.
 
     Args:
         arguments: the command line.
-        names: what the model calls them, and the option.
+        share: the command's default share.
+        expected: names the files that may be given, for error messages; empty if only a share is accepted.
+
+    Raises:
+        CommandError: for a share that is not from 0, below 1.
     """
-    values = {name: getattr(arguments, option) for name, option in names.items()}
-    return {name: value for name, value in values.items() if value is not None}
+    if arguments.validation is None:
+        return Validation((), share, False)
+    words = [arguments.validation] if isinstance(arguments.validation, str) else arguments.validation
+    try:
+        value = float(words[0]) if len(words) == 1 else None
+    except ValueError:
+        value = None
+    if value is None and expected:
+        return Validation(tuple(words), 0.0, True)
+    if value is None or not 0 <= value < 1:
+        expected = f"{expected} or a share" if expected else "a share"
+        raise CommandError(f"--validation: expected {expected} from 0, below 1, got {' '.join(words)}")
+    return Validation((), value, True)
 
 
-#: What a model calls the options of `add_network`, and `fit` those of `add_training`.
-NETWORK = {
-    "cell": "cell",
-    "hidden_size": "hidden",
-    "layers": "layers",
-    **{option.replace("-", "_"): option.replace("-", "_") for option in RATES},
-    "layer_norm": "layer_norm",
-}
-TRAINING = {
-    "epochs": "epochs",
-    "time_limit": "time_limit",
-    "batch_size": "batch",
-    "learning_rate": "learning_rate",
-    "clip_norm": "clip",
-    "seed": "seed",
-}
+def held_out(
+    arguments: argparse.Namespace, validation: Validation, data: D, divide: Callable[[float], tuple[D, D]]
+) -> tuple[D, D | None]:
+    """Divides data into a part to train on and a held-out part.
 
-
-def resumed(
-    arguments: argparse.Namespace, checkpoint: str, model: Any, names: tuple[dict[str, str], dict[str, str]]
-) -> dict[str, Any]:
-    """The settings of a checkpoint's run; epochs and time limit may be new ones, the rest must stay.
+    A default share that cannot be held out is reported, and nothing is held out.
 
     Args:
         arguments: the command line.
-        checkpoint: the file, for messages.
-        model: what it holds.
-        names: the options, as `given` takes them, of the model and of the training.
+        validation: which share.
+        data: the data.
+        divide: divides them by a share above 0.
 
     Raises:
-        CommandError: if an option contradicts the checkpoint, or it is none.
+        ValueError: for an explicit share that cannot be held out.
     """
-    if model.settings is None:
-        raise CommandError(f"{checkpoint}: no checkpoint: the model has not been trained")
-    settings: dict[str, Any] = model.settings.to_config()
-    now = given(arguments, names[1])
-    more = {name: now.pop(name) for name in ("epochs", "time_limit") if name in now}
-    for wanted, there in ((given(arguments, names[0]), model.sizes), (now, settings)):
-        for name, value in wanted.items():
-            if value != there[name]:
-                raise CommandError(
-                    f"{checkpoint}: was begun with {name} {there[name]}, which cannot become {value}"
-                )
-    return settings | more
+    if not validation.share:
+        return data, None
+    try:
+        return divide(validation.share)
+    except ValueError as error:
+        if validation.explicit:
+            raise
+        say(f"rnnrs: no held-out data: {error}", arguments.quiet)
+        return data, None
 
 
-def check_files(arguments: argparse.Namespace, checkpoint: str) -> None:
-    """Refuses, before any work is done, what could not be written or would be lost.
+def examples(arguments: argparse.Namespace, count: int, has_validation: bool) -> dict[str, int]:
+    """The number of held-out examples to show: the option, or the command's default where there are such.
+
+    Args:
+        arguments: the command line.
+        count: the command's default.
+        has_validation: whether there are held-out data.
+    """
+    usual = count if has_validation and not arguments.quiet else 0
+    return {"examples": usual} | given(arguments, ["examples"])
+
+
+def check_files(arguments: argparse.Namespace) -> str:
+    """Returns the checkpoint's file. Refuses, before any work is done, what could not be written or would be lost.
 
     Raises:
-        CommandError: for a file that is there already, or one to resume from that is not.
-        OSError: for one that cannot be written.
+        CommandError: for a file that exists, or a checkpoint to resume from that does not.
+        OSError: for a file that cannot be written.
     """
     from ..files import check_writable
 
+    checkpoint: str = arguments.checkpoint or arguments.output
     for path in dict.fromkeys((arguments.output, checkpoint)):
         check_writable(path)
         if os.path.exists(path) and not (arguments.force or arguments.resume):
-            raise CommandError(f"{path}: exists; --resume goes on from its checkpoint, --force replaces it")
+            raise CommandError(f"{path}: exists; --resume continues its training, --force replaces it")
     if arguments.resume and not os.path.exists(checkpoint):
         raise CommandError(f"{checkpoint}: no checkpoint to resume from")
+    return checkpoint
 
 
-def fit_or_stop(
-    arguments: argparse.Namespace, model: Saveable, checkpoint: str, fit: Callable[..., Any]
-) -> int:
-    """Trains and saves the model; after Ctrl-C says how to go on.
+def started(
+    arguments: argparse.Namespace,
+    checkpoint: str,
+    cls: type[Any],
+    contents: Callable[[Any], dict[str, Any]] = lambda model: {},
+) -> tuple[Any, dict[str, Any]]:
+    """The model to resume and the settings of its run; or None and the settings that were given.
 
     Args:
         arguments: the command line.
-        model: what is trained.
-        checkpoint: where to.
-        fit: does it, told of checkpoints and progress.
+        checkpoint: its file.
+        cls: the application.
+        contents: the model's properties besides its sizes that options must not contradict.
+
+    Raises:
+        CommandError: if an option contradicts the checkpoint, or the file is not one.
+    """
+    now = given(arguments, cls.training_defaults())
+    if not arguments.resume:
+        return None, now
+    model = cls.load(checkpoint)
+    if model.settings is None:
+        raise CommandError(f"{checkpoint}: expected a checkpoint, got a model that has not been trained")
+    before = model.settings.to_config()
+    fixed = model.sizes | contents(model) | {k: v for k, v in before.items() if k not in BOUNDS}
+    del fixed["seed"]  # of the model; that of the run comes from its settings
+    check_unchanged(arguments, checkpoint, fixed | {"seed": before["seed"]})
+    return model, before | now
+
+
+def check_unchanged(arguments: argparse.Namespace, checkpoint: str, there: Mapping[str, Any]) -> None:
+    """Checks that no option contradicts a checkpoint.
+
+    Raises:
+        CommandError: if one does.
+    """
+    for name, value in given(arguments, there).items():
+        if value != there[name]:
+            raise CommandError(
+                f"{checkpoint}: was started with {name} {_word(there[name])}, "
+                f"which cannot become {_word(value)}"
+            )
+
+
+def _word(value: Any) -> Any:
+    return "none" if value is None else value
+
+
+def seed_of(settings: Mapping[str, Any], cls: type[TrainedModel]) -> int:
+    """The seed of a run, by which data are divided."""
+    return int(settings.get("seed", cls.training_defaults()["seed"]))
+
+
+def fit_or_stop(
+    arguments: argparse.Namespace, model: TrainedModel, checkpoint: str, fit: Callable[..., Any]
+) -> int:
+    """Trains and saves the model; after Ctrl-C says how to continue.
+
+    Args:
+        arguments: the command line.
+        model: the model.
+        checkpoint: its checkpoint's file.
+        fit: trains; takes `fit`'s arguments for checkpoints and progress.
 
     Returns:
         0, or 130 after Ctrl-C.
@@ -176,13 +319,13 @@ def fit_or_stop(
         )
     except KeyboardInterrupt:
         if _stamp(checkpoint) == before:
-            raise  # it came before the training began: there is nothing new to keep
+            raise  # before the training began: there is nothing new to keep
         if checkpoint != arguments.output:
             model.save(arguments.output)
         words = [word for word in arguments.argv if word not in ("--resume", "--force")]
         say(
             f"rnnrs: interrupted; {arguments.output} can be used as it is; "
-            f"to go on: {shlex.join(['rnnrs', *words, '--resume'])}"
+            f"to continue: {shlex.join(['rnnrs', *words, '--resume'])}"
         )
         return 130
     model.save(arguments.output)
@@ -190,36 +333,34 @@ def fit_or_stop(
 
 
 def _stamp(path: str) -> tuple[int, int] | None:
-    """By which a file that was replaced is known."""
+    """Identifies a file's contents; None if there is no file."""
     if not os.path.exists(path):
         return None
     status = os.stat(path)
     return status.st_ino, status.st_mtime_ns
 
 
-def share_held_out(validation: Sequence[str], what: str) -> float | None:
-    """The share of the data to hold out that --validation tells; None where it names files.
+def report(
+    arguments: argparse.Namespace,
+    model: TrainedModel,
+    line: str | None,
+    facts: Mapping[str, Any] | None,
+    advice: Sequence[str],
+) -> int:
+    """Prints the final line of a training, or its JSON, and what to type next. Returns 0.
 
     Args:
-        validation: the option's arguments.
-        what: it may name, for messages.
-
-    Raises:
-        CommandError: for a share outside 0..1.
+        arguments: the command line.
+        model: the trained model.
+        line: the result on held-out data; None without such data.
+        facts: the same for JSON.
+        advice: commands, with {model} for the file.
     """
-    try:
-        share = float(validation[0]) if len(validation) == 1 else None
-    except ValueError:
-        return None
-    if share is not None and not 0 <= share < 1:
-        raise CommandError(f"--validation: expected {what} or a share from 0, below 1, got {share:g}")
-    return share
-
-
-def divided(count: int, share: float) -> tuple[list[int], list[int]]:
-    """Which of so many examples to train on and which to hold out, drawn, each in their order."""
-    import numpy as np
-
-    held_out = int(count * share)
-    order = np.random.default_rng(0).permutation(count).tolist()
-    return sorted(order[held_out:]), sorted(order[:held_out])
+    if arguments.json:
+        size = model.parameters.size
+        print_json({"model": arguments.output, "parameters": size, "validation": facts})
+    else:
+        print(f"{arguments.output}: {line or 'trained'}")
+    commands = [command.format(model=shlex.quote(arguments.output)) for command in advice]
+    say("next: " + "\n      ".join(commands), arguments.quiet)
+    return 0

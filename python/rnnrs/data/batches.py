@@ -133,7 +133,7 @@ class SentenceBatches:
             check_token_ids("SentenceBatches", f"sentences[{i}]", ids) for i, ids in enumerate(sentences)
         ]
         self._lengths = np.array([ids.size + 1 for ids in checked])
-        # All sentences in one array: end, a sentence, end, the next, …, end; starts index the end before each.
+        # All sentences in one array: end, sentence, end, sentence, …, end; starts index the end before each.
         self._starts = np.concatenate([[0], np.cumsum(self._lengths)[:-1]])
         end = np.array([self.end_id])
         self._stream = np.concatenate([end, *(part for ids in checked for part in (ids, end))])

@@ -1,4 +1,4 @@
-"""Looking into recurrent networks: do gradients vanish or explode, are units stuck, what does a unit follow?"""
+"""Inspection of networks: vanishing and exploding gradients, saturated units, units that follow a text."""
 
 from .color import to_ansi, to_html
 from .jacobians import JacobianNorms, Linearized, jacobian_norms, linearize

@@ -9,17 +9,17 @@ import numpy as np
 from ..types import Array
 from .units import TextStates
 
-#: What lies between 0 and 1.
+#: The quantities between 0 and 1.
 _GATES = ("i", "f", "o", "r", "z")
 
-#: The ends of the scale; its middle is white. People who do not tell red from green tell these apart.
+#: The ends of the scale, whose middle is white; distinguishable with red-green color blindness.
 BLUE, ORANGE = (0, 114, 178), (230, 120, 0)
 
 
 def scale_of(states: TextStates, unit: int) -> tuple[Array, float]:
-    """One unit's values (N,) brought to −1..1, and the number that is shown as 1.
+    """Returns one unit's values (N,), scaled to −1..1, and the value shown as 1.
 
-    That is 1 for h, tanh_c and gates, and the largest absolute value where there are larger ones. A gate's 0.5 is shown
+    That is 1 for h, tanh_c and gates, and the largest absolute value if it exceeds 1. A gate's 0.5 is shown
     as 0.
 
     Raises:
@@ -33,7 +33,7 @@ def scale_of(states: TextStates, unit: int) -> tuple[Array, float]:
 
 
 def to_ansi(states: TextStates, unit: int) -> str:
-    """The text with colored backgrounds, for a terminal that knows 24-bit colors.
+    """Returns the text with colored backgrounds, for a terminal with 24-bit colors.
 
     Raises:
         IndexError: if there is no such unit.
@@ -48,7 +48,7 @@ def to_ansi(states: TextStates, unit: int) -> str:
 
 
 def to_html(states: TextStates, unit: int) -> str:
-    """The same as a page of its own; the value stands behind every token.
+    """Returns the text as an HTML page; each token's tooltip shows its value.
 
     Raises:
         IndexError: if there is no such unit.
@@ -68,13 +68,16 @@ def to_html(states: TextStates, unit: int) -> str:
 
 
 def _gap(states: TextStates) -> str:
-    """Tokens of more than one character are words, with a space between them, or pieces that bring their own."""
+    """Returns the separator of tokens.
+
+    Tokens of several characters are words, separated by a space, or subwords that contain their own spaces.
+    """
     longer = any(len(token) > 1 for token in states.tokens)
     return " " if longer and not any(token.startswith(" ") for token in states.tokens) else ""
 
 
 def _rgb(value: float) -> tuple[int, int, int]:
-    """White at 0, blue at −1, orange at 1."""
+    """Returns white for 0, blue for −1, orange for 1."""
     end, part = (ORANGE, value) if value > 0 else (BLUE, -value)
     r, g, b = (round(255 + (channel - 255) * min(part, 1.0)) for channel in end)
     return r, g, b

@@ -1,4 +1,4 @@
-"""How strongly a state depends on an earlier one: exact Jacobians of a cell's steps, and their products."""
+"""The dependence of a state on earlier ones: exact Jacobians of a cell's steps, and their products."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ _SLOPES: dict[str, Callable[[Array], Array]] = {
 
 @dataclass(frozen=True, eq=False)
 class Linearized:
-    """A layer's steps as linear maps of the state before, around one pass, in float64.
+    """A layer's steps as linear maps of the previous state, around one pass, in float64.
 
-    A state has m parts of H numbers: h, and in an LSTM c. With the k blocks of W that read h_{t−1},
+    A state has m parts of H numbers: h, and in an LSTM also c. With the k blocks of W that are applied to
+    h_{t−1},
 
-    ∂(part p)_t/∂h_{t−1} = Σ_k diag(gates[t, b, p, k]) W_k + diag(direct[t, b, p, 0])
-    ∂(part p)_t/∂(part q)_{t−1} = diag(direct[t, b, p, q]) for q > 0
+    ∂(part p)_t/∂h_{t−1} = Σ_k diag(gates[t, b, p, k]) W_k + diag(direct[t, b, p, 0]),
+
+    ∂(part p)_t/∂(part q)_{t−1} = diag(direct[t, b, p, q]) for q > 0.
     """
 
     W: Array  #: (k, H, H)
@@ -41,18 +43,17 @@ class Linearized:
 
     @property
     def steps(self) -> int:
-        """T"""
+        """T, the number of steps."""
         return len(self.gates)
 
     def step(self, t: int) -> Array:
-        """∂s_t/∂s_{t−1} of every sequence (B, S, S): row, what changes; column, with what."""
+        """Returns ∂s_t/∂s_{t−1} of every sequence (B, S, S): a row for each number of s_t."""
         return self._matrices(self.gates[t], self.direct[t])
 
     def mean(self) -> Array:
-        """The mean of ∂s_t/∂s_{t−1} over all steps and sequences (S, S)."""
-        mean: Array = self._matrices(self.gates.mean(axis=(0, 1))[None], self.direct.mean(axis=(0, 1))[None])[
-            0
-        ]
+        """Returns the mean of ∂s_t/∂s_{t−1} over all steps and sequences (S, S)."""
+        gates, direct = self.gates.mean(axis=(0, 1)), self.direct.mean(axis=(0, 1))
+        mean: Array = self._matrices(gates[None], direct[None])[0]
         return mean
 
     def _matrices(self, gates: Array, direct: Array) -> Array:
@@ -66,21 +67,22 @@ class Linearized:
 
 
 def linearize(layer: Recurrent, seen: Seen) -> Linearized:
-    """The exact derivative of every step of a pass.
+    """Returns the exact derivative of every step of a pass.
 
-    Of an LSTM the state is (h, c). With c_t = f c_{t−1} + i g and h_t = o tanh(c_t) (all products elementwise):
-    ∂c/∂h = Σ over i, f, g of diag(·) W, ∂c/∂c = diag(f), and
-    ∂h = diag(tanh(c) o (1 − o)) W_o + diag(o (1 − tanh²(c))) ∂c.
+    An LSTM's state is (h, c). With c_t = f c_{t−1} + i g and h_t = o tanh(c_t) (all products elementwise):
+
+    ∂c/∂h = Σ over i, f, g of diag(·) W, ∂c/∂c = diag(f), ∂h = diag(tanh(c) o (1 − o)) W_o + diag(o (1 −
+    tanh²(c))) ∂c.
 
     Args:
         layer: an RNN, LSTM or GRU.
         seen: the cache of its `forward` or `forward_tokens`, or the unfolded layer.
 
     Raises:
-        TypeError: for another kind of layer.
-        ValueError: for a pass with lengths, resets or `reverse`, or, of a gated cell, without a way back.
-        ShapeError: without any step.
-        MemoryError: if it does not fit.
+        TypeError: if the layer is of another kind.
+        ValueError: if the pass had lengths, resets or `reverse`, or, for a gated cell, kept no gates.
+        ShapeError: if there are no steps.
+        MemoryError: if the result does not fit in memory.
     """
     if not isinstance(layer, (RNN, LSTM, GRU)):
         raise TypeError(f"linearize: layer: expected an RNN, LSTM or GRU, got {type(layer).__name__}")
@@ -89,7 +91,9 @@ def linearize(layer: Recurrent, seen: Seen) -> Linearized:
     if len(cache.h) == 0:
         raise ShapeError("linearize: cache: expected at least one step, got T=0")
     if cache.kept is None and not isinstance(layer, RNN):
-        raise ValueError("linearize: cache: expected one of forward(…, gradient=True), got one without gates")
+        raise ValueError(
+            "linearize: cache: expected one from forward(…, gradient=True), got one without gates"
+        )
     H = layer.hidden_size
     W = np.asarray(layer.parameters["W"], np.float64).reshape(-1, H, H)
     start, h = first_state(layer, cache).astype(np.float64), np.asarray(cache.h, np.float64)
@@ -102,7 +106,7 @@ def linearize(layer: Recurrent, seen: Seen) -> Linearized:
 
 
 def _blocks(cache: RecurrentCache) -> list[Array]:
-    assert cache.kept is not None  # `linearize` has looked
+    assert cache.kept is not None  # checked by `linearize`
     return np.split(np.asarray(cache.kept, np.float64), 4, axis=-1)
 
 
@@ -128,51 +132,49 @@ def _gru(cache: RecurrentCache, h_before: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class JacobianNorms:
-    """How strongly the state after step t depends on that after each earlier step s ≤ t, for every sequence.
+    """How strongly the state after step t depends on the state after each step s ≤ t, by sequence.
 
-    In logarithms, since over many steps the norms leave what a float64 can hold.
+    Norms are stored as logarithms, since over many steps they leave the range of a float64.
     """
 
     t: int  #: the step
-    log_spectral: (
-        Array  #: (t + 1, B), ln of the largest singular value of ∂s_t/∂s_s; at s = t that is of 1: 0
-    )
-    log_frobenius: Array  #: (t + 1, B), ln √(Σ of the squares)
+    log_spectral: Array  #: (t + 1, B), ln of the largest singular value of ∂s_t/∂s_s; 0 at s = t
+    log_frobenius: Array  #: (t + 1, B), ln of √(Σ of the squared elements)
 
     @property
     def spectral(self) -> Array:
-        """(t + 1, B): how much longer at most a small change of s_s is when it arrives at s_t."""
+        """The largest factor by which a small change of s_s can grow until s_t (t + 1, B)."""
         with np.errstate(over="ignore"):
             return np.asarray(np.exp(self.log_spectral))
 
     @property
     def frobenius(self) -> Array:
-        """(t + 1, B)"""
+        """The Frobenius norm of ∂s_t/∂s_s (t + 1, B)."""
         with np.errstate(over="ignore"):
             return np.asarray(np.exp(self.log_frobenius))
 
 
-#: Which part of a state's Jacobian is measured.
+#: The parts of a state's Jacobian that can be measured.
 PARTS = ("state", "h", "c")
 
 
 def jacobian_norms(layer: Recurrent, seen: Seen, t: int | None = None, *, of: str = "state") -> JacobianNorms:
-    """The norms of ∂s_t/∂s_s = J_t J_{t−1} … J_{s+1} for every s ≤ t: products of the steps' exact Jacobians.
+    """Returns the norms of ∂s_t/∂s_s = J_t J_{t−1} … J_{s+1}, from exact Jacobians, for every s ≤ t.
 
-    Their decay with t − s is the vanishing gradient, their growth the exploding one (Hochreiter 1991; Bengio, Simard
-    and Frasconi 1994; Pascanu, Mikolov and Bengio 2013). The inputs are held fixed; in a stack, each layer is looked
-    at alone. It costs O(t·B·S³).
+    Their decay with t − s is the vanishing gradient, their growth the exploding one (Hochreiter 1991; Bengio,
+    Simard and Frasconi 1994; Pascanu, Mikolov and Bengio 2013). The inputs are held fixed; in a stack, each
+    layer is considered alone. The cost is O(t·B·S³).
 
     Args:
         layer: an RNN, LSTM or GRU.
         seen: the cache of its `forward` or `forward_tokens`, or the unfolded layer.
-        t: the step, from 0; negative: from the end; the last by default.
+        t: the step, from 0; negative steps count from the end; the last step by default.
         of: "state", ∂s_t/∂s_s, in an LSTM of (h, c); "h", the block ∂h_t/∂h_s; "c", an LSTM's ∂c_t/∂c_s.
 
     Raises:
         TypeError, ValueError, ShapeError, MemoryError: see `linearize`.
-        IndexError: for a step that is not of the pass.
-        ValueError: for an unknown `of`, or "c" in a cell without c.
+        IndexError: if the step is not in the pass.
+        ValueError: if `of` is unknown, or "c" for a cell without c.
     """
     rows = _part(layer, of)
     linear = linearize(layer, seen)
@@ -185,9 +187,9 @@ def jacobian_norms(layer: Recurrent, seen: Seen, t: int | None = None, *, of: st
 
 
 def products(linear: Linearized, t: int) -> Iterator[tuple[Array, Array]]:
-    """∂s_t/∂s_s for s = t, t − 1, …, 0, each as (P (B, S, S), λ (B,)): P·e^λ.
+    """Yields ∂s_t/∂s_s for s = t, t − 1, …, 0, each as (P (B, S, S), λ (B,)): P·e^λ.
 
-    P is brought back to a Frobenius norm of 1 after every product, so that it neither overflows nor runs dry.
+    P is rescaled to a Frobenius norm of 1 after every product, so that it neither overflows nor underflows.
     """
     _, B, m, _, H = linear.gates.shape
     P, scale = np.broadcast_to(np.eye(m * H), (B, m * H, m * H)), np.zeros(B)
@@ -201,7 +203,7 @@ def products(linear: Linearized, t: int) -> Iterator[tuple[Array, Array]]:
 
 
 def _log_norms(P: Array, scale: Array) -> tuple[Array, Array]:
-    """ln of the spectral and of the Frobenius norm of P·e^scale."""
+    """Returns ln of the spectral and of the Frobenius norm of P·e^scale."""
     largest = np.linalg.svd(P, compute_uv=False)[:, 0]
     return _log(largest) + scale, _log(np.linalg.norm(P, axis=(1, 2))) + scale
 
@@ -212,7 +214,7 @@ def _log(values: Array) -> Array:
 
 
 def _part(layer: Recurrent, of: str) -> slice:
-    """Where in a state the part stands."""
+    """Returns the place of a part in a state."""
     H = layer.hidden_size
     known = PARTS if isinstance(layer, LSTM) else PARTS[:2]
     if of not in known:

@@ -1,4 +1,4 @@
-"""A training run watched from inside: gradients through time, Jacobians, saturation, on the same batch every time."""
+"""A callback that monitors gradients through time, Jacobians and saturation on a fixed batch."""
 
 from __future__ import annotations
 
@@ -20,39 +20,41 @@ from .norms import gradient_norms, saturation, spectral_radius
 from .unfold import unfold
 from .unfolded import UnfoldedLayer
 
-#: Records that are kept; when there are more, every other one goes and `every` doubles.
+#: The maximum number of records; beyond it, every other one is dropped and `every` doubles.
 CAPACITY = 1024
 
 
 class GradientMonitor(Callback):
-    """Unfolds the network over a probe batch before the first step and after every so many, and writes down numbers.
+    """Unfolds the network over a probe batch at regular intervals and records norms.
 
-    The run itself is not changed by it, in no bit. Whether gradients vanish shows best on a probe with a loss at its
-    last step alone: targets of −1 elsewhere. A trainer takes one monitor.
+    It records before the first step and after every `every` steps. It does not change the run, to the bit.
+    Vanishing gradients show best on a probe with a loss only at its last step: targets of −1 elsewhere. A
+    trainer takes one monitor.
 
-    Columns, each with a number for every record; in a stack they begin with the layer, "0.", "1.", …:
+    Columns, with one number for every record; in a stack, they are prefixed with the layer, "0.", "1.", …:
 
     - `step`; `loss`, of the probe
-    - `gradient.first`, `gradient.last`: ‖∂L/∂s_t‖₂ at the first and the last step, the mean over the sequences; the
-      state s is h, in an LSTM (h, c)
+    - `gradient.first`, `gradient.last`: ‖∂L/∂s_t‖₂ at the first and at the last step, the mean over the
+      sequences; the state s is h, in an LSTM (h, c)
     - `gradient.U`, `gradient.W`, `gradient.b`: the norms of the probe's gradients
-    - `saturated.h` or, of a gated cell, `saturated.f`, …: see `saturation`
-    - `log_jacobian`: ln ‖∂s_T/∂s_1‖₂, the mean over the sequences: how many powers of e a small change of the first
-      state has grown (above 0) or shrunk when it arrives at the last
-    - `radius`: the spectral radius of the mean Jacobian; `radius.W`: of W, where W is square (RNN)
+    - `saturated.h` or, for a gated cell, `saturated.f`, …: see `saturation`
+    - `log_jacobian`: ln ‖∂s_T/∂s_1‖₂, the mean over the sequences: the power of e by which a small change of
+      the first state grows (above 0) or shrinks (below 0) until the last
+    - `radius`: the spectral radius of the mean Jacobian; `radius.W`: that of W, if W is square (RNN)
 
     Args:
-        probe: (inputs, targets) as the model takes them.
-        every: steps between two records.
-        jacobians: whether `log_jacobian` and `radius` are wanted: they cost O(T·S³).
-        sequences: for how many of the probe's sequences `log_jacobian` is computed.
-        threshold: from where a unit counts as saturated, see `saturated_share`.
+        probe: (inputs, targets) for the model.
+        every: the number of steps between records.
+        jacobians: whether to record `log_jacobian` and `radius`, which cost O(T·S³).
+        sequences: for how many of the probe's sequences to compute `log_jacobian`.
+        threshold: the saturation threshold, see `saturated_share`.
 
     Attributes:
-        through_time: by layer ("0", …), for every record ‖∂L/∂s_t‖₂ for t = 1..T, the mean over the sequences.
+        through_time: by layer ("0", …), for every record ‖∂L/∂s_t‖₂ for t = 1..T, the mean over the
+            sequences.
 
     Raises:
-        ValueError: for a setting out of its range.
+        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -83,15 +85,15 @@ class GradientMonitor(Callback):
         return list(self._columns)
 
     def __getitem__(self, name: str) -> Floats:
-        """A column, float64.
+        """Returns a column, float64.
 
         Raises:
-            KeyError: if there is none of that name.
+            KeyError: if there is no such column.
         """
         return np.array(self._columns[name], np.float64)
 
     def on_start(self, run: Run) -> None:
-        """The record of step 0, and so the check that model and probe fit.
+        """Records step 0, which also checks that model and probe match.
 
         Raises:
             TypeError, ShapeError, …: see `rnnrs.unfold`.
@@ -132,7 +134,7 @@ class GradientMonitor(Callback):
         return numbers
 
     def _thin(self) -> None:
-        """Keeps every other record: those of the steps that a monitor with twice the interval would have."""
+        """Keeps every other record: those of a monitor with twice the interval."""
         self.every *= 2
         keep = [i for i, step in enumerate(self._columns["step"]) if step % self.every == 0]
         for table in (self._columns, self.through_time):
@@ -140,10 +142,10 @@ class GradientMonitor(Callback):
                 table[name] = [values[i] for i in keep]  # type: ignore[misc]
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes a line for every record: the columns, then ‖∂L/∂s_t‖₂ as `through_time.LAYER.T`.
+        """Writes one line for every record: the columns, then ‖∂L/∂s_t‖₂ as `through_time.LAYER.T`.
 
         Raises:
-            OSError: if it cannot be written.
+            OSError: if the file cannot be written.
         """
         header, columns = list(self._columns), [list(values) for values in self._columns.values()]
         for layer, curves in self.through_time.items():
@@ -158,12 +160,12 @@ class GradientMonitor(Callback):
         """Writes `state()`; numbers that are not finite as "inf", "-inf" and "nan".
 
         Raises:
-            OSError: if it cannot be written.
+            OSError: if the file cannot be written.
         """
         write_atomically(path, json.dumps(self.state(), allow_nan=False).encode())
 
     def state(self) -> dict[str, Any]:
-        """Everything that was written down, exactly, as JSON's types."""
+        """Returns all records exactly, as JSON types."""
         return {
             "every": self.every,
             "columns": {name: [_plain(v) for v in values] for name, values in self._columns.items()},
@@ -174,7 +176,7 @@ class GradientMonitor(Callback):
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Takes back what `state` gave (or `to_json` wrote)."""
+        """Restores the records from `state` (or from the file of `to_json`)."""
         every, columns = int(state["every"]), state["columns"]
         through_time = {
             str(layer): [[float(v) for v in curve] for curve in curves]
@@ -185,7 +187,7 @@ class GradientMonitor(Callback):
 
 
 def _log_growth(linear: Linearized, sequences: int) -> float:
-    """ln ‖∂s_T/∂s_1‖₂, the mean over the first sequences."""
+    """Returns ln ‖∂s_T/∂s_1‖₂, the mean over the first sequences."""
     few = Linearized(linear.W, linear.gates[:, :sequences], linear.direct[:, :sequences])
     *_, (P, scale) = products(few, few.steps - 1)
     with np.errstate(divide="ignore"):
@@ -193,5 +195,5 @@ def _log_growth(linear: Linearized, sequences: int) -> float:
 
 
 def _plain(value: float) -> float | str:
-    """A number as JSON can hold it, which has neither infinity nor NaN."""
+    """Returns a number for JSON, which has neither infinity nor NaN."""
     return value if math.isfinite(value) else str(value)

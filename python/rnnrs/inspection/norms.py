@@ -1,4 +1,4 @@
-"""Numbers that say whether gradients vanish or explode, and whether units still learn."""
+"""Measures of vanishing and exploding gradients, and of saturated units."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from ..nn.recurrent_cache import RecurrentCache
 from ..types import Array
 from .unfolded import UnfoldedGRU, UnfoldedLayer, UnfoldedLSTM
 
-#: What lies between which bounds: the range of tanh, and that of a gate.
+#: The ranges of tanh and of a gate.
 TANH, GATE = (-1.0, 1.0), (0.0, 1.0)
-#: On which sides a value may be saturated.
+#: The ends of a range at which to count saturated values.
 SIDES = ("both", "low", "high")
 
 
 def gradient_norms(unfolded: UnfoldedLayer, of: str = "h") -> Array:
-    """‖∂L/∂h_t‖₂ at every step of every sequence (T, B), float64: how strongly the loss is felt through time.
+    """Returns ‖∂L/∂h_t‖₂ at every step of every sequence (T, B), float64.
 
-    With a loss at the last step alone (targets −1 elsewhere), its decay toward the first step is the vanishing
+    With a loss only at the last step (targets −1 elsewhere), its decay toward the first step is the vanishing
     gradient.
 
     Args:
         unfolded: a layer of `rnnrs.unfold(…).layers`.
-        of: a quantity whose gradient is meant: "h"; "state": in an LSTM (h_t, c_t), each with the other held fixed, in
-            other cells h; "a"; "c", "i", … of the cell.
+        of: the quantity: "h"; "state", in an LSTM (h_t, c_t), each with the other held fixed, in other cells
+            h; "a"; "c", "i", … of the cell.
 
     Raises:
         ValueError: if the cell has no gradient of that name.
@@ -44,9 +44,9 @@ def gradient_norms(unfolded: UnfoldedLayer, of: str = "h") -> Array:
 
 
 def share_norms(unfolded: UnfoldedLayer) -> dict[str, Array]:
-    """By parameter, the Frobenius norm of each step's share of its gradient (T,), float64.
+    """Returns, by parameter, the Frobenius norm of each step's share of its gradient (T,), float64.
 
-    Short shares at early steps: what happened there teaches the network little.
+    If early steps have small shares, the network learns little from them.
     """
     u, h_before = unfolded, unfolded.h_before
     pairs = {"U": (u.da_input, u.x), "W": (u.da_recurrent, h_before)}
@@ -57,22 +57,22 @@ def share_norms(unfolded: UnfoldedLayer) -> dict[str, Array]:
 
 
 def _product_norms(da: Array, read: Array) -> Array:
-    """‖Σ over the batch of da_t readᵀ‖ for every t; step by step, since the shares as a whole are large."""
+    """Returns ‖Σ over the batch of da_t readᵀ‖ for every t, step by step, since all shares are large."""
     return np.array([np.linalg.norm(d.astype(np.float64).T @ r) for d, r in zip(da, read, strict=True)])
 
 
 def spectral_radius(W: ArrayLike) -> float:
-    """ρ(W): the largest absolute value of an eigenvalue.
+    """Returns ρ(W): the largest absolute value of an eigenvalue.
 
-    With an f of slope 1, what the state holds fades where ρ < 1 and grows where ρ > 1; with slopes below 1, look at
-    the mean Jacobian instead (`linearize(…).mean()`).
+    With an f of slope 1, the content of the state fades if ρ < 1 and grows if ρ > 1. With slopes below 1,
+    consider the mean Jacobian instead (`linearize(…).mean()`).
 
     Args:
         W: a square matrix.
 
     Raises:
-        ShapeError: for anything else.
-        DTypeError: for what holds no real numbers.
+        ShapeError: if it is not one.
+        DTypeError: if it does not hold real numbers.
         ValueError: if a number is not finite.
     """
     matrix = _numbers("spectral_radius", "W", W)
@@ -91,22 +91,23 @@ def saturated_share(
     side: str = "both",
     axis: int | tuple[int, ...] | None = None,
 ) -> Any:
-    """The share of values near the ends of their range, where the slope, and so the gradient, is close to 0.
+    """Returns the share of saturated values: those near the ends of their range.
 
-    A value is saturated if its distance from the range's middle is at least `threshold` of the half-width: |h| ≥ 0.95;
-    of a gate, with bounds (0, 1), above 0.975 or below 0.025 (there its slope is below 1/10 of its highest, as tanh's
-    is at 0.95). Karpathy, Johnson and Fei-Fei (2015) look at gates above 0.9 and below 0.1: a threshold of 0.8.
+    There the slope, and so the gradient, is close to 0. A value is saturated if its distance from the middle
+    of the range is at least `threshold` times the half-width: |h| ≥ 0.95; for a gate, with bounds (0, 1),
+    above 0.975 or below 0.025 (where its slope is below 1/10 of its maximum, as tanh's is at 0.95). Karpathy,
+    Johnson and Fei-Fei (2015) count gates above 0.9 and below 0.1: a threshold of 0.8.
 
     Args:
-        values: of tanh, or gates, of any shape.
+        values: values of tanh or gates, of any shape.
         threshold: above 0, at most 1.
-        bounds: of the range: `TANH` or `GATE`.
+        bounds: the range: `TANH` or `GATE`.
         side: "both", or only "low" or "high".
-        axis: over which to take the share; over all by default, which gives one number.
+        axis: the axes over which to take the share; all by default, for a single number.
 
     Raises:
-        ValueError: for a threshold or bounds that make no sense, another side, or no values.
-        DTypeError: for what holds no real numbers.
+        ValueError: if the threshold, bounds or side are invalid, or there are no values.
+        DTypeError: if the values are not real numbers.
     """
     low, high = bounds
     if not 0.0 < threshold <= 1.0 or not low < high:
@@ -128,9 +129,9 @@ def saturated_share(
 def saturation(
     layer: Recurrent, seen: RecurrentCache | UnfoldedLayer, threshold: float = 0.95
 ) -> dict[str, float]:
-    """By name, the saturated share of what a cell computes in a pass.
+    """Returns the saturated shares of the quantities that a cell computes in a pass, by name.
 
-    RNN: h; LSTM: i, f, g, o and tanh_c; GRU: r, z and n. A relu counts as saturated at 0, where its slope is 0; the
+    RNN: h; LSTM: i, f, g, o and tanh_c; GRU: r, z and n. A relu is saturated at 0, where its slope is 0; the
     identity never.
 
     Args:
@@ -149,7 +150,7 @@ def saturation(
         return {"h": saturated_share(cache.h, threshold, bounds=bounds)}
     if cache.kept is None:
         raise ValueError(
-            "saturation: cache: expected one of forward(…, gradient=True), got one without gates"
+            "saturation: cache: expected one from forward(…, gradient=True), got one without gates"
         )
     names = ("i", "f", "g", "o") if cache.c is not None else ("r", "z", "", "n")
     shares = {

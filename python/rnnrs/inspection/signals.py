@@ -1,7 +1,7 @@
-"""Properties of a text that a unit may follow: of every token, what is known once it has been read.
+"""Properties of a text that a unit may follow: for every token, a number known once it has been read.
 
-A signal is a function of the tokens — of a text itself, whose tokens are its characters — that gives a number for each:
-these, or one of your own.
+A signal is a function of the tokens (a string works too: its tokens are its characters) that returns one
+number for each. Use these, or one of your own.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _OPENING, _CLOSING, _EITHER = "“«„", "”»", '"'
 
 
 def inside_quotes(tokens: Sequence[str]) -> Floats:
-    """1 from an opening double quotation mark up to the closing one, which is 0 itself, else 0.
+    """Returns 1 from an opening double quotation mark up to, but not including, the closing one; 0 elsewhere.
 
-    Straight marks open and close by turns. An empty line ends what has not been closed.
+    Straight marks open and close alternately. An empty line closes an open quotation.
     """
     inside, before = 0.0, ""
     values = []
@@ -40,7 +40,7 @@ def inside_quotes(tokens: Sequence[str]) -> Floats:
 
 
 def inside_brackets(tokens: Sequence[str]) -> Floats:
-    """How many round, square or curly brackets are open."""
+    """Returns the number of open round, square and curly brackets."""
     steps = [sum((c in "([{") - (c in ")]}") for c in token) for token in tokens]
     depth, values = 0, []
     for step in steps:
@@ -50,21 +50,22 @@ def inside_brackets(tokens: Sequence[str]) -> Floats:
 
 
 def position_in_line(tokens: Sequence[str]) -> Floats:
-    """Characters since the line's beginning; 0 after a line end."""
+    """Returns the number of characters since the start of the line; 0 after a line end."""
     return _since(tokens, lambda character: character == "\n")
 
 
 def position_in_word(tokens: Sequence[str]) -> Floats:
-    """Letters and digits since the word's beginning; 0 outside words."""
+    """Returns the number of letters and digits since the start of the word; 0 outside words."""
     return _since(tokens, lambda character: not (character.isalnum() or character in "'’-"))
 
 
 def capitals(tokens: Sequence[str]) -> Floats:
-    """1 for a token in capital letters, else 0."""
+    """Returns 1 for a token in capital letters, else 0."""
     return np.array([float(token.isupper()) for token in tokens], np.float64)
 
 
 def _since(tokens: Sequence[str], ends: Callable[[str], bool]) -> Floats:
+    """Returns the number of characters since the last one that `ends` accepts."""
     count, values = 0, []
     for token in tokens:
         for character in token:

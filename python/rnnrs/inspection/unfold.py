@@ -1,4 +1,4 @@
-"""The unfolded network: every quantity of the equations, at every step, forward and back."""
+"""The unfolded network: every quantity of the equations, at every step, forward and backward."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .unfolded import UnfoldedGRU, UnfoldedLSTM, UnfoldedRNN, unfold_layer
 
 
 class Unfoldable(Protocol):
-    """A network that `unfold` takes: `models.RecurrentNetwork` and `models.LanguageModel` are two.
+    """A network for `unfold`, such as `models.RecurrentNetwork` and `models.LanguageModel`.
 
-    A network with a `loss_function` has its own loss; any other is judged by the mean cross-entropy.
+    If it has a `loss_function`, this is its loss; otherwise the loss is the mean cross-entropy.
     """
 
     @property
@@ -37,25 +37,26 @@ class Unfoldable(Protocol):
 
     @property
     def embedding(self) -> Any:
-        """The embedding of token ids; None where the inputs are numbers."""
+        """The embedding of token ids; None if the inputs are numbers."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Unfolded:
-    """One pass through time, laid open. First axis: the step t; second: the sequence.
+    """One pass through time, with every quantity. First axis: the step t; second: the sequence.
 
-    The pass is the one that the training takes. What the recurrence computes stands in `layers`, the lowest first; if
-    there is only one, its quantities are here, too: `u.h`, `u.da`, `u.dW_steps`, an LSTM's `u.f`, …, but for an
-    LSTM's output gate: `u.o` and `u.do` are the network's outputs and their gradient.
+    It is the same pass as in training. `layers` holds the quantities of the recurrence, the lowest layer
+    first. A single layer's quantities are also attributes here: `u.h`, `u.da`, `u.dW_steps`, an LSTM's `u.f`,
+    …. The exception is an LSTM's output gate, since `u.o` and `u.do` are the network's outputs and their
+    gradient.
     """
 
-    layers: tuple[UnfoldedRNN | UnfoldedLSTM | UnfoldedGRU, ...]  #: see these
+    layers: tuple[UnfoldedRNN | UnfoldedLSTM | UnfoldedGRU, ...]  #: see these classes
     o: Array  #: (T, B, O), o_t = c + V h_t
     losses: Array  #: (T,), L_t, the step's share of L
     loss: float  #: L = Σ_t L_t
     do: Array  #: (T, B, O), ∂L/∂o_t
-    output_input: Array  #: (T, B, H), what the output layer read: h of the highest layer
+    output_input: Array  #: (T, B, H), the input of the output layer: h of the highest layer
 
     @cached_property
     def y_hat(self) -> Array:
@@ -64,23 +65,21 @@ class Unfolded:
 
     @cached_property
     def dV_steps(self) -> Array:
-        """(T, O, H), do_t h_tᵀ, added up over the batch"""
+        """(T, O, H), do_t h_tᵀ, summed over the batch"""
         return np.asarray(np.einsum("tbo,tbh->toh", self.do, self.output_input))
 
     @cached_property
     def dc_steps(self) -> Array:
-        """(T, O), do_t, added up over the batch"""
+        """(T, O), do_t, summed over the batch"""
         return np.asarray(self.do.sum(axis=1))
 
     def __getattr__(self, name: str) -> Any:
-        """The only layer's quantity of that name."""
+        """Returns the single layer's quantity of that name."""
         layers = self.__dict__.get("layers", ())
         if name.startswith("_") or not layers:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if len(layers) > 1:
-            raise AttributeError(
-                f"Unfolded: {name}: there are {len(layers)} layers, so expected layers[i].{name}"
-            )
+            raise AttributeError(f"Unfolded: {name}: with {len(layers)} layers, expected layers[i].{name}")
         return getattr(layers[0], name)
 
     def __dir__(self) -> list[str]:
@@ -89,21 +88,22 @@ class Unfolded:
 
 
 def unfold(network: Unfoldable, batch: Batch, h0: Array | None = None) -> Unfolded:
-    """Unfolds a network over a batch and goes back through time, keeping everything.
+    """Unfolds a network over a batch, back-propagates through time, and keeps every quantity.
 
-    Memory grows with T·B·(I + H + O), and with T·(H·I + H² + O·H) once the gradients' shares (`dW_steps`, …) are asked
-    for: meant for looking, not for training. The network's gradients stay as they are.
+    Memory grows with T·B·(I + H + O), and with T·(H·I + H² + O·H) once the gradients' shares (`dW_steps`, …)
+    are read: this is for inspection, not for training. The network's gradients are unchanged.
 
     Args:
-        network: one with an RNN, LSTM, GRU, or a `Stack` of these. A language model's loss is the mean cross-entropy.
+        network: a network with an RNN, LSTM, GRU, or a `Stack` of these. A language model's loss is the mean
+            cross-entropy.
         batch: (inputs, targets).
         h0: (B, S), the state before the first step; zero (or the learned one) by default.
 
     Raises:
-        TypeError: for a network of another form, with a layer that reads backwards, for example.
-        ValueError: for layers with layer normalization or zoneout, whose steps have other equations.
-        ShapeError, DTypeError, IndexError: for a batch that does not fit; ShapeError without any step.
-        MemoryError: if all that does not fit.
+        TypeError: if the network has another form, such as a bidirectional layer.
+        ValueError: if a layer has layer normalization or zoneout, whose steps have other equations.
+        ShapeError, DTypeError, IndexError: if the batch does not fit; ShapeError also if there are no steps.
+        MemoryError: if the quantities do not fit in memory.
     """
     rnn, output, loss = _parts(network)
     inputs, targets = batch.inputs, batch.targets
@@ -124,14 +124,15 @@ def unfold(network: Unfoldable, batch: Batch, h0: Array | None = None) -> Unfold
 
 
 def _parts(network: Any) -> tuple[Any, Any, Any]:
-    """Recurrence, output layer and loss."""
+    """Returns recurrence, output layer and loss."""
     rnn, output = getattr(network, "rnn", None), getattr(network, "output", None)
     layers = rnn.layers if isinstance(rnn, Stack) else (rnn,)
     wrong = [type(layer).__name__ for layer in layers if not isinstance(layer, Recurrent)]
     if wrong or output is None or not hasattr(network, "embedding"):
         raise TypeError(
-            "unfold: network: expected one with RNN, LSTM, GRU or a Stack of these (`rnn`), `output` and `embedding`, "
-            f"got {type(network).__name__}" + (f" with {wrong[0]}" if rnn is not None and wrong else "")
+            "unfold: network: expected one with RNN, LSTM, GRU or a Stack of these (`rnn`), `output` and "
+            f"`embedding`, got {type(network).__name__}"
+            + (f" with {wrong[0]}" if rnn is not None and wrong else "")
         )
     if any(layer.layer_norm or any(layer.zoneout) for layer in layers if isinstance(layer, Recurrent)):
         raise ValueError(
@@ -143,14 +144,14 @@ def _parts(network: Any) -> tuple[Any, Any, Any]:
 def _unfold_layers(
     rnn: Recurrent | Stack, cache: Any, dh: Array
 ) -> tuple[UnfoldedRNN | UnfoldedLSTM | UnfoldedGRU, ...]:
-    """Each layer's pass, the lowest first; each is told of its h what the one above it found."""
+    """Unfolds the layers from the highest down, each with dh from the one above; the lowest is first."""
     if isinstance(rnn, Recurrent):
         assert isinstance(cache, RecurrentCache)
         return (unfold_layer(rnn, cache, dh),)
     unfolded: list[UnfoldedRNN | UnfoldedLSTM | UnfoldedGRU] = []
     for place in reversed(range(len(rnn.layers))):
         layer = rnn.layers[place]
-        assert isinstance(layer, Recurrent)  # `_parts` has looked
+        assert isinstance(layer, Recurrent)  # checked by `_parts`
         here = unfold_layer(layer, cache.layers[place], dh)
         adds = rnn.residual and place > 0 and layer.input_size == layer.hidden_size
         dh = here.dx + dh if adds else here.dx
@@ -159,10 +160,10 @@ def _unfold_layers(
 
 
 def _losses_by_step(loss: Any, o: Array, targets: Any, total: float) -> Array:
-    """L_t for every t: the step's share of L = Σ_t L_t.
+    """Returns L_t for every t: the step's share of L = Σ_t L_t.
 
-    The library's losses give each position's loss; of a loss of the user's own, step t is asked alone, and the
-    shares are scaled to add up to L (a mean over all steps is not the sum of the means over each).
+    The library's losses return each position's loss. A user's own loss is evaluated for each step alone, and
+    the shares are scaled to add up to L (a mean over all steps is not the sum of the steps' means).
     """
     evaluate = getattr(loss, "evaluate", None)
     if evaluate is not None:
@@ -178,7 +179,7 @@ def _losses_by_step(loss: Any, o: Array, targets: Any, total: float) -> Array:
 
 
 def _position_weights(loss: Any, y: Array, o: Array) -> Array:
-    """The weights of the positions (T, B) that the loss itself applies."""
+    """Returns the weights (T, B) that the loss itself applies to the positions."""
     class_weights = getattr(loss, "class_weights", None)
     if class_weights is None:
         return np.ones(o.shape[:2])

@@ -1,4 +1,4 @@
-"""One recurrent layer's pass through time, laid open: what each cell computes at every step, forward and back."""
+"""One recurrent layer's pass through time: each cell's quantities at every step, forward and backward."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..types import Array
 
 
 def _block(of: str, k: int, what: str) -> Any:
-    """A property: the k-th block of H numbers of an array (T, B, blocks·H)."""
+    """Returns a property: the k-th block of H numbers of an array (T, B, blocks·H)."""
 
     def part(self: UnfoldedLayer) -> Array:
         H = self.layer.hidden_size
@@ -32,21 +32,21 @@ def _block(of: str, k: int, what: str) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class UnfoldedLayer:
-    """What all cells have. First axis: the step t; second: the sequence.
+    """The quantities of every cell. First axis: the step t; second: the sequence.
 
-    h, da, dx and dh0 are what the engine computed, and so are the gates; the rest follows from them by the equation
-    beside it. Every `…_steps` array adds up over its first axis to the gradient; these are large, and made when they
-    are first asked for.
+    h, da, dx, dh0 and the gates are the engine's results; the rest follows from them by the equation beside
+    it. The sum of every `…_steps` array over its first axis is the gradient. These arrays are large, and are
+    computed when first read.
     """
 
     layer: Recurrent
-    cache: RecurrentCache  #: of the way forward
+    cache: RecurrentCache  #: of the forward pass
     x: Array  #: (T, B, I), the inputs
     h0: Array  #: (B, H), h before the first step
     h: Array  #: (T, B, H)
-    dh_local: Array  #: (T, B, H), what the step's own loss (or the layer above) says of h_t
-    dh_through_time: Array  #: (T, B, H), what all later steps say of h_t
-    dh: Array  #: (T, B, H), their sum
+    dh_local: Array  #: (T, B, H), ∂L/∂h_t through the step's own loss (or the layer above)
+    dh_through_time: Array  #: (T, B, H), ∂L/∂h_t through all later steps
+    dh: Array  #: (T, B, H), ∂L/∂h_t, their sum
     da: Array  #: (T, B, sums·H), ∂L/∂a_t
     dh0: Array  #: (B, H), ∂L/∂h_0
     dx: Array  #: (T, B, I), Uᵀ da_t
@@ -69,27 +69,27 @@ class UnfoldedLayer:
 
     @property
     def da_input(self) -> Array:
-        """(T, B, rows of U), the part of da that U and b feel"""
+        """(T, B, rows of U), the part of da that belongs to U and b"""
         return self._blocks(self._input_blocks)
 
     @property
     def da_recurrent(self) -> Array:
-        """(T, B, rows of W), the part of da that W feels"""
+        """(T, B, rows of W), the part of da that belongs to W"""
         return self._blocks(self._recurrent_blocks)
 
     @cached_property
     def dU_steps(self) -> Array:
-        """(T, rows of U, I), da_t x_tᵀ, added up over the batch"""
+        """(T, rows of U, I), da_t x_tᵀ, summed over the batch"""
         return np.asarray(np.einsum("tba,tbi->tai", self.da_input, self.x))
 
     @cached_property
     def dW_steps(self) -> Array:
-        """(T, rows of W, H), da_t h_{t−1}ᵀ, added up over the batch"""
+        """(T, rows of W, H), da_t h_{t−1}ᵀ, summed over the batch"""
         return np.asarray(np.einsum("tba,tbh->tah", self.da_recurrent, self.h_before))
 
     @cached_property
     def db_steps(self) -> Array:
-        """(T, rows of U), da_t, added up over the batch"""
+        """(T, rows of U), da_t, summed over the batch"""
         return np.asarray(self.da_input.sum(axis=1))
 
     def _blocks(self, which: list[int] | None) -> Array:
@@ -101,30 +101,28 @@ class UnfoldedLayer:
 
 @dataclass(frozen=True, eq=False)
 class UnfoldedRNN(UnfoldedLayer):
-    """h_t = f(a_t); da_t = dh_t ⊙ f′(a_t), dh_through_time_t = Wᵀ da_{t+1}: all in `UnfoldedLayer`."""
+    """h_t = f(a_t); da_t = dh_t ⊙ f′(a_t), dh_through_time_t = Wᵀ da_{t+1}; see `UnfoldedLayer`."""
 
 
 @dataclass(frozen=True, eq=False)
 class UnfoldedLSTM(UnfoldedLayer):
     """c_t = f ⊙ c_{t−1} + i ⊙ g, h_t = o ⊙ tanh(c_t); a and da in the order i, f, g, o.
 
-    c_t acts on L through h_t and through c_{t+1}: dc_t = dh_t ⊙ o_t ⊙ (1 − tanh²(c_t)) + dc_{t+1} ⊙ f_{t+1}. `do` is
-    the gate's gradient here.
+    c_t affects L through h_t and through c_{t+1}: dc_t = dh_t ⊙ o_t ⊙ (1 − tanh²(c_t)) + dc_{t+1} ⊙ f_{t+1}.
+    Here `do` is the gradient of the output gate.
     """
 
     c0: Array  #: (B, H), c before the first step
     c: Array  #: (T, B, H)
     tanh_c: Array  #: (T, B, H), tanh(c_t)
-    dc_through_time: (
-        Array  #: (T, B, H), dc_{t+1} ⊙ f_{t+1}: what later steps say of c_t, other than through h_t
-    )
+    dc_through_time: Array  #: (T, B, H), dc_{t+1} ⊙ f_{t+1}: ∂L/∂c_t through later steps, not through h_t
     dc: Array  #: (T, B, H), ∂L/∂c_t
     dc0: Array  #: (B, H), ∂L/∂c_0
     gates: Array  #: (T, B, 4H), i, f, g, o
 
     i = _block("gates", 0, "the input gate, σ(a_i)")
     f = _block("gates", 1, "the forget gate, σ(a_f)")
-    g = _block("gates", 2, "what is new, tanh(a_g)")
+    g = _block("gates", 2, "the candidate, tanh(a_g)")
     o = _block("gates", 3, "the output gate, σ(a_o)")
     a_i = _block("a", 0, "the input gate's sum")
     a_f = _block("a", 1, "the forget gate's sum")
@@ -157,7 +155,7 @@ class UnfoldedLSTM(UnfoldedLayer):
 
     @property
     def do(self) -> Array:
-        """(T, B, H), dh_t ⊙ tanh(c_t): of the output gate"""
+        """(T, B, H), dh_t ⊙ tanh(c_t): the gradient of the output gate"""
         return self.dh * self.tanh_c
 
     @property
@@ -170,8 +168,8 @@ class UnfoldedLSTM(UnfoldedLayer):
 class UnfoldedGRU(UnfoldedLayer):
     """n_t = tanh(a_x + r_t ⊙ a_h), h_t = (1 − z_t) ⊙ n_t + z_t ⊙ h_{t−1}.
 
-    The sums a and da come in four blocks: r, z, n's part from W h (a_h = b_h + W_n h_{t−1}) and n's part from U x
-    (a_x = b_n + U_n x_t). dh_through_time_t = dh_{t+1} ⊙ z_{t+1} + Wᵀ (da_r, da_z, da_h)_{t+1}.
+    The sums a and da have four blocks: r, z, n's part from W h (a_h = b_h + W_n h_{t−1}) and n's part from U
+    x (a_x = b_n + U_n x_t). dh_through_time_t = dh_{t+1} ⊙ z_{t+1} + Wᵀ (da_r, da_z, da_h)_{t+1}.
     """
 
     gates: Array  #: (T, B, 4H), r, z, a_h, n
@@ -182,7 +180,7 @@ class UnfoldedGRU(UnfoldedLayer):
     r = _block("gates", 0, "the reset gate, σ(a_r)")
     z = _block("gates", 1, "the update gate, σ(a_z)")
     n = _block("gates", 3, "the candidate, tanh(a_x + r ⊙ a_h)")
-    h_tilde = _block("gates", 3, "h̃, the candidate: another name of n")
+    h_tilde = _block("gates", 3, "h̃, the candidate: another name for n")
     a_r = _block("a", 0, "the reset gate's sum")
     a_z = _block("a", 1, "the update gate's sum")
     a_h = _block("gates", 2, "b_h + W_n h_{t−1}")
@@ -203,7 +201,7 @@ class UnfoldedGRU(UnfoldedLayer):
 
     @cached_property
     def db_h_steps(self) -> Array:
-        """(T, H), da_h, added up over the batch: the shares of b_h's gradient"""
+        """(T, H), da_h, summed over the batch: the shares of b_h's gradient"""
         return np.asarray(self.da_h.sum(axis=1))
 
     @property
@@ -225,28 +223,29 @@ class UnfoldedGRU(UnfoldedLayer):
 def unfold_layer(
     layer: Recurrent, cache: RecurrentCache, dh: ArrayLike | None, dstate: ArrayLike | None = None
 ) -> UnfoldedRNN | UnfoldedLSTM | UnfoldedGRU:
-    """Goes back through time in one layer, and keeps everything. Its gradients stay as they are.
+    """Back-propagates through time in one layer and keeps every quantity; its gradients are unchanged.
 
     Args:
         layer: an RNN, LSTM or GRU.
-        cache: of its `forward`, without lengths, resets or `reverse`.
-        dh: (T, B, H), what is said of h from above; None for nothing.
-        dstate: (B, S), what is said of the state after the last step; None for nothing.
+        cache: from its `forward`, without lengths, resets or `reverse`.
+        dh: (T, B, H), the upstream gradient of h; None for zero.
+        dstate: (B, S), the upstream gradient of the state after the last step; None for zero.
 
     Returns:
         The layer's `UnfoldedRNN`, `UnfoldedLSTM` or `UnfoldedGRU`.
 
     Raises:
-        TypeError: for another kind of layer.
-        ValueError: for a cache of `forward_tokens`, of a pass with lengths, resets or `reverse`, or without a way back.
-        ShapeError: if dh or dstate does not fit; without any step.
-        MemoryError: if all that does not fit.
+        TypeError: if the layer is of another kind.
+        ValueError: if the cache is from `forward_tokens`, or from a pass with lengths, resets or `reverse`,
+            or lacks the gates.
+        ShapeError: if dh or dstate has the wrong shape, or there are no steps.
+        MemoryError: if the quantities do not fit in memory.
     """
     if not isinstance(layer, (RNN, LSTM, GRU)):
         raise TypeError(f"unfold: layer: expected an RNN, LSTM or GRU, got {type(layer).__name__}")
     check_plain("unfold", cache)
     if cache.x is None:
-        raise ValueError("unfold: cache: expected that of forward, got that of forward_tokens")
+        raise ValueError("unfold: cache: expected one from forward, got one from forward_tokens")
     if len(cache.h) == 0:
         raise ShapeError("unfold: batch: expected at least one step, got T=0")
     local = np.zeros_like(cache.h) if dh is None else np.asarray(dh, layer.dtype)
@@ -278,36 +277,36 @@ def unfold_layer(
 
 
 def check_plain(op: str, cache: RecurrentCache) -> None:
-    """Refuses the cache of a pass whose sequences are not all from the first step to the last.
+    """Rejects the cache of a pass in which not all sequences run from the first step to the last.
 
     Raises:
         ValueError: for such a cache.
     """
     if cache.order is not None:
         raise ValueError(
-            f"{op}: cache: expected that of whole sequences, got one with lengths, resets or read backwards"
+            f"{op}: cache: expected one of whole sequences, got one with lengths, resets or reverse=True"
         )
 
 
 def first_state(layer: Recurrent, cache: RecurrentCache) -> Array:
-    """The state before the first step (B, S) of a pass through whole sequences."""
+    """Returns the state before the first step (B, S) of a pass over whole sequences."""
     if cache.first is None:
         return np.zeros((cache.h.shape[1], layer.state_size), layer.dtype)
     return np.asarray(cache.first, layer.dtype)
 
 
 def _input_gradient(layer: Recurrent, cache: RecurrentCache, da: Array) -> Array:
-    """dx as the engine computes it; the gradients that come with it are dropped."""
+    """Returns the engine's dx; the parameter gradients computed with it are discarded."""
     [(cell, U, _, b, _)] = layer.engine_weights()
     x = np.asarray(cache.x)
     dx = _rnnrs.recurrent_input_gradients(cell, da, x, U, np.zeros_like(U), np.zeros_like(b), True)
-    assert dx is not None  # wanted
+    assert dx is not None  # need_dx is True
     return dx
 
 
 def _memory(cache: RecurrentCache, dh: Array, start: Array, last: Array, dfirst: Array) -> dict[str, Array]:
-    """What an LSTM has besides: c, the gates, and ∂L/∂c_t from the last step to the first."""
-    assert cache.c is not None and cache.kept is not None  # the way back has needed them
+    """Returns an LSTM's own quantities: c, the gates, and ∂L/∂c_t from the last step to the first."""
+    assert cache.c is not None and cache.kept is not None  # BPTT needed them
     H = dh.shape[-1]
     tanh_c = np.tanh(cache.c)
     f, o = cache.kept[..., H : 2 * H], cache.kept[..., 3 * H :]
@@ -329,8 +328,8 @@ def _memory(cache: RecurrentCache, dh: Array, start: Array, last: Array, dfirst:
 
 
 def _through_gru(layer: GRU, cache: RecurrentCache, local: Array, da: Array, last: Array) -> Array:
-    """dh_{t+1} ⊙ z_{t+1} + Wᵀ da_{t+1} for every t."""
-    assert cache.kept is not None  # the way back has needed them
+    """Returns dh_{t+1} ⊙ z_{t+1} + Wᵀ da_{t+1} for every t."""
+    assert cache.kept is not None  # BPTT needed them
     H, W = layer.hidden_size, layer.parameters["W"]
     z, by_weights = cache.kept[..., H : 2 * H], da[..., : 3 * H] @ W
     through, later = np.empty_like(local), last

@@ -1,4 +1,4 @@
-"""What single units of a language model do while it reads: which of them follows a property of the text?"""
+"""The units of a language model while it reads a text, and the text properties that they follow."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ..text import Vocabulary
 from ..types import Array
 from .signals import SIGNALS, Signal
 
-#: Tokens that are read at a time: bounds the memory, the state is carried over.
+#: The number of tokens read at a time, which bounds the memory; the state is carried over.
 WINDOW = 1024
 
-#: What of a cell can be looked at: the name, and the block of what the engine keeps of each step.
+#: The gates of each cell, and their blocks in `RecurrentCache.kept`.
 _GATES = {LSTM: {"i": 0, "f": 1, "g": 2, "o": 3}, GRU: {"r": 0, "z": 1, "n": 3}}
 
 
@@ -44,16 +44,16 @@ class Reader(Protocol):
 
     @property
     def by_sentence(self) -> bool:
-        """Whether every line is a sequence of its own."""
+        """Whether every line is a separate sequence."""
         ...
 
 
 class Following(NamedTuple):
-    """A unit, and how it goes along with a property of the text.
+    """A unit, and its correlation with a property of the text.
 
     Attributes:
         unit: from 0.
-        correlation: Pearson's, −1..1: below 0, the unit goes down when the property goes up.
+        correlation: Pearson's, −1..1; below 0, the unit falls as the property rises.
     """
 
     unit: int
@@ -65,9 +65,9 @@ class TextStates:
     """The values of a layer's units while a model reads a text.
 
     Attributes:
-        tokens: the N tokens of the text, as the text has them.
-        values: (N, H), float32 or float64: after each token has been read.
-        of: which quantity of the cell they are.
+        tokens: the N tokens of the text, as they are written in it.
+        values: (N, H), float32 or float64, after each token.
+        of: the quantity of the cell.
     """
 
     tokens: list[str]
@@ -75,17 +75,17 @@ class TextStates:
     of: str
 
     def __getitem__(self, part: slice) -> TextStates:
-        """A part of the text.
+        """Returns a part of the text.
 
         Raises:
-            TypeError: for anything but a slice.
+            TypeError: if `part` is not a slice.
         """
         if not isinstance(part, slice):
             raise TypeError(f"TextStates: expected a slice, got {type(part).__name__}")
         return TextStates(self.tokens[part], self.values[part], self.of)
 
     def unit(self, unit: int) -> Array:
-        """(N,), the values of one unit.
+        """Returns the values of one unit (N,).
 
         Raises:
             IndexError: if there is no such unit.
@@ -96,14 +96,16 @@ class TextStates:
         return np.asarray(self.values[:, unit])
 
     def correlations(self, signal: Signal | str | ArrayLike) -> Array:
-        """Pearson's correlation of every unit with a property of the text (H,), float64; 0 for one that stands still.
+        """Returns Pearson's correlation of every unit with a property of the text (H,), float64.
+
+        It is 0 for a constant unit.
 
         Args:
-            signal: a name of `SIGNALS`, a function of the tokens, or a number for every token (N,).
+            signal: a name from `SIGNALS`, a function of the tokens, or one number for every token (N,).
 
         Raises:
-            ValueError: for an unknown name, or a property that is the same everywhere in the text, or not finite.
-            ShapeError: if it has not one number for every token.
+            ValueError: if the name is unknown, or the property is constant or not finite.
+            ShapeError: if there is not one number for every token.
         """
         y = self._signal(signal)
         y = y - y.mean()
@@ -113,10 +115,11 @@ class TextStates:
         return np.asarray(np.divide(y @ h, size, out=np.zeros(h.shape[1]), where=size > 0))
 
     def following(self, signal: Signal | str | ArrayLike, k: int = 5) -> list[Following]:
-        """The k units whose correlation with a property is strongest, in either direction, the strongest first.
+        """Returns the k units most strongly correlated with a property, in either direction, in that order.
 
         Raises:
-            ValueError: if k is below 1; and as `correlations`, ShapeError too.
+            ValueError: if k is below 1, or as in `correlations`.
+            ShapeError: as in `correlations`.
         """
         if k < 1:
             raise ValueError(f"following: k: expected a whole number from 1, got {k}")
@@ -124,6 +127,7 @@ class TextStates:
         return [Following(int(unit), float(r[unit])) for unit in np.argsort(-np.abs(r), kind="stable")[:k]]
 
     def _signal(self, signal: Signal | str | ArrayLike) -> Array:
+        """Returns the numbers of a signal (N,), checked."""
         if isinstance(signal, str):
             if signal not in SIGNALS:
                 raise ValueError(f"signal: expected one of {', '.join(SIGNALS)}, got {signal!r}")
@@ -143,22 +147,22 @@ class TextStates:
 
 
 def text_states(model: Reader, text: str, *, layer: int = -1, of: str | None = None) -> TextStates:
-    """Lets a language model read a text, and keeps what the units of a layer did.
+    """Lets a language model read a text, and returns the values of a layer's units.
 
-    The text is read as in `LanguageModel.evaluate`: after an end of sentence, from the state zero; where every line is
-    a sequence of its own, every line anew.
+    The text is read as in `LanguageModel.evaluate`: after an end of sentence, from the state zero; if every
+    line is a separate sequence, each line starts over.
 
     Args:
-        model: of characters, words or subwords.
+        model: a model of characters, words or subwords.
         text: the text.
-        layer: in a stack, which layer; the highest by default.
-        of: "h"; of an LSTM also "c", "tanh_c" (the default: what the cell remembers) or a gate "i", "f", "g", "o"; of a
-            GRU "r", "z", "n".
+        layer: the layer of a stack; the highest by default.
+        of: "h"; for an LSTM also "c", "tanh_c" (the default: the content of its memory) or a gate "i", "f",
+            "g", "o"; for a GRU also "r", "z", "n".
 
     Raises:
-        ValueError: for a text without tokens, or a quantity that the cell has not.
-        IndexError: for a layer that is not there.
-        TypeError: for a model whose recurrence is none of `rnnrs.nn`'s that read forwards.
+        ValueError: if the text has no tokens, or the cell does not have the quantity.
+        IndexError: if there is no such layer.
+        TypeError: if the model's recurrence is not a forward layer of `rnnrs.nn`.
     """
     cell = _layer(model, layer)
     of = of or ("tanh_c" if isinstance(cell, LSTM) else "h")
@@ -173,7 +177,7 @@ def text_states(model: Reader, text: str, *, layer: int = -1, of: str | None = N
         state = cache.state
         caches = cache.layers if isinstance(cache, StackCache) else (cache,)
         parts.append(_quantity(cell, caches[layer], of))
-    return TextStates(tokens, np.concatenate(parts)[1:], of)  # without what stands before the text
+    return TextStates(tokens, np.concatenate(parts)[1:], of)  # without the end of sentence before the text
 
 
 def units_following(
@@ -185,16 +189,17 @@ def units_following(
     layer: int = -1,
     of: str | None = None,
 ) -> list[Following]:
-    """Which units of a model go along with a property of the text: which one counts quotes?
+    """Returns the units of a model that follow a property of the text: which unit counts quotes, for example.
 
-    The best of H units is chosen, and so a little too good: judge it on another text (`text_states(…).correlations`).
-    After Karpathy, Johnson and Fei-Fei (2015).
+    Since the best of H units are selected, their correlation is slightly too high: measure it on another text
+    (`text_states(…).correlations`). After Karpathy, Johnson and Fei-Fei (2015).
 
     Args:
-        model: of characters, words or subwords.
-        text: to read.
-        signal: a name of `SIGNALS`, a function of the tokens that gives a number for each, or these numbers.
-        k: how many units.
+        model: a model of characters, words or subwords.
+        text: the text to read.
+        signal: a name from `SIGNALS`, a function of the tokens that returns one number for each, or these
+            numbers.
+        k: the number of units.
         layer, of: see `text_states`.
 
     Raises:
@@ -219,7 +224,10 @@ def _gates(layer: Recurrent) -> dict[str, int]:
 
 
 def _read(model: Reader, text: str) -> tuple[list[str], Array, Array | None]:
-    """The tokens (N), the ids that are read (N + 1, an end of sentence first), and where a line begins anew."""
+    """Returns the tokens (N), the ids to read (N + 1), and where to reset the state.
+
+    The ids start with an end of sentence. The resets are None if lines are not separate sequences.
+    """
     vocabulary = model.vocabulary
     if not model.by_sentence:
         ids = vocabulary.encode(text)
@@ -242,14 +250,14 @@ def _windows(length: int) -> Iterator[slice]:
 
 
 def _quantity(layer: Recurrent, cache: RecurrentCache, of: str) -> Array:
-    """One quantity of every step (T, H) of the only sequence."""
+    """Returns one quantity of every step (T, H) of the only sequence."""
     if of in ("c", "tanh_c"):
         assert cache.c is not None  # an LSTM's
         rows = np.tanh(cache.c) if of == "tanh_c" else cache.c
     elif of == "h":
         rows = cache.h
     else:
-        assert cache.kept is not None  # there is a way back
+        assert cache.kept is not None  # gradient is True
         rows = np.split(cache.kept, 4, axis=-1)[_gates(layer)[of]]
     whole = rows if cache.order is None else cache.order.unpack(rows)
     return np.asarray(whole[:, 0])

@@ -1,1 +1,1 @@
-"""Weights from other libraries and for them; features of pictures by an ONNX file, which needs the extra "onnx"."""
+"""Weights from and for other libraries; picture features from an ONNX file (extra "onnx")."""

@@ -1,14 +1,14 @@
-"""PyTorch's recurrent layers: their state dicts, as NumPy arrays or safetensors files, taken and given.
+"""Conversion of PyTorch's recurrent layers, from and to state dicts of NumPy arrays or safetensors files.
 
-PyTorch need not be installed. Of the names in a state dict, l0 is the lowest layer, and "_reverse" what reads
-backwards; gates·H rows, in PyTorch's order, which is ours, too:
+PyTorch need not be installed. In the names of a state dict, l0 is the lowest layer, and "_reverse" marks the
+backward direction. Weights have gates·H rows, in the same order here and in PyTorch:
 
 | PyTorch | shape | here |
 |---|---|---|
 | weight_ih_l0 | (gates·H, I) | U |
 | weight_hh_l0 | (gates·H, H) | W |
 | bias_ih_l0, bias_hh_l0 | (gates·H,) both | b, their sum |
-| of a GRU, the last H of bias_hh_l0 | (H,) | b_h: it stands within the reset, and cannot be added up |
+| of a GRU, the last H of bias_hh_l0 | (H,) | b_h: multiplied by the reset gate, so it cannot be part of the sum |
 
 Gates are i, f, g, o in an LSTM; r, z, n in a GRU. See `torch.nn.LSTM`, "Variables".
 """
@@ -44,28 +44,28 @@ def from_torch(
     nonlinearity: str = "tanh",
     dtype: DTypeLike | None = None,
 ) -> Network:
-    """The layers of an `nn.RNN`, `nn.LSTM` or `nn.GRU`, with its weights.
+    """Returns the layers of an `nn.RNN`, `nn.LSTM` or `nn.GRU`, with its weights.
 
     Args:
-        state: its state dict, of NumPy arrays (`{k: v.numpy() for k, v in module.state_dict().items()}`), or a
-            safetensors file of it.
-        prefix: what its names begin with in the state dict of a larger model, "encoder." for instance; other names are
-            left alone then.
-        nonlinearity: "tanh" or "relu", of an `nn.RNN`: a state dict does not say which.
+        state: its state dict, of NumPy arrays (`{k: v.numpy() for k, v in module.state_dict().items()}`), or
+            a safetensors file of it.
+        prefix: the prefix of its names in a larger model's state dict, such as "encoder."; other names are
+            then ignored.
+        nonlinearity: "tanh" or "relu", for an `nn.RNN`: a state dict does not contain it.
         dtype: float32 or float64; by default that of the weights.
 
     Returns:
-        A layer; both directions of one, `Bidirectional` with "concat"; or a `Stack` of as many as there are. Inputs and
-        states are time-major, (T, B, I), as PyTorch's without `batch_first`. Dropout between layers is not in a state
-        dict: give it to a `Stack` of `.layers`.
+        A layer; for both directions of one, `Bidirectional` with "concat"; for several, a `Stack`. Inputs and
+        states are time-major, (T, B, I), as in PyTorch without `batch_first`. Dropout between layers is not
+        in a state dict: give it to a `Stack` of `.layers`.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: if it is no safetensors file.
-        KeyError: for a weight that is missing.
-        ValueError: for names that are none of those layers', projections (`proj_size`), another nonlinearity.
-        ShapeError: for weights that do not fit together.
-        DTypeError: for weights that hold no real numbers.
+        FormatError: if it is not a safetensors file.
+        KeyError: if a weight is missing.
+        ValueError: if there are other names, projections (`proj_size`), or another nonlinearity.
+        ShapeError: if the weights' shapes do not match.
+        DTypeError: if a weight does not hold real numbers.
     """
     weights = _read(state, prefix)
     layers = 1 + max(layer for _, layer, _ in weights)
@@ -79,31 +79,34 @@ def from_torch(
     for i, (below, above) in enumerate(itertools.pairwise(built), start=1):
         if above.input_size != below.hidden_size:
             raise ShapeError(
-                f"from_torch: weight_ih_l{i}: expected {below.hidden_size} columns, as many as the layer below gives, "
-                f"got {above.input_size}"
+                f"from_torch: weight_ih_l{i}: expected {below.hidden_size} columns, the size of the layer "
+                f"below, got {above.input_size}"
             )
     return built[0] if layers == 1 else Stack(*built)
 
 
 def to_torch(network: Network, *, prefix: str = "") -> dict[str, Array]:
-    """The state dict of the `nn.RNN`, `nn.LSTM` or `nn.GRU` that computes the same.
+    """Returns the state dict of the equivalent `nn.RNN`, `nn.LSTM` or `nn.GRU`.
 
     Args:
         network: a layer, both directions, or a stack of them, all of one cell and one hidden size.
-        prefix: what every name is to begin with.
+        prefix: a prefix for all names.
 
     Returns:
-        Copies, by name; in PyTorch `module.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})`.
-        bias_hh is zero but for a GRU's b_h.
+        Copies, by name; in PyTorch `module.load_state_dict({k: torch.from_numpy(v) for k, v in
+        state.items()})`. bias_hh is zero except for a GRU's b_h.
 
     Raises:
-        ValueError: for what PyTorch's layers have not: layers of different cells or sizes, other activations,
-            directions that are not concatenated, residual links, layer normalization, zoneout, a learned first state.
-        TypeError: for what is none of these.
+        ValueError: if PyTorch has no such layers: different cells or sizes, other activations, directions
+            that are not concatenated, residual connections, layer normalization, zoneout, a learned initial
+            state.
+        TypeError: if the network is none of these.
     """
     layers = list(network.layers) if isinstance(network, Stack) else [network]
     if isinstance(network, Stack) and network.residual:
-        raise ValueError("to_torch: network: expected a stack without residual links, got one with them")
+        raise ValueError(
+            "to_torch: network: expected a stack without residual connections, got one with them"
+        )
     state: dict[str, Array] = {}
     kinds = set()
     for i, layer in enumerate(layers):
@@ -119,11 +122,11 @@ def to_torch(network: Network, *, prefix: str = "") -> dict[str, Array]:
 
 
 def save_torch(network: Network, path: str | os.PathLike[str], *, prefix: str = "") -> None:
-    """Writes `to_torch` as a safetensors file, which `safetensors.torch.load_file` reads.
+    """Writes the result of `to_torch` to a safetensors file, for `safetensors.torch.load_file`.
 
     Raises:
         ValueError, TypeError: see `to_torch`.
-        OSError: if the file cannot be written; what was there stays.
+        OSError: if the file cannot be written; an existing file is unchanged.
     """
     write_atomically(path, _rnnrs.serialize(to_torch(network, prefix=prefix), ""))
 
@@ -132,7 +135,7 @@ Weights = dict[tuple[str, int, bool], Array]
 
 
 def _read(state: Mapping[str, Any] | str | os.PathLike[str], prefix: str) -> Weights:
-    """The weights by kind, layer, and whether they are of the direction that reads backwards."""
+    """Returns the weights by kind, layer, and whether they are of the backward direction."""
     if not isinstance(state, Mapping):
         try:
             state, _ = _rnnrs.deserialize(Path(state).read_bytes())
@@ -146,7 +149,7 @@ def _read(state: Mapping[str, Any] | str | os.PathLike[str], prefix: str) -> Wei
         if match is None:
             if prefix:
                 continue
-            raise ValueError(f"from_torch: state: expected names as weight_ih_l0, got {name!r}")
+            raise ValueError(f"from_torch: state: expected names like weight_ih_l0, got {name!r}")
         kind, layer, reverse = match.groups()
         if kind == "weight_hr":
             raise ValueError(
@@ -155,12 +158,13 @@ def _read(state: Mapping[str, Any] | str | os.PathLike[str], prefix: str) -> Wei
         weights[kind, int(layer), reverse is not None] = _array(name, value)
     if not weights:
         raise ValueError(
-            f"from_torch: state: expected names as {prefix}weight_ih_l0, got {_some(state) or 'an empty one'}"
+            f"from_torch: state: expected names like {prefix}weight_ih_l0, got {_some(state) or 'none'}"
         )
     return weights
 
 
 def _array(name: str, value: Any) -> Array:
+    """Returns a weight as an array of real numbers."""
     array = np.asarray(value)
     if array.dtype.kind != "f":
         raise DTypeError(f"from_torch: {name}: expected real numbers, got {array.dtype}")
@@ -168,13 +172,13 @@ def _array(name: str, value: Any) -> Array:
 
 
 def _some(names: Iterable[str]) -> str:
-    """The first names, for a message."""
+    """Returns the first names, for error messages."""
     first = list(itertools.islice(names, 4))
     return ", ".join(first[:3]) + (", …" if len(first) > 3 else "")
 
 
 def _layer(weights: Weights, layer: int, back: bool, nonlinearity: str, dtype: DTypeLike | None) -> Recurrent:
-    """One direction of one layer."""
+    """Returns one direction of one layer."""
     suffix = f"_l{layer}{'_reverse' if back else ''}"
 
     def weight(kind: str) -> Array:
@@ -210,7 +214,7 @@ def _layer(weights: Weights, layer: int, back: bool, nonlinearity: str, dtype: D
 
 
 def _bias(weights: Weights, kind: str, layer: int, back: bool, rows: int, suffix: str) -> Array:
-    """A bias (rows,): zero in a layer with bias=False."""
+    """Returns a bias (rows,): zero in a layer with bias=False."""
     bias = weights.get((kind, layer, back), np.zeros(rows))
     if bias.shape != (rows,):
         raise ShapeError(f"from_torch: {kind}{suffix}: expected ({rows},), got {bias.shape}")
@@ -218,7 +222,7 @@ def _bias(weights: Weights, kind: str, layer: int, back: bool, rows: int, suffix
 
 
 def _directions(layer: Any) -> list[tuple[Recurrent, str]]:
-    """A layer's directions, and what their names end with."""
+    """Returns a layer's directions with the suffixes of their names."""
     if isinstance(layer, Bidirectional):
         if layer.merge != "concat":
             raise ValueError(f"to_torch: network: expected directions merged by concat, got {layer.merge}")
@@ -229,15 +233,15 @@ def _directions(layer: Any) -> list[tuple[Recurrent, str]]:
 
 
 def _named(layer: Recurrent, suffix: str, prefix: str) -> dict[str, Array]:
-    """The arrays of one direction of one layer."""
+    """Returns the arrays of one direction of one layer, by name."""
     for there, what in (
         (layer.layer_norm, "layer normalization"),
-        (layer.learn_state, "a learned first state"),
+        (layer.learn_state, "a learned initial state"),
         (any(layer.zoneout), "zoneout"),
         (layer.cell not in ("tanh", "relu", "lstm", "gru"), f"the activation {layer.cell}"),
     ):
         if there:
-            raise ValueError(f"to_torch: network: {what}: PyTorch's layers have none")
+            raise ValueError(f"to_torch: network: expected a layer that PyTorch has, got one with {what}")
     p = layer.parameters
     second = np.zeros_like(p["b"])
     if isinstance(layer, GRU):

@@ -45,12 +45,13 @@ class Criterion(Protocol):
         weights: ArrayLike | None = None,
         gradient: bool = True,
     ) -> Evaluation:
-        """Returns L for the states h (…, H) and ids y (…), and dh; `gradient` adds to the layer's gradients."""
+        """Returns L for h (…, H) and ids y (…), and dh; `gradient` adds to the layer's gradients."""
         ...
 
 
 class _Reduced(ABC):
     """A loss with a reduction over positions."""
+
     def __init__(self, reduction: str) -> None:
         self.reduction = self.check_reduction(type(self).__name__, reduction)
 
@@ -152,11 +153,10 @@ class SoftmaxCrossEntropy(_Reduced):
         weights: ArrayLike | None = None,
         gradient: bool = True,
     ) -> Evaluation:
-        """Computes the loss of o = c + V h, fused with the output layer: o (T, B, O) is never stored as a
-        whole.
+        """Computes the loss of o = c + V h, fused with the output layer.
 
-        The output layer, softmax, cross-entropy and their gradients process the rows in chunks that stay in
-        the cache.
+        o (T, B, O) is never stored as a whole: the output layer, softmax, cross-entropy and their gradients
+        process the rows in chunks that stay in the cache.
 
         Args:
             output: the output layer; `gradient` adds to its gradients dV, dc.

@@ -1,4 +1,4 @@
-"""The proposal distribution from which a sampled loss draws wrong answers."""
+"""The proposal distribution from which a loss samples wrong answers."""
 
 from __future__ import annotations
 

@@ -62,8 +62,7 @@ class _Sampled(ABC):
         weights: ArrayLike | None = None,
         gradient: bool = True,
     ) -> Evaluation:
-        """Computes the loss of o = c + V h at the correct classes and at k sampled ones, shared by all
-        positions.
+        """Computes the loss of o = c + V h at the correct classes and at k samples, shared by all positions.
 
         Args:
             output: the output layer; `gradient` adds to the sampled and correct rows of dV, and to dc.
@@ -131,13 +130,12 @@ class _Sampled(ABC):
 
 
 class SampledSoftmax(_Sampled):
-    """L_t = ln(e^{o_y} + Σ_{w ∈ S, w ≠ y} e^{õ_w}) − o_y, õ_w = o_w − ln k Q(w): softmax over y and k
-    samples.
+    """L_t = ln(e^{o_y} + Σ_{w ∈ S, w ≠ y} e^{õ_w}) − o_y, õ_w = o_w − ln k Q(w).
 
-    With S sampled from Q and every term divided by k Q, the sum is an unbiased estimate of the sum over all
-    wrong classes: importance sampling (Bengio and Senécal 2008; Jean et al. 2015). Its logarithm and the
-    gradient are biased. The bias falls with k, and as Q approaches the model's own distribution (Blanc and
-    Rendle 2018); for k → ∞, loss and gradient are those of the softmax.
+    A softmax over y and k sampled classes. With S sampled from Q and every term divided by k Q, the sum is an
+    unbiased estimate of the sum over all wrong classes: importance sampling (Bengio and Senécal 2008; Jean et
+    al. 2015). Its logarithm and the gradient are biased. The bias falls with k, and as Q approaches the
+    model's own distribution (Blanc and Rendle 2018); for k → ∞, loss and gradient are those of the softmax.
 
     Args:
         samples: k, sampled anew at each step, with replacement; a class sampled m times counts m times.
@@ -163,8 +161,7 @@ class SampledSoftmax(_Sampled):
 
 
 class NCE(_Sampled):
-    """L_t = −ln σ(õ_y) − Σ_{w ∈ S} ln(1 − σ(õ_w)), õ_w = o_w − ln Z − ln k Q(w): words from the data, or
-    noise?
+    """L_t = −ln σ(õ_y) − Σ_{w ∈ S} ln(1 − σ(õ_w)), õ_w = o_w − ln Z − ln k Q(w).
 
     Noise-contrastive estimation (Gutmann and Hyvärinen 2012), for language models by Mnih and Teh (2012): a
     logistic regression separates the correct class from k classes sampled from the noise Q. With growing k,

@@ -34,7 +34,7 @@ class RecurrentOptions(TypedDict, total=False):
 class RecurrentCell(Layer):
     """The parameters of a recurrent layer, in blocks of H rows: one block for each gate.
 
-    `Recurrent` documents the arguments. A subclass with a memory layout of its own overrides `_bias`,
+    `Recurrent` documents the arguments. A subclass with another memory layout overrides `_bias`,
     `_bias_gradient`, `_add_bias` and `_table`.
     """
 

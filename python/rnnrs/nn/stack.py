@@ -20,7 +20,7 @@ from .recurrent import EngineLayer, Recurrent
 class StackCache(NamedTuple):
     """The forward-pass values that BPTT needs: the layers' caches, and the last states (B, S)."""
 
-    layers: tuple[Any, ...]  #: each of its layer's own type
+    layers: tuple[Any, ...]  #: of the layers' own cache types
     state: Array
     dropout: tuple[DropoutCache, ...]  #: between the layers
 

@@ -1,4 +1,4 @@
-"""Drawings of what `rnnrs.inspection` finds, of attention, forecasts, described pictures (extra "plot": matplotlib)."""
+"""Figures of inspection results, attention, forecasts, described pictures (extra "plot": matplotlib)."""
 
 from .attention import attention
 from .curves import gradients_through_time, jacobians

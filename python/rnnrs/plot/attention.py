@@ -1,4 +1,4 @@
-"""What a decoder looked at for each word that it said."""
+"""A decoder's attention to each source word, for each word it generated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ..errors import ShapeError
 from .figure import SIZES, finish, new_figure
 
-#: The most words on either side: a picture of more could not be read.
+#: The maximum number of words on either side that remains legible.
 LONGEST = 200
 
 
@@ -24,7 +24,7 @@ def attention(
     *,
     title: str = "",
 ) -> Any:
-    """Draws a heat map: the source's words along x, the target's from above down.
+    """Draws a heat map: the source's words along x, the target's words from top to bottom.
 
     (Bahdanau, Cho and Bengio 2015, figure 3.)
 
@@ -32,17 +32,17 @@ def attention(
         alpha: (n, S), a row for each word of the target: `decoding.Hypothesis.attention`.
         source: the S words.
         target: the n words.
-        path: where to save the picture; nowhere by default.
-        title: above the picture.
+        path: where to save the figure; None: nowhere.
+        title: the title of the figure.
 
     Returns:
         The matplotlib figure.
 
     Raises:
         MissingExtraError: if matplotlib is missing.
-        ShapeError: if the words are not as many as rows and columns.
-        ValueError: without words, or for more than 200 on a side.
-        OSError: if the picture cannot be written.
+        ShapeError: if the numbers of words and of rows and columns differ.
+        ValueError: if either side has no words, or more than 200.
+        OSError: if the figure cannot be written.
     """
     weights = np.asarray(alpha)
     if weights.shape != (len(target), len(source)):
@@ -56,7 +56,7 @@ def attention(
     figure = new_figure(max(3.0, 1.3 + width), max(2.0, 0.7 + height))
     axes = figure.add_subplot()
     image = axes.imshow(weights, cmap=SIZES, vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest")
-    # A word is what it says: no formula between dollar signs.
+    # Words are plain text, not formulas between dollar signs.
     axes.set_xticks(
         range(len(source)), source, rotation=60, ha="left", rotation_mode="anchor", parse_math=False
     )

@@ -1,23 +1,20 @@
-"""Curves through time: how strongly the loss is felt at each step, how strongly a state depends on earlier ones."""
+"""Curves through time: gradient norms at each step, and the dependence of a state on earlier ones."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import ShapeError
+from ..inspection import JacobianNorms
 from ..types import Array
 from .figure import finish, new_figure, style, tidy
 
-if TYPE_CHECKING:
-    from ..inspection import JacobianNorms
-
-
-#: What a float64, and so an axis, can hold, in powers of e.
+#: The largest power of e that a float64, and so an axis, can hold.
 _LARGEST = 690.0
 
 
@@ -31,19 +28,20 @@ def gradients_through_time(
     """Draws norms over the steps, on a logarithmic scale: a line for each network.
 
     Args:
-        curves: by the network's name, `inspection.gradient_norms(…)` (T, B), whose geometric mean over the sequences is
-            drawn with a band from the smallest to the largest; or (T,).
-        path: where to save the picture; nowhere by default.
-        of: what the numbers are, for the axis; $…$ is set as a formula.
-        title: above the picture.
+        curves: by the network's name, `inspection.gradient_norms(…)` (T, B), drawn as the geometric mean over
+            the sequences with a band from the smallest to the largest; or (T,).
+        path: where to save the figure; None: nowhere.
+        of: the quantity, for the axis; $…$ is set as a formula.
+        title: the title of the figure.
 
     Returns:
         The matplotlib figure.
 
     Raises:
         MissingExtraError: if matplotlib is missing.
-        ValueError: without curves; ShapeError for one that is neither (T, B) nor (T,).
-        OSError: if the picture cannot be written.
+        ValueError: if there are no curves.
+        ShapeError: if a curve is neither (T, B) nor (T,).
+        OSError: if the figure cannot be written.
     """
     logs = {name: _log(name, values) for name, values in _some("gradients_through_time", curves).items()}
     figure = new_figure(8.0, 4.0)
@@ -61,22 +59,22 @@ def jacobians(
     frobenius: bool = False,
     title: str = "",
 ) -> Any:
-    """Draws ‖∂s_t/∂s_s‖ over the steps t − s in between, on a logarithmic scale: a line for each network.
+    """Draws ‖∂s_t/∂s_s‖ over the distance t − s, on a logarithmic scale: a line for each network.
 
     Args:
-        norms: by the network's name, of `inspection.jacobian_norms`. The line is the geometric mean over the sequences,
-            the band goes from the smallest to the largest.
-        path: where to save the picture; nowhere by default.
-        frobenius: whether to draw that norm instead of the spectral one.
-        title: above the picture.
+        norms: by the network's name, from `inspection.jacobian_norms`. The line is the geometric mean over
+            the sequences, the band extends from the smallest to the largest.
+        path: where to save the figure; None: nowhere.
+        frobenius: whether to draw the Frobenius norm instead of the spectral norm.
+        title: the title of the figure.
 
     Returns:
         The matplotlib figure.
 
     Raises:
         MissingExtraError: if matplotlib is missing.
-        ValueError: without norms.
-        OSError: if the picture cannot be written.
+        ValueError: if there are no norms.
+        OSError: if the figure cannot be written.
     """
     figure = new_figure(8.0, 4.0)
     axes = figure.add_subplot()
@@ -96,7 +94,7 @@ def _some(op: str, curves: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _log(name: str, values: ArrayLike) -> Array:
-    """ln of a curve (T, B)."""
+    """Returns ln of a curve (T, B)."""
     array = np.asarray(values, np.float64)
     if array.ndim not in (1, 2) or not array.size:
         raise ShapeError(f"gradients_through_time: {name}: expected (T, B) or (T,), got {array.shape}")
@@ -105,7 +103,7 @@ def _log(name: str, values: ArrayLike) -> Array:
 
 
 def _draw(axes: Any, x: Array, logs: Array, name: str, place: int) -> None:
-    """A line for the geometric mean, a band from the smallest to the largest; a norm of 0 leaves a gap."""
+    """Draws the geometric mean as a line and the range as a band; a norm of 0 leaves a gap."""
     logs = np.where(np.isfinite(logs), np.clip(logs, -_LARGEST, _LARGEST), np.nan)
     look = style(place)
     axes.plot(x, np.exp(logs.mean(axis=1)), label=name, **look)

@@ -1,4 +1,4 @@
-"""What all pictures share: matplotlib, which is only there with the extra "plot", colors, and how they are saved."""
+"""The basis of all figures: matplotlib (extra "plot"), colors, and saving."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ..errors import require
 from ..files import write_atomically
 from ..inspection.color import BLUE, ORANGE
 
-#: Okabe and Ito's colors, which most color-blind people tell apart, and line styles, for those who print in gray.
+#: Okabe and Ito's colors, for color blindness, and line styles, for printing in gray.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
 STYLES = ("-", "--", "-.", ":", "-", "--", "-.")
 
-#: A scale for sizes that goes for color-blind people.
+#: A color map for sizes, suitable for color blindness.
 SIZES = "cividis"
 
 
 def new_figure(width: float, height: float) -> Any:
-    """An empty matplotlib figure, in inches. No window opens, and no state of pyplot's changes.
+    """Returns an empty matplotlib figure, in inches. No window opens, and pyplot's state does not change.
 
     Raises:
         MissingExtraError: if matplotlib is missing.
@@ -28,7 +28,9 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def around_zero() -> Any:
-    """The scale for numbers around 0, that of `inspection.to_html`: blue, white, orange; black can be read on all.
+    """Returns the color map for numbers around 0, that of `inspection.to_html`: blue, white, orange.
+
+    Black text is legible on all its colors.
 
     Raises:
         MissingExtraError: if matplotlib is missing.
@@ -38,11 +40,11 @@ def around_zero() -> Any:
 
 
 def finish(figure: Any, path: str | os.PathLike[str] | None, dpi: int = 120) -> Any:
-    """Saves a figure where a path is given (.png, .svg, .pdf, …), and gives it back.
+    """Saves a figure if a path is given (.png, .svg, .pdf, …), and returns it.
 
     Raises:
-        ValueError: for a kind of file that matplotlib cannot write.
-        OSError: if the picture cannot be written.
+        ValueError: if matplotlib cannot write the kind of file.
+        OSError: if the file cannot be written.
     """
     if path is not None:
         buffer = io.BytesIO()
@@ -53,7 +55,7 @@ def finish(figure: Any, path: str | os.PathLike[str] | None, dpi: int = 120) -> 
 
 
 def style(place: int) -> dict[str, Any]:
-    """Color and line style of the curve at a place."""
+    """Returns color and line style of the curve at a place."""
     return {
         "color": COLORS[place % len(COLORS)],
         "linestyle": STYLES[place % len(STYLES)],
@@ -62,7 +64,7 @@ def style(place: int) -> dict[str, Any]:
 
 
 def tidy(axes: Any, x: str, y: str, title: str = "") -> None:
-    """Labels, a faint grid, no box."""
+    """Adds labels and a faint grid, and removes the box."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     if title:

@@ -1,4 +1,4 @@
-"""Pictures with their descriptions: where was looked at for each word, and many side by side."""
+"""Pictures with their descriptions: the attention for each word, and many pictures side by side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ShapeError
 from .figure import COLORS, SIZES, finish, new_figure
 
-#: The most words, and the most pictures: a picture of more could not be read.
+#: The maximum numbers of words and of pictures that remain legible.
 MOST_WORDS, MOST_PICTURES = 60, 200
 
 _COLUMNS = 8
@@ -29,27 +29,27 @@ def description(
     *,
     title: str = "",
 ) -> Any:
-    """Draws a picture and, for each word of its description, where was looked at: the attention over the picture.
+    """Draws a picture and, for each word of its description, the attention over the picture.
 
-    (Xu et al. 2015, "Show, attend and tell", figure 5.) The map is α over the largest α of that word, which stands
-    beside it.
+    (Xu et al. 2015, "Show, attend and tell", figure 5.) Each map is α divided by the word's largest α, which
+    is shown beside the word.
 
     Args:
         picture: (Y, X, 3), uint8, or numbers from 0 to 1.
         words: the n words: `Written.words`.
-        alpha: (n, P), a row for each word: `Written.attention`; None: the picture alone is drawn.
-        grid: (Y′, X′), P of them: `Captioner.grid`.
-        path: where to save the drawing; nowhere by default.
-        title: above it; the words by default.
+        alpha: (n, P), a row for each word: `Written.attention`; None: only the picture is drawn.
+        grid: (Y′, X′), with P = Y′·X′ places: `Captioner.grid`.
+        path: where to save the figure; None: nowhere.
+        title: the title of the figure; the words by default.
 
     Returns:
         The matplotlib figure.
 
     Raises:
         MissingExtraError: if matplotlib is missing.
-        ShapeError: for what is no picture, or an attention of another shape.
-        ValueError: for more than 60 words.
-        OSError: if the drawing cannot be written.
+        ShapeError: if the picture or the attention has the wrong shape.
+        ValueError: if there are more than 60 words.
+        OSError: if the figure cannot be written.
     """
     op = "description"
     seen, words = _colors(op, picture), list(words)
@@ -74,7 +74,7 @@ def description(
 
 
 def _map(axes: Any, picture: NDArray[Any], word: str, alpha: NDArray[np.float64]) -> None:
-    """One word: the picture in pale gray, and over it the map in colors, smooth, clear where was not looked at."""
+    """Draws one word's smooth colored map over the pale gray picture; it is clear where α is small."""
     rows, columns = picture.shape[:2]
     largest = float(alpha.max())
     weights = alpha / largest if largest > 0 else alpha
@@ -97,7 +97,7 @@ def _map(axes: Any, picture: NDArray[Any], word: str, alpha: NDArray[np.float64]
 
 
 def _smooth(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How little can be seen through the map: much where was looked at, a little elsewhere."""
+    """Returns the opacity of the map: high where α is large, low elsewhere."""
     return 0.15 + 0.85 * np.sqrt(np.maximum(weights, 0))
 
 
@@ -113,27 +113,28 @@ def pictures(
     """Draws pictures side by side, each with a text below it.
 
     Args:
-        images: N of (Y, X, 3), uint8, or numbers from 0 to 1.
-        texts: N, of one or more lines.
-        path: where to save the drawing; nowhere by default.
-        right: whether each text is right: it is then blue, and orange and in italics where it is not.
-        columns: pictures in a row.
-        title: above all.
+        images: N pictures (Y, X, 3), uint8, or numbers from 0 to 1.
+        texts: N texts of one or more lines.
+        path: where to save the figure; None: nowhere.
+        right: whether each text is correct: correct texts are blue, incorrect ones orange and in italics.
+        columns: the number of pictures in a row.
+        title: the title of the figure.
 
     Returns:
         The matplotlib figure.
 
     Raises:
         MissingExtraError: if matplotlib is missing.
-        ShapeError: for what are no pictures, or not as many texts.
-        ValueError: without pictures, for more than 200, or without columns.
-        OSError: if the drawing cannot be written.
+        ShapeError: if a picture has the wrong shape, or the numbers of pictures and texts differ.
+        ValueError: if there are no pictures, more than 200, or no columns.
+        OSError: if the figure cannot be written.
     """
     op = "pictures"
     seen = [_colors(op, image) for image in images]
     if not 0 < len(seen) <= MOST_PICTURES or columns < 1:
         raise ValueError(
-            f"{op}: images: expected 1 to {MOST_PICTURES} in at least one column, got {len(seen)} in {columns}"
+            f"{op}: images: expected 1 to {MOST_PICTURES} in at least one column, "
+            f"got {len(seen)} in {columns}"
         )
     for name, values in (("texts", texts), ("right", right)):
         if values is not None and len(values) != len(seen):
@@ -163,7 +164,7 @@ _STYLES = {True: {"color": COLORS[0]}, False: {"color": COLORS[1], "style": "ita
 
 
 def _colors(op: str, picture: ArrayLike) -> NDArray[Any]:
-    """A picture as numbers 0..1."""
+    """Returns a picture as numbers 0..1."""
     array = np.asarray(picture)
     if array.ndim != 3 or array.shape[2] != 3 or not array.size:
         raise ShapeError(f"{op}: picture: expected (Y, X, 3), got {array.shape}")
@@ -171,5 +172,5 @@ def _colors(op: str, picture: ArrayLike) -> NDArray[Any]:
 
 
 def _lines(text: str, width: int) -> str:
-    """A text in lines of at most so many characters; its own line breaks stay."""
+    """Breaks a text into lines of at most `width` characters; its own line breaks stay."""
     return "\n".join("\n".join(textwrap.wrap(line, width)) or line for line in text.split("\n"))

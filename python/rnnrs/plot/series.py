@@ -1,4 +1,4 @@
-"""A series and what is foretold of it."""
+"""A series and its forecast."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ def forecast(
     *,
     before: int | None = None,
 ) -> Any:
-    """The end of a series, and the forecast that follows it, a panel for each quantity.
+    """Draws the end of a series, and the forecast that follows it, in one panel for each quantity.
 
     Args:
         series: (N, I).
         ahead: (S, I), from `Forecaster.predict`.
-        columns: the I quantities' names.
-        path: where to save the picture; None: nowhere.
-        before: how many steps of the series to show; by default eight times those of the forecast.
+        columns: the names of the I quantities.
+        path: where to save the figure; None: nowhere.
+        before: how many steps of the series to show; by default eight times the forecast's.
 
     Returns:
-        A matplotlib figure.
+        The matplotlib figure.
 
     Raises:
         MissingExtraError: if matplotlib is missing.
-        ShapeError: if the arrays do not belong together.
+        ShapeError: if the shapes do not match.
     """
     x, y = np.asarray(series), np.asarray(ahead)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or len(columns) != x.shape[1]:
         raise ShapeError(
-            f"forecast: series, ahead: expected (N, I) and (S, I) of {len(columns)} columns, got {x.shape}, {y.shape}"
+            f"forecast: series, ahead: expected (N, I) and (S, I) of {len(columns)} columns, "
+            f"got {x.shape} and {y.shape}"
         )
     shown = min(len(x), 8 * len(y) if before is None else before)
     figure = new_figure(8.0, 1.0 + 2.2 * len(columns))

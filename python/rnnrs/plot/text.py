@@ -1,23 +1,21 @@
-"""What a network's units do over a text: as a heat map, and as the text itself, colored by one unit."""
+"""The values of a network's units over a text: as a heat map, and as the text colored by one unit."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ..inspection import TextStates
 from .figure import around_zero, finish, new_figure
 
-if TYPE_CHECKING:
-    from ..inspection import TextStates
-
-#: Signs for what would not be seen.
+#: Visible signs for whitespace.
 _SHOWN = {"\n": "↵", " ": "·", "\t": "→"}
 
-#: The longest text that is drawn: a picture of more could not be read.
+#: The maximum number of tokens that remains legible.
 LONGEST = 4000
 
 
@@ -33,21 +31,21 @@ def states(
     """Draws a heat map: the tokens along x, in rows of `width`, the chosen units along y.
 
     Args:
-        seen: of `inspection.text_states`, a part of it by `seen[100:260]`.
-        units: which, from above down.
-        path: where to save the picture; nowhere by default.
-        width: tokens in a row.
+        seen: from `inspection.text_states`; `seen[100:260]` is a part of it.
+        units: the units, from top to bottom.
+        path: where to save the figure; None: nowhere.
+        width: the number of tokens in a row.
         labels: a name for each unit; its number by default.
-        title: above the picture.
+        title: the title of the figure.
 
     Returns:
         The matplotlib figure.
 
     Raises:
         MissingExtraError: if matplotlib is missing.
-        IndexError: for a unit that is not there.
-        ValueError: without units or tokens, for more than 4000 tokens, or labels of another number.
-        OSError: if the picture cannot be written.
+        IndexError: if there is no such unit.
+        ValueError: if there are no units or tokens, more than 4000 tokens, or not one label for each unit.
+        OSError: if the figure cannot be written.
     """
     names = [f"unit {unit}" for unit in units] if labels is None else list(labels)
     if not len(units) or len(names) != len(units):
@@ -75,11 +73,11 @@ def colored_text(
 ) -> Any:
     """Draws the text in lines of `width` tokens, each colored by one unit's value after it.
 
-    `inspection.to_html` and `to_ansi` do so for a browser and a terminal.
+    `inspection.to_html` and `to_ansi` do the same for a browser and a terminal.
 
     Args:
         seen, path, width, title: see `states`.
-        unit: which.
+        unit: the unit.
 
     Returns:
         The matplotlib figure.
@@ -107,6 +105,7 @@ _FONT = {"family": "monospace", "fontsize": 8, "ha": "center", "va": "center"}
 
 
 def _checked(op: str, seen: TextStates, width: int) -> TextStates:
+    """Returns `seen` if it can be drawn with this width."""
     if width < 1:
         raise ValueError(f"{op}: width: expected a whole number from 1, got {width}")
     if not 0 < len(seen.tokens) <= LONGEST:
@@ -117,7 +116,7 @@ def _checked(op: str, seen: TextStates, width: int) -> TextStates:
 
 
 def _limit(seen: TextStates, values: Any) -> dict[str, float]:
-    """The scale: −1..1, that of a gate, or what the largest value needs."""
+    """Returns the limits of the color scale: a gate's range, or ±1, or ± the largest absolute value."""
     if seen.of in ("i", "f", "o", "r", "z"):
         return {"vmin": 0.0, "vmax": 1.0}
     largest = max(1.0, float(np.abs(values).max()))
@@ -135,7 +134,7 @@ def _row(axes: Any, values: Any, tokens: list[str], width: int, limit: dict[str,
 
 
 def _sign(token: str) -> str:
-    # A dollar sign would begin a formula.
+    # A dollar sign would start a formula.
     return _SHOWN.get(token, token).replace("$", r"\$")
 
 

@@ -1,37 +1,35 @@
-"""A training run seen from inside: what `inspection.GradientMonitor` wrote down."""
+"""A training run's records from `inspection.GradientMonitor`."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ..inspection import GradientMonitor
 from .figure import SIZES, finish, new_figure, style, tidy
-
-if TYPE_CHECKING:
-    from ..inspection import GradientMonitor
 
 
 def monitor(
     seen: GradientMonitor, path: str | os.PathLike[str] | None = None, *, layer: int = 0, title: str = ""
 ) -> Any:
-    """Draws a run in four panels: the gradient through time, its norms, spectral radius and Jacobian, saturation.
+    """Draws a run in four panels: gradients through time, gradient norms, growth per step, saturation.
 
     Args:
-        seen: of the run.
-        path: where to save the picture; nowhere by default.
-        layer: in a stack, which layer.
-        title: above the picture.
+        seen: the monitor of the run.
+        path: where to save the figure; None: nowhere.
+        layer: the layer of a stack.
+        title: the title of the figure.
 
     Returns:
         The matplotlib figure.
 
     Raises:
         MissingExtraError: if matplotlib is missing.
-        ValueError: if nothing was written down yet.
-        IndexError: for a layer that is not there.
-        OSError: if the picture cannot be written.
+        ValueError: if there are no records yet.
+        IndexError: if there is no such layer.
+        OSError: if the figure cannot be written.
     """
     if not len(seen):
         raise ValueError("monitor: expected at least one record, got none")
@@ -71,7 +69,7 @@ def _lines(axes: Any, x: Any, curves: dict[str, Any], log: bool = False) -> None
 
 
 def _growth(axes: Any, steps: Any, columns: dict[str, Any], T: int) -> None:
-    """Spectral radii, and the mean growth of a change per step, (‖∂s_T/∂s_1‖)^(1 / (T − 1))."""
+    """Draws spectral radii, and the mean growth of a change per step, (‖∂s_T/∂s_1‖)^(1 / (T − 1))."""
     if "radius" not in columns:
         axes.text(0.5, 0.5, "not recorded (jacobians=False)", ha="center", transform=axes.transAxes)
     else:
@@ -89,7 +87,7 @@ def _growth(axes: Any, steps: Any, columns: dict[str, Any], T: int) -> None:
 
 
 def _heat_map(figure: Any, axes: Any, seen: GradientMonitor, layer: int) -> None:
-    """log₁₀ ‖∂L/∂s_t‖₂: the training along x, the time in the sequence along y."""
+    """Draws log₁₀ ‖∂L/∂s_t‖₂: training steps along x, the sequence's steps along y."""
     curves = np.array(seen.through_time[str(layer)]).T
     with np.errstate(divide="ignore"):
         logs = np.log10(curves)
@@ -98,5 +96,5 @@ def _heat_map(figure: Any, axes: Any, seen: GradientMonitor, layer: int) -> None
     edges = np.append(steps, steps[-1] + (steps[-1] - steps[-2] if len(steps) > 1 else 1.0))
     image = axes.pcolormesh(edges, np.arange(T + 1) + 0.5, logs, cmap=SIZES, rasterized=True)
     figure.colorbar(image, ax=axes, label=r"$\log_{10}\,\|\partial L/\partial s_t\|_2$")
-    tidy(axes, "training step", "step t of the sequence", "How strongly the loss is felt at step t")
+    tidy(axes, "training step", "step t of the sequence", "Gradient of the loss at step t")
     axes.grid(False)

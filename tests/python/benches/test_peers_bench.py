@@ -43,7 +43,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     ]
     path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     environment = os.environ | {"PYTHONPATH": path}
-    return subprocess.run([*command, *words], env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run([*command, *words], env=environment, capture_output=True, text=True, timeout=100)
 
 
 def lines(folder: Path) -> list[dict[str, str]]:

@@ -154,11 +154,11 @@ def test_ctrl_c_keeps_the_model(folder, tmp_path):
         "1000000",
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not model.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"{model} can be used as it is" in error.decode() and "--resume" in error.decode()
     assert Forecaster.load(model).settings is not None

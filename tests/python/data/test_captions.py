@@ -11,8 +11,6 @@ import rnnrs
 from rnnrs import data
 
 Image = pytest.importorskip("PIL.Image")
-
-
 #: 4 × 6 pixels, all of different colors.
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
 

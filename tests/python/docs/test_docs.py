@@ -15,6 +15,7 @@ ARGUMENTS = {  # of examples that take minutes without
     "digit_scenes.py": ["--quick"],
     "why_share_weights.py": ["--quick", "--seeds", "2"],
 }
+pytestmark = pytest.mark.timeout(300)  # some pages train models
 FENCE = re.compile(r"^```(\S*) ?(\S*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -33,13 +34,14 @@ def run(command: list[str], folder: Path) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path):
-    """Python blocks of a page, quoted files included, share one interpreter; `console` blocks run in their place."""
+    """Python blocks, quoted files included, share one interpreter; `console` blocks run between them."""
     pieces: list[str] = []
     for language, word, code in FENCE.findall(page.read_text("utf-8")):
         if language == "python" and word != "norun":
             pieces.append(code)
         if language == "console" and word != "norun":
-            commands = [line[2:] for line in code.splitlines() if line.startswith("$ ")]
+            lines = code.replace("\\\n", "").splitlines()  # a backslash continues a command
+            commands = [line[2:] for line in lines if line.startswith("$ ")]
             assert commands, f"a console block without a command in {page.name}"
             script = "\n".join(["set -euo pipefail", *commands])
             pieces.append(f"import subprocess\nsubprocess.run(['bash', '-c', {script!r}], check=True)")

@@ -1,4 +1,4 @@
-"""Norms, Jacobians and saturation against finite differences and plain NumPy; the monitor; units that follow a text."""
+"""Norms, Jacobians and saturation, against finite differences and NumPy; the monitor."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def layer_and_cache(cell: str, gain: float = 2.0, **options: Any) -> tuple[Any, 
 
 
 def states(layer: Any, cell: str, x: Array, first: Array) -> list[Array]:
-    """The state (S,) after each step of one sequence, by NumPy; the first before all of them."""
+    """Returns the states (S,) of one sequence by NumPy: before the first step, and after each."""
     all_states = [first]
     for x_t in x:
         all_states.append(cell_step(cell, dict(layer.parameters), x_t, all_states[-1]))
@@ -39,7 +39,7 @@ def states(layer: Any, cell: str, x: Array, first: Array) -> list[Array]:
 
 
 def numeric_jacobian(layer: Any, cell: str, x: Array, state: Array) -> Array:
-    """∂s_T/∂s_0 (S, S) of one sequence by central differences."""
+    """Returns ∂s_T/∂s_0 (S, S) of one sequence, by central differences."""
     e = 1e-6 * np.eye(len(state))
     columns = [
         (states(layer, cell, x, state + d)[-1] - states(layer, cell, x, state - d)[-1]) / 2e-6 for d in e
@@ -51,7 +51,7 @@ def numeric_jacobian(layer: Any, cell: str, x: Array, state: Array) -> Array:
     ("kind", "cell"),
     [("lstm", "lstm"), ("gru", "gru"), *(("rnn", f) for f in nn.ACTIVATIONS)],
 )
-def test_jacobians_are_those_of_finite_differences(kind, cell):
+def test_jacobians_match_finite_differences(kind, cell):
     layer, cache, x, first = layer_and_cache(kind, **({"activation": cell} if kind == "rnn" else {}))
     linear = linearize(layer, cache)
     norms = jacobian_norms(layer, cache, 4)
@@ -74,8 +74,8 @@ def test_jacobians_are_those_of_finite_differences(kind, cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_small_push_arrives_as_the_jacobians_say(cell):
-    """The singular vector that grows most, pushed into the engine's own state, grows by the spectral norm."""
+def test_a_small_change_grows_as_the_jacobians_predict(cell):
+    """The singular vector that grows most, added to the engine's own state, grows by the spectral norm."""
     layer, cache, x, first = layer_and_cache(cell)
     linear = linearize(layer, cache)
     P = np.linalg.multi_dot([linear.step(t)[0] for t in reversed(range(T))])
@@ -87,8 +87,8 @@ def test_a_small_push_arrives_as_the_jacobians_say(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_jacobians_carry_the_gradient_back(cell):
-    """∂L/∂s_0 = (∂s_T/∂s_0)ᵀ ∂L/∂s_T: the engine's BPTT and the Jacobians are one thing."""
+def test_the_jacobians_agree_with_bptt(cell):
+    """∂L/∂s_0 = (∂s_T/∂s_0)ᵀ ∂L/∂s_T, by the engine's BPTT and by the Jacobians."""
     layer, cache, _, _ = layer_and_cache(cell)
     linear = linearize(layer, cache)
     dlast = np.random.default_rng(1).standard_normal(cache.state.shape)
@@ -105,7 +105,7 @@ def test_the_jacobians_carry_the_gradient_back(cell):
     )
 
 
-def test_norms_stay_finite_where_the_product_would_not():
+def test_norms_stay_finite_when_the_product_overflows():
     x = np.zeros((2000, 1, 1))
     for scale, expected in ((0.25, 0.25), (4.0, 4.0)):
         layer = nn.RNN(
@@ -131,7 +131,7 @@ def test_norms_stay_finite_where_the_product_would_not():
     )
 
 
-def test_arguments_of_jacobians_that_make_no_sense_are_refused():
+def test_invalid_arguments_of_jacobians_are_rejected():
     layer, cache, x, _ = layer_and_cache("gru")
     for t in (T, -T - 1):
         with pytest.raises(IndexError, match=f"t: expected -{T} to {T - 1}, got {t}"):
@@ -229,7 +229,7 @@ def test_saturation_of_every_cell():
 
 
 @pytest.mark.parametrize(("cell", "layers"), [("rnn", 1), ("lstm", 1), ("gru", 2)])
-def test_the_monitor_writes_down_what_the_functions_say_and_changes_nothing(cell, layers, tmp_path):
+def test_the_monitor_records_the_functions_values_and_changes_nothing(cell, layers, tmp_path):
     probe, data = batches()[0], batches()
     runs = []
     for callbacks in ([], [GradientMonitor(probe, 3, sequences=2)]):
@@ -269,7 +269,7 @@ def test_the_monitor_writes_down_what_the_functions_say_and_changes_nothing(cell
     assert again.state() == monitor.state() and again.every == 3
 
 
-def test_the_monitor_goes_on_after_a_checkpoint_bit_for_bit(tmp_path):
+def test_the_monitor_continues_after_a_checkpoint_bit_for_bit(tmp_path):
     probe, data, path = batches()[0], batches(), tmp_path / "run"
     whole = rnnrs.Trainer(network(), optim.Adam(1e-2), callbacks=[GradientMonitor(probe, 2)])
     whole.fit(data, max_steps=9)
@@ -282,7 +282,7 @@ def test_the_monitor_goes_on_after_a_checkpoint_bit_for_bit(tmp_path):
     assert whole.callbacks[0]["step"].tolist() == [0, 2, 4, 6, 8]
 
 
-def test_the_monitor_is_bounded_and_keeps_numbers_that_are_not_finite(monkeypatch):
+def test_the_monitor_is_bounded_and_keeps_non_finite_numbers(monkeypatch):
     monkeypatch.setattr(inspection.monitor, "CAPACITY", 4)
     dead = RecurrentNetwork(nn.RNN(I, H, activation="relu"), nn.Linear(H, 3), losses.SoftmaxCrossEntropy())
     dead.parameters["rnn.b"][...] = -100
@@ -299,7 +299,7 @@ def test_the_monitor_is_bounded_and_keeps_numbers_that_are_not_finite(monkeypatc
     assert "log_jacobian" not in plain.columns and len(plain) == 1
 
 
-def test_monitors_that_make_no_sense_are_refused():
+def test_invalid_monitors_are_rejected():
     probe = batches()[0]
     for wrong in ({"every": 0}, {"sequences": 0}, {"threshold": 0.0}):
         with pytest.raises(ValueError, match="GradientMonitor: expected every"):

@@ -1,4 +1,4 @@
-"""The unfolded LSTM, GRU and stack: against equations in NumPy into which single quantities can be nudged."""
+"""The unfolded LSTM, GRU and stack: against equations in NumPy in which each quantity can be perturbed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = NDArray[Any]
 T, B, I, H, O = 5, 3, 4, 6, 5
 F64: dict[str, Any] = {"dtype": "float64"}
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-#: Every quantity of a cell that acts on the loss.
+#: Every quantity of a cell that affects the loss.
 NAMES = {
     "rnn": ["a", "h"],
     "lstm": ["a_i", "a_f", "a_g", "a_o", "i", "f", "g", "o", "c", "tanh_c", "h"],
@@ -28,7 +28,7 @@ NAMES = {
 
 
 class Nudged:
-    """A cell in NumPy that writes down each quantity by name and adds a nudge to one of them at one step."""
+    """A cell in NumPy that records each quantity by name and perturbs one of them at one step."""
 
     def __init__(self, cell: str, p: dict[str, Array], where: tuple[str, int] | None = None, by: Any = 0.0):
         self.cell, self.p, self.where, self.by = cell, p, where, by
@@ -63,7 +63,7 @@ class Nudged:
         return note("h", o * note("tanh_c", np.tanh(c))), c
 
     def run(self, x: Array, state: Array, R: Array, Q: Array) -> float:
-        """Σ R ⊙ h + Σ Q ⊙ the last state."""
+        """Returns Σ R ⊙ h + Σ Q ⊙ the last state."""
         h, c = state[:, :H], state[:, H:]
         total = 0.0
         for t, x_t in enumerate(x):
@@ -84,7 +84,7 @@ def layer_and_pass(cell: str) -> tuple[Any, Any, tuple[Array, Array, Array, Arra
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_quantity_of_the_way_forward(cell):
+def test_every_quantity_of_the_forward_pass(cell):
     layer, u, arrays = layer_and_pass(cell)
     plain = Nudged(cell, dict(layer.parameters))
     plain.run(*arrays)
@@ -94,7 +94,7 @@ def test_every_quantity_of_the_way_forward(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_gradient_is_that_of_finite_differences(cell):
+def test_every_gradient_matches_finite_differences(cell):
     layer, u, arrays = layer_and_pass(cell)
     p, rng = dict(layer.parameters), np.random.default_rng(4)
     for name in NAMES[cell]:
@@ -130,7 +130,7 @@ def test_the_shares_add_up_and_agree_with_the_engine(cell):
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("learn_state", [False, True])
-def test_a_network_of_one_layer_shows_the_layers_quantities(cell, learn_state):
+def test_a_network_of_one_layer_has_the_layers_quantities(cell, learn_state):
     rng = np.random.default_rng(0)
     layer = CELLS[cell](I, H, learn_state=learn_state, **F64)
     network = RecurrentNetwork(layer, nn.Linear(H, O, **F64), losses.SoftmaxCrossEntropy("sum"))
@@ -180,7 +180,7 @@ def test_a_stack_is_unfolded_layer_by_layer(residual):
         u.h  # noqa: B018
 
 
-def test_a_language_model_is_unfolded_where_it_lies():
+def test_a_language_model_is_unfolded_in_place():
     model = LanguageModel.from_text("to be or not to be", hidden_size=8, dtype="float64")
     ids = model.vocabulary.encode("to be or not")
     batch, before = Batch(ids[:-1, None], ids[1:, None]), model.parameters.flat.copy()
@@ -191,7 +191,7 @@ def test_a_language_model_is_unfolded_where_it_lies():
     np.testing.assert_array_equal(model.parameters.flat, before)
 
 
-def test_what_cannot_be_unfolded_is_refused():
+def test_unsupported_networks_are_rejected():
     both = nn.Bidirectional(nn.RNN(I, H, **F64), nn.RNN(I, H, **F64))
     network = RecurrentNetwork(both, nn.Linear(2 * H, O, **F64), losses.SoftmaxCrossEntropy())
     batch = Batch(np.zeros((T, B, I)), np.zeros((T, B), int))

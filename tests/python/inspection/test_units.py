@@ -33,14 +33,15 @@ def test_signals_of_a_text():
 
 
 def model_with_a_quote_unit(text: str, unit: int = 3) -> LanguageModel:
-    """A network in which one unit's sign turns at each quotation mark, and another holds its opposite at a tenth.
+    """Returns a model with one unit that is positive inside quotation marks and negative outside.
 
-    With a large U of the mark, h ← tanh(2 h − 8 q h…) is not linear; so the unit is wired for opening “ and closing ”.
+    It is wired for opening “ and closing ”, since toggling at straight marks, h ← tanh(2 h − 8 q h …), is not
+    linear.
     """
     model = LanguageModel.from_text(text, hidden_size=6, dtype="float64", seed=3)
     p, v = model.parameters, model.vocabulary
     p["rnn.W"][unit] = 0
-    p["rnn.W"][unit, unit] = 3.0  # holds what it is at
+    p["rnn.W"][unit, unit] = 3.0  # keeps its value
     p["rnn.U"][unit], p["rnn.b"][unit] = 0, 0
     p["rnn.U"][unit, 0] = 8.0
     p["embedding.E"][:, 0] = 0
@@ -52,7 +53,7 @@ def model_with_a_quote_unit(text: str, unit: int = 3) -> LanguageModel:
 TEXT = "I said “who is there” and “why” then\nhe said nothing “but so” it is\n" * 30
 
 
-def test_the_unit_that_was_wired_to_count_quotes_is_found():
+def test_the_unit_wired_to_follow_quotes_is_found():
     model = model_with_a_quote_unit(TEXT)
     best, second, *_ = inspection.units_following(model, TEXT, "quotes")
     assert best.unit == 3 and best.correlation > 0.99 > abs(second.correlation)
@@ -72,7 +73,7 @@ def test_the_unit_that_was_wired_to_count_quotes_is_found():
     np.testing.assert_allclose(seen.values, h[1:, 0], atol=1e-12)
 
 
-def test_where_lines_are_sequences_each_is_read_anew():
+def test_lines_that_are_sequences_are_read_separately():
     text = "I see.\nYou see it.\n"
     model = LanguageModel.from_text(
         text, level="word", hidden_size=4, vocabulary={"min_count": 1}, dtype="float64"
@@ -85,7 +86,7 @@ def test_where_lines_are_sequences_each_is_read_anew():
 
 
 class Gated(LanguageModel):
-    """A language model on another recurrence."""
+    """A language model with another recurrence."""
 
     def __init__(self, text: str, rnn: Any) -> None:
         self.__dict__.update(LanguageModel.from_text(text, hidden_size=8, dtype="float64").__dict__)
@@ -121,7 +122,7 @@ def test_every_quantity_of_gated_cells_and_stacks(by_sentence):
         inspection.text_states(model, text, layer=2)
 
 
-def test_what_makes_no_sense_of_a_text_is_refused():
+def test_invalid_arguments_are_rejected():
     model = model_with_a_quote_unit(TEXT)
     with pytest.raises(ValueError, match="at least one token"):
         inspection.text_states(model, "")
@@ -153,7 +154,7 @@ def test_a_text_in_colors():
     shown = inspection.to_ansi(seen, 0)
     assert re.sub(r"\x1b\[[\d;]*m", "", shown) == "a<\nb"
     assert "\x1b[48;2;230;120;0m\x1b[30ma\x1b[0m" in shown
-    assert re.search(r"m\n", shown) and "\x1b[0m\n" in shown  # no background runs on to the line's end
+    assert re.search(r"m\n", shown) and "\x1b[0m\n" in shown  # no background extends to the end of the line
     gate = inspection.TextStates(["so", "it"], np.array([[0.0], [1.0]]), "f")
     assert re.sub(r"\x1b\[[\d;]*m", "", inspection.to_ansi(gate, 0)) == "so it "
     assert "48;2;0;114;178" in inspection.to_ansi(gate, 0) and "blue 0, orange 1" in inspection.to_html(

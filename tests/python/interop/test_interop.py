@@ -1,4 +1,4 @@
-"""Weights from PyTorch and for it, and what its layers compute with them (`tests/golden/make_torch_recurrent.py`)."""
+"""Weights from and for PyTorch, and its layers' results (`tests/golden/make_torch_recurrent.py`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILE = Path(__file__).parents[2] / "golden" / "torch_recurrent.npz"
 
 
 def golden():
-    """case → quantity → array; and the lengths of the cases that have some."""
+    """Returns case → quantity → array, and the lengths of the cases that have them."""
     cases, begin = {}, 0
     with np.load(FILE) as file:
         numbers, lengths = file["numbers"], file["lengths"]
@@ -39,7 +39,7 @@ def weights_of(arrays):
 
 
 def states(arrays, which):
-    """PyTorch's states (layers · directions, B, H), h and perhaps c, as ours: (B, S), side by side."""
+    """Converts PyTorch's states (layers · directions, B, H), h and possibly c, to ours (B, S)."""
     parts = [arrays[f"{which}.{name}"] for name in "hc" if f"{which}.{name}" in arrays]
     return np.concatenate([part[i] for i in range(len(parts[0])) for part in parts], axis=1)
 
@@ -51,7 +51,7 @@ def close(actual, expected, what):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_layers_compute_what_pytorch_computes(case):
+def test_layers_match_pytorch(case):
     arrays = CASES[case]
     kind, _, _, lengths = case.split("-")
     net = from_torch(weights_of(arrays), nonlinearity=kind if kind in ("tanh", "relu") else "tanh")
@@ -63,7 +63,7 @@ def test_layers_compute_what_pytorch_computes(case):
     close(cache.state, states(arrays, "last"), "last")
     close(dx, arrays["dx"], "dx")
     close(dfirst, states(arrays, "dfirst"), "dfirst")
-    # The gradients, by way of a state dict of them: ours of b is that of both of PyTorch's biases.
+    # The gradients as a state dict: our gradient of b is that of both PyTorch biases.
     net.parameters.copy_from({name: gradient.copy() for name, gradient in net.gradients.items()})
     H = len(arrays["h"][0, 0]) // (2 if "both" in case else 1)
     for name, gradient in to_torch(net).items():
@@ -76,7 +76,7 @@ def test_layers_compute_what_pytorch_computes(case):
 @pytest.mark.parametrize(
     ("cell", "layers", "both"), [*itertools.product(("rnn", "lstm", "gru"), (1, 3), (False, True))]
 )
-def test_there_and_back(cell, layers, both, tmp_path):
+def test_round_trip(cell, layers, both, tmp_path):
     net = build_recurrent("test", cell, 3, 4, layers=layers, bidirectional=both, seed=5)
     names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
     ends = [f"_l{i}{end}" for i in range(layers) for end in (["", "_reverse"] if both else [""])]
@@ -111,7 +111,7 @@ GOOD = to_torch(build_recurrent("test", "gru", 3, 4, layers=2, bidirectional=Tru
 
 
 def changed(**weights):
-    """A good state dict, with some weights changed, or None: left out."""
+    """Returns a valid state dict with some weights changed, or removed by None."""
     state = GOOD | weights
     return {name: array for name, array in state.items() if array is not None}
 
@@ -119,16 +119,16 @@ def changed(**weights):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: from_torch({}), ValueError, "state: expected names as weight_ih_l0, got an empty one"),
+        (lambda: from_torch({}), ValueError, "state: expected names like weight_ih_l0, got none"),
         (
             lambda: from_torch(GOOD, prefix="rnn."),
             ValueError,
-            "expected names as rnn.weight_ih_l0, got weight_ih_l0, weight_hh_l0",
+            "expected names like rnn.weight_ih_l0, got weight_ih_l0, weight_hh_l0",
         ),
         (
             lambda: from_torch({"fc.weight": np.zeros(3)}),
             ValueError,
-            "expected names as weight_ih_l0, got 'fc.weight'",
+            "expected names like weight_ih_l0, got 'fc.weight'",
         ),
         (
             lambda: from_torch(changed(weight_hr_l0=np.zeros((2, 4)))),
@@ -188,7 +188,7 @@ def changed(**weights):
         ),
         (lambda: from_torch("none.safetensors"), OSError, r"none\.safetensors"),
         (lambda: to_torch(nn.GRU(3, 4, layer_norm=True)), ValueError, "layer normalization"),
-        (lambda: to_torch(nn.GRU(3, 4, learn_state=True)), ValueError, "a learned first state"),
+        (lambda: to_torch(nn.GRU(3, 4, learn_state=True)), ValueError, "a learned initial state"),
         (lambda: to_torch(nn.LSTM(3, 4, zoneout=0.1)), ValueError, "zoneout"),
         (lambda: to_torch(nn.RNN(3, 4, activation="sigmoid")), ValueError, "the activation sigmoid"),
         (
@@ -199,7 +199,7 @@ def changed(**weights):
         (
             lambda: to_torch(nn.Stack(nn.GRU(3, 3), nn.GRU(3, 3), residual=True)),
             ValueError,
-            "without residual links",
+            "without residual connections",
         ),
         (lambda: to_torch(nn.Stack(nn.GRU(3, 3), nn.LSTM(3, 3))), ValueError, "layers of one cell"),
         (
@@ -210,12 +210,12 @@ def changed(**weights):
         (lambda: to_torch(nn.Linear(3, 3)), TypeError, "expected an RNN, LSTM or GRU, got Linear"),
     ],
 )
-def test_what_does_not_fit_is_refused(call, error, message):
+def test_invalid_state_dicts_and_networks_are_rejected(call, error, message):
     with pytest.raises(error, match=message):
         call()
 
 
-def test_a_file_that_is_none(tmp_path):
+def test_a_file_of_another_format(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"no tensors here")
     with pytest.raises(rnnrs.FormatError, match=r"x\.safetensors: "):
         from_torch(tmp_path / "x.safetensors")

@@ -1,4 +1,4 @@
-"""Features of pictures by a network in an ONNX file, against the same mathematics in NumPy."""
+"""Picture features from an ONNX file, against the same computation in NumPy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WEIGHTS = np.random.default_rng(0).standard_normal((3, K)).astype(np.float32)
 
 
 def network(path, *, first=True, size=(4, 6), batch="N", kind=TensorProto.FLOAT, extra=False):
-    """A file: relu(x · W) at each place, and its mean over places; channels first or last."""
+    """Writes a network: relu(x · W) at each place, and its mean over places; channels first or last."""
     dims = [batch, 3, *size] if first else [batch, *size, 3]
     nodes = []
     if first:
@@ -54,7 +54,7 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def expected(pictures):
-    """The grid."""
+    """Returns the grid."""
     x = (pictures / 255 - np.array(MEAN)) / np.array(STD)
     return np.maximum(x @ WEIGHTS, 0)
 
@@ -77,14 +77,14 @@ def test_vectors_and_grids(tmp_path, pictures, expected, first, size, batch):
     np.testing.assert_allclose(pooled, expected.mean((1, 2)), atol=1e-5)
 
 
-def test_other_means_and_half_numbers(tmp_path, pictures):
+def test_other_means_and_half_precision(tmp_path, pictures):
     path = network(tmp_path / "a.onnx", kind=TensorProto.FLOAT16)
     found = PictureFeatures(path, output="grid", mean=(0, 0, 0), std=(1, 0.5, 1))(pictures)
     wanted = np.maximum(pictures / 255 / (1, 0.5, 1) @ WEIGHTS, 0)
     np.testing.assert_allclose(found, wanted, atol=2e-2)
 
 
-def test_what_is_no_network_for_pictures(tmp_path, pictures):
+def test_other_networks_and_pictures_are_rejected(tmp_path, pictures):
     path = network(tmp_path / "a.onnx")
     (tmp_path / "text.onnx").write_text("no network")
     with pytest.raises(rnnrs.FormatError, match=r"text\.onnx: expected an ONNX file, got: "):

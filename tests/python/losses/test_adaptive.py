@@ -1,4 +1,4 @@
-"""The adaptive softmax: exact probabilities, gradients, and language models with it."""
+"""The adaptive softmax: exact probabilities, gradients, language models."""
 
 import json
 import struct
@@ -28,7 +28,7 @@ def layer(dtype="float64", cutoffs=CUTOFFS, factor=2.0, outputs=O):
 
 
 def by_hand(output, h):
-    """ln P (…, O), by the definition."""
+    """Returns ln P (…, O), by the definition."""
     p, bounds = output.parameters, output.bounds
     head = np.log(reference.softmax(h @ p["head.V"].T + p["head.c"]))
     parts = [head[..., : bounds[0]]]
@@ -59,7 +59,7 @@ def test_the_fused_loss_is_minus_ln_p(reduction):
     result = AdaptiveCrossEntropy(reduction).through(output, h, y, w)
     np.testing.assert_allclose(result.positions, each, rtol=1e-11)
     assert result.total == pytest.approx((kept * each).sum() * scale, rel=1e-12)
-    # The same gradients as through the probabilities of all classes.
+    # The gradients equal those through the probabilities of all classes.
     other = layer()
     log_p, cache = other.forward(h)
     dlog_p = np.zeros_like(log_p)
@@ -71,7 +71,7 @@ def test_the_fused_loss_is_minus_ln_p(reduction):
 
 
 class Network:
-    """Recurrence and adaptive softmax; `through` either way."""
+    """A recurrence with an adaptive softmax, with the fused loss or without it."""
 
     def __init__(self, fused):
         self.fused = fused
@@ -94,7 +94,7 @@ class Network:
 
 
 @pytest.mark.parametrize("fused", [True, False])
-def test_the_gradient_is_that_of_finite_differences(fused):
+def test_the_gradient_matches_finite_differences(fused):
     y = rng.integers(0, O, (6, 4))
     y[0, 0] = -1
     network = Network(fused)
@@ -103,7 +103,7 @@ def test_the_gradient_is_that_of_finite_differences(fused):
     assert set(check.relative_error) == set(network.parameters)
 
 
-def test_clusters_that_do_not_occur_are_left_alone():
+def test_clusters_that_do_not_occur_are_untouched():
     output = layer()
     h, y = rng.standard_normal((7, H)), np.array([0, 4, 13, 3, 2, 13, 19])  # the head and the second tail
     AdaptiveCrossEntropy().through(output, h, y)
@@ -113,7 +113,7 @@ def test_clusters_that_do_not_occur_are_left_alone():
     assert np.isfinite(AdaptiveCrossEntropy().through(output, h, y).total)
 
 
-def test_float32_is_near_float64():
+def test_float32_is_close_to_float64():
     h, y = rng.standard_normal((6, 5, H)), rng.integers(0, O, (6, 5))
     one, two = layer("float32"), layer()
     a, b = (AdaptiveCrossEntropy().through(output, h, y) for output in (one, two))
@@ -123,7 +123,7 @@ def test_float32_is_near_float64():
     np.testing.assert_allclose(one.forward(h)[0], two.forward(h)[0], atol=1e-5)
 
 
-def test_the_bits_do_not_depend_on_threads_or_batch_mates():
+def test_the_bits_depend_neither_on_threads_nor_on_the_batch():
     h = rng.standard_normal((60, 40, H)).astype(np.float32)
     y = (2000 * rng.random((60, 40)) ** 3).astype(int)
     threads, results = rnnrs.get_num_threads(), []
@@ -162,8 +162,8 @@ def test_shapes():
     ("call", "error", "message"),
     [
         (lambda: layer(cutoffs=[]), ValueError, r"increasing numbers below 30 \(O\), got \[\]"),
-        (lambda: layer(cutoffs=[5, 5]), ValueError, "rising"),
-        (lambda: layer(cutoffs=[5, 30]), ValueError, "rising"),
+        (lambda: layer(cutoffs=[5, 5]), ValueError, "increasing"),
+        (lambda: layer(cutoffs=[5, 30]), ValueError, "increasing"),
         (lambda: layer(cutoffs=[0, 5]), ValueError, "from 1, got 0"),
         (lambda: layer(cutoffs=[2.5]), TypeError, "whole number"),
         (lambda: layer(cutoffs=7), TypeError, "a sequence"),
@@ -190,7 +190,7 @@ def test_shapes():
         (lambda: through(h=np.zeros((1, 2, H), complex)), TypeError, "real numbers"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(call, error, message):
+def test_invalid_arguments_are_rejected_by_name(call, error, message):
     with pytest.raises(error, match=message):
         call()
 
@@ -225,7 +225,7 @@ class TestLanguageModel:
     def test_it_learns(self, trained):
         assert trained.perplexity(TEXT) < 4.0 < model().perplexity(TEXT)
 
-    def test_the_gradient_is_that_of_finite_differences(self):
+    def test_the_gradient_matches_finite_differences(self):
         double = model(dtype="float64")
         ids = double.vocabulary.encode(TEXT)[:25]
         batch = Batch(ids[:24].reshape(8, 3), ids[1:25].reshape(8, 3))
@@ -244,10 +244,10 @@ class TestLanguageModel:
         p = trained.next_distribution("You want the")
         assert p.sum() == pytest.approx(1.0, abs=1e-12)
         np.testing.assert_allclose(p, np.exp(log_p[-1, 0]), rtol=1e-4)
-        score = trained.log_prob("You want the sea now.")
+        score = trained.score("You want the sea now.")
         assert score.total == pytest.approx(-trained.evaluate("You want the sea now.\n").nats, rel=1e-4)
 
-    def test_the_state_can_be_set_and_later_training_is_not_seen(self, trained):
+    def test_the_state_can_be_set_and_later_training_has_no_effect(self, trained):
         stepper = trained.stepper()
         first = stepper.read(trained.context("We know"))
         state = stepper.state
@@ -259,7 +259,7 @@ class TestLanguageModel:
         own.parameters.flat[...] = 0.0
         np.testing.assert_array_equal(before.read(own.context("We know")), first)
 
-    def test_it_suggests_and_writes(self, trained):
+    def test_it_suggests_and_generates(self, trained):
         words = trained.suggest("We know the ", k=4)
         assert {word for word, _ in words} == {"tea", "sea", "apple", "town"}
         text = trained.generate("I", length=40, seed=3)
@@ -268,7 +268,7 @@ class TestLanguageModel:
         assert spelled.generate("I", length=5, seed=1)
         assert spelled.suggest("I wan", k=2) is not None
 
-    def test_a_file_of_its_own(self, trained, tmp_path):
+    def test_saving_and_loading(self, trained, tmp_path):
         trained.save(tmp_path / "a.rnn")
         loaded = LanguageModel.load(tmp_path / "a.rnn")
         assert loaded.output.bounds == trained.output.bounds
@@ -276,7 +276,7 @@ class TestLanguageModel:
         assert loaded.perplexity(TEXT) == trained.perplexity(TEXT)
 
     @pytest.mark.parametrize("cutoffs", [[6, 11], [6], [12, 6], "ab", [1.5], 4])
-    def test_a_damaged_file_is_refused(self, trained, tmp_path, cutoffs):
+    def test_a_damaged_file_is_rejected(self, trained, tmp_path, cutoffs):
         path = tmp_path / "a.rnn"
         trained.save(path)
         data = path.read_bytes()
@@ -292,13 +292,13 @@ class TestLanguageModel:
         with pytest.raises(rnnrs.FormatError):
             LanguageModel.load(path)
 
-    def test_what_does_not_go_together(self):
-        with pytest.raises(ValueError, match="cutoffs: expected none for a tied model"):
+    def test_incompatible_options(self):
+        with pytest.raises(ValueError, match="cutoffs: expected None for a tied model"):
             model(tied=True, embedding_size=16)
         with pytest.raises(ValueError, match="'full' for an adaptive softmax, got 'nce'"):
             model().fit(TEXT, loss="nce", progress=False)
 
-    def test_it_is_near_the_full_softmax(self, trained):
+    def test_it_is_close_to_the_full_softmax(self, trained):
         full = model(cutoffs=None)
         full.fit(TEXT, epochs=12, batch_size=4, steps=20, learning_rate=1e-2, progress=False)
         assert isinstance(full.cross_entropy, SoftmaxCrossEntropy)

@@ -1,4 +1,4 @@
-"""Losses against NumPy, their options, and losses of the user's own."""
+"""Losses against NumPy; their options; a user's own loss."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ Y = rng.integers(0, 6, (4, 3))
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 80), st.sampled_from([np.float32, np.float64]))
-def test_softmax_cross_entropy_is_the_equations(T, B, classes, dtype):
+def test_softmax_cross_entropy_follows_the_equations(T, B, classes, dtype):
     rng = np.random.default_rng(T)
     o, y = rng.standard_normal((T, B, classes)) * 3, rng.integers(0, classes, (T, B))
     expected, do = reference.cross_entropy(o, y)
@@ -33,7 +33,7 @@ def test_softmax_cross_entropy_is_the_equations(T, B, classes, dtype):
         np.testing.assert_allclose(detail.positions, expected, atol=1e-5)
 
 
-def test_ignored_positions_count_for_nothing():
+def test_ignored_positions_have_no_effect():
     y = Y.copy()
     y[1, 2] = y[3, 0] = -1
     kept = y != -1
@@ -57,7 +57,7 @@ def test_weights_of_positions_and_classes():
     assert pytest.approx((by_class[Y] * expected).sum() / by_class[Y].sum()) == L
 
 
-def test_a_position_of_weight_zero_is_silent_whatever_it_holds():
+def test_a_position_of_weight_zero_has_no_effect_whatever_it_holds():
     o, w = O.copy(), np.ones(Y.shape)
     o[2, 1] = np.nan
     w[2, 1] = 0
@@ -99,7 +99,7 @@ def test_fused_with_the_output_layer():
     np.testing.assert_array_equal(layer.gradients.flat, before)
 
 
-def test_sigmoid_cross_entropy_and_squared_error_are_the_equations():
+def test_sigmoid_cross_entropy_and_squared_error_follow_the_equations():
     y = rng.random(O.shape)
     sigma = 1 / (1 + np.exp(-O))
     L, do = losses.SigmoidCrossEntropy("sum")(O, y)
@@ -138,7 +138,7 @@ def test_any_function_is_a_loss():
         (lambda: losses.SigmoidCrossEntropy()(O.astype(complex), O), TypeError, "float32 or float64"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(call, error, message):
+def test_invalid_arguments_are_rejected_by_name(call, error, message):
     with pytest.raises(error, match=message):
         call()
 

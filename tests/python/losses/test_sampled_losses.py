@@ -1,4 +1,4 @@
-"""Losses over a sample of the classes: against NumPy, finite differences, and the softmax that they stand for."""
+"""Losses over a sample of the classes: against NumPy, finite differences, and the full softmax."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def positions(T=5, B=4, ignored=True):
 
 
 def by_hand(loss, output, h, y):
-    """(L_t, do (…, O)) of every position, draw by draw: no class is put together with its like."""
+    """Returns (L_t, do (…, O)) of every position, sample by sample: equal classes are not merged."""
     q, k = loss.proposal.q, loss.samples
     classes, counts = loss.proposal.draw(k, loss.seed, loss.step)
     drawn = np.repeat(classes, counts)
@@ -56,7 +56,7 @@ def by_hand(loss, output, h, y):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("samples", [1, 3, 25, 700])
-def test_the_loss_is_the_equations(kind, samples):
+def test_the_loss_follows_the_equations(kind, samples):
     output, (h, y) = layer(), positions()
     loss = kind(samples, proposal=Proposal(rng.random(O) + 0.1), reduction="sum", seed=samples)
     expected, do = by_hand(loss, output, h, y)
@@ -69,7 +69,7 @@ def test_the_loss_is_the_equations(kind, samples):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_float32_is_near_float64(kind):
+def test_float32_is_close_to_float64(kind):
     h, y = positions()
     results = []
     for dtype in ("float32", "float64"):
@@ -100,7 +100,7 @@ def test_weights_and_the_mean(kind):
 
 
 class Network:
-    """Embedding, recurrence and a sampled loss, always on the same draw."""
+    """Embedding, recurrence and a sampled loss, always with the same sample."""
 
     def __init__(self, loss, tied):
         self.embedding = nn.Embedding(O, H, scale=0.5, dtype="float64")
@@ -120,16 +120,19 @@ class Network:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("tied", [False, True])
-def test_the_gradient_is_that_of_finite_differences(kind, tied):
+def test_the_gradient_matches_finite_differences(kind, tied):
     _, y = positions()
     batch = Batch(rng.integers(0, O, y.shape), y)
     check = rnnrs.gradient_check(Network(kind(15), tied), batch, step=1e-3)
     assert check.worst <= 1e-6, check
 
 
-def test_many_samples_come_near_the_softmax():
-    """With k → ∞ the sampled softmax's loss and gradient are those of the softmax over all, and so is NCE's gradient
-    for scores that are normalized."""
+def test_many_samples_approach_the_softmax():
+    """Compares with the full softmax at large k.
+
+    For k → ∞, loss and gradient of the sampled softmax are those of the full softmax; so is NCE's gradient
+    for normalized scores.
+    """
     output, (h, y) = layer(), positions(ignored=False)
     full = layer()
     o, cache = full.forward(h)
@@ -151,8 +154,8 @@ def test_many_samples_come_near_the_softmax():
     np.testing.assert_allclose(output.gradients["V"], full.gradients["V"], atol=5e-3)
 
 
-def test_training_on_samples_brings_the_true_loss_down():
-    """Words drawn from a distribution of their own for each of a few states: the scores learn it."""
+def test_training_on_samples_reduces_the_true_loss():
+    """Each of a few states has its own distribution of words, which the scores learn."""
     truth = reference.softmax(2 * rng.standard_normal((3, O)))
     h = np.eye(3)[rng.integers(0, 3, (40, 50))] @ rng.standard_normal((3, H))
     states, which = np.unique(h.reshape(-1, H), axis=0, return_inverse=True)
@@ -171,7 +174,7 @@ def test_training_on_samples_brings_the_true_loss_down():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_rows_that_were_drawn_or_right_are_touched(kind):
+def test_only_sampled_and_correct_rows_are_touched(kind):
     output = layer("float32", outputs=30_000)
     parameters, gradients = nn.join(output=output)
     assert parameters.size >= 1 << 17
@@ -190,7 +193,7 @@ def test_only_rows_that_were_drawn_or_right_are_touched(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_draws_are_a_function_of_seed_and_step(kind):
+def test_samples_are_a_function_of_seed_and_step(kind):
     output, (h, y) = layer(), positions()
 
     def run(loss, steps):
@@ -209,7 +212,7 @@ def test_draws_are_a_function_of_seed_and_step(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_bits_do_not_depend_on_threads_or_batch_mates(kind):
+def test_the_bits_depend_neither_on_threads_nor_on_the_batch(kind):
     h = rng.standard_normal((50, 60, 64)).astype(np.float32)
     y = rng.integers(0, 5000, (50, 60))
     threads, results = rnnrs.get_num_threads(), []
@@ -240,7 +243,7 @@ def test_large_scores_do_not_overflow():
 
 
 class TestProposal:
-    def test_q_is_what_its_name_says(self):
+    def test_q_follows_its_definition(self):
         ranks = np.arange(1, 31)
         np.testing.assert_allclose(Proposal.log_uniform(30).q, np.log((ranks + 1) / ranks) / np.log(31))
         counts = rng.integers(0, 9, 30)
@@ -249,7 +252,7 @@ class TestProposal:
         np.testing.assert_allclose(Proposal.unigram(counts, 0.75).q, known**0.75 / (known**0.75).sum())
         np.testing.assert_allclose(Proposal([1e308] * 4).q, [0.25] * 4)
 
-    def test_draws_follow_it(self):
+    def test_samples_follow_q(self):
         proposal, k = Proposal([1, 2, 3, 4, 90]), 200_000
         classes, counts = proposal.draw(k, seed=1, step=7)
         np.testing.assert_array_equal(classes, np.arange(5))
@@ -276,7 +279,7 @@ class TestProposal:
             (lambda: Proposal.unigram(["a"]), TypeError, "real numbers"),
         ],
     )
-    def test_what_is_none_is_refused(self, call, error, message):
+    def test_an_invalid_proposal_is_rejected(self, call, error, message):
         with pytest.raises(error, match=message):
             call()
 
@@ -285,7 +288,7 @@ RECORDED = ([0, 1, 2, 3, 4, 5, 6, 7], [2, 1, 3, 4, 2, 1, 6, 1])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_makes_no_sense_is_refused_by_name(kind):
+def test_invalid_arguments_are_rejected_by_name(kind):
     output, (h, y) = layer(), positions()
     name = kind.__name__
     for wrong, error, message in (
@@ -312,7 +315,7 @@ def test_what_makes_no_sense_is_refused_by_name(kind):
         NCE(log_normalizer=np.nan)
 
 
-def test_the_core_refuses_what_is_no_sample():
+def test_the_core_rejects_invalid_samples():
     from rnnrs._rnnrs import linear_sampled_loss
 
     output, (h, y) = layer(), positions()

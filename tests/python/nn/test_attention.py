@@ -1,4 +1,4 @@
-"""Attention and the loss that mixes in copies, against NumPy and finite differences."""
+"""Attention and the copying loss, against NumPy and finite differences."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def layer(kind, dtype="float64", seed=3):
 
 
 def reference(attention, h, memory):
-    """The contexts and α, step by step from the equations."""
+    """Returns the contexts and α, step by step from the equations."""
     p, kind = attention.parameters, attention.kind
     contexts, alphas = np.zeros((T, B, K)), np.zeros((B, T, S))
     for b in range(B):
@@ -46,7 +46,7 @@ def reference(attention, h, memory):
 
 
 @pytest.mark.parametrize("kind", nn.ATTENTIONS)
-def test_forward_is_what_the_equations_say(kind):
+def test_forward_follows_the_equations(kind):
     h, memory = arrays()
     h[LENGTHS[0] :, 0], memory[SOURCES[1] :, 1] = np.nan, np.nan  # padding is never read
     attention = layer(kind)
@@ -57,7 +57,7 @@ def test_forward_is_what_the_equations_say(kind):
 
 
 @pytest.mark.parametrize("kind", nn.ATTENTIONS)
-def test_backward_by_finite_differences(kind):
+def test_backward_matches_finite_differences(kind):
     attention, (h, memory) = layer(kind), arrays(1)
     rng = np.random.default_rng(2)
     dcontext, dalpha = rng.standard_normal((T, B, K)), rng.standard_normal((B, T, S))
@@ -89,7 +89,7 @@ def test_backward_by_finite_differences(kind):
 
 @pytest.mark.parametrize("kind", nn.ATTENTIONS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_sequence_does_not_depend_on_its_batch_mates_nor_on_threads(kind, dtype):
+def test_a_sequence_depends_neither_on_its_batch_nor_on_threads(kind, dtype):
     attention, (h, memory) = layer(kind, dtype), arrays(4, dtype)
     dcontext = np.random.default_rng(5).standard_normal((T, B, K)).astype(dtype)
 
@@ -114,7 +114,7 @@ def test_a_sequence_does_not_depend_on_its_batch_mates_nor_on_threads(kind, dtyp
             np.testing.assert_array_equal(one[: len(other), b], other[:, 0])
 
 
-def test_bad_input_is_refused_by_name():
+def test_bad_input_is_rejected_by_name():
     attention, (h, memory) = layer("general"), arrays()
     with pytest.raises(ShapeError, match=r"h: expected \(T, B, Q=3\)"):
         attention.forward(h[..., :2], memory)
@@ -139,7 +139,7 @@ def test_bad_input_is_refused_by_name():
 
 
 def mixture(h, V, c, y, gate, copied):
-    """−ln P of each position."""
+    """Returns −ln P of each position."""
     o = h @ V.T + c
     P = np.exp(o - o.max(-1, keepdims=True))
     P /= P.sum(-1, keepdims=True)
@@ -187,7 +187,7 @@ def test_the_mixture_of_softmax_and_copies(classes, hidden):
             assert gradient[place] == pytest.approx((4 * slopes[0] - slopes[1]) / 3, rel=1e-6, abs=1e-9)
 
 
-def test_a_word_that_nothing_leads_to_has_a_finite_loss():
+def test_an_impossible_word_has_a_finite_loss():
     output = nn.Linear(2, 4)
     found = losses.CopyCrossEntropy().through(
         output, np.ones((1, 2), np.float32), [9], np.ones(1, np.float32), np.zeros(1, np.float32)

@@ -1,4 +1,4 @@
-"""Arrays of every odd kind: the right result where it has a meaning, else an error that names the argument."""
+"""Unusual arrays: the right result if they are meaningful, else an error that names the argument."""
 
 import numpy as np
 import pytest
@@ -25,13 +25,13 @@ def rnn():
     ],
     ids=["f64", "fortran", "strided", "negative strides", "big-endian", "list"],
 )
-def test_what_holds_the_same_numbers_gives_the_same_states(x):
+def test_equal_numbers_give_equal_states(x):
     expected, _ = rnn().forward(X)
     got, _ = rnn().forward(x)
     np.testing.assert_array_equal(got, expected)
 
 
-def test_read_only_misaligned_whole_and_boolean_inputs_are_fine():
+def test_read_only_misaligned_integer_and_boolean_inputs_are_accepted():
     frozen = X.copy()
     frozen.flags.writeable = False
     buffer = np.zeros(X.nbytes + 1, np.uint8)
@@ -55,12 +55,12 @@ def test_read_only_misaligned_whole_and_boolean_inputs_are_fine():
         (3.0, rnnrs.ShapeError, r"got \(\)"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(x, error, message):
+def test_bad_inputs_are_rejected_by_name(x, error, message):
     with pytest.raises(error, match=message):
         rnn().forward(x)
 
 
-def test_states_and_gradients_that_do_not_fit_are_refused_by_name():
+def test_states_and_gradients_of_other_shapes_are_rejected_by_name():
     layer = rnn()
     with pytest.raises(rnnrs.ShapeError, match=r"state: expected \(B=3, S=5\), got \(3, 4\)"):
         layer.forward(X, np.zeros((3, 4)))
@@ -99,19 +99,19 @@ def test_nan_and_infinity_stay_in_their_sequence():
         (np.array([2**63 + 5], np.uint64), IndexError, "from 0 to 6"),
     ],
 )
-def test_ids_outside_the_vocabulary_are_refused(ids, error, message):
+def test_ids_outside_the_vocabulary_are_rejected(ids, error, message):
     with pytest.raises(error, match=message):
         nn.Embedding(7, 3).forward(ids)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int32, ">i8", np.uint64])
-def test_ids_of_any_whole_type_will_do(dtype):
+def test_ids_of_any_integer_type_are_accepted(dtype):
     layer = nn.Embedding(7, 3)
     np.testing.assert_array_equal(layer.forward(np.array([3, 6], dtype))[0], layer.parameters["E"][[3, 6]])
 
 
 @pytest.mark.parametrize("sizes", [(0, 3), (3, 0), (-1, 3), (2**40, 2**40)])
-def test_sizes_that_make_no_layer(sizes):
+def test_invalid_layer_sizes(sizes):
     with pytest.raises((ValueError, MemoryError)):
         nn.RNN(*sizes)
     with pytest.raises((ValueError, MemoryError)):
@@ -122,7 +122,7 @@ def test_sizes_that_make_no_layer(sizes):
 
 def test_results_too_large_for_memory_are_an_error_at_once():
     layer = nn.RNN(1, 1)
-    # One number, seen as many: no memory is taken to ask for more than there is.
+    # A broadcast number takes no memory itself; the result would exceed what there is.
     with pytest.raises(MemoryError):
         nn.RNN(1, 170_000)  # more than a hundred GiB
     many = np.broadcast_to(np.float32(0), (2**22, 2**22, 1))
@@ -151,7 +151,7 @@ def test_sizes_must_be_whole_numbers():
         nn.RNN(2, 3, seed=-1)
 
 
-def test_parameters_take_only_what_fits():
+def test_parameters_accept_only_arrays_that_fit():
     p = rnn().parameters
     with pytest.raises(rnnrs.ShapeError, match=r"W: expected \(5, 5\), got \(5,\)"):
         p["W"] = np.zeros(5)
@@ -165,7 +165,7 @@ def test_parameters_take_only_what_fits():
         del p["W"]
 
 
-def test_an_array_passed_twice_is_refused_where_it_would_be_written():
+def test_an_array_passed_twice_is_rejected_if_it_is_written():
     from rnnrs import _rnnrs
 
     g = np.zeros(4)

@@ -1,4 +1,4 @@
-"""Batch normalization: against NumPy, PyTorch and finite differences; what moves its averages and what does not."""
+"""Batch normalization: against NumPy, PyTorch and finite differences; updates of its averages."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def layer_of(C, dtype="float64", **options):
 
 
 def normalized(p, x, training):
-    """The definition, of rows (n, C)."""
+    """Normalizes rows (n, C) by the definition."""
     mean, variance = (x.mean(0), x.var(0)) if training else (p["mean"], p["variance"])
     return p["gamma"] * (x - mean) / np.sqrt(variance + 1e-5) + p["beta"]
 
@@ -65,7 +65,7 @@ def test_gradients(activation, training):
     assert not layer.gradients["mean"].any() and not layer.gradients["variance"].any()
 
 
-def test_only_the_way_back_of_a_batch_in_training_moves_the_averages():
+def test_only_the_backward_pass_in_training_updates_the_averages():
     layer = nn.BatchNorm(2, momentum=0.25, dtype="float64")
     x = rng.standard_normal((10, 2)) + 5
     before = layer.parameters.flat.copy()
@@ -95,7 +95,7 @@ def test_against_pytorch():
             assert np.allclose(layer.parameters[name], arrays[f"norm/{case}/{name}"], rtol=1e-12)
 
 
-def test_threads_never_matter_and_batch_mates_only_in_training():
+def test_threads_never_matter_and_the_batch_only_in_training():
     x = rng.standard_normal((9, 30, 31, 20)).astype("float32")
     results, before = [], rnnrs.get_num_threads()
     for threads in (1, 2, 5):
@@ -156,7 +156,7 @@ def test_bad_input(call, error, message):
         call()
 
 
-def test_a_gradient_of_another_shape_is_refused():
+def test_a_gradient_of_another_shape_is_rejected():
     layer = nn.BatchNorm(2)
     before = layer.parameters.flat.copy()
     _, cache = layer.forward(np.ones((3, 2), "f"), training=True)

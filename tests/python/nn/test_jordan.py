@@ -1,4 +1,4 @@
-"""The output-to-hidden network against its equations in NumPy, and by itself: what must not matter does not."""
+"""The output-to-hidden network: against its equations in NumPy, and its invariances."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ LENGTHS = np.array([T, 4, 0, 7])
 
 def layer(feedback="output", dtype="float64", **options):
     made = nn.JordanRNN(I, H, O, feedback=feedback, seed=3, dtype=dtype, **options)
-    made.parameters.flat[...] *= 2.0  # so that what is fed back is felt
+    made.parameters.flat[...] *= 2.0  # large enough for the feedback to matter
     return made
 
 
@@ -27,7 +27,7 @@ def one_hot(ids):
 
 
 def by_the_equations(jordan, targets, previous, own, make, dtype=np.float64):
-    """(h, o, z) of the reference, where z are rows that W multiplies: one-hot vectors or embeddings, or numbers."""
+    """Returns the reference's (h, o, z); W multiplies z: one-hot vectors, embeddings or numbers."""
     p = dict(jordan.parameters)
     z = [previous, *targets]
     h, o, z = reference.jordan_forward(X, z, own, p, jordan.activation, make)
@@ -46,7 +46,7 @@ def own_of(jordan, forcing, seed=0, step=0, keys=range(B)):
 @pytest.mark.parametrize("forcing", [1.0, 0.5, 0.0])
 @pytest.mark.parametrize("targets", ["ids", "values"])
 @pytest.mark.parametrize("feedback", ["output", "softmax"])
-def test_numbers_that_are_fed_back(feedback, targets, forcing, activation):
+def test_feedback_of_numbers(feedback, targets, forcing, activation):
     jordan, previous = layer(feedback, activation=activation), rng.standard_normal((B, O))
     y = IDS if targets == "ids" else VALUES
     o, cache = jordan.forward(X, y, teacher_forcing=forcing, previous=previous, seed=5, step=2)
@@ -79,7 +79,7 @@ def test_numbers_that_are_fed_back(feedback, targets, forcing, activation):
 @pytest.mark.parametrize("forcing", [1.0, 0.4, 0.0])
 @pytest.mark.parametrize("embedding_size", [None, 4])
 @pytest.mark.parametrize("feedback", ["sample", "argmax"])
-def test_tokens_that_are_fed_back(feedback, embedding_size, forcing):
+def test_feedback_of_tokens(feedback, embedding_size, forcing):
     jordan = layer(feedback, embedding_size=embedding_size, temperature=0.7)
     previous, ids = np.array([0, -1, 4, 2]), IDS.copy()
     ids[3, 1] = -1
@@ -158,9 +158,7 @@ def test_gradients_by_finite_differences(feedback, targets, forcing, embedding_s
 
 
 @pytest.mark.parametrize(("feedback", "targets", "forcing", "embedding_size"), EVERY_WAY)
-def test_bits_depend_neither_on_threads_nor_on_the_place_in_the_batch(
-    feedback, targets, forcing, embedding_size
-):
+def test_bits_depend_neither_on_threads_nor_on_the_batch(feedback, targets, forcing, embedding_size):
     jordan = nn.JordanRNN(I, 70, O, feedback=feedback, embedding_size=embedding_size)
     x, y = (
         np.tile(X, (3, 9, 1)),
@@ -188,7 +186,7 @@ def test_bits_depend_neither_on_threads_nor_on_the_place_in_the_batch(
 
 
 @pytest.mark.parametrize(("feedback", "targets", "forcing", "embedding_size"), EVERY_WAY)
-def test_padding_counts_nothing_whatever_stands_there(feedback, targets, forcing, embedding_size):
+def test_padding_has_no_effect_whatever_it_holds(feedback, targets, forcing, embedding_size):
     jordan = layer(feedback, embedding_size=embedding_size)
     options = {"teacher_forcing": forcing, "seed": 2}
     beyond = np.arange(T)[:, None] >= LENGTHS
@@ -212,7 +210,7 @@ def test_padding_counts_nothing_whatever_stands_there(feedback, targets, forcing
     np.testing.assert_allclose(jordan.gradients.flat, total, atol=1e-12)
 
 
-def test_teacher_forcing_with_tokens_is_that_with_one_hot_vectors():
+def test_teacher_forcing_with_tokens_equals_one_hot_vectors():
     jordan = layer("softmax")
     o, cache = run(jordan, "ids")
     g = jordan.gradients.flat.copy()
@@ -224,7 +222,7 @@ def test_teacher_forcing_with_tokens_is_that_with_one_hot_vectors():
     np.testing.assert_array_equal(cache.next, IDS[-1])
 
 
-def test_a_probability_near_one_gives_the_bits_of_teacher_forcing():
+def test_a_probability_near_one_has_the_bits_of_teacher_forcing():
     for feedback in nn.FEEDBACKS:
         jordan = layer(feedback, dtype="float32")
         o, _ = jordan.forward(X, IDS)
@@ -238,9 +236,9 @@ def test_a_sequence_in_two_parts(feedback, targets, forcing, embedding_size):
     jordan = layer(feedback, embedding_size=embedding_size)
     y = {"ids": IDS, "values": VALUES, None: None}[targets]
     if targets is not None:
-        forcing = 1.0  # the draws count from each call's beginning
+        forcing = 1.0  # the random choices are numbered from the start of each call
     elif feedback == "sample":
-        jordan.temperature = 1e-9  # as good as "argmax", whatever is drawn
+        jordan.temperature = 1e-9  # equivalent to "argmax", whatever is sampled
     whole, _ = jordan.forward(X, y, teacher_forcing=forcing)
     first, cache = jordan.forward(X[:4], None if y is None else y[:4], teacher_forcing=forcing)
     second, _ = jordan.forward(
@@ -249,7 +247,7 @@ def test_a_sequence_in_two_parts(feedback, targets, forcing, embedding_size):
     np.testing.assert_array_equal(np.concatenate([first, second]), whole)
 
 
-def test_how_often_the_target_is_fed_and_that_other_draws_are_others():
+def test_targets_are_fed_at_the_given_rate_and_independently():
     jordan = nn.JordanRNN(0, 2, 3)
     x, y = np.zeros((100, 50, 0)), np.zeros((100, 50), int)
     own = [
@@ -261,7 +259,7 @@ def test_how_often_the_target_is_fed_and_that_other_draws_are_others():
     assert not any(np.array_equal(own[0], other) for other in own[1:])
     np.testing.assert_array_equal(own[0][:, :43], own[3][:, 7:])
     assert abs(np.corrcoef(own[0].ravel(), own[1].ravel())[0, 1]) < 0.05
-    # A sequence's draws at neighboring steps have nothing to do with each other.
+    # A sequence's choices at neighboring steps are independent.
     assert abs(np.corrcoef(own[0][1:].ravel(), own[0][:-1].ravel())[0, 1]) < 0.05
 
 
@@ -276,7 +274,7 @@ def test_sampling_follows_the_distribution():
 
 
 @pytest.mark.parametrize("feedback", nn.FEEDBACKS)
-def test_without_steps_or_sequences_or_inputs(feedback):
+def test_no_steps_or_sequences_or_inputs(feedback):
     for steps, batch in ((0, 3), (4, 0), (0, 0), (4, 3)):
         jordan = nn.JordanRNN(0, H, O, feedback=feedback, dtype="float64")
         for y in (None, np.zeros((steps, batch), int)):

@@ -1,4 +1,4 @@
-"""Layers against the NumPy reference, for any sizes; states, shapes, seeds, threads."""
+"""Layers against the NumPy reference, for many sizes; states, shapes, seeds, threads."""
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
@@ -23,7 +23,7 @@ def close(got, expected, dtype, scale=1.0):
 
 @settings(max_examples=40, deadline=None)
 @given(SIZES, st.sampled_from(nn.ACTIVATIONS), st.sampled_from([np.float32, np.float64]), st.booleans())
-def test_the_recurrence_is_the_equations(sizes, activation, dtype, given_h0):
+def test_the_recurrence_follows_the_equations(sizes, activation, dtype, given_h0):
     T, B, I, H = sizes
     rng = np.random.default_rng(T * 1000 + H)
     rnn = nn.RNN(I, H, activation=activation, seed=H, dtype=dtype)
@@ -39,7 +39,7 @@ def test_the_recurrence_is_the_equations(sizes, activation, dtype, given_h0):
     x, dh = x.astype(np.float64), dh.astype(np.float64)
     _, h_ref = reference.forward(x, start, wide["U"], wide["W"], wide["b"], activation)
     close(h, h_ref, dtype)
-    # Where f has a kink, the engine's own h decides on which side a step is.
+    # At a kink of f, the engine's own h decides the side.
     da, dh0_ref = reference.bptt(dh, h.astype(np.float64), wide["W"], activation)
     grads = reference.gradients(da, x, start, h.astype(np.float64), wide["U"])
     close(dh0, dh0_ref, dtype)
@@ -50,7 +50,7 @@ def test_the_recurrence_is_the_equations(sizes, activation, dtype, given_h0):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 50), st.integers(1, 40), st.integers(1, 60), st.sampled_from([np.float32, np.float64]))
-def test_the_linear_layer_is_the_equations(n, inputs, outputs, dtype):
+def test_the_linear_layer_follows_the_equations(n, inputs, outputs, dtype):
     rng = np.random.default_rng(n)
     layer = nn.Linear(inputs, outputs, dtype=dtype)
     layer.parameters["c"] = rng.standard_normal(outputs)
@@ -69,7 +69,7 @@ def test_the_linear_layer_is_the_equations(n, inputs, outputs, dtype):
 
 
 @given(hnp.arrays(np.int64, hnp.array_shapes(min_dims=0, max_dims=3, max_side=5), elements=st.integers(0, 6)))
-def test_the_embedding_gathers_and_adds_up(ids):
+def test_the_embedding_gathers_and_accumulates(ids):
     layer = nn.Embedding(7, 3, dtype=np.float64)
     x, cache = layer.forward(ids)
     np.testing.assert_array_equal(x, layer.parameters["E"][ids])
@@ -92,7 +92,7 @@ def test_gradients_accumulate_until_they_are_zeroed():
     assert not rnn.gradients.flat.any()
 
 
-def test_a_sequence_in_two_windows_has_the_states_of_the_whole():
+def test_a_sequence_in_two_windows_has_the_same_states():
     rnn = nn.RNN(3, 20)
     x = np.random.default_rng(0).standard_normal((9, 5, 3)).astype(np.float32)
     whole, _ = rnn.forward(x)
@@ -134,7 +134,7 @@ def test_joined_layers_share_one_vector_and_keep_their_values():
 
 
 @pytest.mark.parametrize("scheme", ["uniform", "xavier", "orthogonal", "identity", "normal"])
-def test_initializers_are_seeded_and_what_they_say(scheme):
+def test_initializers_are_seeded_and_follow_their_definitions(scheme):
     W = nn.RNN(3, 50, recurrent_initializer=scheme, seed=7, dtype=np.float64).parameters["W"]
     again = nn.RNN(3, 50, recurrent_initializer=scheme, seed=7, dtype=np.float64).parameters["W"]
     np.testing.assert_array_equal(W, again)
@@ -151,12 +151,12 @@ def test_initializers_are_seeded_and_what_they_say(scheme):
         assert 0.9 * bound < np.abs(W).max() <= bound
     if scheme == "normal":
         assert abs(W.std() * 50**0.5 - 1) < 0.1
-    # Parameters of one layer draw from streams of their own.
+    # Each parameter of a layer has its own random stream.
     layer = nn.RNN(50, 50, seed=7, dtype=np.float64)
     assert not np.array_equal(layer.parameters["U"], layer.parameters["W"])
 
 
-def test_f32_and_f64_begin_with_the_same_weights():
+def test_f32_and_f64_have_the_same_initial_weights():
     wide = nn.RNN(5, 9, seed=3, dtype=np.float64).parameters.flat
     np.testing.assert_array_equal(nn.RNN(5, 9, seed=3).parameters.flat, wide.astype(np.float32))
 
@@ -188,7 +188,7 @@ def test_a_forked_child_can_compute():
     import warnings
 
     rnn, x = nn.RNN(40, 130), np.ones((30, 33, 40), np.float32)
-    rnn.forward(x)  # the pool's threads exist now
+    rnn.forward(x)  # now the pool's threads exist
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python itself warns of fork with threads
         child = os.fork()
@@ -198,7 +198,7 @@ def test_a_forked_child_can_compute():
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_the_stepper_walks_the_same_way():
+def test_the_stepper_computes_the_same_states():
     rng = np.random.default_rng(0)
     embedding, rnn, output = nn.Embedding(11, 5), nn.RNN(5, 33), nn.Linear(33, 11)
     p = (embedding.parameters["E"], rnn.engine_weights(), *output.parameters.values())
@@ -228,13 +228,13 @@ def test_the_stepper_walks_the_same_way():
 
 
 class TestTokens:
-    """The recurrence over token ids: the same as over the embedding's vectors, whichever way is cheaper."""
+    """The recurrence over token ids equals that over the embedding's vectors, with and without the table."""
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     @pytest.mark.parametrize(
         ("V", "T", "B", "H"), [(7, 6, 5, 9), (50, 6, 5, 9), (30, 40, 3, 300), (3, 1, 4, 2)]
     )
-    def test_it_is_embedding_and_recurrence(self, V, T, B, H, dtype):
+    def test_it_equals_embedding_and_recurrence(self, V, T, B, H, dtype):
         def network():
             embedding, rnn = nn.Embedding(V, 8, seed=1, dtype=dtype), nn.RNN(8, H, seed=2, dtype=dtype)
             return embedding, rnn, *nn.join(embedding=embedding, rnn=rnn)
@@ -257,7 +257,7 @@ class TestTokens:
             scale = np.abs(expected[name]).max()
             assert np.abs(g - expected[name]).max() <= tolerance * scale, name
 
-    def test_ids_that_are_not_there_are_refused(self):
+    def test_ids_outside_the_table_are_rejected(self):
         embedding, rnn = nn.Embedding(4, 3), nn.RNN(3, 5)
         for shape in ((2, 1), (6, 2)):
             with pytest.raises(IndexError, match="4"):

@@ -1,4 +1,4 @@
-"""ONNX Runtime's RNN, LSTM and GRU as referees: other code, other gate orders, the same numbers."""
+"""RNN, LSTM and GRU against ONNX Runtime's, which has other gate orders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rnnrs.nn.build import build_recurrent
 
 T, B, I, H = 7, 4, 5, 6
 LENGTHS = np.array([7, 1, 4, 6])
-#: The places of ONNX's gates among ours: i, o, f, c of i, f, g, o; z, r, h of r, z, n.
+#: The indices of ONNX's gates in our order: i, o, f, c in i, f, g, o; z, r, h in r, z, n.
 ORDER = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [1, 0, 2]}
 
 
@@ -23,7 +23,7 @@ def blocks(rows, cell):
 
 
 def onnx_weights(layer, cell):
-    """W, R, B of one direction."""
+    """Returns W, R, B of one direction."""
     p = layer.parameters
     second = np.zeros_like(p["b"])
     if cell == "gru":
@@ -36,7 +36,7 @@ def onnx_weights(layer, cell):
 
 
 def run(cell, direction, activation, weights, feed):
-    """The node's outputs: (T, directions, B, H), and the last states (directions, B, H)."""
+    """Returns the node's outputs (T, directions, B, H) and last states (directions, B, H)."""
     count = 2 if direction == "bidirectional" else 1
     options = {"hidden_size": H, "direction": direction}
     if cell == "rnn":
@@ -70,7 +70,7 @@ def run(cell, direction, activation, weights, feed):
         )
     ],
 )
-def test_parity(cell, direction, lengths):
+def test_states_match_onnxruntime(cell, direction, lengths):
     activation = "Relu" if cell == "relu" else "Tanh"
     options = {"activation": "relu"} if cell == "relu" else {}
     cell = "rnn" if cell == "relu" else cell

@@ -1,4 +1,4 @@
-"""Pooling: one vector of a sequence's states, against NumPy, finite differences, and itself in other batches."""
+"""Pooling over time: against NumPy, finite differences, and other batches."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ LENGTHS = np.array([9, 1, 0, 4, 7])
 
 
 def reference(kind, h, lengths, back_size=0):
-    """The definition, sequence by sequence."""
+    """Pools sequence by sequence, by the definition."""
     y = np.zeros(h.shape[1:])
     for b, length in enumerate(lengths):
         if length == 0:
@@ -38,7 +38,7 @@ def attended(p, h, lengths):
 
 def states(dtype="float64"):
     h = rng.standard_normal((T, B, H)).astype(dtype)
-    h[np.arange(T)[:, None] >= LENGTHS] = np.nan  # after a sequence's end: never to be read
+    h[np.arange(T)[:, None] >= LENGTHS] = np.nan  # after a sequence's end: must never be read
     return h
 
 
@@ -65,7 +65,7 @@ def test_attention_pooling():
 
 
 def difference(f, array, eps=1e-6):
-    """∂f/∂array by central differences."""
+    """Returns ∂f/∂array by central differences."""
     gradient = np.zeros_like(array)
     for place in np.ndindex(array.shape):
         before = array[place]
@@ -94,7 +94,7 @@ def test_gradients(kind, lengths):
 
 
 @pytest.mark.parametrize("kind", nn.POOLINGS)
-def test_neither_threads_nor_batch_mates_matter(kind):
+def test_results_depend_neither_on_threads_nor_on_the_batch(kind):
     T, B, H = 50, 33, 70
     h, dy = rng.standard_normal((T, B, H)).astype("float32"), rng.standard_normal((B, H)).astype("float32")
     lengths = rng.integers(0, T + 1, B)
@@ -116,7 +116,7 @@ def test_neither_threads_nor_batch_mates_matter(kind):
         assert np.array_equal(y, results[0][0]) and np.array_equal(dh, results[0][1])
 
 
-def test_the_last_of_both_directions_is_the_state_after_them():
+def test_the_last_of_both_directions_is_their_final_state():
     rnn = build_recurrent("test", "gru", 3, 4, layers=2, bidirectional=True, dtype="float64")
     x = rng.standard_normal((T, B, 3))
     h, cache = rnn.forward(x, lengths=LENGTHS)
@@ -124,7 +124,7 @@ def test_the_last_of_both_directions_is_the_state_after_them():
     assert np.array_equal(y[LENGTHS > 0], cache.state[LENGTHS > 0, -8:])
 
 
-def test_a_nan_is_the_largest():
+def test_a_nan_is_the_maximum():
     h = np.zeros((4, 1, 2), "float32")
     h[1, 0, 0], h[:, 0, 1] = np.nan, [3, 7, 7, 1]
     y, cache = nn.Pooling("max").forward(h)
@@ -181,7 +181,7 @@ def test_bad_input(call, error, message):
         call()
 
 
-def test_a_gradient_of_another_shape_is_refused():
+def test_a_gradient_of_another_shape_is_rejected():
     for kind in nn.POOLINGS:
         layer = nn.AttentionPooling(H) if kind == "attention" else nn.Pooling(kind)
         _, cache = layer.forward(np.zeros((T, B, H), "float32"))
@@ -189,7 +189,7 @@ def test_a_gradient_of_another_shape_is_refused():
             layer.backward(cache, np.zeros((B, H + 1), "float32"))
 
 
-def test_the_last_state_needs_directions_apart():
+def test_the_last_state_needs_separate_directions():
     ahead, back = nn.GRU(3, 4), nn.GRU(3, 4, seed=1)
     with pytest.raises(ValueError, match="expected mean, max or attention"):
         build_pooling("test", "last", nn.Bidirectional(ahead, back, merge="sum"))

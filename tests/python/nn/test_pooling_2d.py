@@ -46,7 +46,7 @@ def test_global_pooling(dtype):
             assert np.array_equal(dx != 0, x == y[:, None, None])
 
 
-def test_of_equal_largest_numbers_the_first_gets_the_gradient_and_a_nan_is_the_largest():
+def test_the_first_of_equal_maxima_gets_the_gradient_and_a_nan_is_the_maximum():
     layer = nn.MaxPool2d(2)
     x = np.zeros((1, 2, 4, 1))
     x[0, 1, 2, 0] = np.nan

@@ -26,7 +26,7 @@ def layer(cell: str, I: int, H: int, **options: Any) -> nn.Recurrent:
 
 
 class Case:
-    """A layer and a batch with options drawn at random, and a loss Σ R ⊙ h + Σ Q ⊙ state."""
+    """A layer and a batch with random options, and a loss Σ R ⊙ h + Σ Q ⊙ state."""
 
     def __init__(self, seed: int, *, noisy: bool = False) -> None:
         self.rng = rng = np.random.default_rng(seed)
@@ -71,7 +71,7 @@ class Case:
         return reference.walk(self.cell, p | {"W": W}, x, *given, masks)
 
     def masked(self) -> tuple[Array, Array, Any]:
-        """x and W with what is dropped of them, and the masks of the states."""
+        """Returns x and W after dropout, and the masks of the states."""
         net, (T, B, I), H = self.layer, self.x.shape, self.layer.hidden_size
         keys = np.arange(B) if self.keys is None else self.keys
         seed = lambda place: nn.layer.derive_seed(self.noise, place)  # noqa: E731
@@ -108,7 +108,7 @@ class Case:
         return [self.layer.gradients.flat, dx, *given]
 
     def without_kinks(self) -> None:
-        """Where f has kinks, sums that stay on one side of them: a difference across one is no derivative."""
+        """Keeps sums on one side of f's kinks, across which a difference is not a derivative."""
         if self.cell in ("relu", "saturated_linear"):
             self.layer.parameters["b"][...] = self.rng.choice([-9.0, 0.4, 9.0], self.layer.hidden_size)
             for name in ("U", "W", "gain"):
@@ -120,7 +120,7 @@ class Case:
 
 
 @pytest.mark.parametrize("seed", range(120))
-def test_states_are_those_of_the_equations(seed):
+def test_states_follow_the_equations(seed):
     case = Case(seed, noisy=seed % 2 == 1)
     h, cache = case.layer.forward(case.x, case.state, **case.options)
     expected_h, expected_state = case.expected()
@@ -131,8 +131,8 @@ def test_states_are_those_of_the_equations(seed):
 
 
 @pytest.mark.parametrize("seed", range(300))
-def test_gradients_are_those_of_finite_differences(seed):
-    """Along a direction drawn at random: a gradient that is wrong anywhere is wrong there, too."""
+def test_gradients_match_finite_differences(seed):
+    """Checks the derivative along a random direction, which any wrong gradient changes."""
     case = Case(1000 + seed, noisy=seed % 3 > 0)
     case.without_kinks()
     gradients = [g.copy() for g in case.gradients()]
@@ -169,7 +169,7 @@ class TestEveryCell:
             results.append([a.tobytes() for a in (h, cache.state, dx, dstate, rnn.gradients.flat)])
         assert results[0] == results[1]
 
-    def test_a_sequence_does_not_depend_on_its_batch_mates(self, cell):
+    def test_a_sequence_does_not_depend_on_its_batch(self, cell):
         rng, rnn = np.random.default_rng(1), layer(cell, 3, 33)
         x, lengths = rng.standard_normal((9, 5, 3)).astype("f"), np.array([4, 9, 1, 9, 6])
         h, cache = rnn.forward(x, lengths=lengths)
@@ -177,7 +177,7 @@ class TestEveryCell:
             alone, own = rnn.forward(x[:length, b : b + 1])
             assert np.array_equal(alone[:, 0], h[:length, b]) and np.array_equal(own.state[0], cache.state[b])
 
-    def test_tokens_give_the_same_as_their_embeddings(self, cell):
+    def test_tokens_are_equivalent_to_their_embeddings(self, cell):
         rng = np.random.default_rng(2)
         embedding, rnn = nn.Embedding(5, 3, dtype="float64"), layer(cell, 3, 6, dtype="float64")
         for T, B in ((7, 4), (1, 2)):  # more positions than tokens, and fewer
@@ -199,7 +199,7 @@ class TestEveryCell:
                 np.testing.assert_allclose(rnn.gradients.flat, expected[0], atol=1e-12)
                 np.testing.assert_allclose(embedding.gradients.flat, expected[1], atol=1e-12)
 
-    def test_the_stepper_walks_the_same_way(self, cell):
+    def test_the_stepper_computes_the_same_states(self, cell):
         rng = np.random.default_rng(3)
         embedding, rnn, output = nn.Embedding(11, 5), layer(cell, 5, 33), nn.Linear(33, 11)
         ids = rng.integers(0, 11, (7, 3))
@@ -212,8 +212,8 @@ class TestEveryCell:
             np.testing.assert_allclose(stepper.step(ids[t]), o[t], atol=1e-6)
         np.testing.assert_allclose(stepper.state, cache.state, atol=1e-6)
 
-    def test_a_stepper_of_few_tokens_has_the_bits_of_one_of_many(self, cell):
-        """b + U E is computed beforehand for few."""
+    def test_a_stepper_has_the_same_bits_for_few_and_many_tokens(self, cell):
+        """For few tokens, b + U E is computed in advance."""
         rng, rnn = np.random.default_rng(6), layer(cell, 9, 20)
         E, V, c = (rng.standard_normal(shape).astype("f") for shape in ((600, 9), (11, 20), 11))
         many, few = (rnnrs._rnnrs.Stepper(e, rnn.engine_weights(), V, c, 3) for e in (E, E[:50]))
@@ -227,7 +227,7 @@ class TestEveryCell:
                 stepper.step(np.array([0, last + 1, 0]))
 
     def test_few_sequences_with_a_large_state(self, cell):
-        """There the threads share each step: the same bits as sequence by sequence."""
+        """The threads share each step then: the same bits as sequence by sequence."""
         rng, rnn = np.random.default_rng(4), layer(cell, 5, 280)
         x, dh = rng.standard_normal((6, 3, 5)).astype("f"), rng.standard_normal((6, 3, 280)).astype("f")
         state = rng.standard_normal((3, rnn.state_size)).astype("f")
@@ -241,8 +241,8 @@ class TestEveryCell:
         assert results[0] == results[1]
 
     @pytest.mark.parametrize("sizes", [(6, 3, 5, 280), (40, 33, 17, 100), (5, 4, 3, 8)])
-    def test_backwards_is_forwards_from_the_end(self, cell, sizes):
-        """The same bits, whether the engine reads rows where they lie, or in another order."""
+    def test_reverse_is_the_forward_pass_from_the_end(self, cell, sizes):
+        """The bits are the same whether the engine reads rows in place or in another order."""
         T, B, I, H = sizes
         rng, rnn = np.random.default_rng(5), layer(cell, I, H)
         x, dh = rng.standard_normal((T, B, I)).astype("f"), rng.standard_normal((T, B, H)).astype("f")
@@ -255,7 +255,7 @@ class TestEveryCell:
         for ours, same in zip(*results, strict=True):
             assert np.array_equal(ours, same)
 
-    def test_what_does_not_fit_is_refused(self, cell):
+    def test_bad_inputs_are_rejected(self, cell):
         rnn = layer(cell, 3, 4)
         x = np.zeros((5, 2, 3), "f")
         name = type(rnn).__name__
@@ -286,7 +286,7 @@ class TestEveryCell:
                 rnn.backward(cache, None, np.zeros((3, S)))
         assert not rnn.gradients.flat.any()
 
-    def test_caches_know_where_they_belong(self, cell):
+    def test_a_cache_of_the_other_forward_pass_is_rejected(self, cell):
         rnn, embedding = layer(cell, 3, 4), nn.Embedding(3, 3)
         _, cache = rnn.forward(np.zeros((2, 1, 3)))
         with pytest.raises(ValueError, match="expected one from forward_tokens, got one from forward"):
@@ -300,7 +300,7 @@ class TestEveryCell:
                 rnn.backward(cache, None)
 
 
-def test_a_forget_gate_begins_open():
+def test_the_forget_gate_is_initially_open():
     H = 4
     assert (nn.LSTM(3, H).parameters["b"][H : 2 * H] == 1).all()
     assert (nn.LSTM(3, H, forget_bias=2.5).parameters["b"][H : 2 * H] == 2.5).all()
@@ -309,7 +309,7 @@ def test_a_forget_gate_begins_open():
         nn.LSTM(3, H, forget_bias=float("nan"))
 
 
-def test_every_gate_begins_orthogonal():
+def test_every_gate_is_initially_orthogonal():
     W = nn.GRU(3, 5, recurrent_initializer="orthogonal", dtype="float64").parameters["W"]
     for gate in np.split(W, 3):
         np.testing.assert_allclose(gate @ gate.T, np.eye(5), atol=1e-12)
@@ -318,7 +318,7 @@ def test_every_gate_begins_orthogonal():
 @pytest.mark.parametrize("cell", [nn.RNN, nn.LSTM, nn.GRU])
 @pytest.mark.parametrize("batch, steps", [(0, 4), (3, 0)])
 def test_no_sequences_and_no_steps(cell, batch, steps):
-    """With a W that the threads share, too."""
+    """Also with a W that the threads share."""
     for hidden in (8, 1024):
         layer = cell(2, hidden)
         h, cache = layer.forward(np.zeros((steps, batch, 2), np.float32))

@@ -14,8 +14,6 @@ from rnnrs import nn
 from rnnrs.nn import noise
 
 Array = NDArray[Any]
-
-
 CELLS = ["tanh", "relu", "lstm", "gru"]
 
 
@@ -28,7 +26,7 @@ def layer(cell: str, I: int, H: int, **options: Any) -> nn.Recurrent:
 
 
 class TestNoise:
-    def test_dropout_of_the_input_and_of_what_lies_between_layers(self):
+    def test_dropout_of_the_input_and_between_layers(self):
         rng = np.random.default_rng(0)
         x, dy = rng.standard_normal((2, 50, 4, 33))
         keys, drop = np.array([7, -1, 0, 3]), nn.Dropout(0.3)
@@ -43,7 +41,7 @@ class TestNoise:
         np.testing.assert_allclose(every, x * mask[0], rtol=1e-15)
 
     @pytest.mark.parametrize("cell", CELLS)
-    def test_masks_go_with_a_sequence_wherever_it_stands(self, cell):
+    def test_masks_follow_a_sequence_to_any_place_in_the_batch(self, cell):
         rng = np.random.default_rng(1)
         net = layer(cell, 3, 70, input_dropout=0.2, recurrent_dropout=0.2, zoneout=0.2, layer_norm=True)
         x, lengths = rng.standard_normal((9, 6, 3)).astype("f"), np.array([4, 9, 1, 9, 6, 9])
@@ -71,8 +69,8 @@ class TestNoise:
         assert results[0] == results[1] == results[2]
 
     @pytest.mark.parametrize("cell", CELLS)
-    def test_without_noise_a_state_is_kept_in_part(self, cell):
-        """Zoneout on average; and the stepper does the same, normalization and all."""
+    def test_without_noise_zoneout_is_an_average(self, cell):
+        """The stepper averages in the same way, also with normalization."""
         rng = np.random.default_rng(3)
         net = layer(cell, 3, 5, zoneout=0.25, layer_norm=True, dtype="float64")
         net.parameters["gain"][...] = rng.uniform(0.5, 2, net.parameters["gain"].shape)
@@ -93,7 +91,7 @@ class TestNoise:
         with pytest.raises(ValueError, match="zoneout, got None"):
             net.forward(x)
 
-    def test_rows_of_an_embedding_are_dropped_wherever_they_stand(self):
+    def test_rows_of_an_embedding_are_dropped_at_all_their_positions(self):
         rng = np.random.default_rng(4)
         embedding = nn.Embedding(40, 3, row_dropout=0.4, dtype="float64")
         ids, dx = rng.integers(0, 40, (9, 5)), rng.standard_normal((9, 5, 3))
@@ -110,7 +108,7 @@ class TestNoise:
             embedding.backward(cache, dx[:, 0])
         with pytest.raises(ValueError, match="row_dropout"):
             nn.Embedding(4, 3, row_dropout=1.0)
-        # Through a layer that reads tokens, in fewer and in more positions than there are tokens.
+        # Through `forward_tokens`, with fewer and with more positions than tokens.
         for count in (3, 9):
             layer_e, rnn = nn.Embedding(8, 3, row_dropout=0.4, dtype="float64"), nn.GRU(3, 4, dtype="float64")
             tokens, dh = ids[:count] % 8, rng.standard_normal((count, 5, 4))
@@ -124,7 +122,7 @@ class TestNoise:
             rnn.backward_tokens(layer_e, through, dh)
             assert np.array_equal(got, h) and np.array_equal(layer_e.gradients["E"], expected)
 
-    def test_wrong_rates_and_keys_are_refused(self):
+    def test_wrong_rates_and_keys_are_rejected(self):
         for name in ("input_dropout", "recurrent_dropout", "zoneout", "weight_drop"):
             for wrong in (-0.1, 1.0, float("nan")):
                 with pytest.raises(ValueError, match=f"GRU: {name}: expected a number from 0 to below 1"):

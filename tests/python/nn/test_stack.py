@@ -1,4 +1,4 @@
-"""Layers on top of each other, and from both ends: against the layers themselves, and finite differences."""
+"""Stacks and bidirectional layers: against their layers, and finite differences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 def draw(rng: np.random.Generator) -> nn.Stack | nn.Bidirectional:
-    """Layers drawn at random."""
+    """Returns a random combination of layers."""
     options: dict[str, Any] = {"dtype": "float64"}
 
     def cell(I: int, H: int) -> nn.Recurrent:
@@ -43,7 +43,7 @@ def draw(rng: np.random.Generator) -> nn.Stack | nn.Bidirectional:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_gradients_are_those_of_finite_differences(seed):
+def test_gradients_match_finite_differences(seed):
     rng = np.random.default_rng(seed)
     net, embedding = draw(rng), nn.Embedding(4, 3, dtype="float64")
     parameters, gradients = rnnrs.nn.join(net=net, embedding=embedding)
@@ -92,7 +92,7 @@ def test_gradients_are_those_of_finite_differences(seed):
     assert abs(exact - numeric) <= 1e-6 * max(1.0, abs(exact))
 
 
-def test_a_stack_is_its_layers_one_after_the_other():
+def test_a_stack_equals_its_layers_in_sequence():
     rng = np.random.default_rng(0)
     low, high = nn.LSTM(3, 5), nn.GRU(5, 5, seed=1)
     apart = nn.LSTM(3, 5), nn.GRU(5, 5, seed=1)
@@ -108,7 +108,7 @@ def test_a_stack_is_its_layers_one_after_the_other():
     assert (high.parameters["b"] == stack.parameters["1.b"]).all()
 
 
-def test_the_other_direction_is_the_first_on_the_sequence_turned_round():
+def test_the_backward_direction_equals_the_forward_one_on_the_reversed_sequence():
     rng = np.random.default_rng(1)
     both = nn.Bidirectional(nn.GRU(3, 4), nn.GRU(3, 4, seed=1))
     x = rng.standard_normal((5, 2, 3))
@@ -131,7 +131,7 @@ def test_layers_in_layers_move_into_one_vector():
     assert (stack.layers[1].gradients["b"] == 3).all() and (stack.gradients["1.b"] == 3).all()
 
 
-def test_stacks_go_step_by_step():
+def test_stacks_run_step_by_step():
     rng = np.random.default_rng(2)
     embedding, output = nn.Embedding(7, 3), nn.Linear(5, 7)
     stack = nn.Stack(nn.LSTM(3, 4), nn.GRU(4, 5), nn.RNN(5, 5))
@@ -151,7 +151,7 @@ def test_stacks_go_step_by_step():
             net.engine_weights()
 
 
-def test_layers_that_do_not_fit_are_refused():
+def test_layers_that_do_not_match_are_rejected():
     one = nn.RNN(3, 4)
     with pytest.raises(ValueError, match="at least one"):
         nn.Stack()
@@ -184,7 +184,7 @@ def test_layers_that_do_not_fit_are_refused():
             net.backward(cache, np.zeros((2, 1, 3)))
 
 
-def test_every_layer_and_direction_has_masks_of_its_own():
+def test_every_layer_and_direction_has_its_own_masks():
     x = np.ones((1, 1, 500))
     both = nn.Bidirectional(*(nn.RNN(500, 500, activation="identity", input_dropout=0.5) for _ in range(2)))
     for part in (both.ahead, both.back):

@@ -1,4 +1,4 @@
-"""Tied embeddings: one array with two uses, and a gradient that is the sum of both."""
+"""Tied embeddings: one array with two uses, and a gradient that is their sum."""
 
 import json
 import struct
@@ -38,14 +38,14 @@ def test_V_is_E():
     assert (tied.output.parameters["V"][3] == 5.0).all()
 
 
-def test_the_gradient_is_that_of_finite_differences():
+def test_the_gradient_matches_finite_differences():
     tied = model()
     check = rnnrs.gradient_check(tied, batch(len(tied.vocabulary)), step=1e-3)
     assert check.worst <= 1e-6, check
     assert set(check.relative_error) == set(tied.parameters)
 
 
-def test_loss_and_gradient_are_the_equations():
+def test_loss_and_gradient_follow_the_equations():
     tied = model()
     data, p = batch(len(tied.vocabulary)), {**tied.parameters}
     x = p["embedding.E"][data.inputs]
@@ -79,7 +79,7 @@ def test_the_layer_pair_alone():
     assert embedding.gradients.flat.any(), "dE is the embedding's to clear"
 
 
-def test_rows_of_a_large_table_stay_accounted_for():
+def test_rows_of_a_large_table_stay_tracked():
     embedding = nn.Embedding(5000, 30)
     output = nn.TiedLinear(embedding)
     _, gradients = nn.join(embedding=embedding, output=output)
@@ -90,7 +90,7 @@ def test_rows_of_a_large_table_stay_accounted_for():
     assert gradients.spans() is None, "who holds the array may write anywhere"
 
 
-def test_training_writing_and_a_file_of_its_own(tmp_path):
+def test_training_generation_and_saving(tmp_path):
     tied = model(dtype="float32")
     before = tied.perplexity(TEXT)
     tied.fit(TEXT, epochs=8, batch_size=4, learning_rate=1e-2, progress=False)
@@ -106,7 +106,7 @@ def test_training_writing_and_a_file_of_its_own(tmp_path):
     np.testing.assert_allclose(p, reference.softmax(tied.output.forward(h)[0][-1, 0]), rtol=1e-5)
 
 
-def test_a_file_without_the_setting_is_that_of_an_untied_model(tmp_path):
+def test_a_file_without_the_setting_holds_an_untied_model(tmp_path):
     plain = model(tied=False)
     plain.save(tmp_path / "m.rnn")
     data = (tmp_path / "m.rnn").read_bytes()
@@ -137,7 +137,7 @@ def test_sizes_must_agree():
         LanguageModel(vocabulary, embedding_size=0, hidden_size=0, tied=True)
 
 
-def test_inputs_begin_as_strong_as_in_an_untied_model():
+def test_initial_inputs_are_as_strong_as_in_an_untied_model():
     tied, plain = (
         LanguageModel.from_text(TEXT, level="word", embedding_size=64, hidden_size=64, tied=tied)
         for tied in (True, False)

@@ -1,4 +1,4 @@
-"""Optimizers against their formulas in NumPy; clipping; schedules; bad settings."""
+"""Optimizers against their formulas in NumPy; clipping; schedules; invalid settings."""
 
 import math
 
@@ -60,9 +60,9 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_five_steps_are_the_formula(name):
+def test_five_steps_follow_the_formula(name):
     optimizer, formula = CASES[name]
-    optimizer = optim.optimizer_from_config(optimizer.to_config())  # a fresh one, and the round trip
+    optimizer = optim.optimizer_from_config(optimizer.to_config())  # a new one
     p, g, rng = vectors()
     expected, state = p.flat.copy(), {}
     for t in range(1, 6):
@@ -74,7 +74,7 @@ def test_five_steps_are_the_formula(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_optimizer_goes_on_from_its_state(name):
+def test_an_optimizer_continues_from_its_state(name):
     optimizer = optim.optimizer_from_config(CASES[name][0].to_config())
     p, g, _ = vectors(dtype=np.float32)
     optimizer.step(p, g)
@@ -143,12 +143,12 @@ def test_schedules():
         lambda: optim.Adagrad(-1),
     ],
 )
-def test_settings_out_of_range_are_refused(make):
+def test_settings_out_of_range_are_rejected(make):
     with pytest.raises(ValueError, match="expected"):
         make()
 
 
-def test_vectors_that_do_not_belong_together_are_refused():
+def test_vectors_that_do_not_match_are_rejected():
     p, g, _ = vectors()
     with pytest.raises(ShapeError, match="gradients: expected 2000"):
         optim.SGD(0.1).step(p, Parameters({"a": (3,)}, np.float64))
@@ -156,7 +156,7 @@ def test_vectors_that_do_not_belong_together_are_refused():
         optim.SGD(0.1).step(p, Parameters({"a": (2000,)}, np.float32))
     adam = optim.Adam(0.1)
     adam.step(p, g)
-    with pytest.raises(ShapeError, match="as in the steps before"):
+    with pytest.raises(ShapeError, match="as in earlier steps"):
         adam.step(Parameters({"a": (3,)}, np.float64), Parameters({"a": (3,)}, np.float64))
 
 
@@ -166,7 +166,7 @@ class TestTouchedRows:
     V, I = 5000, 40
 
     def gradients(self, ids):
-        """Two joined layers after a backward pass through the table, and the same gradients as one dense vector."""
+        """Returns the gradients of two joined layers after a pass through the table, tracked and dense."""
         embedding, rnn = nn.Embedding(self.V, self.I, seed=1), nn.RNN(self.I, 8, seed=2)
         parameters, gradients = nn.join(embedding=embedding, rnn=rnn)
         rng = np.random.default_rng(0)
@@ -182,7 +182,7 @@ class TestTouchedRows:
     def ids(self):
         return np.random.default_rng(3).integers(self.V, size=(7, 5))
 
-    def test_the_spans_hold_all_that_is_not_zero(self, ids):
+    def test_the_spans_contain_all_nonzero_gradients(self, ids):
         *_, gradients, dense = self.gradients(ids)
         spans = gradients.spans()
         outside = dense.copy()
@@ -193,7 +193,7 @@ class TestTouchedRows:
             dense.size - self.V * self.I
         )
 
-    def test_clipping_is_that_of_the_whole(self, ids):
+    def test_clipping_equals_that_of_the_dense_vector(self, ids):
         *_, gradients, dense = self.gradients(ids)
         norm = np.linalg.norm(dense.astype(np.float64))
         factor, measured = clip_factor(gradients, 1.0)
@@ -203,7 +203,7 @@ class TestTouchedRows:
         assert gradients._flat == pytest.approx(dense / norm, rel=1e-6)
 
     @pytest.mark.parametrize("settings", [{}, {"momentum": 0.9}, {"weight_decay": 0.1}])
-    def test_a_step_is_that_of_the_whole(self, ids, settings):
+    def test_a_step_equals_that_of_the_dense_vector(self, ids, settings):
         _, parameters, gradients, dense = self.gradients(ids)
         other = parameters.zeros_like()
         other.flat[...] = parameters.flat
@@ -215,7 +215,7 @@ class TestTouchedRows:
             two.step(other, whole, scale=0.5)
         assert np.array_equal(parameters.flat, other.flat)
 
-    def test_clearing_clears_all(self, ids):
+    def test_clearing_clears_everything(self, ids):
         embedding, _, gradients, _ = self.gradients(ids)
         gradients.fill(0.0)
         assert not gradients._flat.any()
@@ -227,7 +227,7 @@ class TestTouchedRows:
     @pytest.mark.parametrize(
         "reach", [lambda g, e: g["embedding.E"], lambda g, e: g.flat, lambda g, e: e.gradients["E"]]
     )
-    def test_who_holds_the_array_may_write_anywhere(self, ids, reach):
+    def test_a_holder_of_the_array_may_write_anywhere(self, ids, reach):
         embedding, _, gradients, _ = self.gradients(ids)
         array = reach(gradients, embedding)
         gradients.fill(0.0)

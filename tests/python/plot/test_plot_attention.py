@@ -1,4 +1,4 @@
-"""The picture of attention: what it shows stands where it should."""
+"""The attention figure: rows, columns and labels."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_rows_are_the_targets_words_and_columns_the_sources(tmp_path):
     assert [label.get_text() for label in axes.get_yticklabels()] == ["the", "$dog$"]
 
 
-def test_what_cannot_be_drawn():
+def test_invalid_arguments_are_rejected():
     with pytest.raises(rnnrs.ShapeError, match=r"alpha: expected \(n=1, S=2\), got \(2, 1\)"):
         plot.attention([[1], [1]], ["a", "b"], ["c"])
     with pytest.raises(ValueError, match="expected 1 to 200 words on either side"):

@@ -1,4 +1,4 @@
-"""The drawings of described pictures: what they show stands where it should."""
+"""The figures of described pictures: maps, texts and styles."""
 
 import numpy as np
 import pytest
@@ -26,13 +26,13 @@ def test_each_word_has_its_map_over_the_picture(tmp_path):
     assert figure.get_suptitle() == "$red heart"
 
 
-def test_without_attention_the_picture_stands_alone():
+def test_without_attention_only_the_picture_is_drawn():
     figure = plot.description(PICTURE / 255, ["red"], None, None, title="a title")
     assert len(figure.axes) == 1 and figure.get_suptitle() == "a title"
     assert len(plot.description(PICTURE, [], np.zeros((0, 6)), (2, 3)).axes) == 1
 
 
-def test_a_sheet_of_pictures(tmp_path):
+def test_pictures_side_by_side(tmp_path):
     texts = ["right", "wrong $x$ and so long that it does not fit in a line", "a\nb"]
     figure = plot.pictures([PICTURE] * 3, texts, tmp_path / "a.png", right=[True, False, True], columns=2)
     assert len(figure.axes) == 4
@@ -42,7 +42,7 @@ def test_a_sheet_of_pictures(tmp_path):
     assert plot.pictures(np.stack([PICTURE]), ["a"]).axes[0].xaxis.label.get_color() == "black"
 
 
-def test_what_cannot_be_drawn():
+def test_invalid_arguments_are_rejected():
     for picture in (PICTURE[0], PICTURE[..., :2], PICTURE[:0]):
         with pytest.raises(rnnrs.ShapeError, match=r"picture: expected \(Y, X, 3\), got"):
             plot.description(picture, [], None, None)

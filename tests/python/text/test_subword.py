@@ -15,8 +15,6 @@ from rnnrs.text import (
 )
 
 SOME = "To be, or not to be: that is the question.\nWhether 'tis nobler in the mind to suffer"
-
-
 ANY_TEXT = st.text(st.characters(), max_size=60)
 
 

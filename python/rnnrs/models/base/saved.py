@@ -82,7 +82,17 @@ class SavedModel:
     @classmethod
     def _load(cls: type[S], path: str | os.PathLike[str], **given: Any) -> S:
         """`load`, with what files do not hold."""
-        file = modelfile.load(path, cls.KIND)
+        return cls.from_file(modelfile.load(path, cls.KIND), path, **given)
+
+    @classmethod
+    def from_file(cls: type[S], file: ModelFile, path: str | os.PathLike[str], **given: Any) -> S:
+        """The model of a file of this kind that has been read; see `load`.
+
+        Args:
+            file: the contents.
+            path: the file's name, for error messages.
+            given: what files do not hold.
+        """
         try:
             return cls._build(file, path, **given)
         except FormatError as error:

@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="Captioner")
 
-#: The number of subwords, by default.
-SUBWORDS = 8_000
-
 #: The most tokens of a description that is written, by the vocabulary's level.
 LONGEST = {"word": 60, "subword": 100, "char": 300}
 
@@ -99,6 +96,12 @@ class Captioner(TrainedModel):
 
     KIND: ClassVar[str] = "captioner"
     TRAINING: ClassVar[type[TrainingSettings]] = CaptionTraining
+    #: The levels of the vocabulary, and the options that differ from those of its `build`.
+    LEVELS: ClassVar[dict[str, dict[str, Any]]] = {
+        "word": {"min_count": 1},
+        "char": {},
+        "subword": {"max_size": 8_000},
+    }
 
     def __init__(
         self,
@@ -180,8 +183,8 @@ class Captioner(TrainedModel):
             pictures = check_pictures(op, pictures, None if size is None else _pair(op, "picture_size", size))
             sizes.setdefault("picture_size", pictures.shape[1:3])
         texts, _ = check_descriptions(op, descriptions, len(pictures))  # type: ignore[arg-type]
-        usual = {"word": {"min_count": 1}, "subword": {"max_size": SUBWORDS}}.get(level, {})
-        return cls(build_vocabulary(level, texts, usual | (vocabulary or {}), op=op), **sizes)
+        options = cls.LEVELS.get(level, {}) | (vocabulary or {})
+        return cls(build_vocabulary(level, texts, options, op=op), **sizes)
 
     @property
     def averages(self) -> list[Array]:

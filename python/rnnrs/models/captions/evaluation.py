@@ -10,6 +10,7 @@ import numpy as np
 from ...metrics import CaptionScores, caption_scores
 from ...text import Vocabulary
 from ...types import Array, Floats, Ids
+from ..base.sums import over_time
 from ..writer.evaluation import PairEvaluation
 from ..writer.network import Encoded
 from .batches import as_numbers, caption_batch
@@ -114,7 +115,7 @@ def _of(network: CaptionNetwork, end_id: int, encoded: Encoded, descriptions: Se
     """ln P of descriptions (B,), one of each picture that was read."""
     B = len(descriptions)
     batch = caption_batch(np.zeros(B), descriptions, end_id, np.arange(B), np.float64)
-    return -np.asarray(network.losses_of(encoded, batch).sum(axis=0, dtype=np.float64))
+    return -over_time(network.losses_of(encoded, batch))
 
 
 def _right_among(

@@ -18,6 +18,7 @@ from ...modelfile import ModelFile
 from ...text import Vocabulary, build_vocabulary, capitalize
 from ...text.build import check_level
 from ...train import Callback, History
+from ...types import Floats
 from ..base.options import with_sizes
 from ..base.training import TrainedModel, TrainingSettings, train
 from ..base.validation import chosen, divided, held_out_share, spread
@@ -84,6 +85,8 @@ class Chatbot(TrainedModel):
 
     KIND: ClassVar[str] = "chatbot"
     TRAINING: ClassVar[type[TrainingSettings]] = ChatbotTraining
+    #: The levels of the vocabulary, and the options that differ from those of its `build`.
+    LEVELS: ClassVar[dict[str, dict[str, Any]]] = {"word": {"min_count": 1}, "char": {}}
     #: The defaults that differ from `Seq2Seq`'s.
     DEFAULTS: ClassVar[dict[str, Any]] = {"embedding_size": 128, "hidden_size": 256, "dropout": 0.1}
 
@@ -138,10 +141,9 @@ class Chatbot(TrainedModel):
         """
         op = f"{cls.__name__}.from_dialogues"
         check_size(op, "history", history)
-        check_level(op, level, ("word", "char"))
+        check_level(op, level, cls.LEVELS)
         pairs = answered_contexts(check_dialogues(op, dialogues), history)
-        usual: dict[str, Any] = {"min_count": 1} if level == "word" else {}
-        options = usual | (vocabulary or {})
+        options = cls.LEVELS[level] | (vocabulary or {})
         # Contexts are in lower case already.
         reading = {name: value for name, value in options.items() if name != "lowercase"}
         sources = build_vocabulary(level, [context for context, _ in pairs], reading, op=op)
@@ -371,6 +373,26 @@ class Chatbot(TrainedModel):
         scores = (log_probs - prior * alone) / tokens
         order = np.argsort(-scores, kind="stable").tolist()
         return [Ranked(candidates[i], float(scores[i]), float(log_probs[i]), i) for i in order]
+
+    def log_prob(self, conversation: str | Sequence[str], answer: str) -> float:
+        """ln P of an answer to a text, or to a conversation whose last turn is the person's.
+
+        Raises:
+            TypeError, ValueError: see `reply`.
+        """
+        return float(self.log_probs([(conversation, answer)])[0])
+
+    def log_probs(self, answered: Sequence[tuple[str | Sequence[str], str]]) -> Floats:
+        """`log_prob` of several (conversation, answer) (N,).
+
+        Raises:
+            TypeError, ValueError: see `reply`.
+        """
+        pairs = [
+            (context_text(self._turns(i, conversation), self.history), " ".join(answer.split()))
+            for i, (conversation, answer) in enumerate(answered)
+        ]
+        return self.seq2seq.log_probs(pairs)
 
     def speak(self, act: str | DialogueAct, *, beam: int = BEAM_OF_ACTS) -> Utterance:
         """A sentence that says a dialogue act, by a model that was trained on such.

@@ -63,11 +63,11 @@ def lines_are_sentences(text: str) -> bool:
     return ends >= 0.8 * len(lines)
 
 
-def reads_by_sentence(vocabulary: Vocabulary, text: str, by_sentence: bool | None) -> bool:
+def reads_by_sentence(level: str, text: str, by_sentence: bool | None) -> bool:
     """Whether every line of a text is a sequence of its own, as the option says or the text looks."""
     if by_sentence is not None:
         return by_sentence
-    return vocabulary.level != "char" and lines_are_sentences(text)
+    return level != "char" and lines_are_sentences(text)
 
 
 def hold_out(op: str, text: str, share: float, by_sentence: bool, seed: int) -> tuple[str, str | None]:
@@ -136,7 +136,8 @@ def fit_language_model(
 
 def settled(network: LanguageNetwork, text: str, settings: LanguageTraining) -> LanguageTraining:
     """The settings with `by_sentence` decided."""
-    return replace(settings, by_sentence=reads_by_sentence(network.vocabulary, text, settings.by_sentence))
+    level = network.vocabulary.level
+    return replace(settings, by_sentence=reads_by_sentence(level, text, settings.by_sentence))
 
 
 def example_lines(held_out: str, count: int) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 from ... import modelfile
 from ...decoding import Constraints, Sampling
 from ...modelfile import ModelFile
-from ...text import build_vocabulary, vocabulary_from_config
+from ...text import VOCABULARIES, build_vocabulary, vocabulary_from_config
 from ...train import Callback, History
 from ...types import Array, Floats
 from ..base.saved import constructed
@@ -39,6 +39,8 @@ class LanguageModel(LanguageNetwork, TrainedModel):
 
     KIND: ClassVar[str] = "language_model"
     TRAINING: ClassVar[type[TrainingSettings]] = LanguageTraining
+    #: The levels of the vocabulary, and the options that differ from those of its `build`.
+    LEVELS: ClassVar[dict[str, dict[str, Any]]] = {level: {} for level in VOCABULARIES}
 
     def _contents(self) -> dict[str, Any]:
         return {"by_sentence": self.by_sentence, "vocabulary": self.vocabulary.to_config()}

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...data import Batch, SentenceBatches
 from ...types import Array, Floats
+from ..base.sums import over_time
 from .cache import Cache, Mixture
 from .network import LanguageNetwork
 
@@ -83,7 +84,7 @@ class SentenceScore:
     @property
     def total(self) -> float:
         """ln P of the whole sentence, its end included."""
-        return float(self.log_probs.sum())
+        return float(over_time(self.log_probs))
 
     @property
     def perplexity(self) -> float:
@@ -149,7 +150,7 @@ def log_probs(network: LanguageNetwork, sentences: Sequence[str]) -> Floats:
     if ids:
         for batch in SentenceBatches(ids, SIDE_BY_SIDE, network.vocabulary.end_id, seed=0).epoch(0):
             losses, _, _ = _token_losses(network, batch, None)
-            found[batch.keys] = -losses.sum(axis=0, dtype=np.float64)
+            found[batch.keys] = -over_time(losses)
     return found
 
 

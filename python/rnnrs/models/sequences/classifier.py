@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ...data import LabeledSequences
 from ...errors import ShapeError
-from ...text import Vocabulary, build_vocabulary
+from ...text import VOCABULARIES, Vocabulary, build_vocabulary
 from ...train import Callback, History
 from ...types import Array
 from ..base.training import TrainingOptions
@@ -51,6 +51,8 @@ class SequenceClassifier(SequenceModel):
 
     KIND = "sequence_classifier"
     LABELS = "classes"
+    #: The levels of the vocabulary, and the options that differ from those of its `build`.
+    LEVELS: ClassVar[dict[str, dict[str, Any]]] = {level: {} for level in VOCABULARIES}
     _UNIT = "sequences"
 
     def __init__(

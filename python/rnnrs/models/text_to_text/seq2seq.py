@@ -19,6 +19,7 @@ from ...text import Vocabulary, vocabulary_from_config
 from ...train import Callback, History
 from ...types import Floats
 from ..base.saved import constructed, sizes_of
+from ..base.sums import over_time
 from ..base.training import TrainedModel, TrainingOptions, TrainingSettings, train
 from ..base.validation import chosen, divided, held_out_share, spread
 from ..writer.evaluation import PairEvaluation
@@ -253,7 +254,7 @@ class Seq2Seq(TrainedModel):
         """
         found = np.zeros(len(pairs))
         for members, batch in self.encoding.evaluation_batches(f"{type(self).__name__}.log_probs", pairs):
-            found[members] = -self.network.losses(batch).sum(axis=0, dtype=np.float64)
+            found[members] = -over_time(self.network.losses(batch))
         return found
 
     def decoder(self) -> Decoder:

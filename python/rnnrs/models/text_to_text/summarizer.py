@@ -48,7 +48,9 @@ class Summarizer(TextToText):
 
     KIND: ClassVar[str] = "summarizer"
     SHARED: ClassVar[bool] = True
-    WORDS: ClassVar[int] = 10_000  # what is rarer can be copied
+    LEVELS: ClassVar[dict[str, dict[str, Any]]] = TextToText.LEVELS | {
+        "word": {"max_size": 10_000},  # rarer words can be copied
+    }
     DEFAULTS: ClassVar[dict[str, Any]] = {
         "embedding_size": 128,
         "hidden_size": 256,

@@ -17,9 +17,6 @@ from .writing import TextWriter
 
 M = TypeVar("M", bound="TextToText")
 
-#: The number of subwords, by default.
-SUBWORDS = 8_000
-
 
 class TextToText(TextWriter):
     """A `Seq2Seq` that is used with texts alone. `from_pairs` makes one; arguments and attributes are `Seq2Seq`'s.
@@ -33,8 +30,11 @@ class TextToText(TextWriter):
     DEFAULTS: ClassVar[dict[str, Any]] = {}
     #: Whether source and target have one vocabulary; of subwords they always do.
     SHARED: ClassVar[bool] = False
-    #: The most words of a vocabulary, by default.
-    WORDS: ClassVar[int] = 30_000
+    #: The levels of the vocabulary, and the options that differ from those of its `build`.
+    LEVELS: ClassVar[dict[str, dict[str, Any]]] = {
+        "word": {"max_size": 30_000},
+        "subword": {"max_size": 8_000},
+    }
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -59,7 +59,7 @@ class TextToText(TextWriter):
         Args:
             pairs: (source, target) each.
             level: "word", or "subword" for byte-pair encoding, which needs the extra "subword".
-            vocabulary: options of the vocabularies: `max_size` (by default `WORDS`, or 8,000 subwords), `min_count`
+            vocabulary: options of the vocabularies: `max_size` (by default as in `LEVELS`), `min_count`
                 (2), `lowercase`; see `text.build_vocabulary`.
             sizes: see the class.
 
@@ -71,9 +71,9 @@ class TextToText(TextWriter):
         """
         op = f"{cls.__name__}.from_pairs"
         kept = usable(op, pairs)
-        check_level(op, level, ("word", "subword"))
+        check_level(op, level, cls.LEVELS)
         subword = level == "subword"
-        options = {"max_size": SUBWORDS if subword else cls.WORDS} | (vocabulary or {})
+        options = cls.LEVELS[level] | (vocabulary or {})
         sources, targets = ([pair[side] for pair in kept] for side in (0, 1))
         sides = [sources + targets] if subword or cls.SHARED else [sources, targets]
         built = [build_vocabulary(level, side, options, op=op) for side in sides]

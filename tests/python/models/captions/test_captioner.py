@@ -11,7 +11,7 @@ import rnnrs
 from rnnrs.errors import FormatError, NonFiniteError
 from rnnrs.models import Captioner, Seq2Seq
 from rnnrs.models.captions.batches import CaptionBatches, caption_batch
-from rnnrs.models.captions.fitting import CaptionSettings, batches
+from rnnrs.models.captions.fitting import CaptionTraining
 
 QUICK = {"progress": False, "batch_size": 2}
 SETTINGS = list(
@@ -249,7 +249,8 @@ def test_every_description_of_every_picture_is_learned_from():
     found = model()
     several = [["red", "a red dot"], ["two green dot left", "dot"], ["a", "a dot", "a red dot left"]]
     texts = [text for own in several for text in own]
-    data = batches(found, (PICTURES[:3], several), CaptionSettings(epochs=1, batch_size=3))
+    settings = CaptionTraining(epochs=1, batch_size=3)
+    data = found._batches("test", PICTURES[:3], several, settings, changed=True)
     seen = []
     for batch in data.epoch(4):
         for b, key in enumerate(batch.keys):
@@ -290,7 +291,7 @@ def test_a_file_holds_it_all(tmp_path, options):
     again = Captioner.load(tmp_path / "model")
     np.testing.assert_array_equal(again.parameters.flat, found.parameters.flat)
     assert again.sizes == found.sizes and again.grid == found.grid and again.features == found.features
-    with pytest.raises(FormatError, match="holds a describer of pictures"):
+    with pytest.raises(FormatError, match="holds a captioner"):
         Seq2Seq.load(tmp_path / "model")
     file = rnnrs.modelfile.load(tmp_path / "model")
     for change in (

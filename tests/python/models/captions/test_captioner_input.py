@@ -100,7 +100,7 @@ def test_texts_that_are_none_are_refused():
         ({"features": 0}, "features: expected a whole number from 1"),
         ({"cell": "tree"}, "cell: expected one of"),
         ({"attention": "none"}, "kind: expected one of"),
-        ({"attention": "dot"}, "memory_size: expected 5"),
+        ({"attention": "dot"}, "memory_size: expected query_size 5"),
         ({"dropout": 1.0}, "expected a number from 0 to below 1"),
         ({"label_smoothing": 2.0}, "label_smoothing"),
     ],

@@ -92,7 +92,7 @@ def test_a_resumed_run_is_the_run_without_a_break(tmp_path):
         np.testing.assert_array_equal(again.parameters.flat, whole.parameters.flat)
         np.testing.assert_array_equal(resumed.losses, history.losses)
         assert again.settings == whole.settings
-        assert whole.settings.augmentation == {"flip": True, "shift": 1, "noise": 0.02}
+        assert whole.settings.augmentation == Augmentation(flip=True, shift=1, noise=0.02)
     with pytest.raises(ValueError, match="expected the data with which the run began"):
         run(tmp_path, small(texts, pictures), augmentation=None, resume=tmp_path / "c", epochs=4)
 
@@ -120,6 +120,6 @@ def test_vocabularies_of_other_levels():
     spelled.fit(pictures, texts, epochs=1, progress=False)
     assert spelled.log_prob(pictures[0], texts[0]) < 0
     assert len(spelled.describe(pictures[0], beam=1, max_length=9)) <= 9
-    assert small([t.upper() for t in texts], pictures, lowercase=True).vocabulary.lowercase
-    with pytest.raises(ValueError, match="level: expected one of word, char, subword, got 'line'"):
+    assert small([t.upper() for t in texts], pictures, vocabulary={"lowercase": True}).vocabulary.lowercase
+    with pytest.raises(ValueError, match="level: expected one of char, word, subword, got 'line'"):
         small(texts, pictures, level="line")

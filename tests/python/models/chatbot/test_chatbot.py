@@ -92,7 +92,7 @@ def test_questions_get_their_answers_however_they_are_typed(bot):
 def test_confidence_is_the_mean_probability_of_a_token(bot):
     question = "Where is a station?"
     reply = bot.reply(question)
-    own = bot.log_prob(context_text([question], 3), reply.text)
+    own = bot.seq2seq.log_prob(context_text([question], 3), reply.text)
     tokens = len(bot.target_vocabulary.encode(reply.text)) + 1
     assert reply.confidence == pytest.approx(math.exp(own / tokens), rel=1e-4)
     assert 0.8 < reply.confidence <= 1 and not reply.canned and str(reply) == reply.text
@@ -100,7 +100,7 @@ def test_confidence_is_the_mean_probability_of_a_token(bot):
 
 def test_an_answer_does_not_depend_on_the_others_nor_on_threads(bot):
     asked = [*ANSWERS, "", "xyzzy", ["Hello", "Hi! Who are you?", "I am Ann."], "the " * 500]
-    together = bot.replies(asked)
+    together = bot.reply_all(asked)
     threads = rnnrs.get_num_threads()
     rnnrs.set_num_threads(1)
     try:
@@ -183,7 +183,7 @@ def test_given_answers_are_ranked(bot):
     context = context_text(["Hello"], 3)
     for prior in (0.0, 0.5, 1.0):
         (one,) = bot.rank("Hello", ["Good day."], prior=prior)
-        own, alone = (bot.log_prob(text, "Good day.") for text in (context, ""))
+        own, alone = (bot.seq2seq.log_prob(text, "Good day.") for text in (context, ""))
         assert one.score == pytest.approx((own - prior * alone) / 4, abs=1e-5)
         assert one.log_prob == pytest.approx(own, abs=1e-5)
 
@@ -193,7 +193,7 @@ def test_evaluation_is_that_of_the_assistants_turns(bot):
     pairs = bot.pairs(DIALOGUES)
     assert len(pairs) == 12
     assert result.tokens == sum(len(bot.target_vocabulary.encode(answer)) + 1 for _, answer in pairs)
-    assert result.loss == pytest.approx(Seq2Seq.evaluate(bot, pairs).loss)
+    assert result.loss == pytest.approx(bot.seq2seq.evaluate(pairs).loss)
 
 
 def test_a_file_holds_all_of_it(bot, tmp_path):
@@ -206,7 +206,7 @@ def test_a_file_holds_all_of_it(bot, tmp_path):
         bot.canned = kept
     assert (again.history, again.canned, again.threshold) == (3, ["Pardon?"], 0.25)
     again.threshold = bot.threshold = 0.0
-    assert again.replies(list(ANSWERS)) == bot.replies(list(ANSWERS))
+    assert again.reply_all(list(ANSWERS)) == bot.reply_all(list(ANSWERS))
     with pytest.raises(FormatError, match=r"holds a chatbot.*expected an encoder"):
         Seq2Seq.load(path)
 
@@ -227,7 +227,7 @@ def test_training_is_reproducible_and_resumes(tmp_path):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda bot: bot.reply([]), ValueError, "history\\[0\\]: expected at least one turn, got none"),
+        (lambda bot: bot.reply([]), ValueError, "conversation\\[0\\]: expected at least one turn, got none"),
         (lambda bot: bot.reply(7), TypeError, "expected a text or turns, got 7"),
         (lambda bot: bot.reply(["a", 1]), TypeError, "expected a text or turns"),
         (lambda bot: bot.rank("a", []), ValueError, "expected at least one, got none"),

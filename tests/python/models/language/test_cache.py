@@ -154,7 +154,7 @@ def test_the_perplexity_of_known_words_is_apart(model, cache):
     known = (result.nats - result.unknown_nats) / (result.tokens - 2)
     assert result.known_perplexity == pytest.approx(math.exp(known))
     if cache is None and model.by_sentence:
-        scores = [model.log_prob(line) for line in text.splitlines()]
+        scores = [model.score(line) for line in text.splitlines()]
         unknown = sum(s.log_probs[s.tokens.index("<unk>")] for s in scores)
         assert result.unknown_nats == pytest.approx(-unknown, rel=1e-5)
     plain = model.evaluate(NEWS)

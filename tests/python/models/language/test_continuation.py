@@ -34,7 +34,7 @@ def test_a_continuation_has_the_probability_that_the_model_gives_it(options):
             text = prompt + continuation.text
             assert model.vocabulary.unknown_id not in continuation.hypothesis.tokens
             given = len(model.vocabulary.encode(prompt))
-            log_probs = model.log_prob(text).log_probs
+            log_probs = model.score(text).log_probs
             assert len(log_probs) == given + len(continuation.hypothesis.tokens) + 1
             assert continuation.hypothesis.log_prob == pytest.approx(log_probs[given:].sum(), rel=1e-9)
             lp = ((5 + len(log_probs) - given) / 6) ** 0.6

@@ -23,23 +23,23 @@ def test_log_prob_is_what_the_equations_say(make):
     end = model.vocabulary.end_id
     rows = numpy_log_probs(model, [end, *ids])
     expected = rows[np.arange(len(ids) + 1), [*ids, end]]
-    score = model.log_prob(sentence)
+    score = model.score(sentence)
     np.testing.assert_allclose(score.log_probs, expected, rtol=1e-10)
     assert score.tokens == [model.vocabulary.tokens[i] for i in [*ids, end]]
     assert score.total == pytest.approx(expected.sum())
     assert score.perplexity == pytest.approx(math.exp(-expected.mean()))
-    assert model.log_prob(sentence + "\n").total == score.total
+    assert model.score(sentence + "\n").total == score.total
 
 
 def test_an_empty_sentence_is_just_its_end():
-    score = word_model().log_prob("")
+    score = word_model().score("")
     assert score.tokens == ["<eos>"]
     assert score.log_probs.shape == (1,)
 
 
 def test_unknown_words_are_scored_as_the_unknown_token():
     model = word_model()
-    assert model.log_prob("I like xylophones.").tokens == ["I", "like", "<unk>", ".", "<eos>"]
+    assert model.score("I like xylophones.").tokens == ["I", "like", "<unk>", ".", "<eos>"]
     assert model.evaluate("I like xylophones.").unknown == 1
 
 
@@ -103,7 +103,7 @@ def test_evaluation_of_a_stream_longer_than_a_window():
 def test_evaluation_by_sentence_is_the_sum_over_sentences(trained_words):
     assert trained_words.by_sentence
     text = "I like tea.\n\nThey wanted an apple.\nYou see you.\n"
-    scores = [trained_words.log_prob(line) for line in text.splitlines() if line]
+    scores = [trained_words.score(line) for line in text.splitlines() if line]
     result = trained_words.evaluate(text)
     assert result.nats == pytest.approx(-sum(score.total for score in scores), rel=1e-5)
     assert result.tokens == sum(len(score.tokens) for score in scores)
@@ -130,7 +130,7 @@ def test_a_saved_model_is_the_same(request, name, tmp_path):
     np.testing.assert_array_equal(loaded.parameters.flat, model.parameters.flat)
     assert loaded.vocabulary.tokens == model.vocabulary.tokens
     assert (loaded.by_sentence, loaded.settings) == (model.by_sentence, model.settings)
-    assert loaded.log_prob("I want tea.").total == model.log_prob("I want tea.").total
+    assert loaded.score("I want tea.").total == model.score("I want tea.").total
     assert loaded.suggest("I w") == model.suggest("I w")
     assert loaded.generate("I", seed=1, length=20) == model.generate("I", seed=1, length=20)
     loaded.save(path)
@@ -211,7 +211,7 @@ def test_the_learning_rate_falls_to_0_at_the_end_of_the_epochs_or_of_the_time():
     steps = model.fit(VERSES, epochs=5, batch_size=2, progress=False).learning_rates / 2e-3
     done = np.arange(len(steps)) / len(steps)
     np.testing.assert_allclose(steps, 0.5 * (1 + np.cos(np.pi * done)), atol=1e-12)
-    rates = model.fit(VERSES, time_limit=0.3, progress=False).learning_rates
+    rates = model.fit(VERSES, time_limit=1.0, progress=False).learning_rates
     assert rates[0] == pytest.approx(2e-3, rel=1e-3)
     assert rates[-1] < 1e-3
     assert (np.diff(rates) <= 0).all()

@@ -151,7 +151,8 @@ def test_files_that_are_no_such_model_are_refused(tmp_path):
     model, path = network(), tmp_path / "model.rnn"
     contents = model.checkpoint_contents()
     for config, tensors, message in [
-        ({"hidden_size": 9}, {}, "tensor jordan.U: expected"),
+        ({"hidden_size": 9}, {}, "sizes: expected a model of at most 102 numbers"),
+        ({"hidden_size": 2}, {}, "tensor jordan.U: expected"),
         ({"hidden_size": "many"}, {}, "model.rnn: "),
         ({"feedback": "state"}, {}, "feedback"),
         ({"unknown": 1}, {}, "unknown"),

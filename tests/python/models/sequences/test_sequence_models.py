@@ -213,8 +213,12 @@ def test_gradients_of_whole_sequences(number):
     # Some gradients are tiny: a longer step drowns less of them in rounding, a shorter one bends less. Which one
     # suits is a parameter's own affair; a wrong gradient is wrong at every step.
     batch = Batch(x, y, lengths=lengths)
-    checks = [rnnrs.gradient_check(network, batch, noise=noise, step=step) for step in (1e-3, 3e-4, 1e-4)]
-    errors = {name: min(check.relative_error[name] for check in checks) for name in checks[0].relative_error}
+    errors = dict.fromkeys(network.parameters, np.inf)
+    for step in (1e-3, 3e-4, 1e-4):
+        check = rnnrs.gradient_check(network, batch, noise=noise, step=step)
+        errors = {name: min(error, check.relative_error[name]) for name, error in errors.items()}
+        if max(errors.values()) <= 5e-5:
+            break
     assert max(errors.values()) <= 5e-5, errors
 
 

@@ -9,7 +9,6 @@ import rnnrs
 from rnnrs.errors import FormatError
 from rnnrs.losses import SoftmaxCrossEntropy
 from rnnrs.models import LanguageModel, Seq2Seq
-from rnnrs.models.text_to_text.pairs import pair_batches
 from rnnrs.text import CharVocabulary, WordVocabulary
 
 SOURCE = WordVocabulary.build("a b c d e f g", min_count=1)
@@ -42,7 +41,7 @@ def model(cell="gru", attention="general", copy=False, tied=False, layers=1, *, 
 
 
 def batch_of(found, pairs=PAIRS):
-    (batch,) = pair_batches(found, pairs, 8, 0).epoch(0)
+    (batch,) = found.encoding.batches("test", pairs, 8, 0).epoch(0)
     return batch
 
 

@@ -86,10 +86,10 @@ def test_three_words_are_not_written_twice(summarizer):
 
 
 def test_subwords_are_not_copied():
-    found = Summarizer.from_pairs(TRAINING, level="subword", vocabulary_size=300, **SMALL)
+    found = Summarizer.from_pairs(TRAINING, level="subword", vocabulary={"max_size": 300}, **SMALL)
     assert not found.network.copy and found.shared
     with pytest.raises(ValueError, match="copy: expected vocabularies of words or characters"):
-        Summarizer.from_pairs(TRAINING, level="subword", vocabulary_size=300, copy=True, **SMALL)
+        Summarizer.from_pairs(TRAINING, level="subword", vocabulary={"max_size": 300}, copy=True, **SMALL)
 
 
 def test_a_file_holds_it_all_and_is_for_its_command(summarizer, tmp_path):

@@ -8,8 +8,9 @@ import pytest
 import rnnrs
 from rnnrs.errors import FormatError
 from rnnrs.models import LanguageModel, Search, Seq2Seq, Summarizer, TextToText, Translator
-from rnnrs.models.text_to_text.text_to_text import Examples
+from rnnrs.models.writer.examples import written_lines
 from rnnrs.text import SubwordVocabulary, WordVocabulary
+from rnnrs.train import Examples
 
 NOUNS = {"cat": "chat", "dog": "chien", "bird": "oiseau", "man": "homme", "king": "roi", "horse": "cheval"}
 VERBS = {"sees": "voit", "likes": "aime", "hears": "entend", "finds": "trouve"}
@@ -82,7 +83,7 @@ def test_an_unknown_word_is_taken_over():
 
     words = [(word(), word()) for _ in range(600)]
     pairs = [(f"{a} sees {b}", f"{c} voit {d}") for (a, c), (b, d) in words]
-    found = Translator.from_pairs(pairs, min_count=3, **SMALL)
+    found = Translator.from_pairs(pairs, vocabulary={"min_count": 3}, **SMALL)
     assert len(found.target_vocabulary) == len(NOUNS) + 3
     found.fit(pairs, epochs=6, **QUICK)
     assert found.translate("cat sees Zorro") == "chat voit Zorro"
@@ -113,7 +114,7 @@ def test_a_sentence_of_10_000_words_is_cut_and_ends(translator):
 
 def test_lower_case_and_capitals():
     pairs = [(s.upper(), t) for s, t in TRAINING[:40]]
-    found = Translator.from_pairs(pairs, lowercase=True, **SMALL)
+    found = Translator.from_pairs(pairs, vocabulary={"lowercase": True}, **SMALL)
     assert all(token == token.lower() for token in found.target_vocabulary.tokens)
     assert found.readable("le chat. un chien", "The cat") == "Le chat. Un chien"
     assert found.readable("le chat", "the cat") == "le chat"
@@ -121,7 +122,7 @@ def test_lower_case_and_capitals():
 
 
 def test_subwords_have_one_vocabulary():
-    found = Translator.from_pairs(TRAINING, level="subword", vocabulary_size=300, **SMALL)
+    found = Translator.from_pairs(TRAINING, level="subword", vocabulary={"max_size": 300}, **SMALL)
     assert isinstance(found.source_vocabulary, SubwordVocabulary) and found.shared
     found.fit(TRAINING, epochs=1, **QUICK)
     ((best,),) = found.write(["The cat sees Žofie."])
@@ -186,13 +187,16 @@ def test_a_resumed_run_ends_with_the_same_parameters(tmp_path):
 
 def test_examples_are_shown_after_every_validation(translator, capsys):
     out = io.StringIO()
-    shown = Examples(translator, HELD_OUT, 3, out)
-    assert shown.pairs == [HELD_OUT[0], HELD_OUT[5], HELD_OUT[11]]
+    sources, targets = zip(*HELD_OUT, strict=True)
+    shown = Examples(lambda: written_lines(translator, sources, targets, 3), out)
     translator.fit(TRAINING, HELD_OUT, epochs=1, callbacks=[shown], **QUICK | {"learning_rate": 1e-9})
     lines = out.getvalue().splitlines()
     assert lines[0].startswith("epoch 1, held out ")
     assert lines[1] == f"  {HELD_OUT[0][0]}" and lines[2] == f"    wanted  {HELD_OUT[0][1]}"
+    assert [line.strip() for line in lines[1::3]] == [HELD_OUT[i][0] for i in (0, 5, 11)]
     assert len(lines) == 1 + 3 * 3
+    translator.fit(TRAINING, HELD_OUT, epochs=1, examples=3, **QUICK | {"learning_rate": 1e-9})
+    assert capsys.readouterr().err.splitlines()[1:] == lines[1:]
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,14 @@
 """examples/bptt.py against the library, the test reference and finite differences, in float64."""
 
-import sys
-from pathlib import Path
-
+import bptt
 import numpy as np
 import pytest
 import reference
 
 from rnnrs import losses, nn
 
-sys.path.insert(
-    0, str(next(f for f in Path(__file__).parents if (f / "pyproject.toml").exists()) / "examples")
-)
-import bptt
-
-#: (T, B, I, H, O): one of everything; odd sizes; more steps than the engine projects at a time; more sequences
-#: than units.
+#: (T, B, I, H, O): one of everything; odd sizes; more steps than the engine projects at a time; more
+#: sequences than units.
 SIZES = [
     (1, 1, 1, 1, 1),
     (2, 3, 1, 5, 2),
@@ -36,7 +29,7 @@ def problem(sizes, seed=0):
 
 
 def library(p, x, h0, y):
-    """(h, o, L, d) of `nn.RNN`, `nn.Linear` and `SoftmaxCrossEntropy`: d as `bptt.backward` names it, dx besides."""
+    """(h, o, L, d) of `nn.RNN`, `nn.Linear` and `SoftmaxCrossEntropy`, d with the names of `bptt.backward`."""
     rnn = nn.RNN(x.shape[2], h0.shape[1], dtype="float64")
     output = nn.Linear(h0.shape[1], len(p["c"]), dtype="float64")
     for layer, names in ((rnn, "UWb"), (output, "Vc")):

@@ -1,0 +1,161 @@
+"""`rnnrs lm train`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from ..common import say
+from ..options import (
+    RECURRENT,
+    add_sizes,
+    add_vocabulary,
+    defaults_of,
+    given,
+    vocabulary_given,
+)
+from ..training import (
+    Validation,
+    add_checkpoints,
+    add_output,
+    add_training,
+    add_validation,
+    check_files,
+    fit_or_stop,
+    held_out,
+    report,
+    seed_of,
+    started,
+    validation_of,
+)
+from .verbs import evaluation_facts
+
+if TYPE_CHECKING:
+    from ...models import LanguageModel
+
+EPILOG = """\
+The model's file is also the checkpoint: it is written at the end of every epoch and at Ctrl-C, can be used at
+once, and the same command with --resume continues from it.
+
+examples:
+  rnnrs lm train letters.txt -o letters.rnn
+  rnnrs lm train sentences.txt -o keyboard.rnn --level word --lowercase --epochs 5
+  rnnrs lm train *.txt -o big.rnn --hidden-size 512 --time-limit 600 --validation held-out.txt
+  rnnrs lm train letters.txt -o letters.rnn --resume
+"""
+
+#: The arguments of `LanguageModel` that are options.
+SIZES = (*RECURRENT, "embedding_size", "row_dropout", "tied", "cutoffs")
+
+#: The share that is held out by default, and the shortest text, in characters, of which it is.
+SHARE, SHORTEST = 0.05, 200
+
+
+def add(verb: Any) -> None:
+    """Adds the arguments."""
+    from ...models import LanguageModel
+
+    verb.add_argument(
+        "files", metavar="FILE", nargs="+", help="a text in UTF-8; several are read one after the other"
+    )
+    add_output(verb)
+    model = verb.add_argument_group("model")
+    add_sizes(
+        model,
+        LanguageModel,
+        SIZES,
+        docs={"tied": "the embedding is also the output layer's matrix; sets --embedding-size to --hidden-size"},
+    )
+    add_vocabulary(model, LanguageModel, LanguageModel.from_text)
+    training = add_training(verb, LanguageModel)
+    add_validation(
+        training,
+        SHARE,
+        "held-out text, or the share of the text to hold out: lines drawn at random where every line is a sequence of "
+        "its own, else the end",
+        files="FILE",
+    )
+    add_checkpoints(verb)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains and saves a model, and prints its perplexity on held-out text."""
+    from ...models import LanguageModel
+    from ...models.language.fitting import reads_by_sentence
+    from ...text import read_text
+
+    checkpoint = check_files(arguments)
+    validation = validation_of(arguments, SHARE, "a file")
+    model, settings = started(arguments, checkpoint, LanguageModel, lambda m: {"level": m.vocabulary.level})
+    text = read_text(*arguments.files)
+    level = model.vocabulary.level if model else _level(arguments)
+    settings["by_sentence"] = reads_by_sentence(level, text, settings.get("by_sentence"))
+    text, kept = _divided(arguments, validation, text, settings)
+    if model is None:
+        model = _new(arguments, text, level)
+    say(f"{model.parameters.size:,} parameters, {len(model.vocabulary):,} tokens", arguments.quiet)
+    code = fit_or_stop(arguments, model, checkpoint, lambda **run: model.fit(text, kept, **settings, **run))
+    return code or _report(arguments, model, kept)
+
+
+def _level(arguments: argparse.Namespace) -> str:
+    from ...models import LanguageModel
+
+    level: str = (defaults_of(LanguageModel.from_text) | given(arguments, ["level"]))["level"]
+    return level
+
+
+def _divided(
+    arguments: argparse.Namespace, validation: Validation, text: str, settings: dict[str, Any]
+) -> tuple[str, str | None]:
+    """The text to train on, and held-out text.
+
+    Raises:
+        ValueError: for an explicit share that cannot be held out.
+    """
+    from ...models import LanguageModel
+    from ...models.language.fitting import hold_out
+    from ...text import read_text
+
+    if validation.files:
+        return text, read_text(*validation.files)
+    if not validation.explicit and len(text) < SHORTEST:
+        say(f"rnnrs: no held-out data: the text has {len(text)} characters", arguments.quiet)
+        return text, None
+
+    def divide(share: float) -> tuple[str, str]:
+        seed = seed_of(settings, LanguageModel)
+        kept, out = hold_out("lm train", text, share, settings["by_sentence"], seed)
+        assert out is not None  # the share is above 0
+        return kept, out
+
+    return held_out(arguments, validation, text, divide)
+
+
+def _new(arguments: argparse.Namespace, text: str, level: str) -> LanguageModel:
+    """An untrained model.
+
+    Raises:
+        CommandError: for an option that the level's vocabulary does not have.
+    """
+    from ...models import LanguageModel
+    from ...models.base.options import argument_defaults
+
+    sizes = given(arguments, [*SIZES, "seed"])
+    if sizes.get("tied") and "embedding_size" not in sizes:
+        sizes["embedding_size"] = (argument_defaults(LanguageModel) | sizes)["hidden_size"]
+    vocabulary = vocabulary_given(arguments, LanguageModel, level)
+    return LanguageModel.from_text(text, level=level, vocabulary=vocabulary, **sizes)
+
+
+def _report(arguments: argparse.Namespace, model: LanguageModel, kept: str | None) -> int:
+    line, facts = None, None
+    if kept is not None:
+        result = model.evaluate(kept)
+        facts = evaluation_facts(result)
+        line = (
+            f"perplexity {result.perplexity:.3f} on held-out text "
+            f"({result.nats_per_token:.4f} nats a token, {result.bits_per_character:.3f} bits a character)"
+        )
+    advice = ["rnnrs lm generate {model}", "rnnrs lm suggest {model}"]
+    return report(arguments, model, line, facts, advice)

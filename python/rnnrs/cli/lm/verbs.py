@@ -1,0 +1,167 @@
+"""`rnnrs lm evaluate`, `score`, `suggest` and `generate`."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..common import add_json, add_model, input_lines, print_json, real, whole
+from ..options import add_option, defaults_of, given
+
+if TYPE_CHECKING:
+    from ...models import LanguageModel, SentenceScore, Suggestion, TextEvaluation
+
+#: The settings of sampling: description, and how the command line reads them.
+SAMPLING: dict[str, tuple[str, dict[str, Any]]] = {
+    "length": ("number of tokens to generate", {"type": whole(0), "metavar": "N"}),
+    "temperature": ("below 1 sharper, above 1 flatter; 0: greedy decoding", {"type": real(0), "metavar": "T"}),
+    "top_k": ("sample among the K likeliest tokens; 0: all", {"type": whole(0), "metavar": "K"}),
+    "top_p": (
+        "sample among the likeliest tokens of this total probability",
+        {"type": real(0, 1, above=True), "metavar": "P"},
+    ),
+    "seed": ("the same seed generates the same text", {"type": whole(0), "metavar": "N"}),
+}
+
+
+def load(path: str) -> LanguageModel:
+    """Loads the model of a file."""
+    from ...models import LanguageModel
+
+    return LanguageModel.load(path)
+
+
+def add_evaluate(verb: Any) -> None:
+    """Adds the arguments of `evaluate`."""
+    add_model(verb)
+    verb.add_argument("files", metavar="FILE", nargs="+", help="a text in UTF-8")
+    add_json(verb)
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Prints the perplexity of texts."""
+    from ...text import read_text
+
+    result = load(arguments.model).evaluate(read_text(*arguments.files))
+    if arguments.json:
+        print_json({"files": arguments.files, **evaluation_facts(result)})
+        return 0
+    unknown = f", {result.unknown / result.tokens:.1%} of them unknown" if result.unknown else ""
+    print(f"perplexity          {result.perplexity:.3f}")
+    print(f"nats per token      {result.nats_per_token:.4f}")
+    print(f"nats per character  {result.nats_per_character:.4f}")
+    print(f"bits per character  {result.bits_per_character:.4f}")
+    print(f"tokens              {result.tokens:,}{unknown}")
+    return 0
+
+
+def evaluation_facts(result: TextEvaluation) -> dict[str, Any]:
+    """An evaluation for JSON."""
+    names = (
+        "tokens",
+        "characters",
+        "unknown",
+        "nats",
+        "nats_per_token",
+        "perplexity",
+        "nats_per_character",
+        "bits_per_character",
+    )
+    return {name: getattr(result, name) for name in names}
+
+
+def add_score(verb: Any) -> None:
+    """Adds the arguments of `score`."""
+    add_model(verb)
+    verb.add_argument(
+        "sentences", metavar="SENTENCE", nargs="*", help="a sentence; without any, lines of standard input"
+    )
+    add_json(verb, "JSON with the probability of every token, one object per sentence")
+
+
+def score(arguments: argparse.Namespace) -> int:
+    """Prints ln P of each sentence."""
+    model = load(arguments.model)
+    for sentence in arguments.sentences or input_lines():
+        found = model.score(sentence)
+        if arguments.json:
+            print_json(_score_facts(sentence, found))
+        else:
+            print(f"{found.total:.4f}\t{sentence}", flush=True)
+    return 0
+
+
+def _score_facts(sentence: str, found: SentenceScore) -> dict[str, Any]:
+    tokens = [
+        {"token": token, "log_prob": log_prob, "probability": math.exp(log_prob)}
+        for token, log_prob in zip(found.tokens, found.log_probs.tolist(), strict=True)
+    ]
+    return {"sentence": sentence, "log_prob": found.total, "perplexity": found.perplexity, "tokens": tokens}
+
+
+def add_suggest(verb: Any) -> None:
+    """Adds the arguments of `suggest`."""
+    from ...models import LanguageModel
+
+    add_model(verb)
+    verb.add_argument(
+        "text", metavar="TEXT", nargs="*", help="the text typed so far; without it, lines of standard input"
+    )
+    k = defaults_of(LanguageModel.suggest)["k"]
+    add_option(verb, "n_best", "number of words", k, "-k", type=whole(1), metavar="N")
+    add_json(verb, "JSON with probabilities, one list per text")
+
+
+def suggest(arguments: argparse.Namespace) -> int:
+    """Prints the likeliest words after each text."""
+    model = load(arguments.model)
+    stepper = model.stepper()
+    single = bool(arguments.text)
+    count = {"k": arguments.n_best} if given(arguments, ["n_best"]) else {}
+    texts: Iterable[str] = [" ".join(arguments.text)] if single else input_lines()
+    for text in texts:
+        words = model.suggest(text, stepper=stepper, **count)
+        if arguments.json:
+            print_json([{"word": s.word, "probability": s.probability} for s in words])
+        else:
+            print("\n".join(_suggestion_lines(words, single)), flush=True)
+    return 0
+
+
+def _suggestion_lines(words: list[Suggestion], single: bool) -> list[str]:
+    """A line per word for a single text, else a line per text."""
+    if single:
+        return [f"{s.probability:.4f}\t{s.word}" for s in words]
+    return ["\t".join(s.word for s in words)]
+
+
+def add_generate(verb: Any) -> None:
+    """Adds the arguments of `generate`."""
+    from ...models import LanguageModel
+
+    add_model(verb)
+    verb.add_argument("--prompt", default="", metavar="TEXT", help="the beginning of the text (none)")
+    defaults = defaults_of(LanguageModel.generate)
+    for name, (doc, reading) in SAMPLING.items():
+        add_option(verb, name, doc, defaults[name], **reading)
+    verb.add_argument("--stop", action="append", metavar="TEXT", help="stop before this text; may be repeated")
+    add_json(verb, "the whole text as JSON, once it is complete")
+
+
+def generate(arguments: argparse.Namespace) -> int:
+    """Prints a prompt and generated text, token by token."""
+    stop = [text.replace("\\n", "\n") for text in arguments.stop or ()]
+    model = load(arguments.model)
+    pieces = model.stream(arguments.prompt, stop=stop, **given(arguments, SAMPLING))
+    if arguments.json:
+        print_json({"prompt": arguments.prompt, "text": "".join(pieces)})
+        return 0
+    print(arguments.prompt, end="", flush=True)
+    for piece in pieces:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    print(flush=True)
+    return 0
