@@ -11,7 +11,7 @@ PYTHON_SOURCES := python tests benches examples .ci
 .PHONY: help demo build wheel lint lint-rust lint-python lint-repository format test test-rust test-python test-aarch64 miri bench bench-peers docs clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build  ## train on Shakespeare for a minute, judge it, let it write (result in demo-output/)
 	$(BIN)/rnnrs demo --output demo-output
@@ -80,6 +80,7 @@ test-aarch64:  ## lint the core for aarch64 and run its kernels' tests in an emu
 	RNNRS_FEW_NUMBERS=1 cargo test --release --quiet --target $(AARCH64) --lib kernels
 
 miri:  ## the portable kernels under Miri, which finds undefined behavior (needs Rust's nightly)
+	rustup toolchain list | grep --quiet ^nightly || rustup toolchain install nightly --profile minimal
 	rustup component add miri rust-src --toolchain nightly
 	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --quiet --lib kernels
 

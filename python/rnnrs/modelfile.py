@@ -79,6 +79,7 @@ class ModelFile:
         tensors: the parameters by name.
         extra: further tensors, of a training checkpoint.
         training: a training checkpoint's place; None in a plain model.
+        version: the format's version in the file that was read.
     """
 
     kind: str
@@ -86,6 +87,7 @@ class ModelFile:
     tensors: dict[str, Array]
     extra: dict[str, Array] = field(default_factory=dict)
     training: dict[str, Any] | None = None
+    version: int = VERSION
 
 
 #: What the names of tensors that are no parameters begin with.
@@ -138,7 +140,7 @@ def load(path: str | os.PathLike[str], kind: str | None = None) -> ModelFile:
         raise FormatError(f"{path}: holds {describe(found)}, expected {describe(kind)}")
     parameters = {name: t for name, t in tensors.items() if not name.startswith(_EXTRA)}
     extra = {name[len(_EXTRA) :]: t for name, t in tensors.items() if name.startswith(_EXTRA)}
-    return ModelFile(found, header["config"], parameters, extra, header["training"])
+    return ModelFile(found, header["config"], parameters, extra, header["training"], header["version"])
 
 
 def _header(path: str | os.PathLike[str], text: str | None) -> dict[str, Any]:

@@ -47,7 +47,7 @@ environment: RNNRS_NUM_THREADS=N limits the threads, RNNRS_DEBUG=1 shows the tra
 
 def parser() -> Parser:
     """The parser of all commands; a group's module is imported when the group is parsed."""
-    from .. import __version__
+    from .._rnnrs import __version__
 
     top = Parser(prog="rnnrs", description="Recurrent networks on a CPU.", epilog=_EXAMPLES)
     top.add_argument("--version", action="version", version=f"rnnrs {__version__}")

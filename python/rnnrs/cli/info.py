@@ -73,7 +73,7 @@ def describe(path: str) -> dict[str, Any]:
         "file": path,
         "kind": file.kind,
         "description": modelfile.describe(file.kind),
-        "version": modelfile.VERSION,
+        "version": file.version,
         "bytes": os.path.getsize(path),
         "config": config,
         "parameter_count": sum(math.prod(t.shape) for t in file.tensors.values()),

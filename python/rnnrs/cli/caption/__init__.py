@@ -1,64 +1,50 @@
-"""`rnnrs caption`: networks that describe pictures, trained, judged and used."""
+"""`rnnrs caption`: descriptions of pictures."""
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import asdict
-from typing import Any
+from ..common import Parser, add_verb, add_verbs
+from . import train, verbs
+from .files import FORMS
 
-from . import caption_train, caption_use, writing
-from .caption_files import FORMS, Reader, add_captions
-from .common import VerbParser, print_json
-from .pairs import likelihood_facts
-
-_EVALUATE = """\
-prints the share of descriptions that are right word for word, how often the right picture of ten is the one that a
-description is likeliest of, BLEU-1 to 4, ROUGE-L, CIDEr and the perplexity
+_EVALUATE = (
+    FORMS
+    + """
+Prints the share of descriptions that match word for word, how often a description's own picture is the likeliest of
+ten, BLEU-1 to 4, ROUGE-L, CIDEr and the perplexity.
 
 examples:
   rnnrs caption evaluate album.rnn held-out.tsv --pictures photos
   rnnrs caption evaluate album.rnn held-out.jsonl --fields image text --beam 10 --json
 """
+)
+_DESCRIBE = """\
+Prints a line for each picture: its name, a tab, its description; for a picture on standard input the description
+alone. A PICTURE is a file, a folder of pictures, or an array of them (.npy, .npz). Files that cannot be read are named
+on standard error, and the others are described.
+
+examples:
+  rnnrs caption describe album.rnn photo.jpg
+  rnnrs caption describe album.rnn photos/ more/*.png > descriptions.tsv
+  rnnrs caption describe album.rnn photo.jpg --plot where.png --n-best 3
+  curl -s https://example.org/photo.jpg | rnnrs caption describe album.rnn
+  find . -name '*.jpg' | rnnrs caption describe album.rnn --names
+"""
+_RANK = """\
+Prints a line for each picture, the likeliest first: ln P of the sentence as its description, a tab, its name.
+
+examples:
+  rnnrs caption rank album.rnn "a dog on a beach" photos/
+  rnnrs caption rank album.rnn "red heart" photos/ --n-best 3 --cache photos.npz
+"""
 
 
-def add(commands: Any) -> None:
-    """Adds the group to the parser."""
-    group = commands.add_parser("caption", help="descriptions of pictures: train, evaluate, describe, search")
-    verbs = group.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=VerbParser)
-    caption_train.add(verbs)
-    verb = verbs.add_parser(
-        "evaluate",
-        help="how good descriptions are",
-        description="How good descriptions are.",
-        epilog=FORMS + "\n" + _EVALUATE,
-    )
-    verb.add_argument("model", metavar="MODEL", help="a model's file")
-    add_captions(verb)
-    verb.add_argument("--json", action="store_true", help="as JSON")
-    writing.add_search(verb, source=False)
-    verb.set_defaults(run=_evaluate)
-    caption_use.add_describe(verbs)
-    caption_use.add_search(verbs)
-
-
-def _evaluate(arguments: argparse.Namespace) -> int:
-    from .training import given
-
-    model = caption_use.load(arguments.model)
-    found = Reader(arguments, model).described(arguments.captions, arguments, arguments.pictures)
-    result = model.evaluate(found.pictures, found.descriptions, **given(arguments, writing.SEARCH))
-    if not arguments.json:
-        print(result)
-        return 0
-    print_json(
-        {
-            "captions": arguments.captions,
-            "pictures": len(found),
-            "left_out": len(found.problems),
-            "exact": result.exact,
-            "right_among_10": result.right_among_10,
-            **asdict(result.scores),
-            **likelihood_facts(result),
-        }
-    )
-    return 0
+def add(group: Parser) -> None:
+    """Adds the verbs."""
+    found = add_verbs(group)
+    summary = "train a captioner on pictures and descriptions"
+    add_verb(found, "train", summary, train.EPILOG, train.add, train.run)
+    summary = "measure the quality of descriptions"
+    add_verb(found, "evaluate", summary, _EVALUATE, verbs.add_evaluate, verbs.evaluate)
+    add_verb(found, "describe", "describe pictures", _DESCRIBE, verbs.add_describe, verbs.describe)
+    summary = "rank pictures by how well a sentence describes them"
+    add_verb(found, "rank", summary, _RANK, verbs.add_rank, verbs.rank, aliases=["search"])

@@ -11,12 +11,12 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .common import CommandError, say, whole
+from ..common import CommandError, say, whole
 
 if TYPE_CHECKING:
-    from ..data import Captions, DescribedPictures
-    from ..interop.onnx import PictureFeatures
-    from ..models import Captioner
+    from ...data import Captions, DescribedPictures
+    from ...interop.onnx import PictureFeatures
+    from ...models import Captioner
 
 FORMS = """\
 CAPTIONS is one of these, packed by gzip (.gz) or not:
@@ -98,7 +98,7 @@ class Reader:
         self.size = (model.picture_size if model else size) or SIZE
         self._wants_features = model is not None and model.features is not None
         if arguments.onnx is not None:
-            from ..interop.onnx import PictureFeatures
+            from ...interop.onnx import PictureFeatures
 
             if model is not None and model.features is None:
                 raise CommandError("--onnx: the model looks at pictures themselves")
@@ -112,7 +112,7 @@ class Reader:
 
     def array(self, path: str) -> Array:
         """The rows of an array's file."""
-        from ..data import read_array
+        from ...data import read_array
 
         if self.features is not None:
             raise CommandError(f"--onnx: expected files of pictures, got an array ({path})")
@@ -127,7 +127,7 @@ class Reader:
 
     def read_one(self, file: BinaryIO) -> Array:
         """A picture (Y, X, 3) from an open file."""
-        from ..data import read_picture
+        from ...data import read_picture
 
         self._check_pictures()
         return read_picture(file, self.size, fit=self._fit)
@@ -141,8 +141,8 @@ class Reader:
         Raises:
             CommandError: if none can be read.
         """
-        from ..data.picture_cache import PictureCache
-        from ..data.pictures import try_picture
+        from ...data.picture_cache import PictureCache
+        from ...data.pictures import try_picture
 
         cache = PictureCache(self._cache, self.size, self._fit)
         count, waiting = 0, iter(_found(files))
@@ -175,7 +175,7 @@ class Reader:
         Raises:
             CommandError: if nothing is left.
         """
-        from .. import data
+        from ... import data
 
         before = len(self.problems)
         if where is not None and where.lower().endswith(_ARRAYS):
@@ -196,7 +196,7 @@ class Reader:
     def _join(self, captions: Captions, folder: str) -> DescribedPictures:
         import numpy as np
 
-        from ..data import DescribedPictures
+        from ...data import DescribedPictures
 
         own: dict[str, list[str]] = {}
         for file, texts in zip(captions.files, captions.descriptions, strict=True):
@@ -242,7 +242,7 @@ def _found(files: Iterable[str]) -> Iterator[str]:
     Raises:
         OSError, ValueError: for a folder that cannot be read, or has no pictures.
     """
-    from ..data import find_pictures
+    from ...data import find_pictures
 
     for file in files:
         if os.path.isdir(file):

@@ -3,163 +3,139 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from typing import TYPE_CHECKING, Any
 
-from .common import CommandError, real, say, whole
-from .training import (
-    TRAINING,
+from ..common import say
+from ..options import add_sizes, add_vocabulary, defaults_of, given, vocabulary_given
+from ..training import (
     add_checkpoints,
     add_output,
     add_training,
+    add_validation,
     check_files,
-    divided,
     fit_or_stop,
-    given,
-    resumed,
+    held_out,
+    report,
+    seed_of,
+    started,
+    validation_of,
 )
+from .files import FORMS, Dialogues, add_acts, read
 
 if TYPE_CHECKING:
-    from ..data import DialogueAct
-    from ..models import Chatbot
+    from ...models import Chatbot
 
-FORMS = """\
-FILE holds dialogues, the first turn of each a person's, the second the bot's, and so on; packed by gzip (.gz) or not:
-  .jsonl, .json: in each line a list of turns, or an object with one as "turns"
-  .tsv: in each line a dialogue, its turns between tabs
-  others: a turn in each line, an empty line between dialogues
-or, with --acts, in each line a dialogue act, a tab, and a sentence that says it
-"""
-_EXAMPLES = """\
-The model's file is also the checkpoint; the same command with --resume goes on from it. In the end it holds the
-parameters for which the loss on the held-out dialogues was lowest, where there are such.
+EPILOG = (
+    FORMS
+    + """
+The model's file is also the checkpoint; the same command with --resume continues from it. With held-out dialogues,
+it ends with the parameters of the lowest loss on them.
 
 examples:
   rnnrs chat train dialogues.jsonl -o bot.rnn --validation 0.05
   rnnrs chat train faq.tsv -o bot.rnn --history 1 --time-limit 120
-  rnnrs chat train acts.tsv -o hotel.rnn --acts --hidden 128
+  rnnrs chat train acts.tsv -o hotel.rnn --acts --hidden-size 128
 """
+)
 
-#: What the model calls its sizes, and the command its options.
-SIZES = {
-    "cell": "cell",
-    "embedding_size": "embedding",
-    "hidden_size": "hidden",
-    "layers": "layers",
-    "dropout": "dropout",
-}
-SETTINGS = TRAINING | {"patience": "patience"}
-HIDDEN, EMBEDDING, DROPOUT, EPOCHS, HISTORY = 256, 128, 0.1, 30, 3
+#: The arguments of `Chatbot` that are options.
+SIZES = ("history", "cell", "embedding_size", "hidden_size", "layers", "dropout")
 
-Dialogues = list[list[str]]
+#: The share that is held out by default.
+SHARE = 0.0
+
+#: The history of a bot that expresses dialogue acts: the act alone.
+HISTORY_OF_ACTS = 1
 
 
-def add(verbs: Any) -> None:
-    """Adds the verb."""
-    verb = verbs.add_parser(
-        "train",
-        help="learn from dialogues",
-        description="Trains a chatbot on dialogues.",
-        epilog=FORMS + "\n" + _EXAMPLES,
-    )
-    verb.set_defaults(run=run)
+def add(verb: Any) -> None:
+    """Adds the arguments."""
+    from ...models import Chatbot
+    from ...models.base.options import argument_defaults
+
     verb.add_argument("file", metavar="FILE", help="dialogues")
-    verb.add_argument("--acts", action="store_true", help="the file holds dialogue acts and sentences")
+    add_acts(verb)
     add_output(verb)
-    model = verb.add_argument_group("the model")
-    model.add_argument("--history", type=whole(1), metavar="N", help=f"turns that are read ({HISTORY})")
-    model.add_argument("--min-count", type=whole(1), metavar="N", help="leave out words that are rarer (1)")
-    model.add_argument("--cell", choices=("rnn", "lstm", "gru"), help="of the recurrence (gru)")
-    model.add_argument("--embedding", type=whole(1), metavar="I", help=f"of the embeddings ({EMBEDDING})")
-    model.add_argument("--hidden", type=whole(1), metavar="H", help=f"of the decoder's state ({HIDDEN})")
-    model.add_argument("--layers", type=whole(1), metavar="N", help="recurrent layers, on both sides (1)")
-    model.add_argument("--dropout", type=real(0), metavar="P", help=f"of what goes into a layer ({DROPOUT})")
-    training = add_training(verb, epochs=EPOCHS, rate=2e-3)
-    training.add_argument(
-        "--patience", type=whole(1), metavar="N", help="stop after so many epochs without a better loss"
+    model = verb.add_argument_group("model")
+    history = argument_defaults(Chatbot)["history"]
+    add_sizes(
+        model,
+        Chatbot,
+        SIZES,
+        docs={
+            "hidden_size": "size of the decoder's hidden state",
+            "layers": "number of recurrent layers of encoder and decoder each",
+        },
+        default_docs={"history": f"{history}; with --acts {HISTORY_OF_ACTS}"},
     )
-    training.add_argument(
-        "--validation",
-        type=real(0, 0.9),
-        default=0.0,
-        metavar="SHARE",
-        help="share of the dialogues to hold out, and to end with the best parameters by; 0: none, all are learned "
-        "(%(default)g)",
-    )
+    add_vocabulary(model, Chatbot, Chatbot.from_dialogues)
+    training = add_training(verb, Chatbot)
+    doc = "held-out dialogues, or the share of the dialogues to hold out, drawn at random"
+    add_validation(training, SHARE, doc, files="FILE")
     add_checkpoints(verb)
 
 
-def read(arguments: argparse.Namespace) -> tuple[Dialogues, list[tuple[DialogueAct, str]]]:
-    """Dialogues, and with --acts the acts that they were made of."""
-    from ..data import act_dialogues, read_dialogue_acts, read_dialogues
-
-    if not arguments.acts:
-        return read_dialogues(arguments.file), []
-    examples = read_dialogue_acts(arguments.file)
-    if not examples:
-        raise CommandError(f"{arguments.file}: expected dialogue acts, got an empty file")
-    return act_dialogues(examples), examples
-
-
 def run(arguments: argparse.Namespace) -> int:
-    """Trains, writes the model, says how good it is and what to type next."""
-    from ..models import Chatbot
+    """Trains and saves a bot, and prints its perplexity on held-out dialogues."""
+    from ...models import Chatbot
 
-    checkpoint = arguments.checkpoint or arguments.output
-    check_files(arguments, checkpoint)
-    dialogues, held_out = _split(read(arguments)[0], arguments.validation)
-    if arguments.resume:
-        bot = Chatbot.load(checkpoint)
-        settings = _resumed(arguments, checkpoint, bot)
-    else:
-        bot, settings = _new(arguments, dialogues), given(arguments, SETTINGS)
-        settings = {"batch_size": 32, "learning_rate": 2e-3} | settings
-        if not {"epochs", "time_limit"} & set(settings):
-            settings["epochs"] = EPOCHS
-    if arguments.acts:  # what is written about an act is to be read as it stands
-        settings |= {"noise": 0.0, "forget": 0.0}
-    sizes = f"{len(bot.source_vocabulary):,} and {len(bot.target_vocabulary):,} words"
-    say(f"{bot.parameters.size:,} parameters, {sizes}, {len(dialogues):,} dialogues", arguments.quiet)
-    code = fit_or_stop(
-        arguments, bot, checkpoint, lambda **more: bot.fit(dialogues, held_out, **settings, **more)
+    checkpoint = check_files(arguments)
+    bot, settings = started(
+        arguments, checkpoint, Chatbot, lambda m: {"history": m.history, "level": m.target_vocabulary.level}
     )
-    if code:
-        return code
-    if held_out:
-        result = bot.evaluate(held_out)
-        print(
-            f"{arguments.output}: perplexity {result.perplexity:.3f} on {len(held_out):,} held-out dialogues"
-        )
-    else:
-        print(f"{arguments.output}: trained")
-    verb = "speak" if arguments.acts else "talk"
-    say(f"next: rnnrs chat {verb} {shlex.quote(arguments.output)}", arguments.quiet)
-    return 0
+    dialogues, kept = _divided(arguments, seed_of(settings, Chatbot))
+    if bot is None:
+        bot = _new(arguments, dialogues)
+    if arguments.acts:  # sentences about an act are exact: no noise
+        settings = {"noise": 0.0, "forget": 0.0} | settings
+    words = f"{len(bot.source_vocabulary):,} and {len(bot.target_vocabulary):,} words"
+    say(f"{bot.parameters.size:,} parameters, {words}, {len(dialogues):,} dialogues", arguments.quiet)
+    code = fit_or_stop(arguments, bot, checkpoint, lambda **run: bot.fit(dialogues, kept, **settings, **run))
+    return code or _report(arguments, bot, kept)
+
+
+def _divided(arguments: argparse.Namespace, seed: int) -> tuple[Dialogues, Dialogues | None]:
+    """The dialogues to train on, and held-out ones.
+
+    Raises:
+        ValueError: for an explicit share that cannot be held out.
+    """
+    from ...models.base.validation import chosen, divided
+
+    validation = validation_of(arguments, SHARE, "a file")
+    dialogues, _ = read(arguments.file, arguments.acts)
+    if validation.files:
+        return dialogues, read(validation.files[0], arguments.acts)[0]
+
+    def divide(share: float) -> tuple[Dialogues, Dialogues]:
+        kept, out = divided("chat train", len(dialogues), share, seed, "dialogues")
+        return chosen(dialogues, kept), chosen(dialogues, out)
+
+    return held_out(arguments, validation, dialogues, divide)
 
 
 def _new(arguments: argparse.Namespace, dialogues: Dialogues) -> Chatbot:
-    from ..models import Chatbot
-
-    options: dict[str, Any] = {"embedding_size": EMBEDDING, "hidden_size": HIDDEN, "dropout": DROPOUT}
-    options |= {"history": 1 if arguments.acts else HISTORY}
-    options |= given(arguments, SIZES | {"history": "history", "min_count": "min_count", "seed": "seed"})
-    return Chatbot.from_dialogues(dialogues, **options)
-
-
-def _resumed(arguments: argparse.Namespace, checkpoint: str, bot: Chatbot) -> dict[str, Any]:
-    """The checkpoint's settings; epochs and time limit may be new ones, the rest must stay.
+    """An untrained bot.
 
     Raises:
-        CommandError: if an option contradicts the checkpoint.
+        CommandError: for an option that the level's vocabulary does not have.
     """
-    if arguments.history not in (None, bot.history):
-        raise CommandError(
-            f"{checkpoint}: was begun with history {bot.history}, which cannot become {arguments.history}"
-        )
-    return resumed(arguments, checkpoint, bot, (SIZES, SETTINGS))
+    from ...models import Chatbot
+
+    sizes = {"history": HISTORY_OF_ACTS} if arguments.acts else {}
+    sizes |= given(arguments, [*SIZES, "level", "seed"])
+    level = sizes.get("level", defaults_of(Chatbot.from_dialogues)["level"])
+    vocabulary = vocabulary_given(arguments, Chatbot, level)
+    return Chatbot.from_dialogues(dialogues, vocabulary=vocabulary, **sizes)
 
 
-def _split(dialogues: Dialogues, share: float) -> tuple[Dialogues, Dialogues | None]:
-    """Dialogues to train on and those to judge on, drawn at random."""
-    training, kept = divided(len(dialogues), share)
-    return [dialogues[i] for i in training], [dialogues[i] for i in kept] or None
+def _report(arguments: argparse.Namespace, bot: Chatbot, kept: Dialogues | None) -> int:
+    from ..writing import likelihood_facts
+
+    line, facts = None, None
+    if kept is not None:
+        result = bot.evaluate(kept)
+        facts = {"dialogues": len(kept), **likelihood_facts(result)}
+        line = f"perplexity {result.perplexity:.3f} on {len(kept):,} held-out dialogues"
+    verb = "speak" if arguments.acts else "talk"
+    return report(arguments, bot, line, facts, [f"rnnrs chat {verb} {{model}}"])

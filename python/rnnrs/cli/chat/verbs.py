@@ -1,124 +1,48 @@
-"""`rnnrs chat`: chatbots, trained, judged, talked to."""
+"""`rnnrs chat evaluate`, `talk`, `rank`, `speak` and `tune`."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 import sys
-from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from . import chat_train
-from .common import CommandError, VerbParser, input_lines, print_json, real, say
+from ..common import CommandError, add_json, add_model, input_lines, print_json, real, say, whole
+from ..options import add_option, defaults_of, given
+from ..writing import likelihood_facts
+from .files import add_acts, read
 
 if TYPE_CHECKING:
-    from ..models import Chatbot, Conversation, Reply
-
-_EVALUATE = (
-    chat_train.FORMS
-    + """
-prints the perplexity of the recorded answers, and how many of the bot's own are right: have the words of a
-recorded one, by and large (F1 of 0.5 and more)
-
-examples:
-  rnnrs chat evaluate bot.rnn held-out.jsonl
-  rnnrs chat evaluate hotel.rnn test.tsv --acts        and slot errors instead
-"""
-)
-_TALK = """\
-At a terminal, a conversation: /reset forgets it, /quit or Ctrl-D ends it. Otherwise a line in, a line out; what was
-said before counts, and an empty line (or /reset) begins a new conversation.
-
-examples:
-  rnnrs chat talk bot.rnn
-  rnnrs chat talk bot.rnn --threshold 0.5 < questions.txt
-  rnnrs chat talk bot.rnn --json < questions.txt       with confidence
-"""
-_RANK = """\
-prints score and answer, the best first
-
-examples:
-  rnnrs chat rank bot.rnn "Where is it?" "In the center." "It serves Indian food."
-"""
-_SPEAK = """\
-of a bot that was trained with --acts; an act in, a sentence out
-
-examples:
-  rnnrs chat speak hotel.rnn "inform(name='metro hotel';area='soma')"
-  rnnrs chat speak hotel.rnn < acts.txt
-"""
-_TUNE = """\
-Finds the threshold of confidence below which a canned answer is better, on dialogues that the bot was not
-trained on, and writes it to the model's file.
-
-examples:
-  rnnrs chat tune bot.rnn held-out.jsonl
-  rnnrs chat tune bot.rnn held-out.jsonl --unanswerable other-texts.txt
-"""
-
-
-def add(commands: Any) -> None:
-    """Adds the group to the parser."""
-    group = commands.add_parser("chat", help="chatbots: train, evaluate, talk, rank, speak, tune")
-    verbs = group.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=VerbParser)
-    chat_train.add(verbs)
-
-    verb = _verb(verbs, "evaluate", "how well a bot answers", _EVALUATE, _evaluate)
-    verb.add_argument("file", metavar="FILE", help="dialogues")
-    verb.add_argument("--acts", action="store_true", help="the file holds dialogue acts and sentences")
-    verb.add_argument("--json", action="store_true", help="as JSON")
-
-    verb = _verb(verbs, "talk", "talk to a bot", _TALK, _talk)
-    verb.add_argument(
-        "--threshold", type=real(0, 1), metavar="P", help="canned answers below this confidence (the model's)"
-    )
-    verb.add_argument("--json", action="store_true", help="answers as JSON with confidence, one a line")
-
-    verb = _verb(verbs, "rank", "which of given answers fits best", _RANK, _rank)
-    verb.add_argument("text", metavar="TEXT", help="what was said; turns on lines of their own")
-    verb.add_argument("answers", metavar="ANSWER", nargs="+", help="what could be answered")
-    verb.add_argument(
-        "--prior",
-        type=real(0, 1),
-        default=1.0,
-        metavar="P",
-        help="how much less common answers count (1)",
-    )
-
-    verb = _verb(verbs, "speak", "say dialogue acts", _SPEAK, _speak)
-    verb.add_argument("acts", metavar="ACT", nargs="*", help="an act; without any, lines are read")
-
-    verb = _verb(verbs, "tune", "when a bot is to give a canned answer", _TUNE, _tune)
-    verb.add_argument("file", metavar="FILE", help="dialogues")
-    verb.add_argument("--unanswerable", metavar="FILE", help="lines to which every own answer is wrong")
-
-
-def _verb(verbs: Any, name: str, summary: str, epilog: str, run: Any) -> Any:
-    verb = verbs.add_parser(name, help=summary, description=summary.capitalize() + ".", epilog=epilog)
-    verb.add_argument("model", metavar="MODEL", help="a model's file")
-    verb.set_defaults(run=run)
-    return verb
+    from ...data import DialogueAct
+    from ...metrics import SlotError
+    from ...models import Chatbot, Conversation, Reply
 
 
 def _load(path: str) -> Chatbot:
-    from ..models import Chatbot
+    from ...models import Chatbot
 
     return Chatbot.load(path)
 
 
-def _evaluate(arguments: argparse.Namespace) -> int:
-    bot = _load(arguments.model)
-    dialogues, examples = chat_train.read(arguments)
-    likely = bot.evaluate(dialogues)
-    facts: dict[str, Any] = {"file": arguments.file, "tokens": likely.tokens, "perplexity": likely.perplexity}
-    if examples:
-        from ..metrics import slot_error
+def add_evaluate(verb: Any) -> None:
+    """Adds the arguments of `evaluate`."""
+    add_model(verb)
+    verb.add_argument("file", metavar="FILE", help="dialogues")
+    add_acts(verb)
+    add_json(verb)
 
-        acts = [act for act, _ in examples]
-        errors = slot_error(acts, [said.template for said in bot.speak_all(acts)])
-        rate = errors.rate if errors.slots else None
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Prints perplexity, and the share of right answers or the slot errors."""
+    bot = _load(arguments.model)
+    dialogues, examples = read(arguments.file, arguments.acts)
+    result = bot.evaluate(dialogues)
+    facts = {"file": arguments.file, **likelihood_facts(result)}
+    if examples:
+        errors = _slot_errors(bot, [act for act, _ in examples])
         facts |= {
-            "slot_error": rate,
+            "slot_error": errors.rate if errors.slots else None,
             "missing": errors.missing,
             "redundant": errors.redundant,
             "slots": errors.slots,
@@ -131,17 +55,36 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(facts)
     else:
-        print(f"perplexity            {likely.perplexity:.3f} ({likely.tokens:,} tokens)\n{last}")
+        print(f"perplexity            {result.perplexity:.3f} ({result.tokens:,} tokens)\n{last}")
     return 0
 
 
-def _talk(arguments: argparse.Namespace) -> int:
+def _slot_errors(bot: Chatbot, acts: list[DialogueAct]) -> SlotError:
+    from ...metrics import slot_error
+
+    return slot_error(acts, [utterance.template for utterance in bot.speak_all(acts)])
+
+
+def add_talk(verb: Any) -> None:
+    """Adds the arguments of `talk`."""
+    add_model(verb)
+    verb.add_argument(
+        "--threshold",
+        type=real(0, 1),
+        metavar="P",
+        help="confidence below which a canned answer is given (the model's)",
+    )
+    add_json(verb, "answers as JSON with confidence, one object per line")
+
+
+def talk(arguments: argparse.Namespace) -> int:
+    """Prints an answer for each line."""
     bot = _load(arguments.model)
     if arguments.threshold is not None:
         bot.threshold = arguments.threshold
     conversation, person = bot.conversation(), sys.stdin.isatty()
     if person:
-        say("/reset forgets what was said, /quit ends")
+        say("/reset forgets the conversation, /quit ends it")
     for line in input_lines("you> "):
         word = line.strip()
         if word == "/quit":
@@ -154,7 +97,7 @@ def _talk(arguments: argparse.Namespace) -> int:
 
 
 def _forget(conversation: Conversation, word: str, person: bool) -> None:
-    """Begins anew; a person's empty line means nothing."""
+    """Starts a new conversation; at a terminal, an empty line has no effect."""
     if not person:
         print(flush=True)
     elif word:
@@ -168,40 +111,81 @@ def _show(reply: Reply, person: bool, as_json: bool) -> None:
     if as_json:
         print_json({"text": reply.text, "confidence": reply.confidence, "canned": reply.canned})
     else:
-        print(f"bot> {reply}" if person else reply)
-    sys.stdout.flush()
+        print(f"bot> {reply}" if person else reply, flush=True)
 
 
-def _rank(arguments: argparse.Namespace) -> int:
+def add_rank(verb: Any) -> None:
+    """Adds the arguments of `rank`."""
+    from ...models import Chatbot
+
+    add_model(verb)
+    verb.add_argument("text", metavar="TEXT", help="the last turn, or several on lines of their own")
+    verb.add_argument("answers", metavar="ANSWER", nargs="+", help="the answers to rank")
+    prior = defaults_of(Chatbot.rank)["prior"]
+    doc = "weight of an answer's own probability, by which common answers rank lower"
+    add_option(verb, "prior", doc, prior, type=real(0, 1), metavar="P")
+    add_option(verb, "n_best", "number of answers", None, default_doc="all", type=whole(1), metavar="N")
+    add_json(verb, "JSON, one object per answer")
+
+
+def rank(arguments: argparse.Namespace) -> int:
+    """Prints answers with their scores, the best first."""
     turns = [line for line in arguments.text.split("\n") if line.strip()]
     if not turns:
         raise CommandError("TEXT: expected some text, got none")
-    for ranked in _load(arguments.model).rank(turns, arguments.answers, prior=arguments.prior):
-        print(f"{ranked.score:.4f}\t{ranked.text}")
+    ranked = _load(arguments.model).rank(turns, arguments.answers, **given(arguments, ["prior"]))
+    for answer in ranked[: given(arguments, ["n_best"]).get("n_best")]:
+        if arguments.json:
+            print_json(asdict(answer))
+        else:
+            print(f"{answer.score:.4f}\t{answer.text}")
     return 0
 
 
-def _speak(arguments: argparse.Namespace) -> int:
-    bot = _load(arguments.model)
-    for act in arguments.acts or _acts():
-        print(bot.speak(act) if act.strip() else "", flush=True)
-    return 0
-
-
-def _acts() -> Iterator[str]:
-    yield from input_lines("act> ")
-
-
-def _tune(arguments: argparse.Namespace) -> int:
-    from ..data import read_dialogues
-    from ..data.pairs import read_lines
-
-    bot = _load(arguments.model)
-    unanswerable = read_lines(arguments.unanswerable) if arguments.unanswerable else []
-    found = bot.tune_threshold(
-        read_dialogues(arguments.file), [line for line in unanswerable if line.strip()]
+def add_speak(verb: Any) -> None:
+    """Adds the arguments of `speak`."""
+    add_model(verb)
+    verb.add_argument(
+        "acts", metavar="ACT", nargs="*", help="a dialogue act; without any, lines of standard input"
     )
+    add_json(verb, "JSON with slot errors, one object per act")
+
+
+def speak(arguments: argparse.Namespace) -> int:
+    """Prints a sentence for each dialogue act."""
+    bot = _load(arguments.model)
+    for act in arguments.acts or input_lines("act> "):
+        said = bot.speak(act) if act.strip() else None
+        if not arguments.json:
+            print("" if said is None else said, flush=True)
+        elif said is None:
+            print_json({"act": act, "text": ""})
+        else:
+            facts = {"missing": said.missing, "redundant": said.redundant, "log_prob": said.log_prob}
+            print_json({"act": act, "text": said.text, **facts})
+    return 0
+
+
+def add_tune(verb: Any) -> None:
+    """Adds the arguments of `tune`."""
+    add_model(verb)
+    verb.add_argument("file", metavar="FILE", help="dialogues")
+    verb.add_argument("--unanswerable", metavar="FILE", help="lines to which the bot's own answer is always wrong")
+    add_json(verb)
+
+
+def tune(arguments: argparse.Namespace) -> int:
+    """Sets the bot's threshold by held-out dialogues, and saves it."""
+    from ...data import read_dialogues
+    from ...data.pairs import read_lines
+
+    bot = _load(arguments.model)
+    lines = read_lines(arguments.unanswerable) if arguments.unanswerable else []
+    found = bot.tune_threshold(read_dialogues(arguments.file), [line for line in lines if line.strip()])
     bot.save(arguments.model)
-    print(found)
+    if arguments.json:
+        print_json({"model": arguments.model, **asdict(found)})
+    else:
+        print(found)
     say(f"next: rnnrs chat talk {shlex.quote(arguments.model)}")
     return 0

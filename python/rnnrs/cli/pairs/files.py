@@ -1,4 +1,4 @@
-"""Pairs of texts from files, as the commands' options say."""
+"""Pairs of texts from files, as the options say."""
 
 from __future__ import annotations
 
@@ -6,51 +6,63 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from .common import CommandError, real, say, whole
+from ..common import CommandError, real, say, whole
 
 Pairs = list[tuple[str, str]]
 
 FORMS = """\
-FILE is one of these, packed by gzip (.gz) or not:
-  two files, line by line: what is read, what is to be written
-  one of lines with columns between tabs (.tsv, .txt, …): the first two, or --columns
-  one with a JSON object in each line (.json, .jsonl): its "source" and "target", or --fields
+FILE is one of these; it may be compressed by gzip (.gz):
+  two files with corresponding lines: the sources, the targets
+  lines of columns separated by tabs (.tsv, .txt, …): the first two, or --columns
+  a JSON object on each line (.json, .jsonl): its "source" and "target", or --fields
 """
 
 
-def add_reading(verb: Any, max_words: int | None = None) -> None:
-    """How pairs are read; with `max_words`, its default, also how they are cleaned."""
-    reading = verb.add_argument_group("the files")
-    reading.add_argument(
-        "--columns", type=whole(0), nargs=2, metavar="N", help="places of source and target, from 0 (0 1)"
+def add_files(verb: Any) -> None:
+    """Adds the files of pairs."""
+    verb.add_argument("files", metavar="FILE", nargs="+", help="one file of pairs, or two files of lines")
+
+
+def add_reading(verb: Any) -> None:
+    """Adds the options of how pairs are read."""
+    group = verb.add_argument_group("files")
+    group.add_argument(
+        "--columns", type=whole(0), nargs=2, metavar="N", help="columns of source and target, from 0 (0 1)"
     )
-    reading.add_argument(
-        "--fields", nargs=2, metavar="NAME", help="names of source and target (source target)"
+    group.add_argument(
+        "--fields", nargs=2, metavar="NAME", help="JSON names of source and target (source target)"
     )
-    if max_words is None:
-        return
-    cleaning = verb.add_argument_group("which pairs are left out, besides those with an empty side")
-    cleaning.add_argument(
+
+
+def add_cleaning(verb: Any, max_words: int) -> None:
+    """Adds the options of which pairs are left out.
+
+    Args:
+        verb: the parser.
+        max_words: the command's default of `--max-words`.
+    """
+    group = verb.add_argument_group("pairs that are left out, besides those with an empty side")
+    group.add_argument(
         "--max-words",
         type=whole(1),
         metavar="N",
         default=max_words,
-        help="with more on a side (%(default)s)",
+        help="those with more words on a side (%(default)s)",
     )
-    cleaning.add_argument(
-        "--max-ratio", type=real(1), metavar="R", help="with one side so many times longer (none)"
+    group.add_argument(
+        "--max-ratio", type=real(1), metavar="R", help="those with one side R times longer than the other (none)"
     )
-    cleaning.add_argument("--unique", action="store_true", help="that came before")
+    group.add_argument("--unique", action="store_true", help="repeated ones")
 
 
 def read(arguments: argparse.Namespace, files: Sequence[str]) -> Pairs:
-    """The pairs of one file or two, as the options say.
+    """The pairs of one file or two.
 
     Raises:
         CommandError: for another number of files, options of another form, or no pairs.
         OSError, FormatError: see `rnnrs.data`.
     """
-    from ..data import read_json_pairs, read_parallel_pairs, read_tsv_pairs
+    from ...data import read_json_pairs, read_parallel_pairs, read_tsv_pairs
 
     if len(files) not in (1, 2):
         raise CommandError(f"FILE: expected one file or two, got {len(files)}")
@@ -70,18 +82,22 @@ def read(arguments: argparse.Namespace, files: Sequence[str]) -> Pairs:
     return pairs
 
 
-def clean(arguments: argparse.Namespace, pairs: Pairs, name: str) -> Pairs:
-    """The pairs that stay, with a word on what was left out.
+def read_clean(arguments: argparse.Namespace, files: Sequence[str]) -> Pairs:
+    """The pairs that are not left out, with a line about the others.
 
     Raises:
-        CommandError: if none does.
+        CommandError: if none remains, or as in `read`.
     """
-    from ..data import clean_pairs
+    from ...data import clean_pairs
 
-    kept, report = clean_pairs(
-        pairs, max_words=arguments.max_words, max_ratio=arguments.max_ratio, unique=arguments.unique
+    name = " ".join(files)
+    kept, counts = clean_pairs(
+        read(arguments, files),
+        max_words=arguments.max_words,
+        max_ratio=arguments.max_ratio,
+        unique=arguments.unique,
     )
-    say(f"{name}: {report}", arguments.quiet)
+    say(f"{name}: {counts}", arguments.quiet)
     if not kept:
-        raise CommandError(f"{name}: no pair is left: {report}")
+        raise CommandError(f"{name}: no pair is left: {counts}")
     return kept

@@ -1,230 +1,157 @@
-"""What the commands have in common that learn from pairs of texts: options, training."""
+"""`rnnrs translate train` and `rnnrs summarize train`."""
 
 from __future__ import annotations
 
 import argparse
-import math
-import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .common import CommandError, real, say, whole
-from .pair_files import FORMS, Pairs, add_reading, clean, read
-from .training import (
-    TRAINING,
+from ..common import say
+from ..options import add_sizes, add_vocabulary, defaults_of, given, vocabulary_given
+from ..training import (
     add_checkpoints,
     add_output,
     add_training,
+    add_validation,
     check_files,
-    divided,
+    examples,
     fit_or_stop,
-    given,
-    resumed,
-    share_held_out,
+    held_out,
+    report,
+    seed_of,
+    started,
+    validation_of,
 )
+from ..writing import likelihood_facts
+from .files import FORMS, Pairs, add_cleaning, add_files, add_reading, read_clean
 
 if TYPE_CHECKING:
-    from ..models import PairEvaluation, TextToText
+    from ...models import TextToText
 
-#: What `Seq2Seq` calls its sizes, and the commands their options.
-SIZES = {
-    "cell": "cell",
-    "embedding_size": "embedding",
-    "hidden_size": "hidden",
-    "layers": "layers",
-    "attention": "attention",
-    "dropout": "dropout",
-    "recurrent_dropout": "recurrent_dropout",
-    "label_smoothing": "label_smoothing",
-    "tied": "tied",
-    "copy": "copy",
-}
-SETTINGS = TRAINING | {"patience": "patience"}
+#: The arguments of the applications that are options.
+SIZES = (
+    "cell",
+    "embedding_size",
+    "hidden_size",
+    "layers",
+    "attention",
+    "dropout",
+    "recurrent_dropout",
+    "label_smoothing",
+    "tied",
+    "copy",
+)
+
+#: The share that is held out by default, and the number of held-out examples that are shown.
+SHARE, EXAMPLES = 0.05, 2
 
 
-def add_train(
-    verbs: Any, summary: str, epilog: str, *, max_words: int, sizes: dict[str, Any], words: int = 30_000
-) -> Any:
-    """The verb `train` with its options, which are the checkpoint's on --resume where not given.
+def epilog(examples: str) -> str:
+    """The end of the help: the forms of files, checkpoints, and examples."""
+    return f"""{FORMS}
+The model's file is also the checkpoint: it is written at the end of every epoch and at Ctrl-C, can be used at
+once, and the same command with --resume continues from it. With held-out pairs, it ends with the parameters of
+the lowest loss on them.
+
+{examples}"""
+
+
+def add(verb: Any, cls: type[TextToText], max_words: int) -> None:
+    """Adds the arguments.
 
     Args:
-        verbs: of the command.
-        summary: what it does.
-        epilog: examples.
-        max_words: how many a side may have.
-        sizes: the application's `DEFAULTS`, over `Seq2Seq`'s, to tell of.
-        words: its `WORDS`.
+        verb: the parser.
+        cls: the application.
+        max_words: the command's default of `--max-words`.
     """
-    verb = verbs.add_parser(
-        "train", help=summary, description=summary.capitalize() + ".", epilog=FORMS + "\n" + epilog
-    )
-    verb.add_argument("files", metavar="FILE", nargs="+", help="one file of pairs, or two of lines")
+    add_files(verb)
     add_output(verb)
-    add_reading(verb, max_words)
-    _add_model(verb, sizes, words)
-    training = add_training(verb, batch=64, rate=1e-3)
-    training.add_argument(
-        "--patience", type=whole(1), metavar="N", help="stop after so many epochs without a better loss"
-    )
-    training.add_argument(
-        "--validation",
-        metavar="FILE|SHARE",
-        nargs="+",
-        default=["0.05"],
-        help="pairs to judge on (one file or two), or the share of the pairs to hold out; 0: none (0.05)",
-    )
-    training.add_argument(
-        "--examples",
-        type=whole(0),
-        metavar="N",
-        default=2,
-        help="held-out pairs to show after every epoch (%(default)s)",
-    )
-    add_checkpoints(verb)
-    return verb
-
-
-def add_evaluate(verbs: Any, summary: str, epilog: str) -> Any:
-    """The verb `evaluate`."""
-    verb = verbs.add_parser(
-        "evaluate", help=summary, description=summary.capitalize() + ".", epilog=FORMS + "\n" + epilog
-    )
-    verb.add_argument("model", metavar="MODEL", help="a model's file")
-    verb.add_argument("files", metavar="FILE", nargs="+", help="one file of pairs, or two of lines")
-    verb.add_argument("--json", action="store_true", help="as JSON")
     add_reading(verb)
-    return verb
-
-
-def likelihood_facts(result: PairEvaluation) -> dict[str, Any]:
-    """How well targets are predicted, as JSON's types."""
-    perplexity = result.perplexity if math.isfinite(result.perplexity) else None  # JSON has no infinity
-    return {"nats_per_token": result.loss, "perplexity": perplexity, "tokens": result.tokens}
-
-
-def _add_model(verb: Any, sizes: dict[str, Any], words: int) -> None:
-    model = verb.add_argument_group("the model")
-    model.add_argument("--level", choices=("word", "subword"), help="what a token is (word)")
-    model.add_argument(
-        "--vocabulary", type=whole(3), metavar="V", help=f"the most tokens ({words} words, 8000 subwords)"
+    add_cleaning(verb, max_words)
+    model = verb.add_argument_group("model")
+    add_sizes(
+        model,
+        cls,
+        SIZES,
+        docs={
+            "hidden_size": "size of the decoder's hidden state",
+            "layers": "number of recurrent layers of encoder and decoder each",
+            "recurrent_dropout": "dropout rate of the state before W, one mask per text",
+            "tied": "the targets' embedding is also the output layer's matrix",
+        },
     )
-    model.add_argument("--min-count", type=whole(1), metavar="N", help="leave out words that are rarer (2)")
-    model.add_argument(
-        "--lowercase", action="store_true", default=None, help="upper and lower case are the same"
-    )
-    model.add_argument("--cell", choices=("rnn", "lstm", "gru"), help=f"of the recurrence ({sizes['cell']})")
-    for option, letter, what in (
-        ("embedding", "I", "size of the embeddings"),
-        ("hidden", "H", "size of the decoder's state"),
-        ("layers", "N", "recurrent layers on top of each other, on both sides"),
-    ):
-        name = option if option == "layers" else f"{option}_size"
-        model.add_argument(f"--{option}", type=whole(1), metavar=letter, help=f"{what} ({sizes[name]})")
-    model.add_argument(
-        "--attention",
-        choices=("general", "dot", "additive"),
-        help=f"how the source is looked at ({sizes['attention']})",
-    )
-    for option, what in (
-        ("dropout", "of what goes into a layer"),
-        ("recurrent-dropout", "of the state before W, the same for a text"),
-        ("label-smoothing", "for all words but the wanted one"),
-    ):
-        default = sizes[option.replace("-", "_")]
-        model.add_argument(f"--{option}", type=real(0), metavar="P", help=f"{what} ({default})")
-    for option, what in (
-        ("tied", "the target's embedding is the output layer's matrix, too"),
-        ("copy", "words may be copied from the source"),
-    ):
-        state = "yes" if sizes[option] else "no"
-        model.add_argument(f"--{option}", action=argparse.BooleanOptionalAction, help=f"{what} ({state})")
+    add_vocabulary(model, cls, cls.from_pairs)
+    training = add_training(verb, cls, examples=EXAMPLES)
+    doc = "held-out pairs, one file or two, or the share of the pairs to hold out, drawn at random"
+    add_validation(training, SHARE, doc, files="FILE", nargs="+")
+    add_checkpoints(verb)
 
 
-def train(
-    arguments: argparse.Namespace,
-    kind: type[TextToText],
-    advice: str,
-) -> int:
-    """Trains, writes the model, says how good it is and what to do with it.
+def run(arguments: argparse.Namespace, cls: type[TextToText], advice: Sequence[str]) -> int:
+    """Trains and saves a model, and prints its perplexity on held-out pairs.
 
     Args:
         arguments: the command line.
-        kind: the application's class.
-        advice: the command to type next, with {model} for the file.
+        cls: the application.
+        advice: the commands to type next, with {model} for the file.
     """
-    checkpoint = arguments.checkpoint or arguments.output
-    check_files(arguments, checkpoint)
-    pairs, held_out = _split(arguments)
-    if arguments.resume:
-        model, settings = _resumed(arguments, kind, checkpoint)
-    else:
-        model, settings = _new(arguments, kind, pairs), given(arguments, SETTINGS)
-    say(f"{model.parameters.size:,} parameters, {_tokens(model)}", arguments.quiet)
-    examples = 0 if arguments.quiet else arguments.examples
-    code = fit_or_stop(
-        arguments,
-        model,
-        checkpoint,
-        lambda **more: model.fit(pairs, held_out, examples=examples, **settings, **more),
+    checkpoint = check_files(arguments)
+    model, settings = started(
+        arguments, checkpoint, cls, lambda m: {"level": m.target_vocabulary.level}
     )
+    pairs, kept = _divided(arguments, seed_of(settings, cls))
+    if model is None:
+        model = _new(arguments, cls, pairs)
+    say(f"{model.parameters.size:,} parameters, {_tokens(model)}", arguments.quiet)
+    settings |= examples(arguments, EXAMPLES, kept is not None)
+    code = fit_or_stop(arguments, model, checkpoint, lambda **run: model.fit(pairs, kept, **settings, **run))
     if code:
         return code
-    if held_out:
-        result = model.likelihood(held_out)
-        print(
-            f"{arguments.output}: perplexity {result.perplexity:.3f} on {len(held_out):,} held-out pairs "
+    line, facts = None, None
+    if kept is not None:
+        result = model.likelihood(kept)
+        facts = {"pairs": len(kept), **likelihood_facts(result)}
+        line = (
+            f"perplexity {result.perplexity:.3f} on {len(kept):,} held-out pairs "
             f"({result.loss:.4f} nats a token)"
         )
-    else:
-        print(f"{arguments.output}: trained")
-    say(f"next: {advice.format(model=shlex.quote(arguments.output))}", arguments.quiet)
-    return 0
+    return report(arguments, model, line, facts, advice)
 
 
 def _tokens(model: TextToText) -> str:
-    unit = {"char": "characters", "word": "words", "subword": "subwords"}[model.source_vocabulary.level]
     sizes = [f"{len(model.source_vocabulary):,}"]
     if not model.shared:
         sizes.append(f"{len(model.target_vocabulary):,}")
-    return f"{' and '.join(sizes)} {unit}"
+    return f"{' and '.join(sizes)} {model.source_vocabulary.level}s"
 
 
-def _split(arguments: argparse.Namespace) -> tuple[Pairs, Pairs | None]:
-    """The pairs to train on and those to judge on, cleaned, with a word on what was left out.
-
-    Raises:
-        CommandError: for a share outside 0..1, or if no pair is left.
-    """
-    pairs = clean(arguments, read(arguments, arguments.files), " ".join(arguments.files))
-    share = share_held_out(arguments.validation, "files")
-    if share is None:
-        held_out = read(arguments, arguments.validation)
-        return pairs, clean(arguments, held_out, " ".join(arguments.validation))
-    training, kept = divided(len(pairs), share)
-    return [pairs[i] for i in training], [pairs[i] for i in kept] or None
-
-
-def _new(arguments: argparse.Namespace, kind: type[TextToText], pairs: Pairs) -> TextToText:
-    options = given(arguments, SIZES | {"seed": "seed", "level": "level", "lowercase": "lowercase"})
-    options |= given(arguments, {"vocabulary_size": "vocabulary"})
-    if arguments.min_count is not None:
-        if arguments.level == "subword":
-            raise CommandError("--min-count: has no meaning with --level subword")
-        options["min_count"] = arguments.min_count
-    return kind.from_pairs(pairs, **options)
-
-
-def _resumed(
-    arguments: argparse.Namespace, kind: type[TextToText], checkpoint: str
-) -> tuple[TextToText, dict[str, Any]]:
-    """The checkpoint's model and settings; epochs and time limit may be new ones, the rest must stay.
+def _divided(arguments: argparse.Namespace, seed: int) -> tuple[Pairs, Pairs | None]:
+    """The pairs to train on and held-out ones, cleaned.
 
     Raises:
-        CommandError: if an option contradicts the checkpoint.
+        CommandError: if no pair is left.
+        ValueError: for an explicit share that cannot be held out.
     """
-    model = kind.load(checkpoint)
-    if arguments.level not in (None, model.target_vocabulary.level):
-        raise CommandError(
-            f"{checkpoint}: was begun with level {model.target_vocabulary.level}, "
-            f"which cannot become {arguments.level}"
-        )
-    return model, resumed(arguments, checkpoint, model, (SIZES, SETTINGS))
+    from ...models.base.validation import chosen, divided
+
+    validation = validation_of(arguments, SHARE, "files")
+    pairs = read_clean(arguments, arguments.files)
+    if validation.files:
+        return pairs, read_clean(arguments, validation.files)
+
+    def divide(share: float) -> tuple[Pairs, Pairs]:
+        kept, out = divided(f"{arguments.command} train", len(pairs), share, seed, "pairs")
+        return chosen(pairs, kept), chosen(pairs, out)
+
+    return held_out(arguments, validation, pairs, divide)
+
+
+def _new(arguments: argparse.Namespace, cls: type[TextToText], pairs: Pairs) -> TextToText:
+    """An untrained model.
+
+    Raises:
+        CommandError: for an option that the level's vocabulary does not have.
+    """
+    sizes = given(arguments, [*SIZES, "level", "seed"])
+    level = sizes.get("level", defaults_of(cls.from_pairs)["level"])
+    return cls.from_pairs(pairs, vocabulary=vocabulary_given(arguments, cls, level), **sizes)

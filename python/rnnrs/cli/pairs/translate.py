@@ -1,21 +1,18 @@
-"""`rnnrs translate`: translators, trained, judged and used."""
+"""`rnnrs translate`: translators."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from . import pair_files, pairs, writing
-from .common import VerbParser, print_json
+from ..common import Parser, add_verb, add_verbs
+from . import evaluate, run, train
+from .files import FORMS
 
 if TYPE_CHECKING:
-    from ..models import Translator
+    from ...models import TranslationEvaluation, Translator
 
 _TRAIN = """\
-The model's file is also the checkpoint: it is written at the end of every epoch and when you press Ctrl-C,
-can be used at once, and the same command with --resume goes on from it. In the end it holds the parameters
-for which the loss on the held-out pairs was lowest.
-
 examples:
   rnnrs translate train pairs.tsv -o en-fr.rnn --epochs 10
   rnnrs translate train pairs.tsv -o fr-en.rnn --columns 1 0 --time-limit 600
@@ -23,16 +20,16 @@ examples:
   rnnrs translate train pairs.jsonl -o en-fr.rnn --fields en fr --level subword
   rnnrs translate train pairs.tsv -o en-fr.rnn --resume
 """
-_EVALUATE = """\
-prints BLEU and chrF by sacrebleu, each with its signature, and the perplexity
+_EVALUATE = """
+Prints BLEU and chrF by sacrebleu, each with its signature, and the perplexity.
 
 examples:
   rnnrs translate evaluate en-fr.rnn held-out.tsv
   rnnrs translate evaluate de-en.rnn test.de test.en --beam 10 --json
 """
 _RUN = """\
-A line in, a line out: the translation, empty for an empty line. Of a text of more than 1,000 words the beginning
-is translated.
+Prints the translation of each line; an empty line for an empty one. Only the beginning of a very long text is read, and
+a message says so.
 
 examples:
   rnnrs translate run en-fr.rnn "I am hungry."
@@ -41,62 +38,51 @@ examples:
   echo "I am hungry." | rnnrs translate run en-fr.rnn --n-best 3
 """
 
-#: What a model has where nothing is said; `Translator`'s, which is not imported only to tell of them.
-SIZES = {
-    "cell": "gru",
-    "embedding_size": 256,
-    "hidden_size": 512,
-    "layers": 1,
-    "attention": "additive",
-    "dropout": 0.3,
-    "recurrent_dropout": 0,
-    "label_smoothing": 0.1,
-    "tied": True,
-    "copy": False,
-}
+#: Longer sides are left out of the training by default.
+MAX_WORDS = 50
 
 
-def add(commands: Any) -> None:
-    """Adds the group to the parser."""
-    group = commands.add_parser("translate", help="translation: train, evaluate, run")
-    verbs = group.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=VerbParser)
-    verb = pairs.add_train(verbs, "learn from sentences and translations", _TRAIN, max_words=50, sizes=SIZES)
-    verb.set_defaults(run=_train)
-    verb = pairs.add_evaluate(verbs, "how good translations are", _EVALUATE)
-    verb.set_defaults(run=_evaluate)
-    writing.add_search(verb)
-    verb = writing.add_run(verbs, "translate texts, line by line", _RUN)
-    verb.set_defaults(run=_run)
+def add(group: Parser) -> None:
+    """Adds the verbs."""
+    verbs = add_verbs(group)
+    epilog = train.epilog(_TRAIN)
+    add_verb(verbs, "train", "train a translator on pairs of sentences", epilog, _add_train, _train)
+    add_verb(verbs, "evaluate", "measure the quality of translations", FORMS + _EVALUATE, _add_evaluate, _evaluate)
+    add_verb(verbs, "run", "translate texts, line by line", _RUN, _add_run, _run)
+
+
+def _class() -> type[Translator]:
+    from ...models import Translator
+
+    return Translator
+
+
+def _add_train(verb: Any) -> None:
+    train.add(verb, _class(), MAX_WORDS)
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from ..models import Translator
+    return train.run(arguments, _class(), ["rnnrs translate run {model}"])
 
-    return pairs.train(arguments, Translator, "rnnrs translate run {model}")
+
+def _add_evaluate(verb: Any) -> None:
+    evaluate.add(verb, _class())
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    model = _load(arguments.model)
-    read = pair_files.read(arguments, arguments.files)
-    result = model.evaluate(read, writing.search_of(arguments, model))
-    if not arguments.json:
-        print(result)
-        return 0
-    scores = {
+    return evaluate.run(arguments, _class().load(arguments.model), _scores)
+
+
+def _scores(result: TranslationEvaluation) -> dict[str, Any]:
+    return {
         name: {"score": found.score, "name": found.name, "signature": found.signature}
         for name, found in (("bleu", result.bleu), ("chrf", result.chrf))
     }
-    print_json(
-        {"files": arguments.files, "pairs": len(read), **scores, **pairs.likelihood_facts(result)},
-    )
-    return 0
+
+
+def _add_run(verb: Any) -> None:
+    run.add(verb, _class())
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    return writing.run(arguments, _load(arguments.model))
-
-
-def _load(path: str) -> Translator:
-    from ..models import Translator
-
-    return Translator.load(path)
+    return run.run(arguments, _class().load(arguments.model))

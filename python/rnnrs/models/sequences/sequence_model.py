@@ -143,8 +143,7 @@ class SequenceModel(TrainedModel):
         settings: TrainingSettings = self.settings_of(options)
         share = held_out_share(op, validation)
         if share is not None:
-            if isinstance(sequences, LabeledSequences):
-                sequences = [sequences.x[:length, b] for b, length in enumerate(sequences.lengths)]
+            sequences = _listed(sequences)
             self._targets(sequences, labels, sequences)  # as many as sequences
             kept, out = divided(op, len(sequences), share, settings.seed, "sequences")
             validation = (chosen(sequences, out), chosen(labels, out)) if out else None
@@ -167,10 +166,10 @@ class SequenceModel(TrainedModel):
     def _examples(self, held_out: Any, count: int) -> list[str]:
         """What the model predicts for some held-out sequences."""
         sequences, labels = held_out
-        read = self._read(sequences)
-        places = spread(len(read), count)
-        wanted = self._targets(sequences, labels, read)
-        got = self._targets(chosen(read, places), self.predict(chosen(read, places)), chosen(read, places))
+        wanted = self._targets(sequences, labels, self._read(sequences))
+        places = spread(len(wanted), count)
+        picked = chosen(_listed(sequences), places)
+        got = self._targets(picked, self.predict(picked), self._read(picked))
         lines = []
         for place, answer in zip(places, got, strict=True):
             lines += [f"  sequence {place}", f"    wanted  {self._named(wanted[place])}"]
@@ -240,3 +239,10 @@ class SequenceModel(TrainedModel):
         if isinstance(model._inputs, Numbers):
             model._inputs.load_config(inputs)
         return model
+
+
+def _listed(sequences: Sequences) -> Sequence[Any]:
+    """Sequences as a list; those of a reader without their padding."""
+    if isinstance(sequences, LabeledSequences):
+        return [sequences.x[:length, b] for b, length in enumerate(sequences.lengths)]
+    return sequences

@@ -1,0 +1,1 @@
+"""`rnnrs translate` and `rnnrs summarize`: texts for texts, learned from pairs."""
