@@ -49,8 +49,8 @@ def main() -> None:
         return LanguageModel(range(V), embedding_size=E, hidden_size=H, **settings)  # type: ignore[arg-type]
 
     sampled, nce = model(), model()
-    sampled.training_loss = SampledSoftmax(a.samples, proposal=zipf)
-    nce.training_loss = NCE(a.samples, proposal=zipf)
+    sampled.objective = SampledSoftmax(a.samples, proposal=zipf)
+    nce.objective = NCE(a.samples, proposal=zipf)
     cutoffs = [V // 16, V // 3]
     steps = {
         "full softmax": stepper(model()),

@@ -1,14 +1,15 @@
-"""A model is one file: safetensors, with the parameters by name and everything else as JSON in its header.
+"""Model files: one safetensors file per model, with the parameters as tensors and the rest as a JSON header.
 
-{"format": "rnnrs", "version": 2, "kind": "language_model", "config": …, "training": …}. A training checkpoint
-is a model file with more tensors (the optimizer's, the carried state) and with `training` filled in. Nothing
-in a file is ever executed.
+{"format": "rnnrs", "version": 2, "kind": "language_model", "config": …, "run": …}. A training checkpoint
+is a model file with more tensors (the optimizer's, the carried state) and with the state of the run in `run`.
+Nothing in a file is ever executed.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,25 +25,29 @@ from .types import Array
 #: The version of the format that this library writes, and the newest that it reads.
 VERSION = 2
 
-#: What format 1 called the keys of its header, and of its tensors' names: old → new. The only place with old names.
-_FORMAT_1 = {"optimiser": "optimizer", "recurrent_initialiser": "recurrent_initializer"}
+#: Keys that format 1 spelled differently, in headers and tensor names: old → new.
+_FORMAT_1 = {
+    "training": "run",
+    "optimiser": "optimizer",
+    "recurrent_initialiser": "recurrent_initializer",
+}
 
-_HEADER = ("format", "version", "kind", "config", "training")
+_HEADER = ("format", "version", "kind", "config", "run")
 
 
 class Kind(NamedTuple):
     """A kind of model.
 
     Attributes:
-        description: for messages, with the command or the class that it belongs to.
-        application: its class, as "module:Class"; None for a network that belongs to no application.
+        description: for messages, with the command or the class of the model.
+        application: the class, as "module:Class"; None for a network that belongs to no application.
     """
 
     description: str
     application: str | None
 
 
-#: The kinds of models, by the name that files hold. A new application is a new line.
+#: The kinds of models, by their names in files. A new application adds a line.
 KINDS = {
     "captioner": Kind("a captioner (rnnrs caption)", "rnnrs.models:Captioner"),
     "chatbot": Kind("a chatbot (rnnrs chat)", "rnnrs.models:Chatbot"),
@@ -65,20 +70,20 @@ KINDS = {
 
 
 def describe(kind: str) -> str:
-    """The description of a kind; of an unknown one, its name."""
+    """Returns the description of a kind; for an unknown kind, its name."""
     return KINDS[kind].description if kind in KINDS else f"a model of the kind {kind!r}"
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """What a file holds.
+    """The contents of a model file.
 
     Attributes:
         kind: a key of `KINDS`.
-        config: all that it takes to build the model again, but for the numbers.
+        config: everything that the model is built from, except the parameters.
         tensors: the parameters by name.
         extra: further tensors, of a training checkpoint.
-        training: a training checkpoint's place; None in a plain model.
+        run: the state of the run, of a training checkpoint; None in a finished model.
         version: the format's version in the file that was read.
     """
 
@@ -86,20 +91,20 @@ class ModelFile:
     config: dict[str, Any]
     tensors: dict[str, Array]
     extra: dict[str, Array] = field(default_factory=dict)
-    training: dict[str, Any] | None = None
+    run: dict[str, Any] | None = None
     version: int = VERSION
 
 
-#: What the names of tensors that are no parameters begin with.
-_EXTRA = "training/"
+#: The prefix of the names of tensors that are not parameters.
+_EXTRA = "run/"
 
 
 def save(path: str | os.PathLike[str], model: ModelFile) -> None:
-    """Writes a model file; an older one of that name stays until the new one is complete.
+    """Writes a model file. An existing file is replaced only once the new one is complete.
 
     Raises:
-        OSError: if it cannot be written.
-        ValueError, TypeError: if the configuration holds what JSON cannot (NaN, an array).
+        OSError: if the file cannot be written.
+        ValueError, TypeError: if the configuration cannot be represented in JSON (NaN, an array).
         DTypeError: for a tensor that does not hold real numbers.
     """
     header = {
@@ -107,11 +112,11 @@ def save(path: str | os.PathLike[str], model: ModelFile) -> None:
         "version": VERSION,
         "kind": model.kind,
         "config": model.config,
-        "training": model.training,
+        "run": model.run,
     }
     tensors = dict(model.tensors)
     tensors.update({_EXTRA + name: tensor for name, tensor in model.extra.items()})
-    # In ASCII: not even half a surrogate pair in a vocabulary may keep a model from being saved.
+    # ASCII, so that a vocabulary with half a surrogate pair can be saved as well.
     text = json.dumps(header, allow_nan=False, separators=(",", ":"))
     write_atomically(path, _rnnrs.serialize(tensors, text))
 
@@ -121,11 +126,11 @@ def load(path: str | os.PathLike[str], kind: str | None = None) -> ModelFile:
 
     Args:
         path: the file.
-        kind: the kind that it must be of; any by default.
+        kind: the expected kind; any by default.
 
     Raises:
-        OSError: if it cannot be read.
-        FormatError: if it is no model file, damaged, of a newer version or of another kind.
+        OSError: if the file cannot be read.
+        FormatError: if it is not a model file, is damaged, or has a newer version or another kind.
     """
     data = Path(path).read_bytes()
     try:
@@ -134,13 +139,13 @@ def load(path: str | os.PathLike[str], kind: str | None = None) -> ModelFile:
         raise FormatError(f"{path}: {error}") from None
     header = _header(path, text)
     if header["version"] == 1:
-        header, tensors = _renamed(header), {_renamed_path(name): t for name, t in tensors.items()}
+        tensors = {_renamed_path(name): tensor for name, tensor in tensors.items()}
     found = header["kind"]
     if kind is not None and found != kind:
         raise FormatError(f"{path}: holds {describe(found)}, expected {describe(kind)}")
     parameters = {name: t for name, t in tensors.items() if not name.startswith(_EXTRA)}
     extra = {name[len(_EXTRA) :]: t for name, t in tensors.items() if name.startswith(_EXTRA)}
-    return ModelFile(found, header["config"], parameters, extra, header["training"], header["version"])
+    return ModelFile(found, header["config"], parameters, extra, header["run"], header["version"])
 
 
 def _header(path: str | os.PathLike[str], text: str | None) -> dict[str, Any]:
@@ -159,19 +164,24 @@ def _header(path: str | os.PathLike[str], text: str | None) -> dict[str, Any]:
         raise FormatError(
             f"{path}: written by a newer rnnrs (format {version}); this one reads formats up to {VERSION}"
         )
+    if version == 1:
+        header = {_FORMAT_1.get(key, key): _renamed(value) for key, value in header.items()}
     unknown = [name for name in header if name not in _HEADER]
     if unknown:
         raise FormatError(f"{path}: header: expected {', '.join(_HEADER)}, got {unknown[0]!r}")
-    training = header.get("training")
+    run = header.get("run")
     fits = isinstance(header.get("kind"), str) and isinstance(header.get("config"), dict)
-    if not fits or not (training is None or isinstance(training, dict)):
-        raise FormatError(f"{path}: damaged header: kind, config and training are not what they should be")
-    header.setdefault("training", None)
+    if not fits or not (run is None or isinstance(run, dict)):
+        raise FormatError(
+            f"{path}: damaged header: expected a string as kind, an object as config, "
+            "an object or null as run"
+        )
+    header.setdefault("run", None)
     return header
 
 
 def _renamed(value: Any) -> Any:
-    """A header of format 1 with today's keys."""
+    """Returns a header of format 1 with the current keys."""
     if isinstance(value, dict):
         return {_FORMAT_1.get(key, key): _renamed(inner) for key, inner in value.items()}
     return value
@@ -187,10 +197,10 @@ def check_tensors(
     shapes: Mapping[str, tuple[int, ...]],
     dtype: Any,
 ) -> None:
-    """Checks that a file holds just the tensors of a model.
+    """Checks that a file holds exactly the tensors of a model.
 
     Raises:
-        FormatError: naming the tensor that is missing, unknown, or of another shape or dtype.
+        FormatError: for a tensor that is missing or unknown, or has another shape or dtype; names it.
     """
     for name, shape in shapes.items():
         if name not in tensors:
@@ -207,10 +217,14 @@ def check_tensors(
 
 
 def check_size(least: int, file: ModelFile) -> None:
-    """Refuses a configuration whose model has at least so many numbers, more than the file: before memory is taken.
+    """Checks, before memory is allocated, that a model of this size can be the one in the file.
+
+    Args:
+        least: a lower bound of the model's number of parameters, from its configuration.
+        file: the file's contents.
 
     Raises:
-        ValueError: if so.
+        ValueError: if `least` is above the number of parameters in the file, or not positive.
     """
     held = sum(tensor.size for tensor in file.tensors.values())
     if not 0 < least <= held:
@@ -218,12 +232,12 @@ def check_size(least: int, file: ModelFile) -> None:
 
 
 def numbers(name: str, values: Any, size: int) -> Array:
-    """Numbers of a configuration, as a vector of that size.
+    """Returns numbers of a configuration as a vector.
 
     Raises:
-        ValueError: if they are not that.
+        ValueError: if they are not `size` finite numbers.
     """
     array = np.asarray(values, np.float64)
     if array.shape != (size,) or not np.isfinite(array).all():
-        raise ValueError(f"{name}: expected {size} finite numbers")
+        raise ValueError(f"{name}: expected {size} finite numbers, got {reprlib.repr(values)}")
     return array

@@ -49,7 +49,7 @@ def write(path, header, tensors=TENSORS):
 def test_a_checkpoint_comes_back_as_it_was(path):
     save(path, ModelFile("language_model", CONFIG, TENSORS, EXTRA, PLACE))
     file = load(path, "language_model")
-    assert (file.kind, file.config, file.training) == ("language_model", CONFIG, PLACE)
+    assert (file.kind, file.config, file.run) == ("language_model", CONFIG, PLACE)
     for expected, got in ((TENSORS, file.tensors), (EXTRA, file.extra)):
         assert list(got) == sorted(expected)
         for name, tensor in expected.items():
@@ -158,14 +158,14 @@ def test_safetensors_of_something_else(path):
         refused(path, "something else")
 
 
-GOOD = {"format": "rnnrs", "version": 1, "kind": "network", "config": {}, "training": None}
+GOOD = {"format": "rnnrs", "version": 2, "kind": "network", "config": {}, "run": None}
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, r"written by a newer rnnrs \(format 2\); this one reads formats up to 1"),
-        ({"version": 2, "config": 3}, "newer"),
+        ({"version": 3}, r"written by a newer rnnrs \(format 3\); this one reads formats up to 2"),
+        ({"version": 3, "config": 3}, "newer"),
         ({"version": 0}, "version: expected a whole number from 1, got 0"),
         ({"version": "1"}, "version: expected a whole number"),
         ({"version": True}, "version: expected a whole number"),
@@ -173,7 +173,7 @@ GOOD = {"format": "rnnrs", "version": 1, "kind": "network", "config": {}, "train
         ({"kind": None}, "damaged header"),
         ({"kind": []}, "damaged header"),
         ({"config": []}, "damaged header"),
-        ({"training": 3}, "damaged header"),
+        ({"run": 3}, "damaged header"),
     ],
 )
 def test_headers_that_are_not_what_they_should_be(path, change, message):

@@ -45,9 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"parameters: {facts['parameter_count']:,}")
     for name, tensor in facts["parameters"].items():
         print(f"  {name} {tuple(tensor['shape'])} {tensor['dtype']}")
-    if facts["training"] is not None:
+    if facts["run"] is not None:
         print("a checkpoint: training can continue from here")
-        for name, value in facts["training"].items():
+        for name, value in facts["run"].items():
             if isinstance(value, (int, float, str)):
                 print(f"  {name}: {value}")
     return 0
@@ -80,7 +80,7 @@ def describe(path: str) -> dict[str, Any]:
         "parameters": {
             name: {"shape": list(t.shape), "dtype": str(t.dtype)} for name, t in file.tensors.items()
         },
-        "training": file.training,
+        "run": file.run,
     }
 
 

@@ -1,4 +1,4 @@
-"""Models: layers and a loss put together, with the forward and backward pass written out; and the applications."""
+"""Models: layers combined with a loss, with explicit forward and backward passes; and the applications."""
 
 from .base.recurrent_network import RecurrentNetwork
 from .captions.augmentation import Augmentation, may_be_mirrored

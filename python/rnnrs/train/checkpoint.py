@@ -59,7 +59,7 @@ def save(path: str | os.PathLike[str], model: ModelFile, run: RunState) -> None:
     Raises:
         OSError: if it cannot be written; an existing file is left unchanged.
     """
-    training = {
+    saved = {
         "step": run.step,
         "epoch": run.epoch,
         "position": run.position,
@@ -72,7 +72,7 @@ def save(path: str | os.PathLike[str], model: ModelFile, run: RunState) -> None:
     }
     extra = {_OPTIMIZER + name: vector for name, vector in run.vectors.items()}
     extra.update({f"{_STATE}/{i}": array for i, array in enumerate(_arrays(run.carried))})
-    modelfile.save(path, ModelFile(model.kind, model.config, model.tensors, extra, training))
+    modelfile.save(path, ModelFile(model.kind, model.config, model.tensors, extra, saved))
 
 
 def load(
@@ -94,11 +94,11 @@ def load(
         FormatError: if it is not a checkpoint of such a model and optimizer.
     """
     file = modelfile.load(path, kind)
-    if file.training is None:
+    if file.run is None:
         raise FormatError(f"{path}: expected a training checkpoint, got a finished model")
     modelfile.check_tensors(path, file.tensors, parameters.shapes, parameters.dtype)
     try:
-        return file.tensors, _read(path, file, file.training, parameters, optimizer)
+        return file.tensors, _read(path, file, file.run, parameters, optimizer)
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, FormatError):
             raise
@@ -117,15 +117,15 @@ def restore_callbacks(run: RunState, callbacks: Sequence[Callback]) -> None:
 def _read(
     path: str | os.PathLike[str],
     file: ModelFile,
-    training: dict[str, Any],
+    saved: dict[str, Any],
     parameters: Parameters,
     optimizer: Optimizer,
 ) -> RunState:
-    saved = training["optimizer"]
-    if saved["config"] != optimizer.to_config():
-        raise FormatError(f"{path}: optimizer: expected {optimizer.to_config()}, got {saved['config']}")
-    step, epoch, position = (int(training[name]) for name in ("step", "epoch", "position"))
-    steps = int(saved["steps"])
+    own = saved["optimizer"]
+    if own["config"] != optimizer.to_config():
+        raise FormatError(f"{path}: optimizer: expected {optimizer.to_config()}, got {own['config']}")
+    step, epoch, position = (int(saved[name]) for name in ("step", "epoch", "position"))
+    steps = int(own["steps"])
     if min(step, epoch, position, steps) < 0:
         raise FormatError(
             f"{path}: damaged checkpoint: step {step}, epoch {epoch}, position {position}, "
@@ -143,14 +143,14 @@ def _read(
         step=step,
         epoch=epoch,
         position=position,
-        seconds=float(training["seconds"]),
-        data=training["data"],
-        optimizer=saved["config"],
+        seconds=float(saved["seconds"]),
+        data=saved["data"],
+        optimizer=own["config"],
         optimizer_steps=steps,
         vectors=vectors,
-        history=History.from_config(training["history"]),
-        callbacks=[(entry["kind"], entry["state"]) for entry in training["callbacks"]],
-        carried=_carried(training["carried"], file.extra),
+        history=History.from_config(saved["history"]),
+        callbacks=[(entry["kind"], entry["state"]) for entry in saved["callbacks"]],
+        carried=_carried(saved["carried"], file.extra),
     )
 
 

@@ -1,4 +1,4 @@
-"""Pictures and their descriptions from files, as the commands' options say."""
+"""Pictures and their descriptions from files, as the options say."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..common import CommandError, say, whole
+from ..options import defaults_of
 
 if TYPE_CHECKING:
     from ...data import Captions, DescribedPictures
@@ -19,70 +20,69 @@ if TYPE_CHECKING:
     from ...models import Captioner
 
 FORMS = """\
-CAPTIONS is one of these, packed by gzip (.gz) or not:
-  lines with the picture's file and a description between tabs (.tsv, .txt, …): the first two columns, or --columns
-  a JSON object in each line (.json, .jsonl): its "file" and "description", or --fields
-A picture may have several descriptions. Where --pictures is an array (.npy, .npz), a line describes a row of it, and
-holds the description alone: the first column, "description", or what --columns or --fields say.
+CAPTIONS is one of these; it may be compressed by gzip (.gz):
+  lines with a picture's file and its description, separated by tabs (.tsv, .txt, …): the first two columns, or
+  --columns
+  a JSON object on each line (.json, .jsonl): its "file" and "description", or --fields
+A picture may have several descriptions. If --pictures is an array (.npy, .npz), each line describes a row of it and
+holds the description alone: the first column, "description", or the one that --columns or --fields name.
 """
 
-#: Pictures that are read and looked at at a time.
+#: The number of pictures that are read at a time.
 BATCH = 64
 
-#: The most bytes of a picture on standard input.
+#: The maximum size in bytes of a picture on standard input.
 MOST_BYTES = 1 << 28
 
 _ARRAYS = (".npy", ".npz")
 
-#: Y and X where nothing says otherwise: of pictures, and for another network.
-SIZE, FEATURES_SIZE = (32, 32), (224, 224)
+#: Y and X of the pictures for another network that accepts any size, where no option says otherwise.
+FEATURES_SIZE = (224, 224)
 
 Array = Any
 
 
 def add_captions(verb: Any) -> None:
-    """The file of descriptions, the pictures, and how both are read."""
+    """Adds the file of descriptions, the pictures, and how both are read."""
     verb.add_argument("captions", metavar="CAPTIONS", help="a file of descriptions")
-    reading = verb.add_argument_group("the files")
+    reading = verb.add_argument_group("files")
     reading.add_argument(
         "--pictures",
         metavar="FOLDER|ARRAY",
-        help="where the pictures are (the folder of CAPTIONS), or an array of pictures or features",
+        help="the folder of the pictures (that of CAPTIONS), or an array of pictures or features",
     )
-    reading.add_argument("--columns", type=whole(0), nargs="+", metavar="N", help="places from 0 (0 1)")
-    reading.add_argument("--fields", nargs="+", metavar="NAME", help="names in JSON (file description)")
+    reading.add_argument("--columns", type=whole(0), nargs="+", metavar="N", help="columns, from 0 (0 1)")
+    reading.add_argument("--fields", nargs="+", metavar="NAME", help="JSON names (file description)")
     add_pictures(reading)
 
 
 def add_pictures(reading: Any) -> None:
-    """How pictures are read."""
-    reading.add_argument("--array", metavar="NAME", help="which array of a .npz file, if there are several")
+    """Adds the options of how pictures are read."""
+    reading.add_argument("--array", metavar="NAME", help="array of a .npz file that holds several")
     reading.add_argument(
         "--fit",
         choices=("pad", "crop"),
         default="pad",
-        help="what fills the size: white, or their middle (%(default)s)",
+        help="fit to the size: pad with white, or crop to the middle (%(default)s)",
     )
+    reading.add_argument("--cache", metavar="FILE", help="keep decoded pictures in this file (.npz)")
     reading.add_argument(
-        "--cache", metavar="FILE", help="keep decoded pictures here (.npz) for the next time"
+        "--onnx", metavar="FILE", help='use features of this network instead of pictures (extra "onnx")'
     )
-    reading.add_argument(
-        "--onnx", metavar="FILE", help='look at features by this network instead of pictures (extra "onnx")'
-    )
-    reading.add_argument("--onnx-output", metavar="NAME", help="which of its outputs (the first)")
+    reading.add_argument("--onnx-output", metavar="NAME", help="the network's output to use (the first)")
 
 
 class Reader:
-    """Reads pictures of one size, or what another network makes of them.
+    """Reads pictures of one size, or the features that another network computes from them.
 
     Args:
         arguments: the command line.
-        model: the model that is to look at them; None: one that is to be trained.
-        size: of pictures, where no model and no network says so.
+        model: the model that receives them; None for one that is yet to be trained.
+        size: of the pictures, where neither model nor network determines it.
 
     Attributes:
         size: (Y, X).
-        features: the other network; None: pictures are looked at themselves.
+        features: the other network; None if the model receives the pictures themselves.
         problems: a line for each file and description that was left out.
 
     Raises:
@@ -92,21 +92,26 @@ class Reader:
     def __init__(
         self, arguments: argparse.Namespace, model: Captioner | None, size: tuple[int, int] | None = None
     ) -> None:
+        from ...models import Captioner
+
         self._fit, self._cache, self._array = arguments.fit, arguments.cache, arguments.array
         self.problems: list[str] = []
         self.features: PictureFeatures | None = None
-        self.size = (model.picture_size if model else size) or SIZE
+        wanted = model.picture_size if model else size
+        self.size: tuple[int, int] = wanted or defaults_of(Captioner)["picture_size"]
         self._wants_features = model is not None and model.features is not None
         if arguments.onnx is not None:
             from ...interop.onnx import PictureFeatures
 
             if model is not None and model.features is None:
-                raise CommandError("--onnx: the model looks at pictures themselves")
+                raise CommandError("--onnx: has no meaning with a model of pictures")
             self.features = PictureFeatures(arguments.onnx, output=arguments.onnx_output)
-            wanted = model.picture_size if model else size
             self.size = self.features.size or wanted or FEATURES_SIZE
             if size is not None and size != self.size:
-                raise CommandError(f"--size: the network takes pictures of {self.size[0]} {self.size[1]}")
+                raise CommandError(
+                    f"--picture-size: expected {self.size[0]} {self.size[1]}, as the network takes, "
+                    f"got {size[0]} {size[1]}"
+                )
         elif arguments.onnx_output is not None:
             raise CommandError("--onnx-output: has no meaning without --onnx")
 
@@ -118,8 +123,8 @@ class Reader:
             raise CommandError(f"--onnx: expected files of pictures, got an array ({path})")
         return read_array(path, self._array)
 
-    def look(self, pictures: Sequence[Array]) -> Array:
-        """Pictures (Y, X, 3) as the model takes them."""
+    def inputs(self, pictures: Sequence[Array]) -> Array:
+        """The model's inputs for pictures (Y, X, 3): the pictures, or their features."""
         import numpy as np
 
         stacked = np.stack(pictures)
@@ -133,10 +138,12 @@ class Reader:
         return read_picture(file, self.size, fit=self._fit)
 
     def read(self, files: Iterable[str]) -> Iterator[tuple[list[str], list[Array], Array]]:
-        """Names, pictures, and they as the model takes them, some at a time.
+        """Names, pictures, and the model's inputs, some at a time.
 
-        Files are pictures, folders of them, or arrays, for whose rows there are no pictures. What cannot be read is
-        said, and left out.
+        Files that cannot be read are reported and left out.
+
+        Args:
+            files: pictures, folders of pictures, or arrays. Rows of arrays have inputs, but no pictures.
 
         Raises:
             CommandError: if none can be read.
@@ -164,13 +171,18 @@ class Reader:
                     pictures.append(picture)
             count += len(names)
             if names:
-                yield names, pictures, self.look(pictures)
+                yield names, pictures, self.inputs(pictures)
         cache.write()
         if not count:
             raise CommandError(f"none of {len(self.problems):,} files could be read as a picture")
 
     def described(self, captions: str, arguments: argparse.Namespace, where: str | None) -> DescribedPictures:
-        """Pictures with their descriptions; what was left out is said.
+        """Pictures with their descriptions; those that are left out are reported.
+
+        Args:
+            captions: the file of descriptions.
+            arguments: the command line.
+            where: the pictures' folder, or an array; None for the folder of `captions`.
 
         Raises:
             CommandError: if nothing is left.
@@ -203,16 +215,16 @@ class Reader:
             own.setdefault(os.path.join(folder, file), []).extend(texts)
         files: list[str] = []
         rows: list[Array] = []
-        for names, _, looked in self.read(own):
+        for names, _, inputs in self.read(own):
             files += names
-            rows.append(looked)
+            rows.append(inputs)
         kept = [own[file] for file in files]
         return DescribedPictures(np.concatenate(rows), kept, tuple(files), ())
 
     def _check_pictures(self) -> None:
         if self._wants_features and self.features is None:
             raise CommandError(
-                "the model looks at features of another network: --onnx names it, or give an array of them"
+                "the model takes features of another network: name it with --onnx, or give an array of features"
             )
 
     def _leave_out(self, problem: str) -> None:
@@ -224,10 +236,10 @@ def standard_input() -> BinaryIO:
     """The bytes of one picture from standard input.
 
     Raises:
-        CommandError: if nobody sends any, or too many.
+        CommandError: if there are none, or too many.
     """
     if sys.stdin.isatty():
-        raise CommandError("expected a PICTURE, or one on standard input")
+        raise CommandError("PICTURE: expected a file, or a picture on standard input, got none")
     data = sys.stdin.buffer.read(MOST_BYTES + 1)
     if not data or len(data) > MOST_BYTES:
         raise CommandError(
@@ -237,7 +249,7 @@ def standard_input() -> BinaryIO:
 
 
 def _found(files: Iterable[str]) -> Iterator[str]:
-    """Files, and those of folders.
+    """Files, and the pictures in folders.
 
     Raises:
         OSError, ValueError: for a folder that cannot be read, or has no pictures.
@@ -252,6 +264,7 @@ def _found(files: Iterable[str]) -> Iterator[str]:
 
 
 def _two(arguments: argparse.Namespace) -> tuple[tuple[int, int], tuple[str, str]]:
+    """The columns, and the JSON names, of file and description."""
     for option in ("columns", "fields"):
         given = getattr(arguments, option)
         if given is not None and len(given) != 2:
@@ -261,6 +274,7 @@ def _two(arguments: argparse.Namespace) -> tuple[tuple[int, int], tuple[str, str
 
 
 def _one(arguments: argparse.Namespace) -> tuple[int, str]:
+    """The column, and the JSON name, of the description."""
     for option in ("columns", "fields"):
         given = getattr(arguments, option)
         if given is not None and len(given) != 1:

@@ -134,9 +134,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     checkpoint = check_files(arguments)
     model, settings = started(arguments, checkpoint, Captioner, _contents)
-    if model is not None:
-        for part in AUGMENTATION:
-            settings.pop(part, None)
     size = given(arguments, ["picture_size"]).get("picture_size")
     reader = Reader(arguments, model, None if size is None else (size[0], size[1]))
     found, kept = _divided(arguments, reader, seed_of(settings, Captioner))

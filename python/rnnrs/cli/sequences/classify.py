@@ -1,297 +1,203 @@
-"""`rnnrs classify`: classes of time series or texts, from files and into files."""
+"""`rnnrs classify`: classes of time series or texts."""
 
 from __future__ import annotations
 
 import argparse
 import csv
-import shlex
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from .common import CommandError, VerbParser, print_json, say, whole
-from .training import (
-    NETWORK,
-    TRAINING,
+from ..common import CommandError, Parser, add_json, add_model, add_verb, add_verbs, print_json, say
+from ..options import RECURRENT, VOCABULARY, add_sizes, add_vocabulary, defaults_of, given, vocabulary_given
+from ..training import (
     add_checkpoints,
-    add_network,
     add_output,
     add_training,
+    add_validation,
     check_files,
     fit_or_stop,
-    given,
-    resumed,
+    held_out,
+    report,
+    seed_of,
+    started,
+    validation_of,
 )
+from .files import FORMS, Labeled, add_labeled, read_labeled
 
 if TYPE_CHECKING:
-    from ..models import SequenceClassifier
+    from ...models import ClassificationEvaluation, SequenceClassifier
 
-_FORMS = """\
-A FILE is of the UEA and UCR archives' format (.ts, .ts.gz), or CSV (also packed by gzip) of one of three forms:
-  a row for each sequence: its values from left to right, and its label in the last column
-  --by COLUMN: a row for each step; consecutive rows with the same cell in that column are a sequence
-  --text COLUMN: a row for each text
-"""
 _TRAIN = (
-    _FORMS
+    FORMS
     + """
+The model's file is also the checkpoint; the same command with --resume continues from it. With held-out sequences,
+it ends with the parameters of the lowest loss on them.
+
 examples:
   rnnrs classify train vowels.ts -o vowels.rnn --epochs 60
   rnnrs classify train steps.csv -o gait.rnn --by trial --label activity --pooling mean
   rnnrs classify train reviews.csv -o mood.rnn --text review --label stars --level word --epochs 5
 """
 )
-_EVALUATE = """\
+_EVALUATE = (
+    FORMS
+    + """
 examples:
   rnnrs classify evaluate vowels.rnn held-out.ts
   rnnrs classify evaluate mood.rnn held-out.csv --text review --label stars --json
 """
-_PREDICT = """\
-prints CSV: the class of each sequence and its probability
+)
+_PREDICT = (
+    FORMS
+    + """
+Prints CSV: the class of each sequence and its probability.
 
 examples:
   rnnrs classify predict vowels.rnn new.ts
   rnnrs classify predict mood.rnn new.csv --text review --label none --probabilities > classes.csv
 """
+)
 
-_SIZES = NETWORK | {"pooling": "pooling", "embedding_size": "embedding"}
+#: The arguments of `SequenceClassifier` that are options.
+SIZES = (*RECURRENT, "pooling", "embedding_size")
 
-
-def add(commands: Any) -> None:
-    """Adds the group to the parser."""
-    group = commands.add_parser("classify", help="classes of time series or texts: train, evaluate, predict")
-    verbs = group.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=VerbParser)
-    _add_train(verbs)
-    for name, summary, epilog, run in (
-        ("evaluate", "how many classes a model gets right", _EVALUATE, _evaluate),
-        ("predict", "the classes of new sequences", _PREDICT, _predict),
-    ):
-        verb = verbs.add_parser(
-            name, help=summary, description=summary.capitalize() + ".", epilog=_FORMS + "\n" + epilog
-        )
-        verb.set_defaults(run=run)
-        verb.add_argument("model", metavar="MODEL", help="a model's file")
-        verb.add_argument("file", metavar="FILE", help="sequences or texts")
-        _add_reading(verb)
-        if name == "evaluate":
-            verb.add_argument("--json", action="store_true", help="as JSON")
-        else:
-            verb.add_argument(
-                "--probabilities", action="store_true", help="of all classes, a column for each"
-            )
+#: The share that is held out by default.
+SHARE = 0.1
 
 
-def _add_train(verbs: Any) -> None:
-    verb = verbs.add_parser(
-        "train",
-        help="learn from sequences with labels",
-        description="Trains a classifier of sequences.",
-        epilog=_TRAIN,
-    )
-    verb.set_defaults(run=_train)
+def add(group: Parser) -> None:
+    """Adds the verbs."""
+    verbs = add_verbs(group)
+    add_verb(verbs, "train", "train a classifier on labeled sequences", _TRAIN, _add_train, _train)
+    add_verb(verbs, "evaluate", "measure the accuracy of a model", _EVALUATE, _add_evaluate, _evaluate)
+    add_verb(verbs, "predict", "predict the classes of new sequences", _PREDICT, _add_predict, _predict)
+
+
+def _add_train(verb: Any) -> None:
+    from ...models import SequenceClassifier
+
     verb.add_argument("file", metavar="FILE", help="sequences or texts with labels")
     add_output(verb)
-    _add_reading(verb)
-    model = add_network(verb, hidden=64)
-    model.add_argument(
-        "--one-way", action="store_true", help="read from the beginning only, not from both ends"
+    add_labeled(verb)
+    model = verb.add_argument_group("model")
+    add_sizes(
+        model,
+        SequenceClassifier,
+        SIZES,
+        docs={
+            "embedding_size": "size of the tokens' embeddings",
+            "hidden_size": "size of the hidden state in each direction",
+        },
     )
     model.add_argument(
-        "--pooling",
-        choices=("last", "mean", "max", "attention"),
-        help="what becomes of a sequence's states (last)",
+        "--unidirectional",
+        "--one-way",
+        dest="bidirectional",
+        action="store_const",
+        const=False,
+        default=argparse.SUPPRESS,
+        help="read forward only (by default in both directions)",
     )
-    model.add_argument(
-        "--level", choices=("char", "word", "subword"), help="what a token of a text is (char)"
-    )
-    model.add_argument("--embedding", type=whole(1), metavar="I", help="size of a token's embedding (64)")
-    training = add_training(verb)
-    training.add_argument(
-        "--validation",
-        metavar="FILE|SHARE",
-        default="0.1",
-        help="to judge on, or the share of the sequences to hold out; 0: none (%(default)s)",
-    )
+    add_vocabulary(model, SequenceClassifier, SequenceClassifier.from_texts)
+    training = add_training(verb, SequenceClassifier)
+    doc = "held-out sequences, or the share of the sequences to hold out, drawn at random"
+    add_validation(training, SHARE, doc, files="FILE")
     add_checkpoints(verb)
 
 
-def _add_reading(verb: Any) -> None:
-    reading = verb.add_argument_group("the file")
-    reading.add_argument("--label", metavar="COLUMN", help="the labels' (the last); none: there is none")
-    reading.add_argument("--by", metavar="COLUMN", help="that tells sequences of several rows apart")
-    reading.add_argument("--text", metavar="COLUMN", help="that of the texts")
-    reading.add_argument("--columns", metavar="COLUMN", nargs="+", help="the values' (all the others)")
-    reading.add_argument(
-        "--no-header", action="store_true", help="the first row is data; columns are 0, 1, …"
-    )
-    reading.add_argument("--delimiter", default=",", help="what stands between cells (a comma); \\t: a tab")
-
-
-class _Data(NamedTuple):
-    """Sequences as a model takes them, and the names of their classes, where there are labels."""
-
-    sequences: Sequence[Any]
-    labels: list[str] | None
-    size: int | None  #: I; None for texts
-
-
-def _read(arguments: argparse.Namespace, path: str) -> _Data:
-    """A file as the options say.
-
-    Raises:
-        CommandError: for options that the file's format has not.
-        OSError, FormatError, ValueError: see `rnnrs.data`.
-    """
-    from ..data import read_csv_sequences, read_csv_texts, read_ts
-
-    options = [name for name in ("label", "by", "text", "columns") if getattr(arguments, name) is not None]
-    if path.endswith((".ts", ".ts.gz")):
-        if options:
-            raise CommandError(
-                f"{path}: --{options[0]}: has no meaning with a .ts file, which names its parts"
-            )
-        data = read_ts(path)
-    else:
-        header = not arguments.no_header
-        how: dict[str, Any] = {"header": header, "delimiter": arguments.delimiter.replace("\\t", "\t")}
-        label: str | int | None = -1
-        if arguments.label is not None:
-            label = None if arguments.label == "none" else _column(arguments.label, header)
-        if arguments.text is not None:
-            if clash := [name for name in ("by", "columns") if name in options]:
-                raise CommandError(f"--{clash[0]}: has no meaning with --text")
-            return _Data(*read_csv_texts(path, _column(arguments.text, header), label, **how), None)
-        columns = None if arguments.columns is None else [_column(c, header) for c in arguments.columns]
-        by = None if arguments.by is None else _column(arguments.by, header)
-        data = read_csv_sequences(path, label, by=by, columns=columns, **how)
-    if data.labels is not None and not data.classes:
-        raise CommandError(f"{path}: expected classes, got numbers to predict")
-    sequences = [data.x[:length, b] for b, length in enumerate(data.lengths)]
-    labels = None if data.labels is None else [data.classes[k] for k in data.labels]
-    return _Data(sequences, labels, data.x.shape[2])
-
-
-def _column(name: str, header: bool) -> str | int:
-    """A column's name, or without a header its place.
-
-    Raises:
-        CommandError: for a name without a header.
-    """
-    if header:
-        return name
-    try:
-        return int(name)
-    except ValueError:
-        raise CommandError(f"--no-header: expected a column's place, got {name!r}") from None
-
-
-def _with_labels(data: _Data, path: str) -> list[str]:
-    if data.labels is None:
-        raise CommandError(f"{path}: expected labels, got none")
-    return data.labels
-
-
 def _train(arguments: argparse.Namespace) -> int:
-    from ..models import SequenceClassifier
+    """Trains and saves a model, and prints its accuracy on held-out sequences."""
+    from ...models import SequenceClassifier
 
-    checkpoint = arguments.checkpoint or arguments.output
-    check_files(arguments, checkpoint)
-    data, held_out = _split(arguments)
-    labels = _with_labels(data, arguments.file)
-    if arguments.resume:
-        model = SequenceClassifier.load(checkpoint)
-        settings = resumed(arguments, checkpoint, model, (_SIZES, TRAINING))
+    checkpoint = check_files(arguments)
+    validation = validation_of(arguments, SHARE, "a file")
+    model, settings = started(arguments, checkpoint, SequenceClassifier, _contents)
+    data = read_labeled(arguments, arguments.file)
+    labels = data.classes_of(arguments.file)
+    kept: Labeled | None
+    if validation.files:
+        kept = read_labeled(arguments, validation.files[0])
+        kept.classes_of(validation.files[0])
     else:
-        model = _new(arguments, data, labels, held_out)
-        settings = given(arguments, TRAINING)
-    say(f"{model.parameters.flat.size:,} parameters, {len(model.classes)} classes", arguments.quiet)
-    validation = (
-        None if held_out is None else (held_out.sequences, _with_labels(held_out, arguments.validation))
-    )
+        seed = seed_of(settings, SequenceClassifier)
+        data, kept = held_out(arguments, validation, data, lambda share: _divided(data, share, seed))
+    if model is None:
+        model = _new(arguments, data, kept)
+    labels = data.classes_of(arguments.file)
+    say(f"{model.parameters.size:,} parameters, {len(model.classes)} classes", arguments.quiet)
+    pair = None if kept is None else (kept.sequences, kept.labels or [])
     code = fit_or_stop(
         arguments,
         model,
         checkpoint,
-        lambda **more: model.fit(data.sequences, labels, validation=validation, **settings, **more),
+        lambda **run: model.fit(data.sequences, labels, pair, **settings, **run),
     )
-    if code:
-        return code
-    if validation is None:
-        print(f"{arguments.output}: trained")
-    else:
-        result = model.evaluate(*validation)
-        print(
-            f"{arguments.output}: accuracy {result.accuracy:.1%} on {result.count:,} held-out sequences "
-            f"({result.loss:.4f} nats a sequence)"
-        )
-    say(f"next: rnnrs classify predict {shlex.quote(arguments.output)} FILE", arguments.quiet)
-    return 0
+    return code or _report(arguments, model, kept)
 
 
-def _new(
-    arguments: argparse.Namespace, data: _Data, labels: list[str], held_out: _Data | None
-) -> SequenceClassifier:
-    from ..models import SequenceClassifier
-
-    sizes = given(arguments, _SIZES | {"seed": "seed"}) | {"bidirectional": not arguments.one_way}
-    classes = sorted({*labels, *((held_out.labels if held_out else None) or ())})
-    if data.size is not None:
-        if arguments.level or arguments.embedding:
-            raise CommandError(
-                f"--{'level' if arguments.level else 'embedding'}: has no meaning without --text"
-            )
-        return SequenceClassifier(classes, input_size=data.size, **sizes)
-    texts = SequenceClassifier.from_texts(data.sequences, classes, level=arguments.level or "char", **sizes)
-    return texts
+def _contents(model: SequenceClassifier) -> dict[str, Any]:
+    return {} if model.vocabulary is None else {"level": model.vocabulary.level}
 
 
-def _split(arguments: argparse.Namespace) -> tuple[_Data, _Data | None]:
-    """What to train on, and what to judge on.
+def _divided(data: Labeled, share: float, seed: int) -> tuple[Labeled, Labeled]:
+    from ...models.base.validation import divided
+
+    kept, out = divided("classify train", len(data.sequences), share, seed, "sequences")
+    return data.chosen(kept), data.chosen(out)
+
+
+def _new(arguments: argparse.Namespace, data: Labeled, kept: Labeled | None) -> SequenceClassifier:
+    """An untrained model for all classes of the data.
 
     Raises:
-        CommandError: for a share outside 0..1.
+        CommandError: for options of texts where there are none, or that the level's vocabulary does not have.
     """
-    import numpy as np
+    from ...models import SequenceClassifier
 
-    data = _read(arguments, arguments.file)
-    try:
-        share = float(arguments.validation)
-    except ValueError:
-        return data, _read(arguments, arguments.validation)
-    if not 0 <= share < 1:
-        raise CommandError(
-            f"--validation: expected a file or a share from 0, below 1, got {arguments.validation}"
+    sizes = given(arguments, [*SIZES, "bidirectional", "seed"])
+    classes = sorted({*(data.labels or ()), *((kept.labels if kept else None) or ())})
+    texts = given(arguments, ["level", "embedding_size", *VOCABULARY])
+    if data.size is not None:
+        if texts:
+            raise CommandError(f"--{next(iter(texts)).replace('_', '-')}: has no meaning without --text")
+        return SequenceClassifier(classes, input_size=data.size, **sizes)
+    level = texts.get("level", defaults_of(SequenceClassifier.from_texts)["level"])
+    vocabulary = vocabulary_given(arguments, SequenceClassifier, level)
+    return SequenceClassifier.from_texts(data.sequences, classes, level=level, vocabulary=vocabulary, **sizes)
+
+
+def _report(arguments: argparse.Namespace, model: SequenceClassifier, kept: Labeled | None) -> int:
+    line, facts = None, None
+    if kept is not None:
+        result = model.evaluate(kept.sequences, kept.labels)
+        facts = _facts(result)
+        line = (
+            f"accuracy {result.accuracy:.1%} on {result.count:,} held-out sequences "
+            f"({result.loss:.4f} nats a sequence)"
         )
-    count = int(len(data.sequences) * share)
-    if not count:
-        return data, None
-    order = np.random.default_rng(arguments.seed or 0).permutation(len(data.sequences)).tolist()
-    return _some(data, sorted(order[count:])), _some(data, sorted(order[:count]))
+    return report(arguments, model, line, facts, ["rnnrs classify predict {model} FILE"])
 
 
-def _some(data: _Data, which: list[int]) -> _Data:
-    labels = None if data.labels is None else [data.labels[i] for i in which]
-    return _Data([data.sequences[i] for i in which], labels, data.size)
+def _add_reading(verb: Any) -> None:
+    add_model(verb)
+    verb.add_argument("file", metavar="FILE", help="sequences or texts")
+    add_labeled(verb)
+
+
+def _add_evaluate(verb: Any) -> None:
+    _add_reading(verb)
+    add_json(verb)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from ..models import SequenceClassifier
+    """Prints accuracy, F1, and recall and precision of each class."""
+    from ...models import SequenceClassifier
 
     model = SequenceClassifier.load(arguments.model)
-    data = _read(arguments, arguments.file)
-    result = model.evaluate(data.sequences, _with_labels(data, arguments.file))
+    data = read_labeled(arguments, arguments.file)
+    result = model.evaluate(data.sequences, data.classes_of(arguments.file))
     if arguments.json:
-        print_json(
-            {
-                "file": arguments.file,
-                "count": result.count,
-                "accuracy": result.accuracy,
-                "macro_f1": result.macro_f1,
-                "nats": result.loss,
-                "classes": list(result.classes),
-                "confusion": result.confusion.tolist(),
-            }
-        )
+        print_json({"file": arguments.file, **_facts(result)})
         return 0
     print(f"accuracy  {result.accuracy:.4f}  ({result.count:,} sequences)")
     print(f"macro F1  {result.macro_f1:.4f}")
@@ -305,15 +211,40 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _facts(result: ClassificationEvaluation) -> dict[str, Any]:
+    """An evaluation for JSON."""
+    return {
+        "count": result.count,
+        "accuracy": result.accuracy,
+        "macro_f1": result.macro_f1,
+        "nats": result.loss,
+        "classes": result.classes,
+        "confusion": result.confusion,
+    }
+
+
+def _add_predict(verb: Any) -> None:
+    _add_reading(verb)
+    verb.add_argument("--probabilities", action="store_true", help="also the probability of every class")
+    add_json(verb, "JSON instead of CSV, one object per sequence")
+
+
 def _predict(arguments: argparse.Namespace) -> int:
-    from ..models import SequenceClassifier
+    """Prints the likeliest class of each sequence."""
+    from ...models import SequenceClassifier
 
     model = SequenceClassifier.load(arguments.model)
-    p = model.predict_proba(_read(arguments, arguments.file).sequences)
+    p = model.predict_proba(read_labeled(arguments, arguments.file).sequences)
     out = csv.writer(sys.stdout, lineterminator="\n")
-    out.writerow(["class", "probability", *(model.classes if arguments.probabilities else ())])
+    if not arguments.json:
+        out.writerow(["class", "probability", *(model.classes if arguments.probabilities else ())])
     for row in p:
         best = int(row.argmax())
-        every = [f"{value:.6f}" for value in row] if arguments.probabilities else []
-        out.writerow([model.classes[best], f"{row[best]:.6f}", *every])
+        if arguments.json:
+            every = dict(zip(model.classes, row.tolist(), strict=True))
+            more = {"probabilities": every} if arguments.probabilities else {}
+            print_json({"class": model.classes[best], "probability": float(row[best]), **more})
+        else:
+            cells = [f"{value:.6f}" for value in row] if arguments.probabilities else []
+            out.writerow([model.classes[best], f"{row[best]:.6f}", *cells])
     return 0

@@ -1,0 +1,1 @@
+"""Foundations shared by the models: saving and loading, training and its options, held-out data."""

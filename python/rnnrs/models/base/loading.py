@@ -14,23 +14,25 @@ from .saved import SavedModel
 def load(path: str | os.PathLike[str]) -> Any:
     """Loads a model of any kind: `LanguageModel`, `Translator`, …; see `modelfile.KINDS`.
 
-    The file says which kind it holds, never which code to run. The class's own `load` also checks the kind, and a type
-    checker knows its result.
+    The file names its kind, never code to run. The `load` of a class also checks the kind, and a type checker
+    knows its result.
 
     Args:
-        path: the file that `save` wrote; a checkpoint of its training will do, too.
+        path: a file written by `save`, or a checkpoint of the model's training.
 
     Returns:
-        The model, an instance of its class. A `JordanNetwork` gets its default loss, since files do not hold it.
+        The model, an instance of its class. A `JordanNetwork` gets its default loss, which files do not hold.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: if it is damaged, of a newer version, of an unknown kind, or a checkpoint of a network of one's
-            own, which only the code that builds the network can load.
+        FormatError: if it is damaged, of a newer version, of an unknown kind, or a checkpoint of a network that
+            belongs to no application: only the code that builds such a network can load it.
 
     Example:
         >>> import rnnrs
-        >>> rnnrs.load("letters.rnn").generate("Dear ")  # doctest: +SKIP
+        >>> rnnrs.models.LanguageModel.from_text("Dear reader", hidden_size=8).save("letters.rnn")
+        >>> len(rnnrs.load("letters.rnn").generate("Dear ", length=10, seed=1))
+        10
     """
     file = modelfile.load(path)
     if file.kind not in modelfile.KINDS:

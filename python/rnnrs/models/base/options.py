@@ -1,4 +1,4 @@
-"""Options with one table of defaults: the fields of a dataclass, shown in the signature and the docstring of a call."""
+"""Options of a call in one table: the fields of a dataclass, each with default, description and check."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 import math
 import textwrap
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import MISSING, field, fields
+from dataclasses import field, fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,18 +20,18 @@ T = TypeVar("T")
 
 
 def option(default: Any, doc: str, check: Check) -> Any:
-    """A field of a table of options.
+    """Returns a field of a table of options.
 
     Args:
-        default: of the option; a subclass that has another one says `name: type = default` and keeps the rest.
-        doc: a line for docstrings and help texts.
+        default: the default value. A subclass overrides it by `name: type = default` and keeps the rest.
+        doc: the description, for docstrings and help texts.
         check: checks and normalizes a value.
     """
     return field(default=default, metadata={"doc": doc, "check": check})
 
 
 def whole(least: int, *, none: bool = False) -> Check:
-    """A whole number from `least`; or None."""
+    """Returns the check of a whole number from `least`; with `none`, None is valid, too."""
 
     def check(op: str, name: str, value: Any) -> Any:
         return None if none and value is None else check_size(op, name, value, least)
@@ -40,31 +40,35 @@ def whole(least: int, *, none: bool = False) -> Check:
 
 
 def positive(*, none: bool = False) -> Check:
-    """A finite number above 0; or None."""
+    """Returns the check of a finite number above 0; with `none`, None is valid, too."""
 
     def check(op: str, name: str, value: Any) -> Any:
         if none and value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-            raise TypeError(f"{op}: {name}: expected a number, got {value!r}")
-        if not 0 < value < math.inf:
+        number = _number(op, name, value)
+        if not 0 < number < math.inf:
             raise ValueError(f"{op}: {name}: expected a finite number above 0, got {value}")
-        return float(value)
+        return number
 
     return check
 
 
 def share(op: str, name: str, value: Any) -> float:
-    """A number from 0, below 1."""
+    """Checks a number from 0, below 1."""
+    number = _number(op, name, value)
+    if not 0 <= number < 1:
+        raise ValueError(f"{op}: {name}: expected a share from 0, below 1, got {value}")
+    return number
+
+
+def _number(op: str, name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{op}: {name}: expected a number, got {value!r}")
-    if not 0 <= value < 1:
-        raise ValueError(f"{op}: {name}: expected a share from 0, below 1, got {value}")
     return float(value)
 
 
 def choice(names: Collection[str]) -> Check:
-    """One of several names."""
+    """Returns the check of one of several names."""
 
     def check(op: str, name: str, value: Any) -> Any:
         if not isinstance(value, str) or value not in names:
@@ -75,12 +79,12 @@ def choice(names: Collection[str]) -> Check:
 
 
 def defaults(table: type[Any]) -> dict[str, Any]:
-    """The options of a table and their defaults."""
+    """Returns the options of a table and their defaults."""
     return {f.name: f.default for f in fields(table)}
 
 
 def metadata(table: type[Any], name: str, key: str) -> Any:
-    """What the table, or the one that it extends, says of an option: its "doc" or its "check"."""
+    """Returns the "doc" or the "check" of an option, from the table or the table that it extends."""
     for base in table.__mro__:
         found = base.__dict__.get("__dataclass_fields__", {}).get(name)
         if found is not None and key in found.metadata:
@@ -89,7 +93,7 @@ def metadata(table: type[Any], name: str, key: str) -> Any:
 
 
 def checked(op: str, table: type[T], options: Mapping[str, Any]) -> T:
-    """Options, checked and normalized.
+    """Returns a table of checked and normalized options.
 
     Args:
         op: the caller's name, for error messages.
@@ -108,8 +112,8 @@ def checked(op: str, table: type[T], options: Mapping[str, Any]) -> T:
     return table(**{name: metadata(table, name, "check")(op, name, value) for name, value in values.items()})
 
 
-def documented(call: Callable[..., Any], table: type[Any], heading: str) -> None:
-    """Shows the table's options and defaults in a call's signature and docstring, in the place of its `**options`."""
+def documented(call: Callable[..., Any], table: type[Any]) -> None:
+    """Replaces the `**options` of a call by the table's options, in its signature and its docstring."""
     signature = inspect.signature(call)
     kept = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     shown = [
@@ -117,17 +121,15 @@ def documented(call: Callable[..., Any], table: type[Any], heading: str) -> None
         for f in fields(table)
     ]
     call.__signature__ = signature.replace(parameters=[*kept, *shown])  # type: ignore[attr-defined]
-    text = inspect.cleandoc(call.__doc__ or "").partition(f"\n\n{heading}\n")[0]
     lines = []
-    for f in fields(table):
-        default = "required" if f.default is MISSING else repr(f.default)
-        entry = f"{f.name}: {metadata(table, f.name, 'doc')}; {default} by default."
+    for name, default in defaults(table).items():
+        entry = f"{name}: {metadata(table, name, 'doc')}; {default!r} by default."
         lines.append(textwrap.fill(entry, 108, initial_indent="    ", subsequent_indent="        "))
-    call.__doc__ = f"{text}\n\n{heading}\n" + "\n".join(lines) + "\n"
+    call.__doc__ = "\n".join([inspect.cleandoc(call.__doc__ or ""), "", "Training options:", *lines, ""])
 
 
 def with_defaults(call: Callable[..., Any], changed: Mapping[str, Any]) -> inspect.Signature:
-    """The signature of a call, with other defaults."""
+    """Returns the signature of a call with other defaults."""
     signature = inspect.signature(call)
     parameters = [
         p.replace(default=changed[p.name]) if p.name in changed else p for p in signature.parameters.values()
@@ -136,7 +138,7 @@ def with_defaults(call: Callable[..., Any], changed: Mapping[str, Any]) -> inspe
 
 
 def with_sizes(cls: type[Any], inner: type[Any], changed: Mapping[str, Any]) -> inspect.Signature:
-    """The signature of a class whose `**sizes` are another class's keyword arguments, with other defaults."""
+    """Returns the signature of a class whose `**sizes` are the keyword arguments of `inner`, with other defaults."""
     signature = inspect.signature(cls)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     sizes = [
@@ -147,6 +149,6 @@ def with_sizes(cls: type[Any], inner: type[Any], changed: Mapping[str, Any]) -> 
 
 
 def argument_defaults(cls: type[Any]) -> dict[str, Any]:
-    """The keyword arguments of a constructor that have defaults, and these."""
+    """Returns the keyword arguments of a constructor that have defaults, with the defaults."""
     parameters = inspect.signature(cls).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}

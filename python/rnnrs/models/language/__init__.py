@@ -1,0 +1,1 @@
+"""Language models: training, scoring, caches, generated text, beam search, suggestions."""

@@ -127,11 +127,11 @@ def fit_language_model(
     size = len(network.vocabulary)
     criterion = sampled_criterion(settings.loss, settings.samples, data, size, settings.seed)
     run["callbacks"] = [*run["callbacks"], SampleCounter(criterion)]
-    network.training_loss = criterion
+    network.objective = criterion
     try:
         return train(model, data, held_out, settings, loss_name=criterion.name, **run)
     finally:
-        network.training_loss = network.cross_entropy
+        network.objective = network.cross_entropy
 
 
 def settled(network: LanguageNetwork, text: str, settings: LanguageTraining) -> LanguageTraining:

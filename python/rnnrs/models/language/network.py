@@ -69,7 +69,7 @@ class LanguageNetwork:
         by_sentence: whether every line is a sequence of its own, from h_0 = 0 (`fit` decides), or a text is
             one stream.
         cross_entropy: what the model is judged by, −ln P of the targets over the whole vocabulary.
-        training_loss: what `loss` gives along with gradients: the same, but for a `fit` with a sampled loss.
+        objective: what `loss` gives along with gradients: the same, but for a `fit` with a sampled loss.
         sizes: the constructor's arguments besides the vocabulary.
 
     Raises:
@@ -132,7 +132,7 @@ class LanguageNetwork:
         else:
             self.output = Linear(hidden_size, len(vocabulary), seed=seed + 2, dtype=dtype)
         self.parameters, self.gradients = join(embedding=self.embedding, rnn=self.rnn, output=self.output)
-        self.training_loss: Criterion = self.cross_entropy
+        self.objective: Criterion = self.cross_entropy
         self.by_sentence = False
 
     @property
@@ -150,7 +150,7 @@ class LanguageNetwork:
     ) -> tuple[float, Any]:
         """The mean loss of a batch in nats a token and, added to `gradients`, its gradient by BPTT.
 
-        With gradients it is `training_loss`, without them always `cross_entropy`.
+        With gradients it is `objective`, without them always `cross_entropy`.
 
         Args:
             batch: inputs (T, B), token ids; targets (T, B), the token after each, or −1 where none is to be
@@ -173,7 +173,7 @@ class LanguageNetwork:
             options: dict[str, Any] = before.options | {"noise": noise, "gradient": False}
             _, cache = self.rnn.forward_tokens(self.embedding, before.inputs, state, **options)
             batch, state = batch.cut(batch.warm, None), cache.state
-        criterion = self.training_loss if gradient else self.cross_entropy
+        criterion = self.objective if gradient else self.cross_entropy
         options = batch.options | {"noise": noise, "gradient": gradient}
         h, cache = self.rnn.forward_tokens(self.embedding, batch.inputs, state, **options)
         y, dropped = self.output_dropout.forward(h, noise, batch.keys)

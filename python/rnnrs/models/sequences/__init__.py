@@ -1,0 +1,1 @@
+"""Applications on sequences of numbers or tokens: classification, tagging, forecasting."""

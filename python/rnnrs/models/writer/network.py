@@ -157,7 +157,7 @@ class DecoderNetwork:
         else:
             self.output = Linear(width, tokens, seed=seed + 8, dtype=dtype)
         self.cross_entropy = SoftmaxCrossEntropy()
-        self.training_loss = SoftmaxCrossEntropy(label_smoothing=label_smoothing)
+        self.objective = SoftmaxCrossEntropy(label_smoothing=label_smoothing)
         self.copy_cross_entropy = CopyCrossEntropy()
 
     def writing_layers(self) -> dict[str, Layer]:
@@ -229,7 +229,7 @@ class DecoderNetwork:
         if self.copy:
             L, _, dh_hat, dgate, dcopied = self._through_copies(decoded, batch, gradient)
         else:
-            criterion = self.training_loss if gradient else self.cross_entropy
+            criterion = self.objective if gradient else self.cross_entropy
             L, _, dh_hat = criterion.through(self.output, decoded.h_hat, batch.targets, gradient=gradient)
             dgate = dcopied = None
         if gradient:

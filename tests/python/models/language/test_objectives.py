@@ -55,7 +55,7 @@ def test_the_true_perplexity_falls_and_is_what_is_reported(objective, settings):
         history.validation[-1][0],
         pytest.approx(np.exp(loss / count), rel=1e-5),
     )
-    assert trained.training_loss is trained.cross_entropy
+    assert trained.objective is trained.cross_entropy
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -78,7 +78,7 @@ def test_a_resumed_run_is_the_run_without_a_break(objective, tmp_path):
             checkpoint=tmp_path / "c.rnn",
             **FIT,
         )
-    assert broken.training_loss is broken.cross_entropy
+    assert broken.objective is broken.cross_entropy
     resumed = LanguageModel.load(tmp_path / "c.rnn")
     assert resumed.settings.loss == objective and resumed.settings.samples == 12
     resumed.fit(TEXT, loss=objective, schedule="constant", resume=tmp_path / "c.rnn", **FIT)
@@ -93,7 +93,7 @@ def test_without_gradients_the_loss_is_always_the_full_one():
     ids = small.vocabulary.encode(TEXT)[:31]
     batch = Batch(ids[:30].reshape(10, 3), ids[1:31].reshape(10, 3))
     full, _ = small.loss(batch)
-    small.training_loss = losses.SampledSoftmax(5)
+    small.objective = losses.SampledSoftmax(5)
     assert small.loss(batch, gradient=False)[0] == pytest.approx(full, rel=1e-12)
     assert small.loss(batch)[0] != pytest.approx(full, rel=1e-3)
 

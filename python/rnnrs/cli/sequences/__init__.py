@@ -1,0 +1,1 @@
+"""`rnnrs classify` and `rnnrs forecast`: labels of sequences, and the continuation of series."""
