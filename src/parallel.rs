@@ -1,6 +1,6 @@
 //! Threads, interruption and fallible allocation.
 //!
-//! Work is distributed over a pool of rayon threads, which `set_num_threads` can replace at any time. No
+//! Work is distributed over a pool of threads, which `set_num_threads` can replace at any time. No
 //! result depends on the distribution: an element of a product is always the same chain of multiply-adds (see
 //! `kernels/generic.rs`), and sums over rows are taken in an order that only the sizes of the problem
 //! determine.
@@ -11,33 +11,24 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, TryLockEr
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+mod pool;
+
+use self::pool::Pool;
+
 use crate::error::{Error, Result};
 use crate::kernels::{Processors, Real};
 
 /// Interval at which a long computation checks for an interrupt.
 const POLL: Duration = Duration::from_millis(20);
 
-/// How long an idle thread spins before it yields its core to other programs between checks.
+/// How long a thread that waits spins before it yields its core to other programs between checks.
 const SPIN: Duration = Duration::from_micros(50);
-
-/// How long an idle thread polls for work before it sleeps.
-const AWAKE: Duration = Duration::from_micros(500);
 
 /// Fewest numbers worth a thread in a pass over many small parts.
 const SMALL: usize = 1 << 15;
 
 /// Largest number of threads that can be set.
 const MOST_THREADS: usize = 1024;
-
-struct Pool {
-    threads: usize,
-    /// The threads in addition to the caller's; `None` for one thread, when the caller does all the work.
-    rayon: Option<rayon::ThreadPool>,
-    /// The process that created the pool: after a fork, the child process has none of its threads.
-    process: u32,
-    /// The number of its threads that are polling for work.
-    awake: AtomicUsize,
-}
 
 static POOL: RwLock<Option<Arc<Pool>>> = RwLock::new(None);
 static HOOK: OnceLock<fn() -> bool> = OnceLock::new();
@@ -63,7 +54,7 @@ pub fn set_num_threads(threads: usize) -> Result<()> {
 /// # Errors
 /// [`Error::Value`] if `RNNRS_NUM_THREADS` is not a number from 1 to 1024.
 pub fn num_threads() -> Result<usize> {
-    Ok(pool()?.threads)
+    Ok(pool()?.threads())
 }
 
 fn make_pool(threads: usize) -> Result<Arc<Pool>> {
@@ -76,17 +67,8 @@ fn make_pool(threads: usize) -> Result<Arc<Pool>> {
     if !(1..=MOST_THREADS).contains(&threads) {
         return Err(wrong(threads.to_string()));
     }
-    let rayon = match threads {
-        1 => None,
-        _ => Some(
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(threads - 1)
-                .thread_name(|i| format!("rnnrs-{i}"))
-                .build()
-                .map_err(|e| wrong(format!("{threads}, which the system refused: {e}")))?,
-        ),
-    };
-    Ok(Arc::new(Pool { threads, rayon, process: std::process::id(), awake: AtomicUsize::new(0) }))
+    let pool = Pool::new(threads).map_err(|e| wrong(format!("{threads}, which the system refused: {e}")))?;
+    Ok(Arc::new(pool))
 }
 
 fn pool() -> Result<Arc<Pool>> {
@@ -103,19 +85,23 @@ fn pool() -> Result<Arc<Pool>> {
     Ok(pool)
 }
 
+/// Returns the number of threads that the environment asks for: `RNNRS_NUM_THREADS`, else the first number of
+/// `OMP_NUM_THREADS`, which schedulers and process pools set, else the processors that the affinity mask and
+/// the control group's quota leave to this process.
 fn threads_from_environment() -> Result<usize> {
-    match std::env::var("RNNRS_NUM_THREADS") {
-        Ok(text) if !text.is_empty() => match text.parse() {
-            Ok(n) if (1..=MOST_THREADS).contains(&n) => Ok(n),
-            _ => Err(Error::Value {
-                op: "rnnrs",
-                argument: "RNNRS_NUM_THREADS",
-                expected: format!("a number from 1 to {MOST_THREADS}"),
-                got: format!("\"{text}\""),
-            }),
-        },
-        _ => Ok(std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)),
+    let parse = |text: &str| text.trim().parse().ok().filter(|n| (1..=MOST_THREADS).contains(n));
+    if let Some(text) = std::env::var("RNNRS_NUM_THREADS").ok().filter(|text| !text.is_empty()) {
+        return parse(&text).ok_or_else(|| Error::Value {
+            op: "rnnrs",
+            argument: "RNNRS_NUM_THREADS",
+            expected: format!("a number from 1 to {MOST_THREADS}"),
+            got: format!("\"{text}\""),
+        });
     }
+    // Another library's variable: what it means by other values is not ours to judge.
+    let others = std::env::var("OMP_NUM_THREADS").ok().and_then(|text| parse(text.split(',').next()?));
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    Ok(others.unwrap_or_else(processors))
 }
 
 /// The stop flag of a computation, as seen by one of its tasks.
@@ -163,53 +149,48 @@ pub(crate) fn for_each<P: Send>(
     parts: Vec<P>,
     task: impl Fn(P, &Stop<'_>) -> Result<()> + Sync,
 ) -> Result<()> {
-    for_each_on(&pool()?, parts, task)
+    for_each_on(pool()?.as_ref(), parts, task)
 }
 
 fn for_each_on<P: Send>(
-    pool: &Arc<Pool>,
+    pool: &Pool,
     parts: Vec<P>,
     task: impl Fn(P, &Stop<'_>) -> Result<()> + Sync,
 ) -> Result<()> {
     let stopped = AtomicBool::new(false);
-    let workers = match &pool.rayon {
-        // After a fork the pool's threads do not exist, so the child process works alone. A thread that
-        // already runs a part also works alone: the other threads have parts of their own.
-        Some(rayon) if parts.len() > 1 && pool.process == std::process::id() && !Busy::is() => rayon,
-        _ => {
-            let stop = Stop::of_caller(&stopped);
-            for part in parts {
-                task(part, &stop)?;
-                if stopped.load(Ordering::Relaxed) {
-                    return Err(Error::Interrupted);
-                }
+    // After a fork the pool's threads do not exist, so the child process works alone. A thread that already
+    // runs a part also works alone: the other threads have parts of their own.
+    if parts.len() < 2 || !pool.is_usable() || Busy::is() {
+        let stop = Stop::of_caller(&stopped);
+        for part in parts {
+            task(part, &stop)?;
+            if stopped.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
             }
-            return Ok(());
+        }
+        return Ok(());
+    }
+    let (count, threads) = (parts.len(), parts.len().min(pool.threads()));
+    let outcome = Outcome::new(count);
+    let processors = Processors::new();
+    // Each thread starts with the part of its own number; parts beyond the threads go to whoever is free.
+    let parts: Vec<_> = parts.into_iter().map(|part| Mutex::new(Some(part))).collect();
+    let beyond = AtomicUsize::new(threads);
+    let work = |thread: usize| {
+        processors.claim();
+        let stop = if thread == 0 { Stop::of_caller(&stopped) } else { Stop::of_worker(&stopped) };
+        let _busy = Busy::begin();
+        let mut next = thread;
+        while next < count {
+            let finishing = outcome.finishing(next);
+            let part = parts[next].lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(part) = part {
+                finishing.done(task(part, &stop));
+            }
+            next = beyond.fetch_add(1, Ordering::Relaxed);
         }
     };
-    let outcome = Outcome::new(parts.len());
-    let processors = Processors::new();
-    processors.claim();
-    workers.in_place_scope(|scope| {
-        let mut parts = parts.into_iter().enumerate();
-        let own = parts.next();
-        for (i, part) in parts {
-            let (task, stopped, outcome, processors) = (&task, &stopped, &outcome, &processors);
-            scope.spawn(move |_| {
-                processors.claim();
-                let finishing = outcome.finishing(i);
-                let _busy = Busy::begin();
-                finishing.done(task(part, &Stop::of_worker(stopped)));
-            });
-        }
-        pool.keep_awake(workers);
-        if let Some((i, part)) = own {
-            let finishing = outcome.finishing(i);
-            let _busy = Busy::begin();
-            finishing.done(task(part, &Stop::of_caller(&stopped)));
-        }
-        outcome.wait(|| ask(&stopped));
-    });
+    pool.gang(threads, &work, || outcome.wait(|| ask(&stopped)));
     outcome.first_error()?;
     if stopped.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
 }
@@ -238,31 +219,6 @@ impl Drop for Busy {
     }
 }
 
-impl Pool {
-    /// Ensures that each of the pool's threads polls for more work for a while before it sleeps. A training
-    /// step is a dozen computations in quick succession, and waking a thread can take longer than one of
-    /// them.
-    fn keep_awake(self: &Arc<Self>, workers: &rayon::ThreadPool) {
-        while self.awake.load(Ordering::Relaxed) + 1 < self.threads {
-            self.awake.fetch_add(1, Ordering::Relaxed);
-            let pool = Arc::downgrade(self);
-            workers.spawn(move || {
-                let mut idle_since = Instant::now();
-                while idle_since.elapsed() < AWAKE {
-                    match rayon::yield_now() {
-                        Some(rayon::Yield::Executed) => idle_since = Instant::now(),
-                        _ if idle_since.elapsed() < SPIN => std::hint::spin_loop(),
-                        _ => std::thread::yield_now(),
-                    }
-                }
-                if let Some(pool) = pool.upgrade() {
-                    pool.awake.fetch_sub(1, Ordering::Relaxed);
-                }
-            });
-        }
-    }
-}
-
 /// Held by the computation whose threads wait for each other: two such computations at once could deadlock,
 /// each waiting for threads that the other one occupies.
 static TEAM: Mutex<()> = Mutex::new(());
@@ -280,8 +236,8 @@ pub(crate) struct Team {
 /// calling thread already runs a part, if another team is active, or in the child process of a fork.
 pub(crate) fn team(most: usize) -> Result<Option<Team>> {
     let pool = pool()?;
-    let threads = pool.threads.min(most);
-    if threads < 2 || pool.process != std::process::id() || Busy::is() {
+    let threads = pool.threads().min(most);
+    if threads < 2 || !pool.is_usable() || Busy::is() {
         return Ok(None);
     }
     let only = match TEAM.try_lock() {

@@ -67,8 +67,9 @@ pub struct Kernels<R: 'static> {
     /// Columns of the register tile, and thus of a panel of B.
     panel: usize,
     product: unsafe fn(&generic::Product<R>),
-    /// The product of a single row.
+    /// The product of up to `few` rows.
     row: unsafe fn(&generic::Product<R>),
+    few: usize,
     pack: PackKernel<R>,
     pack_transposed: unsafe fn(*const R, usize, &[usize], *mut R),
     activate: unsafe fn(Activation, &mut [R]),
@@ -178,6 +179,7 @@ macro_rules! variant {
                 panel: <$vector>::VECTORS * <$vector>::LANES,
                 product,
                 row: row_product,
+                few: row::most_rows::<$vector>(),
                 pack,
                 pack_transposed,
                 activate,

@@ -276,7 +276,8 @@ impl<R: Real> Packed<R> {
             c_row: c.stride,
         };
         // With one row and a cached B, only the latency of the sums limits the speed (see `row.rs`).
-        let kernel = if a.count == 1 && !product.cold { self.kernels.row } else { self.kernels.product };
+        let few = a.count <= self.kernels.few && !product.cold;
+        let kernel = if few { self.kernels.row } else { self.kernels.product };
         // SAFETY: the lengths were checked above; the panels hold depth · columns (padded) numbers; C is
         // borrowed mutably, so it overlaps nothing; the processor has the kernels' instruction set.
         unsafe { kernel(&product) }

@@ -1,4 +1,4 @@
-"""Two texts and small language models of them: by words and by characters."""
+"""Two texts, and small language models of them by words and by characters."""
 
 from __future__ import annotations
 

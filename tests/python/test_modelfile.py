@@ -1,4 +1,4 @@
-"""Model files: what is saved comes back, what is no model is refused, and nothing saved is lost."""
+"""Model files: saving and loading, refusing other files, keeping the old file when writing fails."""
 
 import json
 import struct
@@ -23,7 +23,7 @@ PLACE = {"step": 7, "epoch": 2**40, "history": [1.5, None]}
 
 
 def refused(path, match, kind=None):
-    """Loads what is no model file: one line, which begins with the file's name."""
+    """Checks that loading fails with a one-line message that begins with the file's name."""
     with pytest.raises(FormatError, match=match) as caught:
         load(path, kind)
     assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
@@ -46,7 +46,7 @@ def write(path, header, tensors=TENSORS):
     path.write_bytes(_rnnrs.serialize(tensors, text))
 
 
-def test_a_checkpoint_comes_back_as_it_was(path):
+def test_a_checkpoint_is_loaded_unchanged(path):
     save(path, ModelFile("language_model", CONFIG, TENSORS, EXTRA, PLACE))
     file = load(path, "language_model")
     assert (file.kind, file.config, file.run) == ("language_model", CONFIG, PLACE)
@@ -66,7 +66,7 @@ DTYPES = st.sampled_from([np.float32, np.float64, np.int64, np.int32, np.uint8, 
     array=hnp.arrays(DTYPES, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)), data=st.data()
 )
 @settings(max_examples=50, deadline=None)
-def test_tensors_of_any_layout_come_back(tmp_path_factory, array, data):
+def test_tensors_of_any_layout_are_loaded_unchanged(tmp_path_factory, array, data):
     path = tmp_path_factory.mktemp("tensors") / "f"
     step = data.draw(st.sampled_from([1, -1, 2]))
     array = array.T[::step] if array.ndim else array
@@ -79,7 +79,7 @@ def test_tensors_of_any_layout_come_back(tmp_path_factory, array, data):
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda s: st.lists(s, max_size=3)))
 @settings(max_examples=50, deadline=None)
-def test_any_configuration_comes_back(tmp_path_factory, value):
+def test_any_configuration_is_loaded_unchanged(tmp_path_factory, value):
     path = tmp_path_factory.mktemp("config") / "f"
     save(path, ModelFile("network", {"value": value}, {}))
     assert load(path).config == {"value": value}
@@ -94,7 +94,7 @@ def test_any_configuration_comes_back(tmp_path_factory, value):
         (ModelFile("network", {}, {"a": np.zeros(2, complex)}), rnnrs.DTypeError),
     ],
 )
-def test_what_cannot_be_written_leaves_the_old_file(path, whole, model, error):
+def test_a_failed_save_leaves_the_old_file(path, whole, model, error):
     path.write_bytes(whole)
     with pytest.raises(error):
         save(path, model)
@@ -102,14 +102,14 @@ def test_what_cannot_be_written_leaves_the_old_file(path, whole, model, error):
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
-def test_a_file_that_is_not_there_and_a_folder(tmp_path):
+def test_a_missing_file_and_a_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nothing\.rnn"):
         load(tmp_path / "nothing.rnn")
     with pytest.raises(OSError, match=tmp_path.name):  # IsADirectoryError, on Windows PermissionError
         load(tmp_path)
 
 
-def test_a_file_cut_off_anywhere_is_refused(path, whole):
+def test_a_truncated_file_is_refused(path, whole):
     header = 8 + struct.unpack("<Q", whole[:8])[0]
     lengths = {
         *range(0, header, 7),
@@ -124,7 +124,7 @@ def test_a_file_cut_off_anywhere_is_refused(path, whole):
 
 @given(data=st.data())
 @settings(max_examples=200, deadline=None)
-def test_a_damaged_file_is_refused_or_read_but_never_worse(tmp_path_factory, whole, data):
+def test_a_damaged_file_is_read_or_refused(tmp_path_factory, whole, data):
     path = tmp_path_factory.mktemp("damaged") / "f"
     bytes_ = bytearray(whole)
     header = 8 + struct.unpack("<Q", whole[:8])[0]
@@ -176,18 +176,18 @@ GOOD = {"format": "rnnrs", "version": 2, "kind": "network", "config": {}, "run":
         ({"run": 3}, "damaged header"),
     ],
 )
-def test_headers_that_are_not_what_they_should_be(path, change, message):
+def test_invalid_headers(path, change, message):
     write(path, {**GOOD, **change})
     refused(path, message)
 
 
 @pytest.mark.parametrize("text", ["", "{", "{'a': 1}", "[" * 100_000, '{"version": ' + "9" * 5000 + "}"])
-def test_headers_that_are_no_json(path, text):
+def test_headers_that_are_not_json(path, text):
     write(path, text)
     refused(path, "damaged header")
 
 
-def test_a_file_of_another_kind_says_what_it_holds_and_what_for(path, monkeypatch):
+def test_a_file_of_another_kind_is_described(path, monkeypatch):
     write(path, {**GOOD, "kind": "interpreter"})
     refused(
         path,
@@ -213,7 +213,7 @@ SHAPES = {"rnn.W": (3, 3), "rnn.b": (3,)}
         ({**TENSORS, "rnn.V": np.zeros(3)}, r"tensor rnn\.V: unknown; expected rnn\.W, rnn\.b"),
     ],
 )
-def test_tensors_that_do_not_fit_are_named(tensors, message):
+def test_invalid_tensors_are_named(tensors, message):
     check_tensors("f", TENSORS, SHAPES, "float32")
     with pytest.raises(FormatError, match=message):
         check_tensors("f", tensors, SHAPES, "float32")

@@ -1,7 +1,7 @@
 """The command `rnnrs`.
 
-Exit codes: 0 success, 1 an error (one line on standard error; with RNNRS_DEBUG=1 the traceback), 2 wrong usage,
-130 interrupted by Ctrl-C, 141 the reader of the output closed it.
+Exit codes: 0 success, 1 an error (one line on standard error; with RNNRS_DEBUG=1 the traceback), 2 wrong
+usage, 130 interrupted by Ctrl-C, 141 the reader of the output closed it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib import import_module
 
 from .common import Parser, one_line
 
-#: The command groups: name → (module, line in the help). The module's `add` adds the group's arguments, or its verbs.
+#: The command groups: name → (module, line in the help). The module's `add` adds the arguments or verbs.
 GROUPS = {
     "demo": ("demo", "train on bundled data for a minute or two and see the result"),
     "lm": ("lm", "language models: train, evaluate, score, suggest, generate, inspect"),
@@ -46,7 +46,7 @@ environment: RNNRS_NUM_THREADS=N limits the threads, RNNRS_DEBUG=1 shows the tra
 
 
 def parser() -> Parser:
-    """The parser of all commands; a group's module is imported when the group is parsed."""
+    """Returns the parser of all commands; a group's module is imported when the group is parsed."""
     from .._rnnrs import __version__
 
     top = Parser(prog="rnnrs", description="Recurrent networks on a CPU.", epilog=_EXAMPLES)

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 class Parser(argparse.ArgumentParser):
     """A parser that reports wrong usage on one line, and adds its arguments only when they are needed.
 
-    A model's defaults are part of the help texts, so adding the arguments of a verb imports the models. The help of
-    a group lists its verbs without that.
+    A model's defaults are part of the help texts, so adding the arguments of a verb imports the models. The
+    help of a group lists its verbs without that.
 
     Args:
         fill: adds the arguments to the parser; called once, before the parser is first used.
@@ -47,8 +47,8 @@ class Parser(argparse.ArgumentParser):
 class VerbParser(Parser):
     """A parser whose last argument, where it is optional, may also follow options.
 
-    argparse considers an optional argument settled as soon as an option follows: in `score MODEL --json TEXT`, it
-    would reject the text.
+    argparse considers an optional argument settled as soon as an option follows: it would reject the text in
+    `score MODEL --json TEXT`.
     """
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -114,7 +114,7 @@ _EXPECTED = (CommandError, OSError, ValueError, ArithmeticError, MemoryError, Im
 
 
 def one_line(error: Exception) -> str:
-    """An error as one line for the user."""
+    """Returns an error as one line for the user."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         message = f"{error.filename}: {error.strerror}"
     else:
@@ -127,7 +127,7 @@ def one_line(error: Exception) -> str:
 
 
 def whole(least: int) -> Any:
-    """An argument type: a whole number from `least`."""
+    """Returns an argument type: a whole number from `least`."""
 
     def parse(text: str) -> int:
         value = int(text)
@@ -140,7 +140,7 @@ def whole(least: int) -> Any:
 
 
 def real(least: float, most: float = math.inf, *, above: bool = False) -> Any:
-    """An argument type: a finite number from `least` (or above it) to `most`."""
+    """Returns an argument type: a finite number from `least` (or above it) to `most`."""
 
     def parse(text: str) -> float:
         value = float(text)
@@ -176,7 +176,7 @@ def say(text: str, quiet: bool = False) -> None:
 
 
 def input_lines(prompt: str = "> ") -> Iterator[str]:
-    """The lines of standard input without line ends; at a terminal, each after a prompt.
+    """Yields the lines of standard input without line ends; at a terminal, each after a prompt.
 
     Raises:
         CommandError: if they are not UTF-8.

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def describe(path: str) -> dict[str, Any]:
-    """The contents of a file as JSON types.
+    """Returns the contents of a file as JSON types.
 
     Raises:
         OSError: if the file cannot be read.

@@ -1,7 +1,7 @@
 """Options that mirror the API: their names and defaults are those of the application's class.
 
-An option that was not given is absent from the parsed arguments, so the class's own default applies. No default is
-written down here a second time.
+An option that was not given is absent from the parsed arguments, so the class's own default applies. No
+default is written down here a second time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .common import CommandError, real, whole
 
 
 def shown(value: Any) -> str:
-    """A default as help texts show it."""
+    """Returns a default as help texts show it."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -44,25 +44,23 @@ def add_option(
     if isinstance(default, bool):
         reading = {"action": argparse.BooleanOptionalAction} | reading
     text = f"{doc} ({default_doc or shown(default)})".replace("%", "%%")
-    action = group.add_argument(
-        f"--{name.replace('_', '-')}", *spellings, dest=name, help=text, **reading
-    )
+    action = group.add_argument(f"--{name.replace('_', '-')}", *spellings, dest=name, help=text, **reading)
     action.default = argparse.SUPPRESS
 
 
 def given(arguments: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
-    """The options among `names` that were given, by their names in the API."""
+    """Returns the options among `names` that were given, by their names in the API."""
     return {name: value for name, value in vars(arguments).items() if name in set(names)}
 
 
 def defaults_of(call: Callable[..., Any]) -> dict[str, Any]:
-    """The arguments of a call that have defaults, and the defaults."""
+    """Returns the arguments of a call that have defaults, and the defaults."""
     parameters = inspect.signature(call).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def one_of(names: Collection[str], *, none: bool = False) -> dict[str, Any]:
-    """How an option reads one of several names; with `none`, also "none" for None."""
+    """Returns how an option reads one of several names; with `none`, also "none" for None."""
     known = [*names, "none"] if none else [*names]
 
     def parse(text: str) -> str | None:
@@ -143,7 +141,7 @@ RECURRENT = (
 
 
 def names_of(argument: str) -> dict[str, Any]:
-    """How an option reads an argument whose values are names: those of the registry."""
+    """Returns how an option reads an argument whose values are the names of a registry."""
     from ..models.language.objective import OBJECTIVES
     from ..models.sequences.scaling import TRANSFORMS
     from ..nn import ACTIVATIONS, ATTENTIONS, POOLINGS
@@ -203,12 +201,10 @@ VOCABULARY: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def vocabulary_defaults(cls: Any) -> dict[str, dict[str, Any]]:
-    """The options of the vocabulary at each of an application's levels, and their defaults."""
+    """Returns the options of the vocabulary at each of an application's levels, and their defaults."""
     from ..text import VOCABULARIES
 
-    return {
-        level: defaults_of(VOCABULARIES[level].build) | changed for level, changed in cls.LEVELS.items()
-    }
+    return {level: defaults_of(VOCABULARIES[level].build) | changed for level, changed in cls.LEVELS.items()}
 
 
 def add_vocabulary(group: Any, cls: type[Any], build: Callable[..., Any]) -> None:
@@ -230,7 +226,7 @@ def add_vocabulary(group: Any, cls: type[Any], build: Callable[..., Any]) -> Non
 
 
 def vocabulary_given(arguments: argparse.Namespace, cls: type[Any], level: str) -> dict[str, Any]:
-    """The options of the vocabulary that were given.
+    """Returns the options of the vocabulary that were given.
 
     Raises:
         CommandError: for one that this level does not have.

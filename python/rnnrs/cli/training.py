@@ -19,12 +19,12 @@ D = TypeVar("D")
 #: The options that may change when a run is resumed.
 BOUNDS = ("epochs", "time_limit")
 
-#: Descriptions for the command line, where an option also determines something besides `fit`, or a flag needs another.
+#: Descriptions for the command line: for an option that affects more than `fit`, and for a flag.
 _DOCS = {
-    "seed": "of the initial weights, the held-out share and everything random in training",
+    "seed": "seed of the initial weights, the held-out share and everything random in training",
     "by_sentence": "every line is a sequence of its own, not part of one stream",
 }
-_DEFAULT_DOCS = {"by_sentence": "by the text; never for characters"}
+_DEFAULT_DOCS = {"by_sentence": "where lines look like sentences, but not for characters"}
 _SPELLINGS = {"batch_size": "--batch", "clip_norm": "--clip"}
 _METAVARS = {
     "time_limit": "SECONDS",
@@ -42,7 +42,9 @@ _LINE = 72
 
 def add_output(verb: Any) -> None:
     """Adds the model's file, and what is shown."""
-    verb.add_argument("-o", "--output", metavar="MODEL", required=True, help="the model's file, to be written")
+    verb.add_argument(
+        "-o", "--output", metavar="MODEL", required=True, help="the model's file, to be written"
+    )
     verb.add_argument("--force", action="store_true", help="replace an existing file")
     verb.add_argument("--quiet", action="store_true", help="no progress bar, no advice")
     add_json(verb, "the final result as JSON")
@@ -77,6 +79,8 @@ def add_training(
             reading = names_of(name)
         elif kind is not bool:
             metavar = _METAVARS.get(name, "N" if kind is int else "X")
+            if type(None) in get_args(hints[name]) and default is not None and name not in BOUNDS:
+                metavar += "|none"
             reading = {"type": _checked(cls, name, kind), "metavar": metavar}
         spelling = (_SPELLINGS | dict(spellings or {})).get(name)
         add_option(
@@ -92,20 +96,21 @@ def add_training(
 
 
 def _kind(hint: Any) -> type[Any] | None:
-    """The type of an option's value, None aside; None for an object."""
+    """Returns the type of an option's value, None aside; None for an object."""
     (kind, *_) = [t for t in get_args(hint) or (hint,) if t is not type(None)]
     return kind if kind in (bool, int, float, str) else None
 
 
 def brief(doc: str) -> str:
-    """A description, shortened to its first clause where it is longer than a line."""
+    """Shortens a description to its first clause if it is longer than a line."""
+    doc = doc.replace("`", "").replace("None:", "none:")
     if len(doc) <= _LINE:
         return doc
     return min((doc.partition(end)[0] for end in ("; ", ": ", ". ")), key=len)
 
 
 def _checked(cls: type[TrainedModel], name: str, kind: type[Any]) -> Callable[[str], Any]:
-    """An argument type with the range that the table of `fit` says; "none" where None has a meaning of its own."""
+    """Returns an argument type with the range of the table of `fit`; "none" is None."""
     from ..models.base.options import metadata
 
     check = metadata(cls.TRAINING, name, "check")
@@ -129,7 +134,9 @@ def add_checkpoints(verb: Any) -> None:
     group.add_argument("--checkpoint-every", type=whole(1), metavar="N", help="also every N steps (none)")
 
 
-def add_validation(training: Any, share: float, doc: str, *, files: str = "", nargs: str | None = None) -> None:
+def add_validation(
+    training: Any, share: float, doc: str, *, files: str = "", nargs: str | None = None
+) -> None:
     """Adds `--validation`.
 
     Args:
@@ -159,7 +166,7 @@ class Validation(NamedTuple):
 
 
 def validation_of(arguments: argparse.Namespace, share: float, expected: str) -> Validation:
-    """The value of `--validation`.
+    """Returns the value of `--validation`.
 
     Args:
         arguments: the command line.
@@ -212,7 +219,7 @@ def held_out(
 
 
 def examples(arguments: argparse.Namespace, count: int, has_validation: bool) -> dict[str, int]:
-    """The number of held-out examples to show: the option, or the command's default where there are such.
+    """Returns the number of held-out examples to show: the option, or the command's default if there are any.
 
     Args:
         arguments: the command line.
@@ -224,7 +231,9 @@ def examples(arguments: argparse.Namespace, count: int, has_validation: bool) ->
 
 
 def check_files(arguments: argparse.Namespace) -> str:
-    """Returns the checkpoint's file. Refuses, before any work is done, what could not be written or would be lost.
+    """Returns the checkpoint's file.
+
+    Refuses, before any work is done, files that could not be written, and models that would be lost.
 
     Raises:
         CommandError: for a file that exists, or a checkpoint to resume from that does not.
@@ -248,7 +257,7 @@ def started(
     cls: type[Any],
     contents: Callable[[Any], dict[str, Any]] = lambda model: {},
 ) -> tuple[Any, dict[str, Any]]:
-    """The model to resume and the settings of its run; or None and the settings that were given.
+    """Returns the model to resume and the settings of its run; or None and the settings that were given.
 
     Args:
         arguments: the command line.
@@ -291,7 +300,7 @@ def _word(value: Any) -> Any:
 
 
 def seed_of(settings: Mapping[str, Any], cls: type[TrainedModel]) -> int:
-    """The seed of a run, by which data are divided."""
+    """Returns the seed of a run, by which data are divided."""
     return int(settings.get("seed", cls.training_defaults()["seed"]))
 
 

@@ -38,7 +38,14 @@ def add_search(verb: Any, cls: type[TextToText] | type[Captioner], longest: str)
 
 
 def add_output(verb: Any, cls: type[TextToText] | type[Captioner], source: str, plot: str) -> None:
-    """Adds the options of what is shown of the texts that were written; `plot` names the argument of `--plot`."""
+    """Adds the options of the output.
+
+    Args:
+        verb: the parser.
+        cls: the application.
+        source: the name of an input, "text" or "picture".
+        plot: the metavar of `--plot`.
+    """
     output = verb.add_argument_group("output")
     doc = f"number of results per {source}"
     add_option(output, "n_best", doc, cls.search().n_best, type=whole(1), metavar="N")
@@ -47,15 +54,15 @@ def add_output(verb: Any, cls: type[TextToText] | type[Captioner], source: str, 
 
 
 def search_of(arguments: argparse.Namespace, model: TextToText | Captioner) -> Search:
-    """The search that the options describe."""
+    """Returns the search that the options describe."""
     return model.search(**given(arguments, [*SEARCH, "n_best"]))
 
 
 def written_facts(found: Iterable[Written]) -> list[dict[str, Any]]:
-    """Written texts for JSON."""
+    """Returns written texts for JSON."""
     return [{"text": w.text, "score": w.score, "log_prob": w.log_prob} for w in found]
 
 
 def likelihood_facts(result: PairEvaluation) -> dict[str, Any]:
-    """The likelihood of held-out texts for JSON."""
+    """Returns the likelihood of held-out texts for JSON."""
     return {"nats_per_token": result.loss, "perplexity": result.perplexity, "tokens": result.tokens}

@@ -62,6 +62,7 @@ def beam_search(
     coverage_penalty: float = 0.0,
     constraints: Constraints | None = None,
     source_lengths: ArrayLike | None = None,
+    op: str = "beam_search",
 ) -> list[list[Hypothesis]]:
     """Finds the n best hypotheses of each source, as far as the beam contains them.
 
@@ -88,6 +89,7 @@ def beam_search(
         coverage_penalty: β ≥ 0; above 0 the model must have attention.
         constraints: on lengths, repetitions, prefixes and vocabulary.
         source_lengths: the number of steps of each source (B,), which bounds the attention and the coverage.
+        op: the caller's name, for error messages.
 
     Returns:
         The hypotheses of each source, the best first: `n_best`, or fewer if there are no more.
@@ -98,7 +100,6 @@ def beam_search(
         ShapeError: if the number of lengths or prefixes is not B; for scores of another shape.
         IndexError: for an invalid token id.
     """
-    op = "beam_search"
     tokens = check_token_ids(op, "start", start)
     beam = check_size(op, "beam", beam)
     if check_size(op, "n_best", n_best) > beam:
@@ -108,7 +109,7 @@ def beam_search(
             raise ValueError(f"{op}: {argument}: expected a finite number from 0, got {value}")
     lengths = check_source_lengths(op, source_lengths, len(tokens))
     rules = Rules(op, constraints or Constraints(), len(tokens), end_id)
-    kept = _Kept(len(tokens), n_best, (length_penalty, coverage_penalty), lengths)
+    kept = _Kept(op, len(tokens), n_best, (length_penalty, coverage_penalty), lengths)
     trace = _search(model, tokens, rules, kept, beam)
     return kept.hypotheses(trace, end_id is not None)
 
@@ -142,13 +143,17 @@ class _Kept:
     """The n best finished hypotheses of each source so far, the best first; step 0 marks an empty place.
 
     Args:
+        op: the caller's name, for error messages.
         count: B.
         n_best: n.
         penalties: α of the length penalty and β of the coverage penalty.
         lengths: the number of steps of each source (B,), or None.
     """
 
-    def __init__(self, count: int, n_best: int, penalties: tuple[float, float], lengths: Ids | None) -> None:
+    def __init__(
+        self, op: str, count: int, n_best: int, penalties: tuple[float, float], lengths: Ids | None
+    ) -> None:
+        self._op = op
         self._alpha, self._beta = penalties
         self._lengths = lengths
         self._cover: Array | None = None
@@ -163,7 +168,7 @@ class _Kept:
             return
         if attention is None:
             raise ValueError(
-                f"beam_search: coverage_penalty: expected 0 for a model without attention, got {self._beta}"
+                f"{self._op}: coverage_penalty: expected 0 for a model without attention, got {self._beta}"
             )
         self._cover = attention if self._cover is None else self._cover[parents] + attention
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Sampling:
         top_k: sample among the k likeliest tokens only; 0 for all.
         top_p: sample among the likeliest tokens that together reach this probability (Holtzman et al. 2020).
         seed: the same seed gives the same text; None for another one each time.
+        op: the caller's name, for error messages; not an attribute.
 
     Raises:
         ValueError: for a setting outside its range.
@@ -26,8 +27,9 @@ class Sampling:
     top_k: int = 0
     top_p: float = 1.0
     seed: int | None = None
+    op: InitVar[str] = "Sampling"
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, op: str) -> None:
         checks = (
             ("length", self.length >= 0, "a whole number from 0", self.length),
             ("temperature", 0 <= self.temperature < math.inf, "a finite number from 0", self.temperature),
@@ -37,4 +39,4 @@ class Sampling:
         )
         for name, fits, expected, got in checks:
             if not fits:
-                raise ValueError(f"generate: {name}: expected {expected}, got {got}")
+                raise ValueError(f"{op}: {name}: expected {expected}, got {got}")

@@ -9,13 +9,17 @@ from ..seeds import derive_seed
 from .bidirectional import Bidirectional
 from .gru import GRU
 from .lstm import LSTM
+from .noise import check_rate
 from .pooling import POOLINGS, AttentionPooling, Pooling
 from .recurrent import Recurrent
-from .rnn import RNN
+from .rnn import ACTIVATIONS, RNN
 from .stack import Stack
 
 #: The cells by name.
 CELLS: dict[str, type[Recurrent]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+
+#: The options that are dropout rates.
+RATES = ("dropout", "recurrent_dropout", "zoneout", "weight_drop")
 
 #: The seed stream of the layers that read backward.
 BACK = 1 << 20
@@ -53,7 +57,14 @@ def build_recurrent(
     """
     if cell not in CELLS:
         raise ValueError(f"{op}: cell: expected one of {', '.join(CELLS)}, got {cell!r}")
+    for name, rate in {"dropout": dropout, **options}.items():
+        if name in RATES:
+            check_rate(op, name, rate)
     if cell == "rnn":
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"{op}: activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}"
+            )
         options["activation"] = activation
     elif activation != "tanh":
         raise ValueError(f"{op}: activation: expected tanh with cell {cell!r}, got {activation!r}")

@@ -1,4 +1,4 @@
-"""Training: the loop, what may watch it, and checkpoints from which it goes on as if nothing had happened."""
+"""Training: the loop, callbacks, and checkpoints from which a run resumes bit for bit."""
 
 from .best import BestParameters
 from .callbacks import BestCheckpoint, Callback, CSVLog, EarlyStopping

@@ -1,4 +1,4 @@
-"""The parameters of the lowest validation loss, kept while the training goes on."""
+"""The parameters of the lowest validation loss, kept during training."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class BestParameters(Callback):
     """Keeps the parameters whenever the validation loss is the lowest so far; `restore` puts them back.
 
     Args:
-        path: a file for them, so that a run that is resumed still has them; None: in memory only.
+        path: a file for the parameters, so that a resumed run still has them; None: in memory only.
 
     Attributes:
-        best: the lowest validation loss; infinite before the first.
-        step: after how many steps it was measured.
+        best: the lowest validation loss; infinite before the first validation.
+        step: the number of steps after which it was measured.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
@@ -46,7 +46,7 @@ class BestParameters(Callback):
             modelfile.save(self.path, ModelFile("network", {}, dict(self._kept)))
 
     def restore(self, model: Any) -> None:
-        """Puts the kept parameters into the model, where any were kept, and removes their file.
+        """Copies the kept parameters, if there are any, into the model, and removes their file.
 
         Raises:
             OSError: if the file cannot be removed.
@@ -60,7 +60,7 @@ class BestParameters(Callback):
         return {"best": None if math.isinf(self.best) else self.best, "step": self.step}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Takes up where the run was; without the file of its best parameters, the next validation's are the best."""
+        """Restores the state of a run. Without the file, the next validation's parameters are the best."""
         if state["best"] is None or self.path is None or not self.path.exists():
             return
         self._kept = modelfile.load(self.path, "network").tensors

@@ -1,4 +1,4 @@
-"""What may watch a training run, and end it."""
+"""Callbacks, which observe a training run and can end it."""
 
 from __future__ import annotations
 
@@ -14,44 +14,63 @@ from .run import Run
 
 
 class Callback:
-    """Does nothing; override what you need. `run.stop(reason)` ends the run after the step."""
+    """A callback that does nothing. Subclasses override the hooks they need.
+
+    Every hook receives the run; `run.stop(reason)` ends it after the current step.
+
+    Example:
+        >>> import numpy as np
+        >>> from rnnrs import Trainer, losses, nn, optim
+        >>> from rnnrs.data import Batch
+        >>> from rnnrs.models import RecurrentNetwork
+        >>> class StopAtLoss(Callback):
+        ...     def on_step(self, run, record):
+        ...         if record.loss < 0.1:
+        ...             run.stop("low enough")
+        >>> network = RecurrentNetwork(nn.RNN(1, 4), nn.Linear(4, 1), losses.SquaredError())
+        >>> batch = Batch(np.ones((5, 2, 1)), np.ones((5, 2, 1)))
+        >>> trainer = Trainer(network, optim.SGD(0.1), callbacks=[StopAtLoss()])
+        >>> history = trainer.fit([batch], max_steps=500)
+        >>> trainer.stopped
+        'low enough'
+    """
 
     def on_start(self, run: Run) -> None:
-        """Before the first step of a `fit`."""
+        """Called before the first step of a `fit`."""
 
     def on_step(self, run: Run, record: StepRecord) -> None:
-        """After every step."""
+        """Called after every step."""
 
     def on_validation(self, run: Run, loss: float) -> None:
-        """After a validation; `loss` is the mean over the held-out positions."""
+        """Called after a validation; `loss` is the mean over the held-out positions."""
 
     def on_end(self, run: Run) -> None:
-        """When `fit` ends, however it ends."""
+        """Called when `fit` ends, for whatever reason."""
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint has to keep, as JSON's types."""
+        """Returns the state that a checkpoint must hold, as JSON types."""
         return {}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Takes back what `state` gave."""
+        """Restores the state that `state` returned."""
 
 
 class EarlyStopping(Callback):
-    """Ends the run when the validation loss has not fallen for a while.
+    """Ends the run after several validations without a lower loss.
 
     Args:
-        patience: validations in a row without a better one, from 1.
-        least: by how much (nats) a loss must be lower to be better.
+        patience: the number of consecutive validations without a lower loss, from 1.
+        least: the smallest decrease (nats) that counts as lower, from 0.
 
     Raises:
-        ValueError: for a setting out of its range.
+        ValueError: for a setting outside its range.
     """
 
     def __init__(self, patience: int = 3, *, least: float = 0.0) -> None:
-        if patience < 1 or not least >= 0.0:
-            raise ValueError(
-                f"EarlyStopping: expected patience ≥ 1 and least ≥ 0, got {patience} and {least}"
-            )
+        if patience < 1:
+            raise ValueError(f"EarlyStopping: patience: expected a whole number from 1, got {patience}")
+        if not least >= 0.0:
+            raise ValueError(f"EarlyStopping: least: expected a number from 0, got {least}")
         self.patience, self.least = patience, least
         self.best = math.inf
         self.waited = 0
@@ -62,7 +81,7 @@ class EarlyStopping(Callback):
             return
         self.waited += 1
         if self.waited >= self.patience:
-            run.stop(f"no better validation loss than {self.best:.4f} for {self.waited} validations")
+            run.stop(f"no validation loss below {self.best:.4f} for {self.waited} validations")
 
     def state(self) -> dict[str, Any]:
         return {"best": None if math.isinf(self.best) else self.best, "waited": self.waited}
@@ -100,10 +119,11 @@ class BestCheckpoint(Callback):
 
 
 class CSVLog(Callback):
-    """Writes a line per step: step, epoch, loss, learning_rate, gradient_norm, positions, seconds, validation_loss.
+    """Writes a line per step to a CSV file.
 
-    The loss stands under the history's `loss_name`. When a run is resumed, the lines up to its step stay and those
-    after it go.
+    The columns are step, epoch, loss, learning_rate, gradient_norm, positions, seconds and validation_loss;
+    the heading of the loss is the history's `loss_name`. When a run is resumed, the lines up to its step are
+    kept, and later lines are removed.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a run needs to continue bit for bit, in a model file."""
+"""Checkpoints: model files with the state that a run needs to continue bit for bit."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _STATE = "state"
 
 @dataclass(frozen=True)
 class RunState:
-    """Everything that a run needs to continue, besides the model.
+    """The state that a run needs to continue, besides the model.
 
     Attributes:
         step: the number of steps taken.
         epoch: the epoch, counted from 0.
-        position: the next batch in it.
-        seconds: of training.
+        position: the index of the epoch's next batch.
+        seconds: the seconds of training.
         data: the data's fingerprint; None before the first `fit`.
         optimizer: kind and settings of the optimizer.
-        optimizer_steps: the steps that the optimizer has taken.
-        vectors: what the optimizer keeps from step to step, by name, each as long as θ.
+        optimizer_steps: the number of steps that the optimizer has taken.
+        vectors: the optimizer's state vectors by name, each as long as θ.
         history: the course of the run.
         callbacks: (class name, state) of each callback.
         carried: the state carried from batch to batch: None, an array, or a tuple of arrays.
@@ -54,7 +54,7 @@ class RunState:
 
 
 def save(path: str | os.PathLike[str], model: ModelFile, run: RunState) -> None:
-    """Writes a checkpoint; it can also be loaded as the model that it holds.
+    """Writes a checkpoint, which can also be loaded as a model.
 
     Raises:
         OSError: if it cannot be written; an existing file is left unchanged.
@@ -83,8 +83,8 @@ def load(
     Args:
         path: the file.
         kind: the model's kind, see `modelfile.KINDS`.
-        parameters: the model's, whose layout the file's tensors must have.
-        optimizer: whose kind and settings the run must have had.
+        parameters: the model's parameters; the file's tensors must have the same layout.
+        optimizer: the optimizer; the run's must have had the same kind and settings.
 
     Returns:
         (the parameters by name, the run's state).
@@ -98,15 +98,15 @@ def load(
         raise FormatError(f"{path}: expected a training checkpoint, got a finished model")
     modelfile.check_tensors(path, file.tensors, parameters.shapes, parameters.dtype)
     try:
-        return file.tensors, _read(path, file, file.run, parameters, optimizer)
+        return file.tensors, _read(file.run, file.extra, parameters, optimizer)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, FormatError):
-            raise
         raise FormatError(f"{path}: damaged checkpoint: {error!r}") from error
 
 
 def restore_callbacks(run: RunState, callbacks: Sequence[Callback]) -> None:
-    """Gives each callback the state that one of its class had."""
+    """Restores the state of each callback from the saved one of the same class."""
     saved = dict(run.callbacks)
     for callback in callbacks:
         kind = type(callback).__name__
@@ -115,28 +115,25 @@ def restore_callbacks(run: RunState, callbacks: Sequence[Callback]) -> None:
 
 
 def _read(
-    path: str | os.PathLike[str],
-    file: ModelFile,
-    saved: dict[str, Any],
-    parameters: Parameters,
-    optimizer: Optimizer,
+    saved: dict[str, Any], extra: dict[str, Array], parameters: Parameters, optimizer: Optimizer
 ) -> RunState:
+    """Returns the state of a run from a file's header and further tensors."""
     own = saved["optimizer"]
     if own["config"] != optimizer.to_config():
-        raise FormatError(f"{path}: optimizer: expected {optimizer.to_config()}, got {own['config']}")
+        raise FormatError(f"optimizer: expected {optimizer.to_config()}, got {own['config']}")
     step, epoch, position = (int(saved[name]) for name in ("step", "epoch", "position"))
     steps = int(own["steps"])
     if min(step, epoch, position, steps) < 0:
         raise FormatError(
-            f"{path}: damaged checkpoint: step {step}, epoch {epoch}, position {position}, "
-            f"{steps} steps of the optimizer"
+            "damaged checkpoint: step, epoch, position, optimizer steps: expected whole numbers from 0, "
+            f"got {step}, {epoch}, {position}, {steps}"
         )
-    vectors = {n[len(_OPTIMIZER) :]: v for n, v in file.extra.items() if n.startswith(_OPTIMIZER)}
+    vectors = {n[len(_OPTIMIZER) :]: v for n, v in extra.items() if n.startswith(_OPTIMIZER)}
     for name, vector in vectors.items():
         if vector.shape != (parameters.size,) or vector.dtype != parameters.dtype:
             raise FormatError(
-                f"{path}: optimizer: {name}: expected {parameters.size} of {parameters.dtype}, "
-                f"got {vector.shape}"
+                f"optimizer: {name}: expected {parameters.dtype} of shape ({parameters.size},), "
+                f"got {vector.dtype} of shape {vector.shape}"
             )
     optimizer.check_state(vectors, steps)
     return RunState(
@@ -150,12 +147,12 @@ def _read(
         vectors=vectors,
         history=History.from_config(saved["history"]),
         callbacks=[(entry["kind"], entry["state"]) for entry in saved["callbacks"]],
-        carried=_carried(saved["carried"], file.extra),
+        carried=_carried(saved["carried"], extra),
     )
 
 
 def _form(state: Any) -> int | None:
-    """How the carried state is kept: None, −1 for one array, or the number of arrays."""
+    """Returns the form of a carried state: None, −1 for one array, or the number of arrays."""
     if state is None:
         return None
     return -1 if isinstance(state, np.ndarray) else len(state)

@@ -1,4 +1,4 @@
-"""Printing what a model makes of some held-out examples while it is trained."""
+"""Printing a model's answers to some held-out examples during training."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .run import Run
 
 
 class Examples(Callback):
-    """Prints some lines after every validation: what the model answers to held-out examples.
+    """Prints lines after every validation: the model's answers to some held-out examples.
 
     Args:
-        lines: gives them, from the model as it is then.
-        file: where to print; standard error by default.
+        lines: computes the lines, with the model's current parameters.
+        file: the output; standard error by default.
     """
 
     def __init__(self, lines: Callable[[], list[str]], file: TextIO | None = None) -> None:

@@ -1,7 +1,8 @@
-"""What a training run did."""
+"""The course of a training run."""
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from ..errors import FormatError, require
 from ..files import write_atomically
 from ..types import Floats
 
-#: Points that are kept; when there are more, neighbors are merged two by two.
+#: The maximum number of points; when it is reached, pairs of neighbors are merged.
 CAPACITY = 4096
 
 
@@ -20,13 +21,13 @@ class StepRecord(NamedTuple):
     """One step of training.
 
     Attributes:
-        step: counted from 1.
-        epoch: counted from 0.
+        step: the step, counted from 1.
+        epoch: the epoch, counted from 0.
         loss: L of the batch, before the update.
         learning_rate: η of the step.
         gradient_norm: ‖g‖₂ before clipping.
-        positions: scored positions of the batch.
-        seconds: of training until the step's end.
+        positions: the number of scored positions of the batch.
+        seconds: the seconds of training until the end of the step.
     """
 
     step: int
@@ -39,14 +40,15 @@ class StepRecord(NamedTuple):
 
 
 class History:
-    """The course of a run: bounded in size, whatever its length.
+    """The course of a run, bounded in size for a run of any length.
 
-    Each point is the mean over `window` steps; the window doubles whenever there would be more than 4096 points. So a
-    run of 4096 steps or fewer has every step.
+    Each point is the mean over `window` steps. The window doubles whenever there are 4096 points, so a run of
+    fewer steps has a point per step.
 
     Attributes:
-        window: steps in a point.
-        loss_name: what was brought down: "loss", or the name of an estimate that is not what `validation` holds.
+        window: the number of steps in a point.
+        loss_name: the name of the minimized loss: "loss", or the name of an estimate of the loss that
+            `validation` holds.
         validation: (step, loss) of every validation.
     """
 
@@ -86,7 +88,7 @@ class History:
 
     @property
     def perplexities(self) -> list[tuple[int, float]]:
-        """(step, exp of the loss) of every validation: perplexities where the losses are nats a token."""
+        """(step, exp of the loss) of every validation: perplexities if the losses are in nats per token."""
         return [(step, math.exp(loss) if loss < 700 else math.inf) for step, loss in self.validation]
 
     @property
@@ -115,10 +117,12 @@ class History:
         return self._column("seconds")
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes the points: step, loss (under `loss_name`), learning_rate, gradient_norm, seconds, validation_loss.
+        """Writes the points as CSV: step, loss, learning_rate, gradient_norm, seconds, validation_loss.
+
+        The heading of the loss is `loss_name`.
 
         Raises:
-            OSError: if it cannot be written.
+            OSError: if the file cannot be written.
         """
         validation = dict(self.validation)
         names = (self.loss_name if name == "loss" else name for name in self._COLUMNS)
@@ -132,21 +136,21 @@ class History:
         write_atomically(path, ("\n".join(lines) + "\n").encode())
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """Draws loss and validation loss over the steps. Needs the extra "plot".
+        """Plots loss and validation loss over the steps. Needs the extra "plot".
 
         Args:
-            path: where to save the picture (.png, .svg, .pdf, …); nowhere by default.
+            path: a file for the figure (.png, .svg, .pdf, …); none by default.
 
         Returns:
             The matplotlib figure.
 
         Raises:
             MissingExtraError: if matplotlib is missing.
-            ValueError: if there is nothing to draw yet.
-            OSError: if the picture cannot be written.
+            ValueError: if the history has no steps.
+            OSError: if the file cannot be written.
         """
         if not len(self):
-            raise ValueError("History.plot: expected at least one step, got none")
+            raise ValueError("History.plot: history: expected at least one step, got none")
         figure_module = require("matplotlib.figure", "plot")
         figure = figure_module.Figure(figsize=(7.0, 4.2), layout="constrained")
         axes = figure.add_subplot()
@@ -165,8 +169,6 @@ class History:
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
         if path is not None:
-            import io
-
             buffer = io.BytesIO()
             suffix = os.path.splitext(os.fspath(path))[1].lstrip(".") or "png"
             figure.savefig(buffer, format=suffix, dpi=150)
@@ -174,7 +176,7 @@ class History:
         return figure
 
     def to_config(self) -> dict[str, Any]:
-        """The history as JSON's types, exactly."""
+        """Returns the history as JSON types, without loss."""
         return {
             "window": self.window,
             "loss_name": self.loss_name,
@@ -185,10 +187,10 @@ class History:
 
     @classmethod
     def from_config(cls, config: Any) -> History:
-        """The history of `to_config`.
+        """Returns the history that `to_config` described.
 
         Raises:
-            FormatError: if it is none.
+            FormatError: if `config` does not describe a history.
         """
         history = cls()
         try:
@@ -201,12 +203,14 @@ class History:
             raise FormatError(f"history: damaged: {error}") from error
         widths = {len(point) for point in history._points + history._open}
         if history.window < 1 or not widths <= {len(cls._COLUMNS)}:
-            raise FormatError("history: damaged: points of another form")
+            raise FormatError(
+                f"history: damaged: expected points of {len(cls._COLUMNS)} numbers and a window of at least 1"
+            )
         return history
 
 
 def _merge(points: list[tuple[float, ...]]) -> tuple[float, ...]:
-    """One point of several: the last step and time, the means of the rest."""
+    """Merges points into one: the last step and time, the means of the rest."""
     last = points[-1]
     means = [sum(point[i] for point in points) / len(points) for i in (1, 2, 3)]
     return (last[0], *means, last[4])

@@ -1,4 +1,4 @@
-"""Ctrl-C, let in only where it does no harm."""
+"""Ctrl-C, answered only where a training step is not left half done."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 
 class Interrupts:
-    """While entered, SIGINT is heard at once within `allowed()`, and elsewhere kept until `check()`.
+    """A context in which SIGINT is answered at once within `allowed()`, and elsewhere kept until `check()`.
 
-    A training step is thus whole or not at all: forward and backward may be broken off, since they touch nothing but
-    the gradients; the update and the book-keeping may not. The handler that was there before does the answering
-    (Python's own raises KeyboardInterrupt). Where what it raises is lost, as Python loses it in the callback of a weak
-    reference or in `__del__`, it answers again at the next `check()` or `allowed()`. Outside the main thread, where
-    Python has no signal handlers, nothing is changed.
+    So a training step is taken as a whole or not at all. Forward and backward pass may be interrupted, since
+    they change only the gradients; the update and the bookkeeping may not. The previous signal handler gives
+    the answer (Python's own raises KeyboardInterrupt). Python discards an exception that is raised in the
+    callback of a weak reference or in `__del__`; then the next `check()` or `allowed()` answers again.
+    Outside the main thread, where Python has no signal handlers, the context has no effect.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Interrupts:
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
-        """Within it, an interrupt is answered at once."""
+        """Returns a context in which an interrupt is answered at once."""
         try:
             self._allowed = True
             self.check()

@@ -1,4 +1,4 @@
-"""Showing how a training run gets on."""
+"""Showing the progress of a training run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .run import Run
 class ProgressBar(Callback):
     """Loss, tokens per second and time left: a live bar in a terminal, plain lines elsewhere.
 
-    The bar is tqdm's (the extra "progress"); without it, or where the output is no terminal, a line is written every
-    few seconds.
+    The bar is tqdm's (the extra "progress"). Without tqdm, or if the output is not a terminal, a line is
+    written every few seconds.
 
     Args:
-        file: where to write; standard error by default.
+        file: the output; standard error by default.
         every: seconds between two plain lines.
-        perplexity: whether the held-out loss is shown as a perplexity, too: where it is in nats a token.
-        unit: what is counted: "tokens", ….
+        perplexity: whether to show the held-out loss, in nats per token, also as a perplexity.
+        unit: the name of the scored positions: "tokens", ….
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class ProgressBar(Callback):
         self._bar.set_postfix_str(text)
 
     def _time_left(self, done: float, spent: float) -> str:
-        """The time left, at this run's average rate since it started or was resumed."""
+        """Returns the time left, at the average rate since the run started or was resumed."""
         if done >= 1.0:
             return f"{_clock(self._before + spent)} in all"
         gained = done - self._done_before

@@ -12,10 +12,12 @@ from .history import History
 class Model(Protocol):
     """A model that can be trained.
 
-    A model may also have `checkpoint_contents() -> modelfile.ModelFile`: its checkpoints are then files of its own
-    kind; `stochastic`, true if its `loss` takes `noise`, a whole number that differs at every step; and `averages`,
-    the arrays that `loss` updates along with the gradients (batch normalization's), which are restored if a step
-    fails.
+    Optional members:
+
+    - `checkpoint_contents() -> modelfile.ModelFile`: checkpoints are then files of the model's own kind.
+    - `stochastic`: True if `loss` accepts `noise`, a whole number that differs at every step.
+    - `averages`: the arrays that `loss` updates along with the gradients (batch normalization's). They are
+      restored if a step fails.
     """
 
     @property
@@ -39,7 +41,7 @@ class Run(Protocol):
     Attributes:
         step: the number of steps taken.
         epoch: the epoch, counted from 0.
-        seconds: of training so far.
+        seconds: the seconds of training so far.
         history: the course of the run.
         model: the model that is trained.
     """
@@ -52,7 +54,7 @@ class Run(Protocol):
 
     @property
     def progress(self) -> float:
-        """The share of the run that is done, 0..1, by the bound that is nearest."""
+        """The share of the run that is done, 0..1, by the nearest bound."""
         ...
 
     def stop(self, reason: str) -> None:

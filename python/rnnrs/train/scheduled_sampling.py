@@ -1,8 +1,9 @@
-"""Scheduled sampling: the target ever less often, the model's own output ever more (Bengio et al. 2015).
+"""Scheduled sampling: the target is fed less often, the model's own output more often (Bengio et al. 2015).
 
-A model that was trained on right predecessors alone has never seen its own mistakes. So at each step and sequence it is
-fed the target with probability ε, which falls in the course of training, else what it made itself. A schedule is any
-function of the training step, counted from 0, that gives ε.
+A model that was trained only with correct predecessors has never seen its own mistakes. Scheduled sampling
+therefore feeds the target with probability ε, and otherwise the model's own output, at each step of each
+sequence; ε falls in the course of training. A schedule is any function from the training step, counted from
+0, to ε.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from .callbacks import Callback
 from .history import StepRecord
@@ -19,19 +21,22 @@ from .run import Run
 ForcingSchedule = Callable[[int], float]
 
 
-def _check(name: str, value: float, low: float, high: float) -> None:
+def _check(schedule: Any, name: str, low: float, high: float) -> None:
+    value = getattr(schedule, name)
     if not low <= value <= high:
-        raise ValueError(f"scheduled sampling: {name}: expected a number from {low} to {high}, got {value}")
+        raise ValueError(
+            f"{type(schedule).__name__}: {name}: expected a number from {low} to {high}, got {value}"
+        )
 
 
 @dataclass(frozen=True)
 class ConstantForcing:
-    """ε, always."""
+    """ε_i = epsilon."""
 
     epsilon: float
 
     def __post_init__(self) -> None:
-        _check("epsilon", self.epsilon, 0.0, 1.0)
+        _check(self, "epsilon", 0.0, 1.0)
 
     def __call__(self, step: int) -> float:
         return self.epsilon
@@ -39,10 +44,10 @@ class ConstantForcing:
 
 @dataclass(frozen=True)
 class LinearForcing:
-    """ε_i = max(last, first − (first − last) i / steps): in a straight line, then it stays.
+    """ε_i = max(last, first − (first − last) i / steps): linear, then constant.
 
     Args:
-        steps: where it reaches `last`.
+        steps: the step at which ε reaches `last`.
         first: ε at the beginning.
         last: ε at the end.
     """
@@ -52,9 +57,9 @@ class LinearForcing:
     last: float = 0.0
 
     def __post_init__(self) -> None:
-        _check("steps", self.steps, 1, math.inf)
-        _check("first", self.first, 0.0, 1.0)
-        _check("last", self.last, 0.0, self.first)
+        _check(self, "steps", 1, math.inf)
+        _check(self, "first", 0.0, 1.0)
+        _check(self, "last", 0.0, self.first)
 
     def __call__(self, step: int) -> float:
         done = min(step / self.steps, 1.0)
@@ -73,7 +78,7 @@ class ExponentialForcing:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.k < 1.0:
-            raise ValueError(f"scheduled sampling: k: expected a number between 0 and 1, got {self.k}")
+            raise ValueError(f"ExponentialForcing: k: expected a number between 0 and 1, got {self.k}")
 
     def __call__(self, step: int) -> float:
         return float(self.k**step)
@@ -81,16 +86,16 @@ class ExponentialForcing:
 
 @dataclass(frozen=True)
 class InverseSigmoidForcing:
-    """ε_i = k / (k + e^{i / k}): near 1 for long, then down.
+    """ε_i = k / (k + e^{i / k}): close to 1 at first, then falling.
 
     Args:
-        k: from 1: the larger, the later.
+        k: from 1; ε falls later for a larger k.
     """
 
     k: float
 
     def __post_init__(self) -> None:
-        _check("k", self.k, 1.0, 1e300)
+        _check(self, "k", 1.0, 1e300)
 
     def __call__(self, step: int) -> float:
         falling = self.k * math.exp(-step / self.k)  # e^{i / k} itself would overflow
@@ -98,12 +103,13 @@ class InverseSigmoidForcing:
 
 
 class ScheduledSampling(Callback):
-    """Sets a model's `teacher_forcing` (ε) and `step` before every step of training, by the trainer's own count.
+    """Sets a model's `teacher_forcing` (ε) and `step` before every training step.
 
-    So a run that was resumed draws what the run without a break does. Validation is done with the ε of that time.
+    The step is the trainer's count, so a resumed run samples the same as a run without a break. Validation
+    uses the current ε.
 
     Args:
-        schedule: step -> ε; one of the classes here, or any function.
+        schedule: step -> ε; a class of this module, or any function.
     """
 
     def __init__(self, schedule: ForcingSchedule) -> None:
@@ -113,7 +119,7 @@ class ScheduledSampling(Callback):
         """Sets ε for the first step.
 
         Raises:
-            TypeError: for a model that has no `teacher_forcing` and `step`.
+            TypeError: for a model without `teacher_forcing` and `step`.
         """
         if not (hasattr(run.model, "teacher_forcing") and hasattr(run.model, "step")):
             raise TypeError(

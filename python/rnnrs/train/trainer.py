@@ -28,31 +28,45 @@ from .run import Model
 
 
 class Trainer:
-    """Trains a model: batches in, smaller loss out.
+    """Trains a model on batches.
 
-    `fit` is a plain loop; a step is `loss` (forward and BPTT), clipping, the optimizer's step. Replace it by your own
-    whenever you want another.
+    `fit` is a plain loop, which a loop of your own can replace. A step consists of `loss` (forward pass and
+    BPTT), clipping, and the optimizer's step.
 
     Args:
-        model: what to train.
-        optimizer: of `rnnrs.optim`.
-        clip_norm: the longest gradient, ‖g‖₂; unlimited by default.
+        model: the model to train.
+        optimizer: an optimizer of `rnnrs.optim`.
+        clip_norm: the highest gradient norm, ‖g‖₂; unlimited by default.
         clip_value: the largest component of the gradient; unlimited by default.
         schedule: step (from 0) → factor of the learning rate; 1 by default.
-        callbacks: what watches.
-        checkpoint: a file to write checkpoints to: at the end of every epoch and of the run, at Ctrl-C.
-        checkpoint_every: and after so many steps.
-        seed: of the dropout, for models that have some.
+        callbacks: see `rnnrs.train`.
+        checkpoint: a file for checkpoints, written at the end of every epoch and of the run, and at Ctrl-C.
+        checkpoint_every: the number of steps after which a checkpoint is also written.
+        seed: seed of dropout, for models with dropout.
 
     Attributes:
-        step: steps taken, over all `fit`s.
-        epoch, position: the epoch, from 0, and the next batch in it.
+        step: the number of steps taken, over all calls of `fit`.
+        epoch, position: the epoch, from 0, and the index of its next batch.
         state: the state carried from batch to batch.
-        seconds: of training.
-        history: the run so far.
+        seconds: the seconds of training.
+        history: the course of the run so far.
+        stopped: the reason given to `stop`; None otherwise.
 
     Raises:
-        ValueError: for a setting out of its range.
+        ValueError: for a setting outside its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from rnnrs import losses, nn, optim
+        >>> from rnnrs.data import StreamBatches
+        >>> from rnnrs.models import RecurrentNetwork
+        >>> network = RecurrentNetwork(
+        ...     nn.GRU(4, 8), nn.Linear(8, 3), losses.SoftmaxCrossEntropy(), embedding=nn.Embedding(3, 4)
+        ... )
+        >>> data = StreamBatches(np.arange(300) % 3, batch_size=2, steps=10)
+        >>> history = Trainer(network, optim.Adam(0.02), clip_norm=1.0).fit(data, epochs=10)
+        >>> bool(history.losses[-1] < 0.1 < history.losses[0])
+        True
     """
 
     def __init__(
@@ -68,7 +82,7 @@ class Trainer:
         checkpoint_every: int | None = None,
         seed: int = 0,
     ) -> None:
-        _above_zero(clip_norm=clip_norm, clip_value=clip_value, checkpoint_every=checkpoint_every)
+        _above_zero("Trainer", clip_norm=clip_norm, clip_value=clip_value, checkpoint_every=checkpoint_every)
         self.model, self.optimizer = model, optimizer
         self.clip_norm, self.clip_value, self.schedule = clip_norm, clip_value, schedule
         self.callbacks = list(callbacks)
@@ -92,23 +106,24 @@ class Trainer:
         time_limit: float | None = None,
         validation: Data | Sequence[Batch] | None = None,
     ) -> History:
-        """Trains until the first of the bounds is reached, counted from the run's beginning (also after `resume`).
+        """Trains until the first bound is reached. Bounds count from the run's start, also after `resume`.
 
         Args:
-            data: of `rnnrs.data`, or a list of batches.
-            epochs: times through the data.
-            max_steps: steps.
-            time_limit: seconds of training.
-            validation: held-out data, judged after every epoch and at the end.
+            data: data of `rnnrs.data`, or a list of batches.
+            epochs: the number of passes over the data.
+            max_steps: the number of steps.
+            time_limit: the seconds of training.
+            validation: held-out data, evaluated after every epoch and at the end.
 
         Returns:
             The history of the run.
 
         Raises:
-            ValueError: without a bound, without data, or if a checkpoint was resumed and the data are not its own.
-            NonFiniteError: if a loss or gradient is NaN or infinite; the parameters are as they were before the step.
-            KeyboardInterrupt: at Ctrl-C, after a checkpoint was written if there is a file for it. The model and the
-                trainer are as they were after the last whole step; `fit` may be called again and goes on from there.
+            ValueError: without a bound or without data; if the run had other data before.
+            NonFiniteError: if a loss or gradient is NaN or infinite. The parameters are those before the
+                step.
+            KeyboardInterrupt: at Ctrl-C, after a checkpoint was written, if there is a file for it. Model and
+                trainer are in the state after the last whole step, and another `fit` continues from there.
             OSError: if a checkpoint cannot be written.
         """
         data, validation = self._begin(data, epochs, max_steps, time_limit, validation)
@@ -120,7 +135,7 @@ class Trainer:
                     while self.position < len(batches) and not self.finished:
                         begin = time.monotonic()
                         with self._whole_step():
-                            with interrupts.allowed():  # forward and backward touch nothing but the gradients
+                            with interrupts.allowed():  # forward and backward pass change only the gradients
                                 batch = batches[self.position]
                                 self.model.gradients.fill(0.0)
                                 L, state = self.model.loss(batch, self.state, **self._noise())
@@ -145,7 +160,7 @@ class Trainer:
         return self.history
 
     def evaluate(self, data: Data | Sequence[Batch]) -> float:
-        """The mean loss of held-out data: each batch's loss, weighted by its number of scored positions.
+        """Returns the mean loss of held-out data: the batches' losses, weighted by their scored positions.
 
         Raises:
             ValueError: if no position is scored.
@@ -162,23 +177,23 @@ class Trainer:
         return total / count
 
     def stop(self, reason: str) -> None:
-        """Ends the run after the step; for callbacks. `stopped` keeps the reason."""
+        """Ends the run after the current step; for callbacks. `stopped` holds the reason."""
         self.stopped = reason
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a checkpoint: parameters, optimizer, state, place in the data, history, callbacks.
+        """Writes a checkpoint: parameters, optimizer, state, position in the data, history, callbacks.
 
         Raises:
-            OSError: if it cannot be written; what was there stays.
+            OSError: if it cannot be written; an existing file is left unchanged.
         """
         checkpoints.save(path, self._contents(), self._run_state())
 
     def resume(self, path: str | os.PathLike[str]) -> None:
-        """Goes back to where a checkpoint was written: `fit` then gives, bit for bit, the run without a break.
+        """Restores the state of a checkpoint. A `fit` then continues the run bit for bit.
 
         Raises:
             OSError: if the file cannot be read.
-            FormatError: if it is no checkpoint of this model and optimizer; then nothing has changed.
+            FormatError: if it is not a checkpoint of this model and optimizer; nothing is changed then.
         """
         model, optimizer = self.model, self.optimizer
         tensors, run = checkpoints.load(path, self._contents().kind, model.parameters, optimizer)
@@ -191,18 +206,18 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """The share of the run that is done, by the bound that is nearest: 0..1."""
+        """The share of the run that is done, 0..1, by the nearest bound."""
         done = (self.epoch + self.position / self._epoch_length, self.step, self.seconds)
         return min(max(d / bound for d, bound in zip(done, self._bounds, strict=True)), 1.0)
 
     @property
     def finished(self) -> bool:
-        """Whether a bound is reached, or a callback has asked for the end."""
+        """Whether a bound is reached, or a callback has stopped the run."""
         done = (self.epoch, self.step, self.seconds)
         return self.stopped is not None or any(d >= b for d, b in zip(done, self._bounds, strict=True))
 
     def _contents(self) -> ModelFile:
-        """The model as a file holds it."""
+        """Returns the contents of the model's file."""
         contents = getattr(self.model, "checkpoint_contents", None)
         return contents() if contents else ModelFile("network", {}, dict(self.model.parameters))
 
@@ -230,7 +245,7 @@ class Trainer:
         validation: Data | Sequence[Batch] | None,
     ) -> tuple[Data, Data | None]:
         """Checks everything that can be checked before the first step."""
-        _above_zero(epochs=epochs, max_steps=max_steps, time_limit=time_limit)
+        _above_zero("Trainer.fit", epochs=epochs, max_steps=max_steps, time_limit=time_limit)
         if epochs is None and max_steps is None and time_limit is None:
             raise ValueError("Trainer.fit: expected epochs, max_steps or time_limit, got none of them")
         data = _as_data("fit", data)
@@ -250,14 +265,14 @@ class Trainer:
         return data, held_out
 
     def _noise(self) -> dict[str, Any]:
-        """What a model with dropout is given at this step."""
-        return (
-            {"noise": derive_seed(self.seed, self.step)} if getattr(self.model, "stochastic", False) else {}
-        )
+        """Returns the seed of this step's dropout, as arguments of the model's `loss`."""
+        if not getattr(self.model, "stochastic", False):
+            return {}
+        return {"noise": derive_seed(self.seed, self.step)}
 
     @contextmanager
     def _whole_step(self) -> Iterator[None]:
-        """Puts the model's averages back if what is done within it fails."""
+        """Returns a context that restores the model's averages if an exception leaves it."""
         averages = list(getattr(self.model, "averages", ()))
         kept = [average.copy() for average in averages]
         try:
@@ -268,7 +283,7 @@ class Trainer:
             raise
 
     def _update(self, L: float, batch: Any) -> StepRecord:
-        """Clips and steps; the parameters change here and nowhere else."""
+        """Clips the gradients and takes the optimizer's step; only here do the parameters change."""
         gradients = self.model.gradients
         scale, norm = clip_factor(gradients, math.inf if self.clip_norm is None else self.clip_norm)
         if not (math.isfinite(L) and math.isfinite(norm)):
@@ -309,14 +324,14 @@ def _as_data(op: str, data: Data | Sequence[Batch]) -> Data:
     return given
 
 
-def _above_zero(**settings: float | None) -> None:
+def _above_zero(op: str, **settings: float | None) -> None:
     for name, value in settings.items():
         if value is not None and not value > 0:
-            raise ValueError(f"Trainer: {name}: expected a number above 0, got {value}")
+            raise ValueError(f"{op}: {name}: expected a number above 0, got {value}")
 
 
 def _non_finite(step: int, L: float, model: Model) -> NonFiniteError:
-    """The error that names step and parameter."""
+    """Returns the error, which names the step and the parameter."""
     for what, arrays in (("gradient of", model.gradients), ("parameter", model.parameters)):
         names = [name for name, array in arrays.items() if not np.isfinite(array).all()]
         if names:
@@ -325,7 +340,7 @@ def _non_finite(step: int, L: float, model: Model) -> NonFiniteError:
             break
     else:
         names, message = [], f"step {step}: the loss is {L}, though gradients and parameters are finite"
-    advice = "; nothing was changed by this step. A lower learning rate or a clipped gradient may help"
+    advice = "; this step changed nothing. A lower learning rate or gradient clipping may help"
     quantity = "gradient" if math.isfinite(L) else "loss"
     parameter = names[0] if names else None
     return NonFiniteError(message + advice, step=step, parameter=parameter, quantity=quantity)

@@ -42,7 +42,8 @@ pub fn backward<R: Real>(
     let mut dfirst = parallel::scratch(op, &[sequences.batch(), states])?;
     if sequences.is_even()
         && layer.extras.is_none()
-        && let Some(team) = lockstep::team(sequences.batch(), layout.recurrent * hidden, hidden)?
+        && let Some(team) =
+            lockstep::team::<R>(sequences.batch(), layout.recurrent * hidden, hidden, layout.recurrent)?
     {
         lockstep::backward(op, layer, sequences, passed, (dy, dlast), &team, (&mut da, &mut dfirst))?;
         return Ok(Back { da, dfirst, dnorm: [Vec::new(), Vec::new()] });

@@ -53,7 +53,7 @@ pub fn forward<R: Real>(
     };
     if sequences.is_even()
         && layer.extras.is_none()
-        && let Some(team) = lockstep::team_forward::<R>(sequences.batch(), layout.recurrent * hidden, hidden)?
+        && let Some(team) = lockstep::team::<R>(sequences.batch(), layout.recurrent * hidden, hidden, 1)?
     {
         lockstep::forward(op, layer, sequences, input, first, &team, &mut trace)?;
         return Ok(trace);

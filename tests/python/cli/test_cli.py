@@ -61,7 +61,7 @@ def test_version_and_help():
     code, out, _ = run("--version")
     assert code == 0
     assert re.fullmatch(r"rnnrs \d+\.\d+\.\d+.*\n", out)
-    verbs = ["train", "evaluate", "score", "suggest", "generate"]
+    verbs = ["train", "evaluate", "score", "suggest", "generate", "inspect"]
     for command in ([], ["demo"], ["info"], *(["lm", verb] for verb in verbs)):
         code, out, _ = run(*command, "--help")
         assert code == 0
@@ -103,7 +103,7 @@ def test_evaluate(words, text):
 
 def test_score(words):
     sentences = ["I want tea.", "tea want I."]
-    expected = [LanguageModel.load(words).log_prob(s).total for s in sentences]
+    expected = [LanguageModel.load(words).log_prob(s) for s in sentences]
     lines = [f"{total:.4f}\t{s}" for total, s in zip(expected, sentences, strict=True)]
     assert run("lm", "score", words, *sentences) == (0, "\n".join([*lines, ""]), "")
     piped = "\r\n".join(sentences).encode()
@@ -124,9 +124,11 @@ def test_score(words):
 
 def test_suggest(words):
     model = LanguageModel.load(words)
-    code, out, _ = run("lm", "suggest", words, "-k", "2", "I want ")
-    assert code == 0
-    assert [line.split("\t")[1] for line in out.splitlines()] == [s.word for s in model.suggest("I want ", 2)]
+    for option in ("--n-best", "-k"):
+        code, out, _ = run("lm", "suggest", words, option, "2", "I want ")
+        assert code == 0
+        two = [s.word for s in model.suggest("I want ", 2)]
+        assert [line.split("\t")[1] for line in out.splitlines()] == two
     code, out, _ = run("lm", "suggest", words, stdin=b"I want \nI w\nxyzzy\n")
     expected = ["\t".join(s.word for s in model.suggest(text)) for text in ("I want ", "I w")]
     assert (code, out) == (0, "\n".join([*expected, "", ""]))
@@ -143,6 +145,8 @@ def test_generate(words, characters):
         assert (code, error) == (0, "")
         expected = LanguageModel.load(path).generate("I want", length=30, seed=1)
         assert out == f"I want{expected}\n"
+        code, out, _ = run(*command, "--json")
+        assert (code, json.loads(out)) == (0, {"prompt": "I want", "text": expected})
         code, out, _ = run(*command, "--temperature", "0", "--top-k", "3", "--top-p", ".5", "--stop", "\\n")
         assert out.count("\n") == 1
 
@@ -176,7 +180,7 @@ def test_info(words):
     assert facts["config"]["hidden_size"] == 16
     assert facts["config"]["vocabulary"]["level"] == "word"
     assert facts["bytes"] == words.stat().st_size
-    assert facts["training"] is None
+    assert facts["run"] is None
 
 
 @pytest.mark.parametrize(
@@ -256,7 +260,7 @@ def test_ctrl_c_leaves_a_model_that_training_goes_on_from(text, tmp_path):
     assert error.endswith("--resume\n")
 
     code, out, _ = run("info", halted, "--json")
-    assert json.loads(out)["training"] is not None
+    assert json.loads(out)["run"] is not None
     assert run("lm", "score", halted, "I want tea.")[0] == 0
     fails(1, "hidden_size 16, which cannot become 17", *command, "--resume", "--hidden", "17")
     code, _, error = run(*command, "--resume")
@@ -318,4 +322,14 @@ def test_an_adaptive_softmax_and_a_sampled_loss(folder, text):
     assert code == 0 and "NCE loss" in error and "(perplexity " in error
     settings = LanguageModel.load(folder / "nce.rnn").settings
     assert (settings.loss, settings.samples) == ("nce", 7)
-    fails(1, "cutoffs: expected increasing numbers", *train, "-o", folder / "x.rnn", "--cutoffs", 9, 5, "--quiet")
+    fails(
+        1,
+        "cutoffs: expected increasing numbers",
+        *train,
+        "-o",
+        folder / "x.rnn",
+        "--cutoffs",
+        9,
+        5,
+        "--quiet",
+    )

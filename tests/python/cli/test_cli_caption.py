@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import io
 import json
 import re
@@ -17,9 +16,9 @@ import numpy as np
 import pytest
 
 from rnnrs import data
-from rnnrs.cli import caption_train, demo_caption, main
-from rnnrs.models import Augmentation, Captioner
-from rnnrs.text import WordVocabulary
+from rnnrs.cli import main
+from rnnrs.cli.demo import caption as demo_caption
+from rnnrs.models import Captioner
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -112,21 +111,10 @@ def wanted(i):
     return f"a {list(COLORS)[i % 3]} {FORMS[i // 3 % 3]}"
 
 
-def test_help_shows_examples_and_the_models_own_defaults():
-    for verb in ("train", "evaluate", "describe", "search"):
+def test_help_shows_examples():
+    for verb in ("train", "evaluate", "describe", "rank"):
         code, out, _ = run("caption", verb, "--help")
         assert code == 0 and f"examples:\n  rnnrs caption {verb}" in out
-    own = Captioner(WordVocabulary.build("a a")).sizes
-    assert {name: list(v) if isinstance(v, tuple) else v for name, v in caption_train.DEFAULTS.items()} == {
-        name: own[name] for name in caption_train.DEFAULTS
-    }
-    assert set(caption_train.SIZES) == set(own) - {"features", "seed", "dtype"}
-    out = " ".join(run("caption", "train", "--help")[1].split())
-    fit = inspect.signature(Captioner.fit).parameters
-    assert f"sequences side by side ({fit['batch_size'].default})" in out
-    assert f"the highest ({fit['learning_rate'].default:g})" in out
-    changes = Augmentation()
-    assert f"pixels ({changes.shift};" in out and f"0 to 1 ({changes.noise:g};" in out
 
 
 def test_files_folders_and_standard_input(folder, model):
@@ -162,18 +150,21 @@ def test_scores_json_and_the_drawing(folder, model):
     fails(1, one, "caption", "describe", model, "--names", "--plot", drawing, text=f"{photo}\n")
 
 
-def test_search(folder, model):
-    code, out, error = run("caption", "search", model, "a blue bar", folder / "photos", "--top", "12")
+def test_rank(folder, model):
+    code, out, error = run("caption", "rank", model, "a blue bar", folder / "photos", "--n-best", "12")
     assert (code, error) == (0, "")
     rows = [line.split("\t") for line in out.splitlines()]
     assert {wanted(int(Path(name).stem)) for _, name in rows[:10]} == {"a blue bar"}
     assert [float(score) for score, _ in rows] == sorted((float(score) for score, _ in rows), reverse=True)
+    rows_of_rank = rows
     code, out, error = run(
-        *("caption", "search", model, "a yellow bar", "--json", "--top", "1", folder / "photos")
+        *("caption", "rank", model, "a yellow bar", "--json", "--n-best", "1", folder / "photos")
     )
     assert code == 0 and set(json.loads(out)) == {"picture", "log_prob"}
-    assert error == "rnnrs: no description that was learned from has 'yellow'\n"
-    fails(1, "expected at least one PICTURE or folder", "caption", "search", model, "a bar")
+    assert error == "rnnrs: no description of the training data has 'yellow'\n"
+    search = ("caption", "search", model, "a blue bar", folder / "photos", "--top", "12")
+    assert run(*search)[1].splitlines() == ["\t".join(row) for row in rows_of_rank]
+    fails(1, "PICTURE: expected at least one picture or folder", "caption", "search", model, "a bar")
     fails(1, "sentence: expected some text", "caption", "search", model, " ", folder / "photos")
 
 
@@ -209,7 +200,16 @@ def test_bad_pictures_are_named_and_the_others_described(folder, model, tmp_path
     fails(1, "none: expected a folder with pictures", "caption", "describe", model, tmp_path / "none")
     fails(1, "--names: has no meaning with a PICTURE", "caption", "describe", model, good, "--names")
     fails(1, "--onnx-output: has no meaning", "caption", "describe", model, good, "--onnx-output", "x")
-    fails(1, "the model looks at pictures themselves", "caption", "describe", model, good, "--onnx", "a.onnx")
+    fails(
+        1,
+        "--onnx: has no meaning with a model of pictures",
+        "caption",
+        "describe",
+        model,
+        good,
+        "--onnx",
+        "a.onnx",
+    )
     np.save(tmp_path / "wide.npy", np.zeros((2, 16, 17, 3), np.uint8))
     fails(1, r"pictures: expected \(N, 16, 16, 3\)", "caption", "describe", model, tmp_path / "wide.npy")
 
@@ -267,12 +267,12 @@ def test_arrays_of_features(folder, tmp_path):
     code, out, _ = run("caption", "describe", path, tmp_path / "features.npy")
     assert code == 0 and out.splitlines()[4] == f"{tmp_path / 'features.npy'}[4]\t{wanted(4)}"
     photo = folder / "photos" / "000.png"
-    fails(1, "looks at features of another network: --onnx names it", "caption", "describe", path, photo)
+    fails(1, "takes features of another network: name it with --onnx", "caption", "describe", path, photo)
     np.save(tmp_path / "one.npy", np.ones((1, 5)))
     drawing = ("--plot", tmp_path / "a.png")
     found, _, error = run("caption", "describe", path, tmp_path / "one.npy", *drawing)
     assert found == 1 and "--plot: expected a picture, got an array of features" in error
-    for option in (("--size", "16", "16"), ("--channels", "8"), ("--shift", "1"), ("--flip",)):
+    for option in (("--picture-size", "16", "16"), ("--channels", "8"), ("--shift", "1"), ("--flip",)):
         code, _, error = run(*train, "--force", *small, *option)
         assert code == 1 and f"{option[0]}: has no meaning with features of another network" in error
 
@@ -324,7 +324,16 @@ def test_features_by_an_onnx_file(folder, tmp_path, size):
     assert (code, out) == (0, f"{wanted(90)}\n")
     fails(1, "expected an ONNX file", "caption", "describe", path, photo, "--onnx", folder / "train.tsv")
     if size == (16, 16):
-        fails(1, "--size: the network takes pictures of 16 16", *train, "--force", *small, "--size", "8", "8")
+        fails(
+            1,
+            "--picture-size: expected 16 16, as the network takes, got 8 8",
+            *train,
+            "--force",
+            *small,
+            "--size",
+            "8",
+            "8",
+        )
 
 
 def test_a_model_of_another_application(folder, model, tmp_path):
@@ -369,19 +378,19 @@ def test_ctrl_c_and_resume(folder, tmp_path):
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130 and "--resume" in error
-    epochs = json.loads(run("info", path, "--json")[1])["training"]["epoch"]
+    epochs = json.loads(run("info", path, "--json")[1])["run"]["epoch"]
     resume = [*command, "--epochs", str(epochs + 2), "--resume"]
     code, out, error = run(*resume)
     assert (code, error) == (0, "") and "held-out pictures" in out
-    fails(1, "was begun with shift 1, not 3", *resume, "--shift", "3")
-    fails(1, "was begun with attention additive, not none", *resume, "--attention", "none")
-    fails(1, "was begun with cell gru", *resume, "--cell", "lstm")
-    fails(1, "exists; --resume goes on", *command)
+    fails(1, "was started with shift 1, which cannot become 3", *resume, "--shift", "3")
+    fails(1, "was started with attention additive, which cannot become none", *resume, "--attention", "none")
+    fails(1, "was started with cell gru", *resume, "--cell", "lstm")
+    fails(1, "exists; --resume continues", *command)
 
 
 def test_the_demo(tmp_path, monkeypatch):
     monkeypatch.setattr(demo_caption, "EVERY", 40)
-    code, out, error = run("demo", "caption", "--seconds", "2", "--hidden", "16", "-o", tmp_path)
+    code, out, error = run("demo", "caption", "--seconds", "2", "--hidden-size", "16", "-o", tmp_path)
     assert code == 0, error
     before, after = (float(re.search(rf"{word} .*\(([\d.]+) nats", out)[1]) for word in ("Before", "After"))
     assert after < before and "BLEU-1/2/3/4" in out and out.count("wanted") == out.count("got") == 8

@@ -9,7 +9,8 @@ import time
 import pytest
 from rnnrs_command import COMMAND, fails, run
 
-from rnnrs.cli import demo_chat, main
+from rnnrs.cli import main
+from rnnrs.cli.demo import chat as demo_chat
 
 DIALOGUES = """\
 Hello
@@ -96,12 +97,20 @@ def test_a_conversation_at_a_terminal(bot):
 def test_answers_are_ranked_judged_and_a_threshold_tuned(bot, folder):
     code, out, _ = run("chat", "rank", bot, "the capital of Italy?", "Paris.", "Rome, of course.")
     assert code == 0 and [line.split("\t")[1] for line in out.splitlines()] == ["Rome, of course.", "Paris."]
+    ranking = ("chat", "rank", bot, "the capital of Italy?", "Paris.", "Rome, of course.", "--json")
+    code, out, _ = run(*ranking, "--n-best", "1")
+    facts = json.loads(out)
+    assert code == 0 and facts["text"] == "Rome, of course." and facts["place"] == 1
+    assert facts["log_prob"] < 0
+    assert len(run(*ranking)[1].splitlines()) == 2
     code, out, _ = run("chat", "evaluate", bot, folder / "dialogues.txt", "--json")
     facts = json.loads(out)
     assert code == 0 and facts["right"] == 1 and facts["contexts"] == 4 and 1 <= facts["perplexity"] < 1.2
     (folder / "other.txt").write_text("purple mountains\nseven ships\n")
     code, out, _ = run("chat", "tune", bot, folder / "dialogues.txt", "--unanswerable", folder / "other.txt")
     assert code == 0 and out.startswith("threshold 0.")
+    code, out, _ = run("chat", "tune", bot, folder / "dialogues.txt", "--json")
+    assert code == 0 and json.loads(out)["contexts"] == 4
     assert "threshold: 0." in run("info", bot)[1] and "rnnrs chat" in run("info", bot)[1]
 
 
@@ -111,6 +120,10 @@ def test_dialogue_acts_are_learned_said_and_judged(folder):
     assert code == 0, error
     code, out, _ = run("chat", "speak", path, stdin=b"inform(area='x y';name=z)\n\n?request(area)\n")
     assert (code, out) == (0, "z is in x y\n\nwhere should it be\n")
+    code, out, _ = run("chat", "speak", path, "inform(area=b;name=z)", "--json")
+    facts = json.loads(out)
+    assert code == 0 and facts["act"] == "inform(area=b;name=z)" and facts["text"] == "z is in b"
+    assert (facts["missing"], facts["redundant"]) == (0, 0)
     code, out, _ = run("chat", "evaluate", path, acts, "--acts")
     assert code == 0 and "slot error 0.00% (0 missing, 0 redundant of 4)" in out
     fails(1, "expected an act such as", "chat", "speak", path, "hello")
@@ -120,7 +133,7 @@ def test_training_is_resumed_and_what_cannot_be_is_refused(folder):
     path, data = folder / "more.rnn", folder / "dialogues.txt"
     first = ["chat", "train", data, "-o", path, "--checkpoint", folder / "more.checkpoint"]
     assert run(*first, "--epochs", 2, *SMALL)[0] == 0
-    fails(1, "exists; --resume goes on", *first, "--epochs", 2, *SMALL)
+    fails(1, "exists; --resume continues", *first, "--epochs", 2, *SMALL)
     assert run(*first, "--epochs", 3, "--resume", *SMALL)[0] == 0
     fails(1, "history 3, which cannot become 2", *first, "--resume", "--history", 2, *SMALL)
     (folder / "alone.tsv").write_text("alone\n")

@@ -75,6 +75,10 @@ def test_classify(folder, file, reading):
     right = [name == row[0] for name, row in zip(["up", "down"] * 20, rows[1:], strict=True)]
     assert np.mean(right) == facts["accuracy"]
     assert all(abs(float(row[2]) + float(row[3]) - 1) < 1e-5 for row in rows[1:])
+    code, out, _ = run("classify", "predict", model, data, *reading, "--probabilities", "--json")
+    found = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and [one["class"] for one in found] == [row[0] for row in rows[1:]]
+    assert all(one["probabilities"][one["class"]] == one["probability"] for one in found)
     assert run("info", model)[1].startswith(f"{model}: a classifier of sequences (rnnrs classify)")
 
 
@@ -112,15 +116,19 @@ def test_forecast(folder):
     right = [100 + 10 * np.sin(t / 2) for t in range(120, 126)]
     assert np.allclose([float(row[1]) for row in rows[1:]], right, atol=5)
     assert (folder / "f.png").read_bytes().startswith(b"\x89PNG")
+    code, out, _ = run("forecast", "predict", model, data, "--json")
+    ahead = json.loads(out)
+    assert code == 0 and ahead["columns"] == ["level"] and len(ahead["forecast"]) == 4
+    assert np.allclose(np.ravel(ahead["forecast"]), [float(row[1]) for row in rows[1:5]], atol=1e-3)
 
 
 def test_resume_and_what_it_refuses(folder, tmp_path):
     model, data, kept = tmp_path / "m.rnn", folder / "wave.csv", tmp_path / "m.checkpoint"
     train = ["forecast", "train", data, "-o", model, *QUICK, "--checkpoint", kept]
     assert run(*train, "--epochs", "2")[0] == 0
-    fails(1, "exists; --resume goes on", *train, "--epochs", "2")
-    fails(1, "was begun with hidden_size 12, which cannot become 13", *train, "--resume", "--hidden", "13")
-    fails(1, "was begun with batch_size 32, which cannot become 8", *train, "--resume", "--batch", "8")
+    fails(1, "exists; --resume continues", *train, "--epochs", "2")
+    fails(1, "was started with hidden_size 12, which cannot become 13", *train, "--resume", "--hidden", "13")
+    fails(1, "was started with batch_size 32, which cannot become 8", *train, "--resume", "--batch", "8")
     code, _, error = run(*train, "--resume", "--epochs", "4")
     assert code == 0, error
     assert Forecaster.load(model).settings.epochs == 4
@@ -137,7 +145,9 @@ def test_resume_and_what_it_refuses(folder, tmp_path):
     ]
     assert run(*train, "--epochs", "2")[0] == 0
     assert run(*train, "--resume", "--epochs", "4")[0] == 0
-    fails(1, "was begun with pooling last, which cannot become mean", *train, "--resume", "--pooling", "mean")
+    fails(
+        1, "was started with pooling last, which cannot become mean", *train, "--resume", "--pooling", "mean"
+    )
     assert SequenceClassifier.load(classes).settings.epochs == 4
 
 
@@ -192,7 +202,7 @@ def test_ctrl_c_keeps_the_model(folder, tmp_path):
         ),
         (
             1,
-            "expected a column's place, got 'way'",
+            "expected a column's index, got 'way'",
             ["classify", "train", "{}/rows.csv", "-o", "{}/x", "--no-header", "--label", "way"],
         ),
         (

@@ -1,4 +1,4 @@
-"""The loop, its bounds, checkpoints, interrupts, callbacks, and what happens when things go wrong."""
+"""The training loop: bounds, checkpoints, interrupts, callbacks, errors."""
 
 import csv
 import gc
@@ -51,7 +51,7 @@ def test_training_learns_a_rule():
 
 
 @pytest.mark.parametrize("stop_at", [1, 7, 20, 33, 40])
-def test_a_resumed_run_is_bit_for_bit_the_whole_one(stop_at, tmp_path):
+def test_a_resumed_run_is_bit_identical_to_an_uninterrupted_run(stop_at, tmp_path):
     whole = trainer(callbacks=[EarlyStopping(50)])
     whole.fit(data(), max_steps=55, validation=data())
 
@@ -82,7 +82,7 @@ def test_a_shuffled_run_resumes_too(tmp_path):
     assert second.model.parameters.flat.tobytes() == whole.model.parameters.flat.tobytes()
 
 
-def test_bounds_count_from_the_beginning():
+def test_bounds_count_from_the_start_of_the_run():
     run = trainer()
     run.fit(data(), max_steps=3)
     run.fit(data(), max_steps=5)
@@ -104,7 +104,7 @@ def test_a_list_of_batches_is_data():
 
 
 class Breaks(Callback):
-    """Spoils a weight after some steps."""
+    """Sets a weight to NaN after some steps."""
 
     def __init__(self, step, name="rnn.W"):
         self.step, self.name = step, name
@@ -114,7 +114,7 @@ class Breaks(Callback):
             trainer.model.parameters[self.name][0, 0] = np.nan
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_by_name(tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_parameter(tmp_path):
     path = tmp_path / "run"
     run = trainer(callbacks=[Breaks(5)], checkpoint=path, checkpoint_every=2)
     with pytest.raises(NonFiniteError, match=r"step 6: .* nan: the gradient of .* not finite") as caught:
@@ -139,15 +139,17 @@ def test_a_loss_alone_that_is_not_finite_names_no_parameter():
 
 
 class Doomed:
-    """Ctrl-C comes while it is thrown away, where Python drops what a signal's handler raises."""
+    """An object that receives Ctrl-C in `__del__`, where Python discards the handler's exception."""
 
     def __del__(self):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.01)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # says that it was dropped
-def test_ctrl_c_that_python_drops_is_answered_at_the_next_step():
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # reports the discarded exception
+def test_ctrl_c_that_python_discards_is_answered_at_the_next_step():
     run = trainer()
     loss, calls = run.model.loss, []
 
@@ -163,8 +165,8 @@ def test_ctrl_c_that_python_drops_is_answered_at_the_next_step():
     assert len(calls) == run.step == 1
 
 
-def test_ctrl_c_leaves_a_checkpoint_and_a_run_that_goes_on(tmp_path):
-    gc.collect()  # so that the signal does not find Python collecting what other tests left
+def test_ctrl_c_leaves_a_checkpoint_and_a_run_that_continues(tmp_path):
+    gc.collect()  # so that the signal does not arrive during a garbage collection of other tests' objects
     rng = np.random.default_rng(0)
     stream = StreamBatches(rng.integers(0, 9, 200_000), batch_size=5, steps=20)
     path = tmp_path / "run"
@@ -196,7 +198,7 @@ def test_a_run_in_another_thread_needs_no_signal_handler():
     assert run.step == 3
 
 
-def test_resuming_with_something_else_is_refused_and_changes_nothing(tmp_path):
+def test_resuming_another_run_is_refused_and_changes_nothing(tmp_path):
     path = tmp_path / "run"
     trainer(checkpoint=path).fit(data(), max_steps=3)
     other = trainer()
@@ -235,7 +237,7 @@ def test_resuming_with_something_else_is_refused_and_changes_nothing(tmp_path):
         (lambda: trainer().evaluate([Batch(IDS[None, :2], np.full((1, 2), -1))]), "at least one"),
     ],
 )
-def test_arguments_that_make_no_sense_are_refused(call, message):
+def test_invalid_arguments_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
 
@@ -267,12 +269,12 @@ def test_early_stopping_and_the_best_checkpoint(tmp_path):
         EarlyStopping(0)
 
 
-def test_the_csv_log_is_whole_after_a_resume(tmp_path):
+def test_the_csv_log_is_complete_after_a_resume(tmp_path):
     log, path = tmp_path / "log.csv", tmp_path / "run"
     first = trainer(callbacks=[CSVLog(log)], checkpoint=path, checkpoint_every=10)
     first.fit(data(), max_steps=10)
     first.checkpoint = None
-    first.fit(data(), max_steps=15)  # steps that the checkpoint does not know of
+    first.fit(data(), max_steps=15)  # steps after the checkpoint
     second = trainer(callbacks=[CSVLog(log)])
     second.resume(path)
     second.fit(data(), max_steps=20, validation=data())
@@ -332,7 +334,7 @@ def test_history_is_bounded_and_exact(tmp_path):
         History.from_config({"window": 1})
 
 
-def test_history_draws_itself(tmp_path):
+def test_history_plots_itself(tmp_path):
     with pytest.raises(ValueError, match="at least one step"):
         History().plot()
     history = trainer().fit(data(), max_steps=60, validation=data())

@@ -116,7 +116,7 @@ class Reader:
             raise CommandError("--onnx-output: has no meaning without --onnx")
 
     def array(self, path: str) -> Array:
-        """The rows of an array's file."""
+        """Returns the rows of an array's file."""
         from ...data import read_array
 
         if self.features is not None:
@@ -124,21 +124,21 @@ class Reader:
         return read_array(path, self._array)
 
     def inputs(self, pictures: Sequence[Array]) -> Array:
-        """The model's inputs for pictures (Y, X, 3): the pictures, or their features."""
+        """Returns the model's inputs for pictures (Y, X, 3): the pictures, or their features."""
         import numpy as np
 
         stacked = np.stack(pictures)
         return stacked if self.features is None else self.features(stacked)
 
     def read_one(self, file: BinaryIO) -> Array:
-        """A picture (Y, X, 3) from an open file."""
+        """Returns a picture (Y, X, 3) from an open file."""
         from ...data import read_picture
 
         self._check_pictures()
         return read_picture(file, self.size, fit=self._fit)
 
     def read(self, files: Iterable[str]) -> Iterator[tuple[list[str], list[Array], Array]]:
-        """Names, pictures, and the model's inputs, some at a time.
+        """Yields names, pictures, and the model's inputs, some at a time.
 
         Files that cannot be read are reported and left out.
 
@@ -177,7 +177,7 @@ class Reader:
             raise CommandError(f"none of {len(self.problems):,} files could be read as a picture")
 
     def described(self, captions: str, arguments: argparse.Namespace, where: str | None) -> DescribedPictures:
-        """Pictures with their descriptions; those that are left out are reported.
+        """Returns pictures with their descriptions; reports those that are left out.
 
         Args:
             captions: the file of descriptions.
@@ -233,7 +233,7 @@ class Reader:
 
 
 def standard_input() -> BinaryIO:
-    """The bytes of one picture from standard input.
+    """Returns the bytes of one picture from standard input.
 
     Raises:
         CommandError: if there are none, or too many.
@@ -249,7 +249,7 @@ def standard_input() -> BinaryIO:
 
 
 def _found(files: Iterable[str]) -> Iterator[str]:
-    """Files, and the pictures in folders.
+    """Yields files, and the pictures in folders.
 
     Raises:
         OSError, ValueError: for a folder that cannot be read, or has no pictures.
@@ -264,7 +264,7 @@ def _found(files: Iterable[str]) -> Iterator[str]:
 
 
 def _two(arguments: argparse.Namespace) -> tuple[tuple[int, int], tuple[str, str]]:
-    """The columns, and the JSON names, of file and description."""
+    """Returns the columns, and the JSON names, of file and description."""
     for option in ("columns", "fields"):
         given = getattr(arguments, option)
         if given is not None and len(given) != 2:
@@ -274,7 +274,7 @@ def _two(arguments: argparse.Namespace) -> tuple[tuple[int, int], tuple[str, str
 
 
 def _one(arguments: argparse.Namespace) -> tuple[int, str]:
-    """The column, and the JSON name, of the description."""
+    """Returns the column, and the JSON name, of the description."""
     for option in ("columns", "fields"):
         given = getattr(arguments, option)
         if given is not None and len(given) != 1:

@@ -96,7 +96,9 @@ def add(verb: Any) -> None:
         "the pictures to hold out, drawn at random"
     )
     add_validation(training, SHARE, doc, files="CAPTIONS", nargs="+")
-    changes = verb.add_argument_group("augmentation: changes to the pictures in every epoch; none for features")
+    changes = verb.add_argument_group(
+        "augmentation: changes to the pictures in every epoch; none for features"
+    )
     defaults = defaults_of(Augmentation)
     for name, (doc, reading) in AUGMENTATION.items():
         add_option(changes, name, doc, defaults[name], **reading)
@@ -106,7 +108,7 @@ def add(verb: Any) -> None:
 def _add_model(verb: Any) -> None:
     from ...models import Captioner
     from ...models.base.options import argument_defaults
-    from ...models.captions.captioner import default_channels
+    from ...models.captions.network import default_channels
 
     model = verb.add_argument_group("model")
     size = argument_defaults(Captioner)["picture_size"]
@@ -161,7 +163,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _contents(model: Captioner) -> dict[str, Any]:
-    """The vocabulary's level and the parts of the augmentation of a run."""
+    """Returns the vocabulary's level and the parts of the augmentation of a run."""
     assert model.settings is not None  # a checkpoint has them
     changes = model.settings.to_config()["augmentation"] or {}
     return {"level": model.vocabulary.level, **{part: changes.get(part) for part in AUGMENTATION}}
@@ -170,7 +172,7 @@ def _contents(model: Captioner) -> dict[str, Any]:
 def _divided(
     arguments: argparse.Namespace, reader: Reader, seed: int
 ) -> tuple[DescribedPictures, DescribedPictures | None]:
-    """The pictures to train on, and held-out ones.
+    """Returns the pictures to train on, and held-out ones.
 
     Raises:
         CommandError: for a --validation that is neither a share nor files.
@@ -198,7 +200,7 @@ def _divided(
 
 
 def _new(arguments: argparse.Namespace, found: DescribedPictures, size: tuple[int, int] | None) -> Captioner:
-    """An untrained model for pictures, or for features, whichever the rows are.
+    """Returns an untrained model for pictures, or for features, whichever the rows are.
 
     Args:
         arguments: the command line.
@@ -225,7 +227,7 @@ def _new(arguments: argparse.Namespace, found: DescribedPictures, size: tuple[in
 
 
 def _augmentation(arguments: argparse.Namespace, model: Captioner) -> Any:
-    """The changes to pictures in every epoch; None for features.
+    """Returns the changes to pictures in every epoch; None for features.
 
     Raises:
         CommandError: for changes to features.

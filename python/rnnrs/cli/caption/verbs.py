@@ -15,7 +15,7 @@ from ..writing import SEARCH, add_output, add_search, likelihood_facts, search_o
 from .files import Reader, add_captions, add_pictures, standard_input
 
 if TYPE_CHECKING:
-    from ...models import CaptionEvaluation, Captioner, Written
+    from ...models import Captioner, CaptionEvaluation, Written
 
 #: The number of pictures that `rank` prints by default.
 N_BEST = 10
@@ -53,7 +53,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 
 def evaluation_facts(result: CaptionEvaluation) -> dict[str, Any]:
-    """An evaluation for JSON."""
+    """Returns an evaluation for JSON."""
     return {
         "exact": result.exact,
         "right_among_10": result.right_among_10,
@@ -105,7 +105,7 @@ def describe(arguments: argparse.Namespace) -> int:
 
 
 def _read(arguments: argparse.Namespace, reader: Reader) -> Iterator[tuple[list[str], list[Any], Any]]:
-    """Names (none for a picture on standard input), pictures, and the model's inputs."""
+    """Yields names (none for a picture on standard input), pictures, and the model's inputs."""
     if arguments.pictures and arguments.pictures != ["-"]:
         yield from reader.read(arguments.pictures)
     elif not arguments.names:
@@ -183,7 +183,7 @@ def rank(arguments: argparse.Namespace) -> int:
 
 
 def _unknown_words(model: Captioner, sentence: str) -> list[str]:
-    """The words of a sentence that are not in the vocabulary."""
+    """Returns the words of a sentence that are not in the vocabulary."""
     vocabulary = model.vocabulary
     if vocabulary.level != "word":
         return []

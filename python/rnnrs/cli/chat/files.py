@@ -27,7 +27,7 @@ def add_acts(verb: Any) -> None:
 
 
 def read(path: str, acts: bool) -> tuple[Dialogues, list[tuple[DialogueAct, str]]]:
-    """The dialogues of a file, and with `acts` the acts and sentences that they were made of.
+    """Returns the dialogues of a file, and with `acts` the acts and sentences that they were made of.
 
     Raises:
         CommandError: for a file without dialogue acts.

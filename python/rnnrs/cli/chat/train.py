@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _divided(arguments: argparse.Namespace, seed: int) -> tuple[Dialogues, Dialogues | None]:
-    """The dialogues to train on, and held-out ones.
+    """Returns the dialogues to train on, and held-out ones.
 
     Raises:
         ValueError: for an explicit share that cannot be held out.
@@ -115,14 +115,14 @@ def _divided(arguments: argparse.Namespace, seed: int) -> tuple[Dialogues, Dialo
 
 
 def _new(arguments: argparse.Namespace, dialogues: Dialogues) -> Chatbot:
-    """An untrained bot.
+    """Returns an untrained bot.
 
     Raises:
         CommandError: for an option that the level's vocabulary does not have.
     """
     from ...models import Chatbot
 
-    sizes = {"history": HISTORY_OF_ACTS} if arguments.acts else {}
+    sizes: dict[str, Any] = {"history": HISTORY_OF_ACTS} if arguments.acts else {}
     sizes |= given(arguments, [*SIZES, "level", "seed"])
     level = sizes.get("level", defaults_of(Chatbot.from_dialogues)["level"])
     vocabulary = vocabulary_given(arguments, Chatbot, level)

@@ -170,7 +170,9 @@ def add_tune(verb: Any) -> None:
     """Adds the arguments of `tune`."""
     add_model(verb)
     verb.add_argument("file", metavar="FILE", help="dialogues")
-    verb.add_argument("--unanswerable", metavar="FILE", help="lines to which the bot's own answer is always wrong")
+    verb.add_argument(
+        "--unanswerable", metavar="FILE", help="lines to which the bot's own answer is always wrong"
+    )
     add_json(verb)
 
 

@@ -48,7 +48,13 @@ def add(verb: Any) -> None:
     add_option(verb, "n_best", "number of units per signal", k, "-k", type=whole(1), metavar="N")
     reading = defaults_of(text_states)
     add_option(
-        verb, "layer", "layer of a stack, from 0", reading["layer"], default_doc="the last", type=int, metavar="N"
+        verb,
+        "layer",
+        "layer of a stack, from 0",
+        reading["layer"],
+        default_doc=f"{reading['layer']}, the last",
+        type=int,
+        metavar="N",
     )
     add_option(
         verb,
@@ -61,7 +67,9 @@ def add(verb: Any) -> None:
     verb.add_argument(
         "--tokens", type=whole(1), metavar="N", default=TOKENS, help="number of tokens to show (%(default)s)"
     )
-    verb.add_argument("--output", metavar="FILE", help="a picture (.png, .svg, …), or a page (.html) of a unit")
+    verb.add_argument(
+        "--output", metavar="FILE", help="a picture (.png, .svg, …), or a page (.html) of a unit"
+    )
     add_json(verb, "the table as JSON")
 
 
@@ -116,7 +124,7 @@ def _table(states: TextStates, arguments: argparse.Namespace) -> int:
 
 
 def _rows(states: TextStates, only: str | None, count: int | None) -> list[Row]:
-    """The rows of the table, for the signals that occur in the text.
+    """Returns the rows of the table, for the signals that occur in the text.
 
     Raises:
         CommandError: for an unknown signal, or one that the text does not have.
@@ -132,7 +140,9 @@ def _rows(states: TextStates, only: str | None, count: int | None) -> list[Row]:
         values = SIGNALS[name](states.tokens)
         if (values[:middle] == values[:1]).all():
             if only is not None:
-                raise CommandError(f"--signal: expected one that occurs in the first half of the text, got {name}")
+                raise CommandError(
+                    f"--signal: expected one that occurs in the first half of the text, got {name}"
+                )
             continue
         varies = len(set(values[middle:].tolist())) > 1
         again = second.correlations(values[middle:]) if varies else None

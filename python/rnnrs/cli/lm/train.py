@@ -64,7 +64,9 @@ def add(verb: Any) -> None:
         model,
         LanguageModel,
         SIZES,
-        docs={"tied": "the embedding is also the output layer's matrix; sets --embedding-size to --hidden-size"},
+        docs={
+            "tied": "the embedding is also the output layer's matrix; sets --embedding-size to --hidden-size"
+        },
     )
     add_vocabulary(model, LanguageModel, LanguageModel.from_text)
     training = add_training(verb, LanguageModel)
@@ -108,7 +110,7 @@ def _level(arguments: argparse.Namespace) -> str:
 def _divided(
     arguments: argparse.Namespace, validation: Validation, text: str, settings: dict[str, Any]
 ) -> tuple[str, str | None]:
-    """The text to train on, and held-out text.
+    """Returns the text to train on, and held-out text.
 
     Raises:
         ValueError: for an explicit share that cannot be held out.
@@ -133,7 +135,7 @@ def _divided(
 
 
 def _new(arguments: argparse.Namespace, text: str, level: str) -> LanguageModel:
-    """An untrained model.
+    """Returns an untrained model.
 
     Raises:
         CommandError: for an option that the level's vocabulary does not have.

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 #: The settings of sampling: description, and how the command line reads them.
 SAMPLING: dict[str, tuple[str, dict[str, Any]]] = {
     "length": ("number of tokens to generate", {"type": whole(0), "metavar": "N"}),
-    "temperature": ("below 1 sharper, above 1 flatter; 0: greedy decoding", {"type": real(0), "metavar": "T"}),
+    "temperature": (
+        "below 1 sharper, above 1 flatter; 0: greedy decoding",
+        {"type": real(0), "metavar": "T"},
+    ),
     "top_k": ("sample among the K likeliest tokens; 0: all", {"type": whole(0), "metavar": "K"}),
     "top_p": (
         "sample among the likeliest tokens of this total probability",
@@ -59,7 +62,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 
 def evaluation_facts(result: TextEvaluation) -> dict[str, Any]:
-    """An evaluation for JSON."""
+    """Returns an evaluation for JSON."""
     names = (
         "tokens",
         "characters",
@@ -132,7 +135,7 @@ def suggest(arguments: argparse.Namespace) -> int:
 
 
 def _suggestion_lines(words: list[Suggestion], single: bool) -> list[str]:
-    """A line per word for a single text, else a line per text."""
+    """Returns a line per word for a single text, else one line."""
     if single:
         return [f"{s.probability:.4f}\t{s.word}" for s in words]
     return ["\t".join(s.word for s in words)]
@@ -147,7 +150,9 @@ def add_generate(verb: Any) -> None:
     defaults = defaults_of(LanguageModel.generate)
     for name, (doc, reading) in SAMPLING.items():
         add_option(verb, name, doc, defaults[name], **reading)
-    verb.add_argument("--stop", action="append", metavar="TEXT", help="stop before this text; may be repeated")
+    verb.add_argument(
+        "--stop", action="append", metavar="TEXT", help="stop before this text; may be repeated"
+    )
     add_json(verb, "the whole text as JSON, once it is complete")
 
 

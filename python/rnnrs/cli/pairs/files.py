@@ -50,13 +50,16 @@ def add_cleaning(verb: Any, max_words: int) -> None:
         help="those with more words on a side (%(default)s)",
     )
     group.add_argument(
-        "--max-ratio", type=real(1), metavar="R", help="those with one side R times longer than the other (none)"
+        "--max-ratio",
+        type=real(1),
+        metavar="R",
+        help="those with one side R times longer than the other (none)",
     )
     group.add_argument("--unique", action="store_true", help="repeated ones")
 
 
 def read(arguments: argparse.Namespace, files: Sequence[str]) -> Pairs:
-    """The pairs of one file or two.
+    """Returns the pairs of one file or two.
 
     Raises:
         CommandError: for another number of files, options of another form, or no pairs.
@@ -83,7 +86,7 @@ def read(arguments: argparse.Namespace, files: Sequence[str]) -> Pairs:
 
 
 def read_clean(arguments: argparse.Namespace, files: Sequence[str]) -> Pairs:
-    """The pairs that are not left out, with a line about the others.
+    """Returns the pairs that are not left out, and reports the others.
 
     Raises:
         CommandError: if none remains, or as in `read`.

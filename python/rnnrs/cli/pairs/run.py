@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, model: TextToText) -> int:
 
 
 def _batches(arguments: argparse.Namespace) -> Iterator[list[str]]:
-    """Texts to process side by side; those of standard input one by one, as they come."""
+    """Yields texts to process side by side; those of standard input one by one, as they come."""
     if arguments.text:
         yield [" ".join(arguments.text)]
     elif arguments.file:

@@ -47,7 +47,9 @@ def add(group: Parser) -> None:
     verbs = add_verbs(group)
     epilog = train.epilog(_TRAIN)
     add_verb(verbs, "train", "train a summarizer on texts and summaries", epilog, _add_train, _train)
-    add_verb(verbs, "evaluate", "measure the quality of summaries", FORMS + _EVALUATE, _add_evaluate, _evaluate)
+    add_verb(
+        verbs, "evaluate", "measure the quality of summaries", FORMS + _EVALUATE, _add_evaluate, _evaluate
+    )
     add_verb(verbs, "run", "summarize texts, line by line", _RUN, _add_run, _run)
 
 

@@ -47,7 +47,7 @@ SHARE, EXAMPLES = 0.05, 2
 
 
 def epilog(examples: str) -> str:
-    """The end of the help: the forms of files, checkpoints, and examples."""
+    """Returns the end of the help: the forms of files, checkpoints, and examples."""
     return f"""{FORMS}
 The model's file is also the checkpoint: it is written at the end of every epoch and at Ctrl-C, can be used at
 once, and the same command with --resume continues from it. With held-out pairs, it ends with the parameters of
@@ -96,9 +96,7 @@ def run(arguments: argparse.Namespace, cls: type[TextToText], advice: Sequence[s
         advice: the commands to type next, with {model} for the file.
     """
     checkpoint = check_files(arguments)
-    model, settings = started(
-        arguments, checkpoint, cls, lambda m: {"level": m.target_vocabulary.level}
-    )
+    model, settings = started(arguments, checkpoint, cls, lambda m: {"level": m.target_vocabulary.level})
     pairs, kept = _divided(arguments, seed_of(settings, cls))
     if model is None:
         model = _new(arguments, cls, pairs)
@@ -126,7 +124,7 @@ def _tokens(model: TextToText) -> str:
 
 
 def _divided(arguments: argparse.Namespace, seed: int) -> tuple[Pairs, Pairs | None]:
-    """The pairs to train on and held-out ones, cleaned.
+    """Returns the pairs to train on and held-out ones, cleaned.
 
     Raises:
         CommandError: if no pair is left.
@@ -147,7 +145,7 @@ def _divided(arguments: argparse.Namespace, seed: int) -> tuple[Pairs, Pairs | N
 
 
 def _new(arguments: argparse.Namespace, cls: type[TextToText], pairs: Pairs) -> TextToText:
-    """An untrained model.
+    """Returns an untrained model.
 
     Raises:
         CommandError: for an option that the level's vocabulary does not have.

@@ -147,7 +147,7 @@ def _divided(data: Labeled, share: float, seed: int) -> tuple[Labeled, Labeled]:
 
 
 def _new(arguments: argparse.Namespace, data: Labeled, kept: Labeled | None) -> SequenceClassifier:
-    """An untrained model for all classes of the data.
+    """Returns an untrained model for all classes of the data.
 
     Raises:
         CommandError: for options of texts where there are none, or that the level's vocabulary does not have.
@@ -212,7 +212,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _facts(result: ClassificationEvaluation) -> dict[str, Any]:
-    """An evaluation for JSON."""
+    """Returns an evaluation for JSON."""
     return {
         "count": result.count,
         "accuracy": result.accuracy,

@@ -34,12 +34,12 @@ class Labeled(NamedTuple):
     size: int | None
 
     def chosen(self, which: list[int]) -> Labeled:
-        """Some of the sequences, by index."""
+        """Returns some of the sequences, by index."""
         labels = None if self.labels is None else [self.labels[i] for i in which]
         return Labeled([self.sequences[i] for i in which], labels, self.size)
 
     def classes_of(self, path: str) -> list[str]:
-        """The labels; `path` is the file, for the error message.
+        """Returns the labels; `path` is the file, for the error message.
 
         Raises:
             CommandError: if there are none.
@@ -70,7 +70,7 @@ def add_csv(reading: Any) -> None:
 
 
 def read_labeled(arguments: argparse.Namespace, path: str) -> Labeled:
-    """The sequences of a file.
+    """Returns the sequences of a file.
 
     Raises:
         CommandError: for options that the file's format does not have.
@@ -81,7 +81,9 @@ def read_labeled(arguments: argparse.Namespace, path: str) -> Labeled:
     options = [name for name in ("label", "by", "text", "columns") if getattr(arguments, name) is not None]
     if path.endswith((".ts", ".ts.gz")):
         if options:
-            raise CommandError(f"{path}: --{options[0]}: has no meaning with a .ts file, which names its parts")
+            raise CommandError(
+                f"{path}: --{options[0]}: has no meaning with a .ts file, which names its parts"
+            )
         data = read_ts(path)
     else:
         header, dialect = not arguments.no_header, _dialect(arguments)
@@ -103,7 +105,7 @@ def read_labeled(arguments: argparse.Namespace, path: str) -> Labeled:
 
 
 def read_series(arguments: argparse.Namespace, columns: Sequence[str] | None) -> Series:
-    """The series of a file; without `columns`, of its last column.
+    """Returns the series of a file; without `columns`, of its last column.
 
     Raises:
         CommandError: for a column's name in a file without a header.
@@ -120,7 +122,7 @@ def _dialect(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def column(name: str, header: bool) -> str | int:
-    """A column's name, or without a header its index.
+    """Returns a column's name, or without a header its index.
 
     Raises:
         CommandError: for a name without a header.

@@ -26,7 +26,7 @@ from .files import add_csv, read_series
 
 if TYPE_CHECKING:
     from ...data import Series
-    from ...models import ForecastEvaluation, Forecaster
+    from ...models import Forecaster, ForecastEvaluation
 
 _TRAIN = """\
 A FILE is CSV (possibly compressed by gzip): a row for each step, a column for each quantity.
@@ -121,7 +121,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _held_out(arguments: argparse.Namespace, validation: Validation, steps: int, horizon: int) -> int:
-    """The number of steps at the end of the series to hold out.
+    """Returns the number of steps at the end of the series to hold out.
 
     Raises:
         CommandError: for an explicit share with fewer steps than a forecast.
@@ -144,7 +144,7 @@ def _held_out(arguments: argparse.Namespace, validation: Validation, steps: int,
 
 
 def _line(result: ForecastEvaluation) -> str:
-    """One line about forecasts of held-out steps."""
+    """Returns one line about forecasts of held-out steps."""
     parts = []
     for i, name in enumerate(result.columns):
         column = f"{name}: " if len(result.columns) > 1 else ""
@@ -154,7 +154,7 @@ def _line(result: ForecastEvaluation) -> str:
 
 
 def _facts(result: ForecastEvaluation) -> dict[str, Any]:
-    """An evaluation for JSON."""
+    """Returns an evaluation for JSON."""
     names = ("columns", "origins", "season", "skill", "mae", "rmse", "naive_mae", "naive_rmse")
     return {name: getattr(result, name) for name in names}
 

@@ -25,8 +25,8 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: if it is damaged, of a newer version, of an unknown kind, or a checkpoint of a network that
-            belongs to no application: only the code that builds such a network can load it.
+        FormatError: if it is damaged, of a newer version, of an unknown kind, or a checkpoint of a network
+            that belongs to no application: only the code that builds such a network can load it.
 
     Example:
         >>> import rnnrs

@@ -138,7 +138,7 @@ def with_defaults(call: Callable[..., Any], changed: Mapping[str, Any]) -> inspe
 
 
 def with_sizes(cls: type[Any], inner: type[Any], changed: Mapping[str, Any]) -> inspect.Signature:
-    """Returns the signature of a class whose `**sizes` are the keyword arguments of `inner`, with other defaults."""
+    """Returns the signature of a class with `inner`'s keyword arguments, and other defaults, as `**sizes`."""
     signature = inspect.signature(cls)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     sizes = [

@@ -1,4 +1,4 @@
-"""The article's network: recurrence, output layer, and a loss over time, whichever the task needs."""
+"""A recurrent network for any task: recurrence, output layer, and a loss over time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...types import Array
 
 
 class NetworkCache(NamedTuple):
-    """What `RecurrentNetwork.backward` needs of the forward pass: its layers' caches."""
+    """The caches of the layers, for `RecurrentNetwork.backward`."""
 
     embedding: EmbeddingCache | None
     rnn: Any
@@ -30,23 +30,36 @@ class NetworkCache(NamedTuple):
 class RecurrentNetwork:
     """h_t = f(b + W h_{t−1} + U x_t), o_t = c + V h_t, L = Σ_t L_t(o_t, y_t).
 
-    Goodfellow, Bengio and Courville, *Deep Learning*, equations 10.8–10.11. With an embedding, inputs are token ids.
+    Goodfellow, Bengio and Courville, *Deep Learning*, equations 10.8–10.11. With an embedding, inputs are
+    token ids.
 
     Args:
-        rnn: the recurrence: a layer, a stack of them, or both directions.
-        output: the output layer, of H inputs.
-        loss: a class of `rnnrs.losses`, or any function (o, y) -> (L, do); for values of sequences of
-            different lengths, one that takes `weights`, too.
-        embedding: token ids → x, of I numbers each; None where the inputs are x (T, B, I) themselves.
-        pooling: makes one vector of a sequence's states, so that o (B, O) is one output for a sequence (figure 10.5);
-            without it, there is one for each step.
-        output_dropout: with which probability a number is dropped on its way into the output layer.
+        rnn: the recurrence: a layer, a stack, or a bidirectional layer.
+        output: the output layer, with H inputs.
+        loss: a class of `rnnrs.losses`, or any function (o, y) -> (L, do). For values (T, B, O) of sequences
+            of different lengths, it must also accept `weights`.
+        embedding: token ids → x (I); None if the inputs are x (T, B, I) themselves.
+        pooling: reduces a sequence's states to one vector, so that o (B, O) is one output per sequence
+            (figure 10.5); without it, o has one output per step.
+        output_dropout: dropout rate of the output layer's input.
 
     Attributes:
         parameters, gradients: of all layers, one flat vector each, named "rnn.U", …, "output.c".
 
     Raises:
-        ValueError: if the layers' sizes or dtypes do not belong together.
+        ValueError: if the layers' sizes or dtypes do not match.
+
+    Example:
+        >>> import numpy as np
+        >>> from rnnrs import losses, nn
+        >>> from rnnrs.data import Batch
+        >>> network = RecurrentNetwork(nn.RNN(3, 8), nn.Linear(8, 2), losses.SquaredError())
+        >>> o, cache = network.forward(np.zeros((5, 4, 3)))
+        >>> o.shape
+        (5, 4, 2)
+        >>> L, state = network.loss(Batch(np.zeros((5, 4, 3)), np.zeros((5, 4, 2))))
+        >>> state.shape
+        (4, 8)
     """
 
     def __init__(
@@ -76,23 +89,22 @@ class RecurrentNetwork:
 
     @property
     def stochastic(self) -> bool:
-        """Whether `loss` takes noise: whether there is dropout."""
+        """Whether `loss` accepts noise, i.e. whether there is dropout."""
         embedded = self.embedding is not None and self.embedding.stochastic
         return embedded or self.rnn.stochastic or bool(self.output_dropout.rate)
 
     def forward(
         self, inputs: ArrayLike, state: ArrayLike | None = None, **options: Any
     ) -> tuple[Array, NetworkCache]:
-        """o (T, B, O) of x (T, B, I), or of ids (T, B) with an embedding, from a state (B, S) or zero.
-
-        With pooling, o (B, O).
+        """Returns o (T, B, O), or with pooling o (B, O), and the cache.
 
         Args:
-            inputs, state: see there.
-            options: of the recurrent layer's forward: `lengths`, `resets`, `noise`, ….
+            inputs: x (T, B, I); with an embedding, ids (T, B).
+            state: the initial state (B, S); zero by default.
+            options: options of the recurrent layer's `forward`: `lengths`, `resets`, `noise`, ….
 
         Raises:
-            ShapeError, DTypeError, IndexError: for inputs that do not fit.
+            ShapeError, DTypeError, IndexError: for invalid inputs or an invalid state.
         """
         x, cache_e = np.asarray(inputs), None
         cache_p: Any = None
@@ -107,13 +119,13 @@ class RecurrentNetwork:
         return o, NetworkCache(cache_e, cache_r, cache_p, cache_d, cache_o)
 
     def backward(self, cache: NetworkCache, do: ArrayLike) -> tuple[Array | None, Array]:
-        """BPTT from do, of o's shape: adds to all gradients.
+        """Backpropagates do, of o's shape, through time, and adds to the gradients of all layers.
 
         Returns:
-            (dx (T, B, I), or None with an embedding; that of the first state (B, S)).
+            (dx (T, B, I), or None with an embedding; ∂L/∂(initial state) (B, S)).
 
         Raises:
-            ShapeError: if do has not the shape of o.
+            ShapeError: if do does not have the shape of o.
         """
         dh = self.output.backward(cache.output, do)
         assert dh is not None
@@ -130,17 +142,17 @@ class RecurrentNetwork:
     def loss(
         self, batch: Batch, state: Array | None = None, *, gradient: bool = True, noise: int | None = None
     ) -> tuple[float, Array | None]:
-        """L of a batch, and the state (B, S) to go on from; adds to the gradients where they are wanted.
+        """Returns L of a batch and the state (B, S) after it, and adds to the gradients.
 
         Args:
-            batch: inputs, targets as the loss takes them, and what else there is. Where values (T, B, O) have lengths,
-                the loss is told by weights (T, B) of 0 and 1 which of them count.
-            state: (B, S), carried over from the batch before; by default the initial one.
-            gradient: whether to go back through time.
-            noise: from which dropout is drawn; None for none.
+            batch: inputs, and targets as the loss expects them. If targets (T, B, O) are values with lengths,
+                the loss receives weights (T, B): 1 up to a sequence's end, 0 after it.
+            state: the initial state (B, S), carried over from the previous batch; zero by default.
+            gradient: whether to compute gradients.
+            noise: seed of dropout; None: no dropout.
 
         Raises:
-            ShapeError, DTypeError, IndexError: for a batch that does not fit.
+            ShapeError, DTypeError, IndexError: for an invalid batch.
         """
         batch = Batch(*batch)
         if batch.warm:
@@ -148,7 +160,7 @@ class RecurrentNetwork:
             _, cache = self.forward(before.inputs, state, gradient=False, noise=noise, **before.options)
             batch, state = batch.cut(batch.warm, None), cache.rnn.state
         o, cache = self.forward(batch.inputs, state, gradient=gradient, noise=noise, **batch.options)
-        loss: Any = self.loss_function  # may be asked for weights, too
+        loss: Any = self.loss_function  # may accept weights
         L, do = loss(o, batch.targets, **_weights(batch))
         if gradient:
             self.backward(cache, do)
@@ -160,7 +172,10 @@ class RecurrentNetwork:
 
 
 def _weights(batch: Batch) -> dict[str, Array]:
-    """Weights that keep the steps after the sequences' ends from being scored; ids are −1 there."""
+    """Returns weights (T, B) that exclude steps after a sequence's end, for targets that are not ids.
+
+    Ids are −1 there.
+    """
     targets = np.asarray(batch.targets)
     if batch.lengths is None or targets.ndim != 3:
         return {}

@@ -1,4 +1,4 @@
-"""Sums that do not depend on what else is in a batch."""
+"""Sums that do not depend on the other sequences of a batch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...types import Array, Floats
 
 
 def over_time(losses: Array) -> Floats:
-    """The sum over the steps of losses (T, B), one step after the other: (B,), float64.
+    """Returns the sums over time of losses (T, B), added in the order of the steps: (B,), float64.
 
     NumPy's own `sum` adds in an order that depends on the memory layout, and so on B.
     """

@@ -1,4 +1,4 @@
-"""Training: one table of options, one call for all applications."""
+"""Training of all applications: one table of options and one training call."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, TypedDict, TypeVar
 
+from ...checks import check_size
 from ...data import Data
 from ...errors import FormatError
 from ...optim import OPTIMIZERS, SCHEDULES
@@ -16,7 +17,7 @@ from .saved import SavedModel
 
 S = TypeVar("S", bound="TrainingSettings")
 
-#: Prints what the model makes of some held-out examples: the lines.
+#: Returns lines that show the model's answers to some held-out examples.
 Lines = Callable[[], list[str]]
 
 
@@ -37,19 +38,21 @@ class TrainingOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """The options that determine a training run, with their defaults; kept in the model's file.
+    """The options that determine a training run, with their defaults. The model's file holds them.
 
     An application's own table extends this one: `LanguageTraining`, `PairTraining`, ….
     """
 
     epochs: int | None = option(
-        10, "passes through the data; unlimited if only a time limit is given", whole(1, none=True)
+        10, "passes over the data; unlimited if only a time limit is given", whole(1, none=True)
     )
     time_limit: float | None = option(None, "seconds after which training stops", positive(none=True))
     batch_size: int = option(32, "B, sequences per batch", whole(1))
     learning_rate: float = option(2e-3, "the highest learning rate", positive())
     clip_norm: float | None = option(
-        1.0, "the longest gradient, ‖g‖₂; longer ones are scaled down; None: no limit", positive(none=True)
+        1.0,
+        "the highest gradient norm, ‖g‖₂; a gradient with a higher norm is scaled down; None: no limit",
+        positive(none=True),
     )
     schedule: str = option(
         "cosine",
@@ -60,20 +63,21 @@ class TrainingSettings:
     )
     optimizer: str = option("adam", f"one of {', '.join(OPTIMIZERS)}; see `rnnrs.optim`", choice(OPTIMIZERS))
     patience: int | None = option(
-        None, "validations in a row without a lower loss after which training stops; None: any number",
+        None,
+        "consecutive validations without a lower loss after which training stops; None: any number",
         whole(1, none=True),
-    )  # fmt: skip
+    )
     examples: int = option(
         0, "held-out examples for which the model's answer is printed after every epoch", whole(0)
     )
-    seed: int = option(0, "of shuffling, dropout and everything else that is random in training", whole(0))
+    seed: int = option(0, "seed of shuffling, dropout and all other randomness in training", whole(0))
 
-    #: Options that do not determine the run, and are not kept in the file.
+    #: Options that do not determine the run; the file does not hold them.
     _NOT_KEPT: ClassVar[tuple[str, ...]] = ("examples",)
 
     @classmethod
     def make(cls: type[S], op: str, options: Mapping[str, Any]) -> S:
-        """The settings of a call.
+        """Returns the settings of a call.
 
         Args:
             op: the caller's name, for error messages.
@@ -82,20 +86,18 @@ class TrainingSettings:
         Raises:
             TypeError, ValueError: for an unknown option, or a value outside its range.
         """
-        given = dict(options)
-        if given.get("epochs") is None:
-            given.pop("epochs", None)
-            if given.get("time_limit") is not None:
-                given["epochs"] = None
+        given = {name: value for name, value in options.items() if name != "epochs" or value is not None}
+        if given.get("time_limit") is not None:
+            given.setdefault("epochs", None)
         return checked(op, cls, given)
 
     def to_config(self) -> dict[str, Any]:
-        """The settings as JSON types."""
+        """Returns the settings as JSON types."""
         return {name: value for name, value in asdict(self).items() if name not in self._NOT_KEPT}
 
     @classmethod
     def from_config(cls: type[S], config: Mapping[str, Any]) -> S:
-        """The settings that `to_config` gave.
+        """Returns the settings that `to_config` described.
 
         Raises:
             FormatError: for an unknown setting; names it.
@@ -109,15 +111,15 @@ class TrainingSettings:
 
     @property
     def bounds(self) -> dict[str, Any]:
-        """The bounds of `Trainer.fit`."""
+        """The bounds, as arguments of `Trainer.fit`."""
         return {"epochs": self.epochs, "time_limit": self.time_limit}
 
 
 class TrainedModel(SavedModel):
-    """A model with a `fit`, whose options are one table.
+    """A model with a method `fit`, which has its options in one table.
 
     Attributes:
-        settings: the settings of the last `fit`, kept in the model's file; None before the first.
+        settings: the settings of the last `fit`, which the model's file holds; None before the first.
     """
 
     #: The table of `fit`'s options and their defaults.
@@ -128,20 +130,20 @@ class TrainedModel(SavedModel):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "fit" in cls.__dict__:
-            documented(cls.__dict__["fit"], cls.TRAINING, "Training options:")
+            documented(cls.__dict__["fit"], cls.TRAINING)
 
     @classmethod
     def training_defaults(cls) -> dict[str, Any]:
-        """The options of `fit` and their defaults in this application."""
+        """Returns the options of `fit` and their defaults in this application."""
         return defaults(cls.TRAINING)
 
     @classmethod
     def training_doc(cls, name: str) -> str:
-        """The description of an option of `fit`."""
+        """Returns the description of an option of `fit`."""
         return str(metadata(cls.TRAINING, name, "doc"))
 
     def settings_of(self, options: Mapping[str, Any]) -> Any:
-        """The settings of a `fit` with these options, checked.
+        """Returns the settings of a `fit` with these options, checked.
 
         Raises:
             TypeError, ValueError: for an unknown option, or a value outside its range.
@@ -165,53 +167,51 @@ def train(
     examples: Lines | None = None,
     loss_name: str | None = None,
 ) -> History:
-    """The training call of all applications.
+    """Trains a model of any application; `fit` of every application ends here.
 
     With validation data, the model ends with the parameters of the lowest validation loss.
 
     Args:
         model: the model.
         data, validation: batches.
-        settings: of the run.
+        settings: the settings of the run.
         callbacks: see `rnnrs.train`.
-        checkpoint: a file to resume from; written after every epoch, at the end, and at Ctrl-C. During the training
-            the best parameters are kept next to it, in a file whose name ends with ".best".
-        checkpoint_every: the steps after which it is also written.
-        resume: a checkpoint to continue from, of a run with the same data and settings; `epochs` and `time_limit`
-            count from that run's start.
+        checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C. During
+            training, the best parameters are kept next to it, in a file whose name ends with ".best".
+        checkpoint_every: the number of steps after which it is also written.
+        resume: a checkpoint to continue from, of a run with the same data and settings; `epochs` and
+            `time_limit` count from that run's start.
         progress: whether to show progress on standard error.
-        unit: of the positions counted there.
-        perplexity: whether the loss is nats per token, so that a perplexity can be shown.
-        examples: gives the lines that `settings.examples` asks for.
-        loss_name: the name of the loss that is minimized, where it is not the one that validation measures.
+        unit: the name of the scored positions, for the progress.
+        perplexity: whether the loss is in nats per token, so that a perplexity can be shown.
+        examples: returns the lines to print after a validation, if `settings.examples` is above 0.
+        loss_name: the name of the minimized loss, if it is not the loss that validation measures.
 
     Raises:
-        ValueError: for patience or examples without validation data.
-        OSError, FormatError: if the checkpoint cannot be read, written, or is of another model.
+        ValueError: for patience or examples without validation data; if the run to resume had other data.
+        OSError, FormatError: if the checkpoint cannot be read or written, or belongs to another model.
         NonFiniteError, KeyboardInterrupt: see `Trainer.fit`.
     """
     op = f"{type(model).__name__}.fit"
-    for name in ("patience", "examples"):
-        if getattr(settings, name) and validation is None:
-            expected = "None" if name == "patience" else "0"
-            raise ValueError(
-                f"{op}: {name}: expected {expected} without validation data, got {getattr(settings, name)}"
-            )
-    watching: list[Callback] = [ProgressBar(perplexity=perplexity, unit=unit)] if progress else []
-    if settings.patience is not None:
-        watching.append(EarlyStopping(settings.patience))
+    if validation is None:
+        _check_without_validation(op, settings)
+    if checkpoint_every is not None:
+        check_size(op, "checkpoint_every", checkpoint_every)
     best = None
     if validation is not None:
         best = BestParameters(None if checkpoint is None else f"{os.fspath(checkpoint)}.best")
-        watching.append(best)
-    watching.extend(callbacks)
-    if settings.examples and examples is not None:
-        watching.append(Examples(examples))
+    watching: list[Callback | None] = [
+        ProgressBar(perplexity=perplexity, unit=unit) if progress else None,
+        EarlyStopping(settings.patience) if settings.patience is not None else None,
+        best,
+        *callbacks,
+        Examples(examples) if settings.examples and examples is not None else None,
+    ]
     trainer = Trainer(
         model,  # type: ignore[arg-type]
         OPTIMIZERS[settings.optimizer](settings.learning_rate),
         clip_norm=settings.clip_norm,
-        callbacks=watching,
+        callbacks=[callback for callback in watching if callback is not None],
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
         seed=settings.seed,
@@ -220,10 +220,30 @@ def train(
     trainer.schedule = lambda step: factor(trainer.progress)
     model.settings = settings
     if resume is not None:
-        trainer.resume(resume)
+        _resume(op, trainer, resume, data)
     if loss_name is not None:
         trainer.history.loss_name = loss_name
     history = trainer.fit(data, validation=validation, **settings.bounds)
     if best is not None:
         best.restore(model)
     return history
+
+
+def _check_without_validation(op: str, settings: TrainingSettings) -> None:
+    """Checks that the settings need no validation data."""
+    for name, value, expected in (
+        ("patience", settings.patience, None),
+        ("examples", settings.examples, 0),
+    ):
+        if value != expected:
+            raise ValueError(f"{op}: {name}: expected {expected} without validation data, got {value}")
+
+
+def _resume(op: str, trainer: Trainer, path: str | os.PathLike[str], data: Data) -> None:
+    """Restores the state of a run, which must have had the same data."""
+    trainer.resume(path)
+    began_with, given = trainer.data_fingerprint, data.fingerprint()
+    if trainer.step and began_with not in (None, given):
+        raise ValueError(
+            f"{op}: resume: expected the data with which the run began ({began_with}), got others ({given})"
+        )

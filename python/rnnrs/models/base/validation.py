@@ -1,4 +1,4 @@
-"""Held-out data: the share of the data that a `fit` sets aside."""
+"""Held-out data: the share of the data that a `fit` sets aside for validation."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from ...seeds import derive_seed
 
-#: The stream of the seed from which the held-out examples are drawn.
+#: The seed stream that selects the held-out examples.
 STREAM = 1 << 21
 
 
 def held_out_share(op: str, validation: Any) -> float | None:
-    """The share of the data that `validation` says to hold out; None where it is data, or None.
+    """Returns `validation` if it is a share of the data; None if it is data, or None.
 
     Raises:
         ValueError: for a number that is not from 0, below 1.
@@ -27,10 +27,10 @@ def held_out_share(op: str, validation: Any) -> float | None:
 
 
 def held_out_count(op: str, count: int, share: float, what: str) -> int:
-    """How many of `count` examples a share holds out: at least one, unless the share is 0.
+    """Returns the number of examples that a share of `count` holds out: at least one, unless the share is 0.
 
     Raises:
-        ValueError: if none were left to train on.
+        ValueError: if no example is left to train on.
     """
     if not share:
         return 0
@@ -43,10 +43,13 @@ def held_out_count(op: str, count: int, share: float, what: str) -> int:
 
 
 def divided(op: str, count: int, share: float, seed: int, what: str) -> tuple[list[int], list[int]]:
-    """Which of `count` independent examples to train on and which to hold out: drawn by the seed, each in order.
+    """Divides `count` independent examples at random.
+
+    Returns:
+        (the indices of the examples to train on, those of the held-out examples), both in rising order.
 
     Raises:
-        ValueError: if none were left to train on.
+        ValueError: if no example is left to train on.
     """
     held_out = held_out_count(op, count, share, what)
     order = np.random.default_rng(derive_seed(seed, STREAM)).permutation(count).tolist()
@@ -54,10 +57,10 @@ def divided(op: str, count: int, share: float, seed: int, what: str) -> tuple[li
 
 
 def chosen(items: Any, which: Sequence[int]) -> Any:
-    """Some of several items: rows of an array, or a list."""
+    """Returns the items with these indices: rows of an array, or a list."""
     return items[list(which)] if isinstance(items, np.ndarray) else [items[i] for i in which]
 
 
 def spread(count: int, wanted: int) -> list[int]:
-    """The places of `wanted` examples among `count`: the first, the last, and some between."""
+    """Returns the indices of at most `wanted` of `count` examples: first, last, and some between them."""
     return sorted({n * (count - 1) // max(wanted - 1, 1) for n in range(wanted)}) if count else []

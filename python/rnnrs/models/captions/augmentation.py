@@ -1,4 +1,4 @@
-"""Pictures changed a little at every epoch, so that a network learns what does not matter."""
+"""Augmentation: small random changes of the training pictures, different in every epoch."""
 
 from __future__ import annotations
 
@@ -13,36 +13,45 @@ from ...checks import check_size
 from ...seeds import derive_seed
 from ...types import Array
 
-#: What the words begin with that are no longer true, or not surely, of a picture in a mirror: sides, points of the
-#: compass, turning, writing, clocks and flags, in English, German and French.
+#: The beginnings of words that may be wrong for a mirrored picture: sides, points of the compass, rotation,
+#: writing, clocks and flags, in English, German and French.
 SIDED = re.compile(
-    r"\b(?:left|right|north|south|east|west|clockwise|anticlockwise|counterclockwise|letter|digit|number|keycap|text"
-    r"|writ|sign|symbol|word|button|clock|o.clock|flag"
-    r"|links|link[es]|linke[nrsm]|rechts|recht[e]|nord|süd|ost|uhr|gegen\w*uhr|im\w*uhr|buchstabe|ziffer|zahl|taste"
-    r"|schrift|wort|schild|flagge"
-    r"|gauche|droit|ouest|sud|horaire|antihoraire|lettre|chiffre|nombre|touche|écrit|texte|mot|signe|panneau|bouton"
-    r"|heure|horloge|drapeau)",
+    r"\b(?:left|right|north|south|east|west|clockwise|anticlockwise|counterclockwise|letter|digit|number"
+    r"|keycap|text|writ|sign|symbol|word|button|clock|o.clock|flag"
+    r"|links|link[es]|linke[nrsm]|rechts|recht[e]|nord|süd|ost|uhr|gegen\w*uhr|im\w*uhr|buchstabe|ziffer|zahl"
+    r"|taste|schrift|wort|schild|flagge"
+    r"|gauche|droit|ouest|sud|horaire|antihoraire|lettre|chiffre|nombre|touche|écrit|texte|mot|signe|panneau"
+    r"|bouton|heure|horloge|drapeau)",
     re.IGNORECASE,
 )
 
 
 def may_be_mirrored(text: str) -> bool:
-    """Whether a description, in English, German or French, says nothing that a mirror would make wrong."""
+    """Returns whether a description in English, German or French remains correct if the picture is mirrored.
+
+    Example:
+        >>> may_be_mirrored("a bright cat"), may_be_mirrored("an arrow to the right")
+        (True, False)
+    """
     return SIDED.search(text) is None
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training pictures are changed; what is drawn is a function of (seed, epoch, picture).
+    """Changes of the training pictures, a function of (seed, epoch, picture).
 
     Attributes:
-        flip: whether half of the pictures are mirrored, where `may_be_mirrored` allows it of the description; or a
-            function that says so of a description.
-        shift: by how many pixels a picture is moved at most, up or down and to the sides; its border is repeated.
-        noise: the standard deviation of what is added to every number (of 0 to 1), drawn evenly about 0.
+        flip: whether half of the pictures are mirrored, if `may_be_mirrored` allows it for the description;
+            or a function that decides this by the description.
+        shift: the maximum shift in pixels, in each direction; the border is repeated.
+        noise: the standard deviation of uniform noise with mean 0, added to every number (of 0 to 1).
 
     Raises:
-        ValueError, TypeError: for numbers out of their range.
+        ValueError, TypeError: for values out of range.
+
+    Example:
+        >>> Augmentation(flip=True, shift=1).may_flip("an arrow to the right")
+        False
     """
 
     flip: bool | Callable[[str], bool] = False
@@ -59,23 +68,23 @@ class Augmentation:
             raise TypeError(f"Augmentation: flip: expected True, False or a function, got {self.flip!r}")
 
     def to_config(self) -> dict[str, Any]:
-        """As JSON's types; of a function it is known that there was one."""
+        """Returns the settings as JSON types; a function as `flip` becomes True."""
         return {"flip": bool(self.flip), "shift": self.shift, "noise": self.noise}
 
     def may_flip(self, text: str) -> bool:
-        """Whether the picture of a description may be mirrored."""
+        """Returns whether the picture of a description may be mirrored."""
         if callable(self.flip):
             return bool(self.flip(text))
         return self.flip and may_be_mirrored(text)
 
     def apply(self, pictures: Array, numbers: Array, may_flip: Array, seed: int, epoch: int) -> Array:
-        """Changed pictures (B, Y, X, 3).
+        """Returns changed pictures (B, Y, X, 3).
 
         Args:
-            pictures: (B, Y, X, 3), numbers from 0 to 1. What is added is not cut off at these.
-            numbers: of each picture, (B,).
-            may_flip: (B,).
-            seed, epoch: of the run.
+            pictures: (B, Y, X, 3), numbers from 0 to 1. The noise may exceed this range.
+            numbers: the number of each picture (B,), for its random changes.
+            may_flip: whether each picture may be mirrored (B,).
+            seed, epoch: those of the run.
         """
         run = derive_seed(derive_seed(seed, epoch), 0)
         draws = [derive_seed(run, int(n)) for n in numbers]

@@ -17,14 +17,14 @@ from .augmentation import Augmentation
 
 
 class CaptionBatch(NamedTuple):
-    """A minibatch of B pictures, each with a description; words are time-major.
+    """A minibatch of B pictures with one description each; the words are time-major.
 
     Attributes:
-        pictures: (B, Y, X, 3), numbers of 0 to 1; or another network's features, (B, K) or (B, …, K).
-        inputs: what the decoder reads (T, B): `end_id`, w_1 … w_n; filled up with `end_id`.
-        targets: what it is to say (T, B): w_1 … w_n, `end_id`; −1, which is not scored, after that.
-        lengths: (B,), steps of each description, n + 1.
-        keys: whole numbers (B,), by which dropout knows the pairs.
+        pictures: (B, Y, X, 3), numbers from 0 to 1; or another network's features, (B, K) or (B, …, K).
+        inputs: the decoder's inputs (T, B): `end_id`, w_1 … w_n; padded with `end_id`.
+        targets: the words to predict (T, B): w_1 … w_n, `end_id`; padded with −1, which is not scored.
+        lengths: the number of steps of each description, n + 1 (B,).
+        keys: the number of each pair (B,), for its dropout masks.
     """
 
     pictures: Array
@@ -35,12 +35,12 @@ class CaptionBatch(NamedTuple):
 
     @property
     def positions(self) -> int:
-        """How many positions are scored."""
+        """The number of positions that are scored."""
         return int(np.count_nonzero(self.targets != IGNORE))
 
 
 def as_numbers(pictures: Array, dtype: DTypeLike) -> Array:
-    """Pictures of bytes as numbers of 0 to 1; other numbers as they are."""
+    """Returns pictures of bytes as numbers from 0 to 1, and other pictures unchanged."""
     if pictures.dtype == np.uint8:
         return np.multiply(pictures, np.float64(1 / 255), dtype=dtype, casting="unsafe")
     return pictures.astype(dtype, copy=False)
@@ -49,7 +49,7 @@ def as_numbers(pictures: Array, dtype: DTypeLike) -> Array:
 def caption_batch(
     pictures: Array, descriptions: Sequence[Ids], end_id: int, keys: Array, dtype: DTypeLike
 ) -> CaptionBatch:
-    """Pictures (B, …) and the ids of a description of each, without their ends, as a batch."""
+    """Returns a batch of pictures (B, …) and the ids of one description each, without the end token."""
     targets = fill([np.append(ids, end_id) for ids in descriptions], IGNORE)
     inputs = np.concatenate([np.full((1, len(descriptions)), end_id), targets[:-1]])
     inputs[inputs == IGNORE] = end_id
@@ -58,22 +58,25 @@ def caption_batch(
 
 
 class CaptionBatches:
-    """N pairs of a picture and a description of it, shuffled anew in every epoch.
+    """N pairs of a picture and a description, shuffled again in every epoch.
 
-    Descriptions of all lengths share a batch: what fills up is not computed by the decoder, and pictures of names as
-    long as each other are alike, so that batch normalization would see other statistics in every batch. (After ten
-    epochs of emoji 51 % instead of 11 % of held-back names are right.)
+    A batch mixes descriptions of all lengths. The decoder does not compute the padding, and pictures whose
+    descriptions have the same length are alike, so that batch normalization would see different statistics in
+    every batch. (After ten epochs of emoji, 51 % instead of 11 % of the held-out names are right.)
 
     Args:
-        pictures: all pictures, or features, (M, …).
-        owners: (N,), which picture each description is of.
-        descriptions: token ids, one vector for each; an end is put to each.
+        pictures: all pictures, or features (M, …).
+        owners: the index of each description's picture (N,).
+        descriptions: token ids, one vector per description; the end token is appended to each.
         batch_size: B; the last batch may have fewer.
-        end_id: the token that ends a description, and stands before its first word.
-        dtype: of what goes into the network.
-        augmentation: how pictures are changed; None: not at all.
-        may_flip: (N,), whether each pair's picture may be mirrored.
-        seed: of the shuffling and of the augmentation.
+        end_id: the token that ends a description and precedes its first word.
+        dtype: the dtype of the network.
+        augmentation: the random changes of the pictures; None: no changes.
+        may_flip: whether each pair's picture may be mirrored (N,).
+        seed: the seed of the shuffling and of the augmentation.
+
+    Raises:
+        ValueError, TypeError: for an invalid batch size.
     """
 
     carries_state = False
@@ -100,7 +103,7 @@ class CaptionBatches:
         return -(-len(self._owners) // self.batch_size)
 
     def epoch(self, number: int) -> Sequence[CaptionBatch]:
-        """The batches in the order of this epoch, the pictures changed as in this epoch."""
+        """Returns the batches of an epoch, in its order and with its changes of the pictures."""
         draw = np.random.default_rng([self.seed, number])
         alike = np.zeros(len(self._owners), np.int64)
         return batches_of_like(alike, self.batch_size, draw, lambda members: self._batch(members, number))
@@ -118,7 +121,7 @@ class CaptionBatches:
         )
 
     def _batch(self, members: Array, epoch: int) -> CaptionBatch:
-        """Some pairs, by number, as columns."""
+        """Returns pairs, given by number, as a batch."""
         owners = self._owners[members]
         pictures = as_numbers(self._pictures[owners], self.dtype)
         if self._augmentation is not None:

@@ -1,54 +1,47 @@
-"""Descriptions of pictures: a convolutional network that looks, a recurrent one that writes."""
+"""Descriptions of pictures: training, writing, search by a sentence, and evaluation."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
-from ... import modelfile
 from ..._rnnrs import Decoder
-from ...checks import check_size
-from ...errors import ShapeError
-from ...modelfile import ModelFile
-from ...text import Vocabulary, build_vocabulary, vocabulary_from_config
+from ...decoding import Hypothesis
+from ...text import build_vocabulary
+from ...text.build import check_level
 from ...train import Callback, History
-from ...types import Array, Floats
-from ..base.saved import constructed, sizes_of
-from ..base.training import TrainedModel, TrainingSettings, train
+from ...types import Array
+from ..base.training import TrainingSettings, train
 from ..base.validation import chosen, divided, held_out_share
 from ..writer.examples import written_lines
 from ..writer.search import Search, Written, search_steps
-from ..writer.steps import DecoderSteps
-from .batches import CaptionBatch, CaptionBatches, as_numbers
-from .evaluation import CaptionEvaluation, evaluate, likelihoods, side_by_side
+from .batches import CaptionBatches
+from .caption_model import CaptionModel
+from .evaluation import CaptionEvaluation, evaluate, side_by_side
 from .fitting import CaptionTraining, CaptionTrainingOptions, caption_batches
-from .inputs import (
-    Descriptions,
-    check_description,
-    check_descriptions,
-    check_features,
-    check_pictures,
-)
-from .network import CaptionNetwork
+from .inputs import Descriptions, check_description, check_descriptions, check_picture_size, check_pictures
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 M = TypeVar("M", bound="Captioner")
 
-#: The most tokens of a description that is written, by the vocabulary's level.
+#: The maximum number of tokens of a written description, by the level of the vocabulary.
 LONGEST = {"word": 60, "subword": 100, "char": 300}
+
+#: Pictures and their descriptions.
+Pairs = tuple[Any, Descriptions]
 
 
 class RankedPicture(NamedTuple):
-    """A picture and how likely a sentence is as its description.
+    """A picture and the likelihood of a sentence as its description.
 
     Attributes:
-        place: in the pictures that were given, from 0.
+        place: the picture's index in the given pictures, from 0.
         log_prob: ln P(sentence | picture).
     """
 
@@ -56,101 +49,66 @@ class RankedPicture(NamedTuple):
     log_prob: float
 
 
-class Captioner(TrainedModel):
+class Captioner(CaptionModel):
     """P(description | picture) = Π_t P(w_t | w_1 … w_{t−1}, picture): a CNN and a decoder, trained together.
 
-    The network is `CaptionNetwork`: the decoder begins with the mean of the CNN's last layer and attends to its places.
+    The network is `CaptionNetwork`: the decoder's initial state is computed from the mean of the CNN's last
+    layer, and the decoder attends to the positions of that layer.
 
     Args:
-        vocabulary: of the descriptions.
+        vocabulary: the vocabulary of the descriptions.
         picture_size: Y and X of the pictures, in pixels.
-        channels: of the CNN's stages; between two of them height and width are halved. None: 32, 64, 128, 256, 256, …,
-            as many as leave a grid of 4 to 7 places along the shorter side.
-        convolutions: of each stage.
-        features: None for pictures. Else pictures come as another network's features: K, one vector for each; (P, K)
-            or (Y′, X′, K), a grid of places to attend to.
+        channels: the channels of the CNN's stages; height and width are halved between stages. None: 32, 64,
+            128, 256, 256, …, as many as leave 4 to 7 positions along the shorter side.
+        convolutions: the number of convolutions in each stage.
+        features: None for pictures. Otherwise, the shape of one picture's features from another network: K
+            for one vector; (P, K) or (Y′, X′, K) for a grid of positions to attend to.
         cell: "gru", "lstm" or "rnn".
         embedding_size: I.
         hidden_size: H of the decoder's layers.
-        layers: of the decoder.
-        attention: "additive", "general" or "dot", see `nn.Attention`; None: the decoder knows of the picture only what
-            its first state holds.
-        dropout: with which probability, in training, a number is dropped on its way out of the CNN, and into a
-            recurrent or the output layer.
-        recurrent_dropout: of the recurrent layers, see `nn.Recurrent`.
+        layers: the number of the decoder's layers.
+        attention: "additive", "general" or "dot", see `nn.Attention`; None: the decoder's initial state is
+            all that it knows of the picture.
+        dropout: the dropout rate of the CNN's output and of the inputs of the recurrent layers and of the
+            output layer.
+        recurrent_dropout: the dropout rate of the recurrent layers, see `nn.Recurrent`.
         label_smoothing: ε, see `losses.SoftmaxCrossEntropy`; in training only.
-        tied: whether the output layer's V is the embedding; ĥ is then of its size.
-        seed: of the first weights.
+        tied: whether the output layer's V is the embedding; ĥ then has the embedding's size.
+        seed: the seed of the initial weights.
         dtype: float32 or float64.
 
     Attributes:
-        vocabulary: as given.
+        vocabulary, picture_size, channels, features: as given; `features` as a tuple.
         network: the `CaptionNetwork`.
-        parameters, gradients: of the network.
-        settings: what `fit` was last told, kept in the model's file; None before.
+        parameters, gradients: those of the network.
+        settings: the settings of the last `fit`, which the model's file holds; None before the first.
 
     Raises:
-        ValueError, TypeError: for settings out of their range or that do not go together.
-        MemoryError: if the weights do not fit.
+        ValueError, TypeError: for options out of range, or that exclude each other.
+        MemoryError: if the weights do not fit into memory.
+
+    Example:
+        >>> import numpy as np
+        >>> from rnnrs.models import Captioner
+        >>> pictures = np.zeros((2, 4, 4, 3), np.uint8)
+        >>> pictures[0, ..., 0] = pictures[1, ..., 2] = 255
+        >>> texts = ["a red square", "a blue square"]
+        >>> model = Captioner.from_pairs(pictures, texts, channels=(4,), embedding_size=8, hidden_size=16)
+        >>> history = model.fit(pictures, texts, epochs=60, learning_rate=0.02, progress=False)
+        >>> model.describe(pictures[0])
+        'a red square'
+        >>> model.rank("a blue square", pictures)[0].place
+        1
     """
 
     KIND: ClassVar[str] = "captioner"
     TRAINING: ClassVar[type[TrainingSettings]] = CaptionTraining
-    #: The levels of the vocabulary, and the options that differ from those of its `build`.
+    #: The levels of the vocabulary, with the options that differ from the defaults of its `build`.
     LEVELS: ClassVar[dict[str, dict[str, Any]]] = {
         "word": {"min_count": 1},
         "char": {},
         "subword": {"max_size": 8_000},
     }
-
-    def __init__(
-        self,
-        vocabulary: Vocabulary,
-        *,
-        picture_size: tuple[int, int] = (32, 32),
-        channels: Sequence[int] | None = None,
-        convolutions: int = 1,
-        features: int | Sequence[int] | None = None,
-        cell: str = "gru",
-        embedding_size: int = 128,
-        hidden_size: int = 256,
-        layers: int = 1,
-        attention: str | None = "additive",
-        dropout: float = 0.2,
-        recurrent_dropout: float = 0.0,
-        label_smoothing: float = 0.1,
-        tied: bool = True,
-        seed: int = 0,
-        dtype: DTypeLike = "float32",
-    ) -> None:
-        self.sizes = sizes_of(locals(), "vocabulary")
-        op = type(self).__name__
-        self.vocabulary = vocabulary
-        self.features = _feature_shape(op, features)
-        self.picture_size = _pair(op, "picture_size", picture_size)
-        channels = default_channels(self.picture_size) if channels is None else channels
-        self.channels = tuple(check_size(op, "channels", wide) for wide in channels)
-        halved = len(self.channels) - 1
-        if halved < 0 or (self.features is None and min(self.picture_size) >> halved < 1):
-            raise ValueError(
-                f"{op}: channels: expected from one to as many stages as halve {self.picture_size} pixels, "
-                f"got {len(self.channels)}"
-            )
-        check_size(op, "convolutions", convolutions)
-        self.sizes |= {
-            "picture_size": list(self.picture_size),
-            "channels": list(self.channels),
-            "features": None if self.features is None else list(self.features),
-        }
-        options = {k: v for k, v in self.sizes.items() if k not in ("picture_size", "features", "channels")}
-        self.network = CaptionNetwork(
-            len(vocabulary),
-            channels=self.channels,
-            feature_size=None if self.features is None else self.features[-1],
-            unknown_id=vocabulary.unknown_id,
-            **options,
-        )
-        self.parameters, self.gradients = self.network.parameters, self.network.gradients
 
     @classmethod
     def from_pairs(
@@ -162,73 +120,30 @@ class Captioner(TrainedModel):
         vocabulary: dict[str, Any] | None = None,
         **sizes: Any,
     ) -> M:
-        """An untrained model with the vocabulary of the descriptions and the size of the pictures.
+        """Returns an untrained model with the vocabulary of the descriptions and the size of the pictures.
 
         Args:
             pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
             descriptions: one for each picture, or several.
-            level: "word", "char", or "subword" for byte-pair encoding, which needs the extra "subword".
-            vocabulary: options of the vocabulary: `max_size` (8,000 subwords by default), `min_count` (1 by default),
-                `lowercase`; see `text.build_vocabulary`.
-            sizes: the arguments of the class.
+            level: "word", "char", or "subword" for byte-pair encoding, which requires the extra "subword".
+            vocabulary: options of the vocabulary: `max_size` (8,000 subwords by default), `min_count` (1 by
+                default), `lowercase`; see `text.build_vocabulary`.
+            sizes: the keyword arguments of the class.
 
         Raises:
-            ShapeError, DTypeError, ValueError, TypeError: for pictures and descriptions that do not fit each other,
-                an unknown level or option, or one out of its range.
+            ShapeError, DTypeError, ValueError, TypeError: for invalid pictures or descriptions, or different
+                numbers of them; for an unknown level or option, or one out of range.
             MissingExtraError: for subwords, if the package tokenizers is missing.
         """
         op = f"{cls.__name__}.from_pairs"
         if sizes.get("features") is None:
             size = sizes.get("picture_size")
-            pictures = check_pictures(op, pictures, None if size is None else _pair(op, "picture_size", size))
+            pictures = check_pictures(op, pictures, None if size is None else check_picture_size(op, size))
             sizes.setdefault("picture_size", pictures.shape[1:3])
         texts, _ = check_descriptions(op, descriptions, len(pictures))  # type: ignore[arg-type]
-        options = cls.LEVELS.get(level, {}) | (vocabulary or {})
+        check_level(op, level)
+        options = cls.LEVELS[level] | (vocabulary or {})
         return cls(build_vocabulary(level, texts, options, op=op), **sizes)
-
-    @property
-    def averages(self) -> list[Array]:
-        """Batch normalization's, which a loss with a gradient moves."""
-        return self.network.averages
-
-    @property
-    def stochastic(self) -> bool:
-        """Whether `loss` takes noise: whether there is dropout of any kind."""
-        return self.network.stochastic
-
-    @property
-    def grid(self) -> tuple[int, int] | None:
-        """Y′ and X′ of the P = Y′·X′ places that are attended to, row by row; None without attention or places.
-
-        Of features (P, K) they are a square where P is one, else one row.
-        """
-        if self.network.attention is None or (self.features is not None and len(self.features) == 1):
-            return None
-        if self.features is None:
-            halved = len(self.channels) - 1
-            return self.picture_size[0] >> halved, self.picture_size[1] >> halved
-        if len(self.features) == 3:
-            return self.features[0], self.features[1]
-        side = round(self.features[0] ** 0.5)
-        return (side, side) if side * side == self.features[0] else (1, self.features[0])
-
-    def loss(
-        self, batch: CaptionBatch, state: Any = None, *, gradient: bool = True, noise: int | None = None
-    ) -> tuple[float, None]:
-        """The mean of −ln P over a batch's words, in nats, and, added to `gradients`, its gradient.
-
-        Args:
-            batch: see `CaptionBatch`.
-            state: of no effect; for the `Trainer`.
-            gradient: whether the way back is wanted. Then labels are smoothed, and batch normalization takes the
-                batch's own statistics; without it neither.
-            noise: from which dropout is drawn, see `rnnrs.nn.noise`; None for none.
-
-        Raises:
-            IndexError: for an id that is not of the vocabulary.
-            ShapeError: if the shapes do not belong together.
-        """
-        return self.network.loss(batch, gradient=gradient, noise=noise)
 
     def fit(
         self,
@@ -246,15 +161,17 @@ class Captioner(TrainedModel):
         """Trains CNN and decoder; with validation, ends with the parameters of the lowest validation loss.
 
         Args:
-            pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features. A list of arrays of one shape will do.
-            descriptions: one for each picture, or several, each of which is learned from in every epoch.
-            validation: held-out pictures and descriptions, or the share of the pictures to hold out, drawn by the seed.
+            pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features. An array, or a list of arrays
+                of one shape.
+            descriptions: one for each picture, or several; every epoch contains all of them.
+            validation: held-out pictures and descriptions, or the share of the pictures to hold out, sampled
+                by the seed.
             callbacks: see `rnnrs.train`.
-            checkpoint: a file to resume from; written after every epoch, at the end and at Ctrl-C. The best parameters
-                so far are kept next to it, in a file whose name ends with ".best".
-            checkpoint_every: the steps after which it is also written.
-            resume: a checkpoint to continue from, of a run with the same data and settings; `epochs` and `time_limit`
-                count from that run's start.
+            checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C. The best
+                parameters so far are kept next to it, in a file whose name ends with ".best".
+            checkpoint_every: the number of steps after which it is also written.
+            resume: a checkpoint to continue from, of a run with the same data and settings; `epochs` and
+                `time_limit` count from that run's start.
             progress: whether to show progress on standard error.
             training: see below.
 
@@ -262,27 +179,22 @@ class Captioner(TrainedModel):
             The history of the losses.
 
         Raises:
-            ShapeError, DTypeError, ValueError, TypeError: for pictures and descriptions that do not fit each other, an
-                unknown option or one out of its range.
+            ShapeError, DTypeError, ValueError, TypeError: for invalid pictures or descriptions, or different
+                numbers of them; for an option that is unknown or out of range.
             FormatError: if `resume` is not a checkpoint of such a run.
             NonFiniteError: if the loss or a gradient is NaN or infinite.
-            KeyboardInterrupt: at Ctrl-C, after a checkpoint was written; the model can be used.
+            KeyboardInterrupt: at Ctrl-C, after the checkpoint was written; the model can be used.
         """
         op = f"{type(self).__name__}.fit"
         settings: CaptionTraining = self.settings_of(training)
         if settings.augmentation is not None and self.features is not None:
             raise ValueError(f"{op}: augmentation: expected None for features, got {settings.augmentation!r}")
-        seen = self.check_pictures(op, pictures)
-        share = held_out_share(op, validation)
-        if share is not None:
-            kept, out = divided(op, len(seen), share, settings.seed, "pictures")
-            validation = (chosen(seen, out), chosen(descriptions, out)) if out else None
-            seen, descriptions = chosen(seen, kept), chosen(descriptions, kept)
-        held_out = validation if isinstance(validation, tuple) else None
+        learned, held_out = self._divided(op, (pictures, descriptions), validation, settings.seed)
+        held_out_op = f"{op}: validation"
         return train(
             self,
-            self._batches(op, seen, descriptions, settings, changed=True),
-            None if held_out is None else self._batches(op, *held_out, settings, changed=False),
+            self._batches(op, *learned, settings, changed=True),
+            None if held_out is None else self._batches(held_out_op, *held_out, settings, changed=False),
             settings,
             perplexity=True,
             examples=lambda: self._examples(held_out, settings.examples),
@@ -293,38 +205,74 @@ class Captioner(TrainedModel):
             progress=progress,
         )
 
+    def _divided(self, op: str, pairs: Pairs, validation: Any, seed: int) -> tuple[Pairs, Pairs | None]:
+        """Returns the pictures and descriptions for training and those for validation."""
+        share = held_out_share(op, validation)
+        if share is None:
+            if validation is not None and not (isinstance(validation, tuple) and len(validation) == 2):
+                expected = "(pictures, descriptions), a share or None"
+                raise TypeError(f"{op}: validation: expected {expected}, got {validation!r:.80}")
+            return pairs, validation
+        pictures, descriptions = self.check_pictures(op, pairs[0]), pairs[1]
+        check_descriptions(op, descriptions, len(pictures))
+        kept, out = divided(op, len(pictures), share, seed, "pictures")
+        parts = [(chosen(pictures, which), chosen(descriptions, which)) for which in (kept, out)]
+        return parts[0], parts[1] if out else None
+
     def _batches(
         self, op: str, pictures: Any, descriptions: Any, settings: CaptionTraining, *, changed: bool
     ) -> CaptionBatches:
+        """Returns pictures and descriptions in batches; `changed`: whether the augmentation applies."""
         seen = self.check_pictures(op, pictures)
         texts, owners = check_descriptions(op, descriptions, len(seen))
         dtype = self.parameters.dtype
         return caption_batches(self.vocabulary, seen, texts, owners, settings, dtype=dtype, changed=changed)
 
     def _examples(self, held_out: Any, count: int) -> list[str]:
+        """Returns the lines of `fit(examples=…)`."""
         pictures, descriptions = held_out
         firsts = [text if isinstance(text, str) else text[0] for text in descriptions]
         return written_lines(self, pictures, firsts, count, "picture")
 
     def describe(self, picture: ArrayLike, search: Search | None = None, **settings: Any) -> str:
-        """What the model writes for a picture (Y, X, 3), or for features.
+        """Returns the description that the model writes for a picture.
 
         Args:
-            picture: the picture.
-            search: how to search; `Captioner.search()` by default.
-            settings: single settings of `Search` that differ from it: `beam=1`, ….
+            picture: (Y, X, 3), uint8, or numbers from 0 to 1; or features.
+            search: the settings of the search; `Captioner.search()` by default.
+            settings: settings of `Search` that differ from it: `beam=1`, ….
 
         Raises:
-            ShapeError, DTypeError, ValueError: for what is none; for settings of the search that make no sense.
+            ShapeError, DTypeError, ValueError, TypeError: for an invalid picture; for a setting that is
+                unknown or out of range.
+
+        Example:
+            >>> model.describe(picture, beam=1)  # doctest: +SKIP
+            'a red square'
         """
-        return self.describe_all(np.asarray(picture)[None], search, **settings)[0]
+        op = f"{type(self).__name__}.describe"
+        return self._best_texts(op, self._one(op, picture), search, settings)[0]
 
     def describe_all(
         self, pictures: ArrayLike | Sequence[ArrayLike], search: Search | None = None, **settings: Any
     ) -> list[str]:
-        """`describe` for several pictures."""
-        how = (search or self.search()).changed(f"{type(self).__name__}.describe", settings)
-        return [best.text for best, *_ in self.write(pictures, how)]
+        """Returns the descriptions of several pictures, none of which depends on the other pictures.
+
+        Args:
+            pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
+            search, settings: see `describe`.
+
+        Raises:
+            ShapeError, DTypeError, ValueError, TypeError: see `describe`.
+        """
+        op = f"{type(self).__name__}.describe_all"
+        return self._best_texts(op, self.check_pictures(op, pictures), search, settings)
+
+    def _best_texts(
+        self, op: str, pictures: Array, search: Search | None, settings: Mapping[str, Any]
+    ) -> list[str]:
+        search = (search or self.search()).changed(op, settings)
+        return [best.text for best, *_ in self._write(op, pictures, search)]
 
     def write(
         self,
@@ -333,31 +281,42 @@ class Captioner(TrainedModel):
         *,
         decoder: Decoder | None = None,
     ) -> list[list[Written]]:
-        """What the model writes for pictures, by beam search; `n_best` for each, the best first.
+        """Writes descriptions of pictures, by beam search; `n_best` for each, the best first.
 
-        What a picture gets does not depend on the others. Each is told with its `attention` (n, P): where was looked
-        at, for every word; see `grid`.
+        The result for a picture does not depend on the others. Its `attention` (n, P) holds each word's
+        attention to the positions of the picture; see `grid`.
 
         Args:
             pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
-            search: how to look; `Captioner.search()` by default.
-            decoder: from `decoder()`, to save packing the weights again.
+            search: the settings of the search; `Captioner.search()` by default.
+            decoder: a result of `decoder()`, to save packing the weights again.
 
         Raises:
-            ShapeError, DTypeError, ValueError: for what are no pictures; for settings of the search that make no sense.
+            ShapeError, DTypeError, ValueError, TypeError: for invalid pictures; for a setting of the search
+                out of range.
+
+        Example:
+            >>> ((best, second),) = model.write(pictures[:1], model.search(n_best=2))  # doctest: +SKIP
+            >>> best.text, best.attention.shape, model.grid  # doctest: +SKIP
+            ('a red square', (3, 16), (4, 4))
         """
-        seen = self.check_pictures(f"{type(self).__name__}.write", pictures)
+        op = f"{type(self).__name__}.write"
+        return self._write(op, self.check_pictures(op, pictures), search, decoder)
+
+    def _write(
+        self, op: str, pictures: Array, search: Search | None, decoder: Decoder | None = None
+    ) -> list[list[Written]]:
         search, decoder = search or self.search(), decoder or self.decoder()
+        count, unknown = side_by_side(self.network, pictures), [self.vocabulary.unknown_id]
         written = []
-        count = side_by_side(self.network, seen)
-        for start in range(0, len(seen), count):
-            steps = self._steps(seen[start : start + count], decoder)
-            unknown = [self.vocabulary.unknown_id]
-            for found in search_steps(steps, search, LONGEST[self.vocabulary.level], unknown):
+        for start in range(0, len(pictures), count):
+            steps = self._steps(pictures[start : start + count], decoder)
+            for found in search_steps(op, steps, search, LONGEST[self.vocabulary.level], unknown):
                 written.append([self._written(hypothesis) for hypothesis in found])
         return written
 
-    def _written(self, found: Any) -> Written:
+    def _written(self, found: Hypothesis) -> Written:
+        """Returns the text of a hypothesis."""
         ids = found.tokens.tolist()
         words = tuple(self.vocabulary.decode([id]) for id in ids)
         text = self.vocabulary.decode(ids)
@@ -365,69 +324,35 @@ class Captioner(TrainedModel):
 
     @classmethod
     def search(cls, **settings: Any) -> Search:
-        """The way to look for descriptions, with other settings where given."""
+        """Returns the default search settings, changed as given.
+
+        Raises:
+            TypeError: for an unknown setting.
+        """
         return Search().changed(f"{cls.__name__}.search", settings)
 
-    def decoder(self) -> Decoder:
-        """The decoder's weights, packed once, for several `step_model`s one after the other."""
-        return self.network.packed_decoder()
-
-    def step_model(
-        self, pictures: ArrayLike | Sequence[ArrayLike], *, decoder: Decoder | None = None
-    ) -> DecoderSteps:
-        """The decoder, ready to write step by step: one hypothesis for each picture, nothing written yet.
-
-        Raises:
-            ShapeError, DTypeError, ValueError: for what are no pictures.
-        """
-        seen = self.check_pictures(f"{type(self).__name__}.step_model", pictures)
-        return self._steps(seen, decoder or self.decoder())
-
-    def _steps(self, pictures: Array, decoder: Decoder) -> DecoderSteps:
-        encoded = self.network.look(as_numbers(pictures, self.parameters.dtype))
-        return DecoderSteps(self.network, self.vocabulary, decoder, encoded)
-
-    def log_prob(self, picture: ArrayLike, text: str) -> float:
-        """ln P of a description of a picture (Y, X, 3), its end included.
-
-        Raises:
-            ShapeError, DTypeError, TypeError, ValueError: for what is no picture, or no text.
-        """
-        return float(self.log_probs(np.asarray(picture)[None], [text])[0])
-
-    def log_probs(self, pictures: ArrayLike | Sequence[ArrayLike], texts: Sequence[str]) -> Floats:
-        """The same of many pictures with a description each (N,): to rank given descriptions.
-
-        Raises:
-            ShapeError, DTypeError, TypeError, ValueError: for what are no pictures, or no texts, or not as many.
-        """
-        op = f"{type(self).__name__}.log_probs"
-        seen = self.check_pictures(op, pictures)
-        if isinstance(texts, str) or len(texts) != len(seen):
-            raise ShapeError(f"{op}: texts: expected one for each of {len(seen)} pictures, got {texts!r:.80}")
-        ids = [self.vocabulary.encode(check_description(f"{op}: texts[{i}]", t)) for i, t in enumerate(texts)]
-        return likelihoods(self.network, self.vocabulary.end_id, seen, ids)
-
     def rank(self, sentence: str, pictures: ArrayLike | Sequence[ArrayLike]) -> list[RankedPicture]:
-        """Pictures by how likely the sentence is as a description of them: search.
+        """Ranks pictures by ln P(sentence | picture): search for pictures by a description.
 
-        By ln P(sentence | picture). What the sentence has of itself, without any picture, is the same for all of them
-        and so does not change their order.
+        The probability of the sentence without any picture is the same for all of them, so it does not affect
+        the order.
 
         Args:
-            sentence: as the descriptions that the model was trained on.
+            sentence: a description like those that the model was trained on.
             pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
 
         Returns:
-            The pictures' places and ln P, the likeliest first.
+            The pictures' indices and ln P, the likeliest first.
 
         Raises:
-            ShapeError, DTypeError, TypeError, ValueError: for what are no pictures, or no text.
+            ShapeError, DTypeError, TypeError, ValueError: for invalid pictures, or an invalid sentence.
+
+        Example:
+            >>> pictures[model.rank("a blue square", pictures)[0].place]  # doctest: +SKIP
         """
         op = f"{type(self).__name__}.rank"
         seen, text = self.check_pictures(op, pictures), check_description(f"{op}: sentence", sentence)
-        ids = [self.vocabulary.encode(text)] * len(seen)
-        found = likelihoods(self.network, self.vocabulary.end_id, seen, ids)
+        found = self._log_probs(seen, [text] * len(seen))
         return [RankedPicture(int(i), float(found[i])) for i in np.argsort(-found, kind="stable")]
 
     def evaluate(
@@ -437,67 +362,23 @@ class Captioner(TrainedModel):
         search: Search | None = None,
         **settings: Any,
     ) -> CaptionEvaluation:
-        """How good descriptions of pictures with known descriptions are.
+        """Describes pictures and compares the results with known descriptions.
 
         Args:
             pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
-            descriptions: one for each picture, or several.
-            search: how to search; `Captioner.search()` by default.
-            settings: single settings of `Search` that differ from it: `beam=1`, ….
+            descriptions: the known descriptions, one for each picture, or several.
+            search: the settings of the search; `Captioner.search()` by default.
+            settings: settings of `Search` that differ from it: `beam=1`, ….
 
         Raises:
-            ShapeError, DTypeError, TypeError, ValueError: for pictures and descriptions that are none or do not belong
-                together.
+            ShapeError, DTypeError, TypeError, ValueError: for invalid pictures or descriptions, or different
+                numbers of them; for a setting that is unknown or out of range.
+
+        Example:
+            >>> print(model.evaluate(held_out_pictures, descriptions, beam=1))  # doctest: +SKIP
         """
         op = f"{type(self).__name__}.evaluate"
         seen = self.check_pictures(op, pictures)
         texts, owners = check_descriptions(op, descriptions, len(seen))
-        written = self.describe_all(seen, search, **settings)
+        written = self._best_texts(op, seen, search, settings)
         return evaluate(self.network, self.vocabulary, seen, texts, owners, written)
-
-    def _contents(self) -> dict[str, Any]:
-        return {"vocabulary": self.vocabulary.to_config()}
-
-    @classmethod
-    def _restored(cls: type[M], config: dict[str, Any], file: ModelFile, **given: Any) -> M:
-        vocabulary = vocabulary_from_config(config.pop("vocabulary"))
-        I, H, channels = config["embedding_size"], config["hidden_size"], config["channels"]
-        K = channels[-1] if config["features"] is None else config["features"][-1]
-        read = 0
-        if config["features"] is None:
-            read = 9 * sum(a * b for a, b in zip([3, *channels], channels, strict=False))
-        least = len(vocabulary) * I + H * (H + I) + (config["layers"] - 1) * H * H + K * H + read
-        modelfile.check_size(least, file)
-        return constructed(cls, config, vocabulary)
-
-    def check_pictures(self, op: str, pictures: Any) -> Array:
-        """Pictures, or features, as the network is shown them; `op` is who asks, for messages.
-
-        Raises:
-            ShapeError, DTypeError, TypeError, ValueError: for what are none, or of another size.
-        """
-        if self.features is None:
-            return check_pictures(op, pictures, self.picture_size)
-        return check_features(op, pictures, self.features)
-
-
-def default_channels(picture_size: tuple[int, int]) -> list[int]:
-    """Of the stages of a CNN for pictures of that size."""
-    stages = max(1, (min(picture_size) // 2).bit_length() - 1)
-    return [min(32 << stage, 256) for stage in range(stages)]
-
-
-def _pair(op: str, name: str, value: Any) -> tuple[int, int]:
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise ValueError(f"{op}: {name}: expected two numbers, Y and X, got {value!r}")
-    return check_size(op, name, value[0]), check_size(op, name, value[1])
-
-
-def _feature_shape(op: str, features: Any) -> tuple[int, ...] | None:
-    """(K,), (P, K) or (Y′, X′, K)."""
-    if features is None:
-        return None
-    shape = tuple(features) if isinstance(features, (tuple, list)) else (features,)
-    if not 1 <= len(shape) <= 3:
-        raise ValueError(f"{op}: features: expected K, (P, K) or (Y′, X′, K), got {features!r}")
-    return tuple(check_size(op, "features", n) for n in shape)

@@ -1,4 +1,4 @@
-"""How good descriptions are: their likelihood, their words, and whether they find their picture again."""
+"""Evaluation of descriptions: their likelihood, their words, and how well they identify their picture."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ from ..writer.network import Encoded
 from .batches import as_numbers, caption_batch
 from .network import CaptionNetwork
 
-#: The most pictures that are looked at side by side, and the most pixels that they have: what bounds the memory.
+#: The maximum numbers of pictures and of pixels that are encoded together: the bounds of the memory.
 SIDE_BY_SIDE, PIXELS = 64, 1 << 18
 
-#: Among how many pictures the right one is to be found, and the seed of those that stand beside it.
+#: The number of pictures among which the right one is to be found, and the seed of the selection.
 AMONG, SEED = 10, 0
 
 
 @dataclass(frozen=True)
 class CaptionEvaluation(PairEvaluation):
-    """How good descriptions are.
+    """The quality of descriptions.
 
     Attributes:
-        exact: the share of pictures whose description is one of theirs, word for word and sign for sign, regardless of
-            case and white space.
+        exact: the share of pictures whose description equals one of theirs, ignoring case and white space.
         scores: BLEU, ROUGE-L and CIDEr of the descriptions.
-        right_among_10: how often a description's own picture, of ten, is the one that it is likeliest of; the nine
-            others are drawn (all there are, where there are fewer).
-        descriptions: what the model wrote, in the pictures' order.
+        right_among_10: the share of known descriptions whose own picture, among ten, makes them likeliest.
+            The nine others are sampled; with fewer than ten pictures, they are all others.
+        descriptions: the descriptions that the model wrote, in the order of the pictures.
     """
 
     exact: float
@@ -43,7 +42,8 @@ class CaptionEvaluation(PairEvaluation):
 
     def __str__(self) -> str:
         return (
-            f"exact {100 * self.exact:.1f} %, right picture first among {AMONG} {100 * self.right_among_10:.1f} %\n"
+            f"exact {100 * self.exact:.1f} %, "
+            f"right picture first among {AMONG} {100 * self.right_among_10:.1f} %\n"
             f"{self.scores}\nperplexity {self.perplexity:.2f} ({self.tokens:,} tokens)"
         )
 
@@ -56,14 +56,14 @@ def evaluate(
     owners: Ids,
     written: Sequence[str],
 ) -> CaptionEvaluation:
-    """Compares what was written with known descriptions.
+    """Compares the written descriptions with known ones.
 
     Args:
         network: the network.
-        vocabulary: of the descriptions.
-        pictures: (M, …), as `check_pictures` or `check_features` gives them.
+        vocabulary: the vocabulary of the descriptions.
+        pictures: (M, …), as `check_pictures` or `check_features` returns them.
         texts: the N known descriptions.
-        owners: (N,), the picture of each, in rising order.
+        owners: the index of each known description's picture (N,), in rising order.
         written: the M descriptions that the network wrote.
     """
     ids = vocabulary.encode_all(texts)
@@ -86,7 +86,7 @@ def evaluate(
 
 
 def side_by_side(network: CaptionNetwork, pictures: Array) -> int:
-    """How many pictures are read side by side. The result for each does not depend on it."""
+    """Returns the number of pictures to encode together; the results do not depend on it."""
     if not network.sees_pictures:
         return SIDE_BY_SIDE
     Y, X = pictures.shape[1:3]
@@ -100,7 +100,15 @@ def likelihoods(
     descriptions: Sequence[Ids],
     owners: Ids | None = None,
 ) -> Floats:
-    """ln P of descriptions (N,), by their ids, each of the picture that `owners` gives; of its own index by default."""
+    """Returns ln P of descriptions, given by their ids, of their pictures (N,).
+
+    Args:
+        network: the network.
+        end_id: the token that ends a description.
+        pictures: (M, …), as `check_pictures` or `check_features` returns them.
+        descriptions: the ids of N descriptions, without the end token.
+        owners: the index of each description's picture (N,); by default the description's own index.
+    """
     owners = np.arange(len(descriptions)) if owners is None else owners
     found, count = np.zeros(len(descriptions)), side_by_side(network, pictures)
     order = np.argsort([len(ids) for ids in descriptions], kind="stable")
@@ -112,7 +120,7 @@ def likelihoods(
 
 
 def _of(network: CaptionNetwork, end_id: int, encoded: Encoded, descriptions: Sequence[Ids]) -> Array:
-    """ln P of descriptions (B,), one of each picture that was read."""
+    """Returns ln P of descriptions (B,), one for each encoded picture."""
     B = len(descriptions)
     batch = caption_batch(np.zeros(B), descriptions, end_id, np.arange(B), np.float64)
     return -over_time(network.losses_of(encoded, batch))
@@ -121,10 +129,10 @@ def _of(network: CaptionNetwork, end_id: int, encoded: Encoded, descriptions: Se
 def _right_among(
     network: CaptionNetwork, end_id: int, pictures: Array, descriptions: Sequence[Ids], owners: Ids
 ) -> float:
-    """The share of descriptions that are likelier of their own picture than of nine others.
+    """Returns the share of descriptions that are likelier for their own picture than for nine others.
 
-    Pictures are drawn into groups of ten, the last one filled up from the others. Within a group every description is
-    compared with every picture, so that each picture is read once.
+    Pictures are divided at random into groups of ten; the last group is filled up from the others. Within a
+    group, every description is compared with every picture, so each picture is encoded only once.
     """
     M = len(pictures)
     order = np.random.default_rng(SEED).permutation(M)
@@ -143,5 +151,5 @@ def _right_among(
 
 
 def _bare(text: str) -> str:
-    """A text without what does not count."""
+    """Returns a text in lower case, without white space."""
     return "".join(text.lower().split())

@@ -36,11 +36,11 @@ class CaptionTraining(TrainingSettings):
 
     learning_rate: float = 3e-3
     augmentation: Augmentation | None = option(  # noqa: RUF009 (a dataclass field)
-        None, "how pictures are changed in every epoch; None: not at all", _augmentation
+        None, "the random changes of the pictures in every epoch; None: no changes", _augmentation
     )
 
     def to_config(self) -> dict[str, Any]:
-        """The settings as JSON types."""
+        """Returns the settings as JSON types."""
         changed = None if self.augmentation is None else self.augmentation.to_config()
         return super().to_config() | {"augmentation": changed}
 
@@ -55,7 +55,17 @@ def caption_batches(
     dtype: DTypeLike,
     changed: bool,
 ) -> CaptionBatches:
-    """Pictures with their descriptions in batches; `changed`: as the settings' augmentation says."""
+    """Returns pictures with their descriptions in batches.
+
+    Args:
+        vocabulary: the vocabulary of the descriptions.
+        pictures: all pictures, or features (M, …).
+        texts: N descriptions.
+        owners: the index of each description's picture (N,).
+        settings: the settings of the training.
+        dtype: the dtype of the network.
+        changed: whether the settings' augmentation applies.
+    """
     augmentation = settings.augmentation if changed else None
     return CaptionBatches(
         pictures,

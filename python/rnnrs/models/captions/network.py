@@ -1,4 +1,4 @@
-"""A convolutional network that reads pictures, and a recurrent one that writes about them, attending to their parts."""
+"""A convolutional network that reads pictures, with the decoder that attends to its positions."""
 
 from __future__ import annotations
 
@@ -17,26 +17,30 @@ from .batches import CaptionBatch
 
 
 class CaptionNetwork(DecoderNetwork):
-    """P(y_1 … y_T | picture): the CNN's last layer, P places of K channels, is what the decoder attends to.
+    """P(y_1 … y_T | picture): the decoder attends to the CNN's last layer, P positions with K channels.
 
-    CNN: for each stage, convolutions of 3×3, each with batch normalization and ReLU; between stages the largest of
-    every 2×2. m_p are the K channels at place p; z = mean of m_p, the global pool. Decoder: see `DecoderNetwork`.
-    (Vinyals et al. 2015; Xu et al. 2015.) In training, dropout is applied to m.
+    The CNN has stages of 3×3 convolutions, each with batch normalization and ReLU, and 2×2 max pooling
+    between stages. m_p are the K channels at position p; z is the mean of m_p (the global pool). For the
+    decoder, see `DecoderNetwork`. (Vinyals et al. 2015; Xu et al. 2015.) In training, dropout applies to m.
 
-    Instead of a picture, P places of K features of another network; they are brought to mean 0 and variance 1 by batch
-    normalization, and one place will do.
+    The input may also be P positions with K features of another network instead of a picture. Batch
+    normalization gives them mean 0 and variance 1. P may be 1.
 
     Args:
-        tokens: how many ids there are to write.
-        channels: of each stage of the CNN; empty for features.
+        tokens: the number of token ids that can be written.
+        channels: the channels of each stage of the CNN; unused for features.
         feature_size: K of given features; None for pictures.
-        convolutions: of each stage.
-        unknown_id: of the word that is not in the vocabulary.
-        settings: those of `DecoderNetwork`.
+        convolutions: the number of convolutions in each stage.
+        unknown_id: the id of the word that stands for words outside the vocabulary.
+        op: the caller's name, for error messages.
+        settings: the other arguments of `DecoderNetwork`.
 
     Attributes:
-        parameters, gradients: of all layers, one flat vector each.
-        averages: of the batch normalization; a loss with a gradient moves them.
+        parameters, gradients: those of all layers, one flat vector each.
+        averages: those of the batch normalization; a loss with a gradient updates them.
+
+    Raises:
+        ValueError, TypeError: for options out of range, or that exclude each other.
     """
 
     def __init__(
@@ -50,11 +54,12 @@ class CaptionNetwork(DecoderNetwork):
         dropout: float,
         seed: int,
         dtype: DTypeLike,
+        op: str = "CaptionNetwork",
         **settings: Any,
     ) -> None:
         K = channels[-1] if feature_size is None else feature_size
         settings |= {"copy": False, "dropout": dropout, "seed": seed, "dtype": dtype}
-        super().__init__("Captioner", tokens, [K], K, unknown_id=unknown_id, **settings)
+        super().__init__(op, tokens, [K], K, unknown_id=unknown_id, **settings)
         self.sees_pictures = feature_size is None
         if feature_size is None:
             self.reader = build_cnn(channels, convolutions, seed=seed + 1, dtype=dtype)
@@ -66,16 +71,17 @@ class CaptionNetwork(DecoderNetwork):
 
     @property
     def averages(self) -> list[Array]:
+        """The averages of the batch normalization."""
         return self.reader.averages
 
     def read(self, batch: CaptionBatch, *, gradient: bool = False, noise: int | None = None) -> Encoded:
-        """Looks at pictures; with a gradient, as in training: batch normalization takes the batch's own statistics."""
+        """Encodes a batch's pictures; with `gradient`, batch normalization uses the batch's statistics."""
         return self.look(batch.pictures, gradient=gradient, noise=noise, keys=batch.keys)
 
     def look(
         self, pictures: Array, *, gradient: bool = False, noise: int | None = None, keys: Array | None = None
     ) -> Encoded:
-        """Of pictures (B, Y, X, 3), numbers of 0 to 1, or features (B, K) or (B, …, K)."""
+        """Encodes pictures (B, Y, X, 3), numbers from 0 to 1, or features (B, K) or (B, …, K)."""
         y, cache = self.reader.forward(pictures - 0.5 if self.sees_pictures else pictures, training=gradient)
         places = y.reshape(len(y), -1, y.shape[-1]).transpose(1, 0, 2)  # (P, B, K)
         memory, dropped = self.memory_dropout.forward(places, part_noise(noise, 0), keys)
@@ -84,7 +90,7 @@ class CaptionNetwork(DecoderNetwork):
         return Encoded(memory, None, state, (y.shape, cache, dropped), bridge)
 
     def read_backward(self, encoded: Encoded, dmemory: Array | None, dz: Array) -> None:
-        """Through the CNN."""
+        """Backward pass of `read`, through the CNN."""
         shape, cache, dropped = encoded.reader
         assert encoded.memory is not None
         P = len(encoded.memory)
@@ -95,12 +101,25 @@ class CaptionNetwork(DecoderNetwork):
 
     @property
     def stochastic(self) -> bool:
-        """Whether `loss` takes noise: whether there is dropout."""
+        """Whether `loss` uses noise, that is, whether there is dropout."""
         return super().stochastic or bool(self.memory_dropout.rate)
 
 
+def default_channels(picture_size: tuple[int, int]) -> list[int]:
+    """Returns the channels of the stages of a CNN for pictures of this size (Y, X).
+
+    There are as many stages as leave 4 to 7 positions along the shorter side, but at least one.
+
+    Example:
+        >>> default_channels((32, 40)), default_channels((120, 90))
+        ([32, 64, 128, 256], [32, 64, 128, 256, 256])
+    """
+    stages = max(1, (min(picture_size) // 2).bit_length() - 1)
+    return [min(32 << stage, 256) for stage in range(stages)]
+
+
 def build_cnn(channels: Sequence[int], convolutions: int, *, seed: int, dtype: DTypeLike) -> Sequential:
-    """The CNN of `CaptionNetwork`: (B, Y, X, 3) → (B, Y′, X′, K), Y′ and X′ halved between stages."""
+    """Builds the CNN of `CaptionNetwork`: (B, Y, X, 3) → (B, Y′, X′, K), Y′ and X′ halved between stages."""
     layers: list[Any] = []
     before = 3
     for stage, wide in enumerate(channels):

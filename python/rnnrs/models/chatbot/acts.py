@@ -1,4 +1,4 @@
-"""Dialogue acts into sentences, by a chatbot that was trained on them."""
+"""Sentences for dialogue acts, by a chatbot that was trained on acts."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from ...data.dialogue_acts import DialogueAct, readable
 
-#: K of beam search; all K hypotheses are reranked.
+#: K of the beam search; all K hypotheses are reranked.
 BEAM = 10
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """A sentence that says a dialogue act.
+    """A sentence for a dialogue act.
 
     Attributes:
-        text: readable.
-        tokens: as in the data, endings apart.
-        template: the same with placeholders for values.
-        missing, redundant: slot errors, see `metrics.slot_error`.
+        text: the sentence, in readable form.
+        tokens: the sentence as in the data, with separate endings.
+        template: the tokens with placeholders for values.
+        missing, redundant: the slot errors, see `metrics.slot_error`.
         log_prob: ln P(template | act).
     """
 
@@ -37,14 +37,19 @@ class Utterance:
 def best_sentence(
     act: DialogueAct, templates: Sequence[tuple[str, ...]], log_probs: Sequence[float]
 ) -> Utterance:
-    """Of a beam's hypotheses, best first, the one with the fewest slot errors; the first of several such.
+    """Returns the sentence with the fewest slot errors; among several, the first.
 
-    That is the reranking of Wen et al. (2015), with a penalty above any difference of scores.
+    This is the reranking of Wen et al. (2015), with a penalty above any difference in score.
 
     Args:
         act: the dialogue act.
-        templates: the hypotheses' tokens, with placeholders for values.
-        log_probs: ln P of each.
+        templates: the tokens of the hypotheses, with placeholders for values, the best first.
+        log_probs: ln P of each hypothesis.
+
+    Example:
+        >>> act = DialogueAct.parse("inform(name='the ritz')")
+        >>> print(best_sentence(act, [("it", "is", "nice"), ("slot_name", "is", "nice")], [-1.0, -2.0]))
+        the ritz is nice
     """
     errors = [sum(act.slot_errors(template)) for template in templates]
     best = errors.index(min(errors))

@@ -1,34 +1,27 @@
-"""A chatbot: it reads the last turns of a conversation and writes the next."""
+"""A chatbot: answers in conversations, ranks given answers, and puts dialogue acts into sentences."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..._rnnrs import Decoder
-from ...checks import check_size
-from ...data import DialogueAct, PairBatch
+from ...data import DialogueAct
 from ...data.dialogues import Dialogue, check_dialogues
-from ...decoding import Constraints, Hypothesis, beam_search
+from ...errors import FormatError
 from ...modelfile import ModelFile
-from ...text import Vocabulary, build_vocabulary, capitalize
-from ...text.build import check_level
-from ...train import Callback, History
-from ...types import Floats
+from ...text import Vocabulary, capitalize
 from ..base.options import with_sizes
-from ..base.training import TrainedModel, TrainingSettings, train
-from ..base.validation import chosen, divided, held_out_share, spread
-from ..text_to_text.seq2seq import Seq2Seq
-from ..text_to_text.steps import Seq2SeqSteps
-from ..writer.evaluation import PairEvaluation
+from ..base.saved import constructed
+from ..text_to_text.pairs import check_texts
+from ..text_to_text.seq2seq import Seq2Seq, restored_vocabularies
 from .acts import BEAM as BEAM_OF_ACTS
 from .acts import Utterance, best_sentence
-from .contexts import answered_contexts, context_text, training_pairs
-from .fitting import ChatbotTraining, ChatbotTrainingOptions
+from .contexts import answer_text, check_turns, context_text
+from .dialogue_model import LONGEST, DialogueModel
 from .replies import (
     Conversation,
     Ranked,
@@ -40,55 +33,55 @@ from .replies import (
 )
 from .threshold import Threshold, best_threshold, recorded_answers, right_answers
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-#: The answers that replace one of the model's own that is too unlikely.
+#: The answers that replace the model's own if its confidence is too low.
 CANNED = (
     "Sorry, I did not understand that.",
     "Could you say that in other words?",
     "I am not sure what to say to that.",
 )
 
-#: Contexts that are answered side by side, acts too; K of beam search; the longest answer in tokens.
-BATCH, ACTS, BEAM, LONGEST = 64, 32, 4, 300
-
-#: The number of tokens in a row that do not occur twice in an answer: it cannot run in circles, and people's hardly do.
-REPEATED = 10
+#: The numbers of contexts and of acts that are decoded together.
+BATCH, ACTS = 64, 32
 
 
-class Chatbot(TrainedModel):
-    """P(answer | the last turns): learns from dialogues, answers in them, ranks given answers.
+class Chatbot(DialogueModel):
+    """P(answer | the last turns): learns from dialogues, answers in conversations, and ranks given answers.
 
-    Of what it reads case, punctuation and English articles are dropped; the last `history` turns stand one after the
-    other, separated by the token that ends a text. In training each context comes a second time with noise — some words
-    gone or unknown — so that a question need not be typed as in the training data. Nothing is looked up: an answer is
-    always written word by word.
+    A context consists of the last `history` turns, separated by the token that ends a text, without case,
+    punctuation and English articles. In training, each context occurs a second time with noise (some words
+    are missing or unknown), so a question need not be typed as in the training data. Nothing is looked up: an
+    answer is always written word by word.
 
     Args:
-        source_vocabulary: of contexts, as `models.chatbot.contexts.normalize` writes them.
-        target_vocabulary: of answers; None: the same.
-        history: how many turns are read, at least 1; the person's last one is among them.
-        canned: what is said where the own answer's confidence is below `threshold`.
-        threshold: 0..1, see `Reply.confidence`; 0: the own answer always.
-        max_length: the most tokens of an answer.
+        source_vocabulary: the vocabulary of the contexts, in the form that `contexts.normalize` returns.
+        target_vocabulary: the vocabulary of the answers; None: the same.
+        history: the number of turns that are read, at least 1; the person's last turn is one of them.
+        canned: the answers that replace the model's own if its confidence is below `threshold`.
+        threshold: 0..1, see `Reply.confidence`; 0: always the model's own answer.
+        max_length: the maximum number of tokens of an answer.
         sizes: the other arguments of `Seq2Seq`.
 
     Attributes:
         seq2seq: the encoder–decoder, from contexts to answers.
         history, canned, threshold, max_length: as given; all but the first may be set at any time.
-        parameters, gradients: of the network.
+        parameters, gradients: those of the network.
+        settings: the settings of the last `fit`, which the model's file holds; None before the first.
 
     Raises:
-        ValueError, TypeError: for settings out of their range.
+        ValueError, TypeError: for arguments out of range.
+
+    Example:
+        >>> from rnnrs.models import Chatbot
+        >>> dialogues = [["Are you a robot?", "Yes, I am."], ["Do you like tea?", "I cannot drink."]]
+        >>> bot = Chatbot.from_dialogues(dialogues, embedding_size=8, hidden_size=16)
+        >>> history = bot.fit(dialogues, epochs=60, learning_rate=0.03, progress=False)
+        >>> print(bot.reply("are you robot"))
+        Yes, I am.
+        >>> bot.rank("Do you like tea?", ["Yes, I am.", "I cannot drink."])[0].text
+        'I cannot drink.'
     """
 
     KIND: ClassVar[str] = "chatbot"
-    TRAINING: ClassVar[type[TrainingSettings]] = ChatbotTraining
-    #: The levels of the vocabulary, and the options that differ from those of its `build`.
-    LEVELS: ClassVar[dict[str, dict[str, Any]]] = {"word": {"min_count": 1}, "char": {}}
-    #: The defaults that differ from `Seq2Seq`'s.
-    DEFAULTS: ClassVar[dict[str, Any]] = {"embedding_size": 128, "hidden_size": 256, "dropout": 0.1}
 
     def __init__(
         self,
@@ -102,166 +95,31 @@ class Chatbot(TrainedModel):
         **sizes: Any,
     ) -> None:
         op = type(self).__name__
-        self.max_length = check_size(op, "max_length", max_length)
-        self.history = check_size(op, "history", history)
-        if isinstance(canned, str) or not all(isinstance(text, str) for text in canned):
-            raise TypeError(f"{op}: canned: expected several strings, got {canned!r}")
-        self.canned = list(canned)
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"{op}: threshold: expected 0 to 1, got {threshold}")
+        self.canned = check_texts(op, "canned", canned)
+        _check_share(op, "threshold", threshold)
         self.threshold = float(threshold)
-        self.seq2seq = Seq2Seq(source_vocabulary, target_vocabulary, **(self.DEFAULTS | sizes))
-        self.parameters, self.gradients = self.seq2seq.parameters, self.seq2seq.gradients
-        self.sizes = self.seq2seq.sizes
-
-    @classmethod
-    def from_dialogues(
-        cls,
-        dialogues: Sequence[Dialogue],
-        *,
-        history: int = 3,
-        level: str = "word",
-        vocabulary: dict[str, Any] | None = None,
-        **sizes: Any,
-    ) -> Chatbot:
-        """A chatbot that knows the words of some dialogues; not trained yet. Its answers are no longer than theirs.
-
-        Args:
-            dialogues: lists of turns, the first of each the person's, the second the assistant's, and so on.
-            history: how many turns are read.
-            level: "word" or "char".
-            vocabulary: options of the vocabularies: `min_count` (1 by default), `max_size`, `lowercase`; see
-                `text.build_vocabulary`. With `lowercase`, answers are learned in lower case, too, and their sentences
-                are written with capital first letters; with `copy`, the person's names and words can then be copied.
-            sizes: the arguments of the class.
-
-        Raises:
-            ValueError, TypeError: for dialogues that are not lists of turns, an unknown level or option, or one out of
-                its range.
-        """
-        op = f"{cls.__name__}.from_dialogues"
-        check_size(op, "history", history)
-        check_level(op, level, cls.LEVELS)
-        pairs = answered_contexts(check_dialogues(op, dialogues), history)
-        options = cls.LEVELS[level] | (vocabulary or {})
-        # Contexts are in lower case already.
-        reading = {name: value for name, value in options.items() if name != "lowercase"}
-        sources = build_vocabulary(level, [context for context, _ in pairs], reading, op=op)
-        targets = build_vocabulary(level, [answer for _, answer in pairs], options, op=op)
-        longest = max(len(targets.pieces(answer)) for _, answer in pairs)
-        return cls(sources, targets, history=history, **({"max_length": min(longest, LONGEST)} | sizes))
-
-    @property
-    def source_vocabulary(self) -> Vocabulary:
-        """Of contexts."""
-        return self.seq2seq.source_vocabulary
-
-    @property
-    def target_vocabulary(self) -> Vocabulary:
-        """Of answers."""
-        return self.seq2seq.target_vocabulary
-
-    @property
-    def stochastic(self) -> bool:
-        """Whether `loss` takes noise, that is, whether there is any dropout."""
-        return self.seq2seq.stochastic
-
-    def loss(
-        self, batch: PairBatch, state: Any = None, *, gradient: bool = True, noise: int | None = None
-    ) -> tuple[float, None]:
-        """See `Seq2Seq.loss`."""
-        return self.seq2seq.loss(batch, state, gradient=gradient, noise=noise)
-
-    def fit(
-        self,
-        dialogues: Sequence[Dialogue],
-        validation: Sequence[Dialogue] | float | None = None,
-        *,
-        callbacks: Iterable[Callback] = (),
-        checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_every: int | None = None,
-        resume: str | os.PathLike[str] | None = None,
-        progress: bool = True,
-        **training: Unpack[ChatbotTrainingOptions],
-    ) -> History:
-        """Trains on the assistant's answers; with validation, ends with the parameters of the lowest validation loss.
-
-        Args:
-            dialogues: lists of turns; the first of each is the person's, the second the assistant's, and so on.
-            validation: held-out dialogues, to which no noise is added, or the share of the dialogues to hold out,
-                drawn by the seed.
-            callbacks: see `rnnrs.train`.
-            checkpoint, checkpoint_every, resume, progress: see `Seq2Seq.fit`.
-            training: see below.
-
-        Returns:
-            The history of the losses.
-
-        Raises:
-            ValueError, TypeError: for dialogues that are not lists of turns, an unknown option or one out of its range.
-            FormatError, NonFiniteError, KeyboardInterrupt: see `Seq2Seq.fit`.
-        """
-        op = f"{type(self).__name__}.fit"
-        settings: ChatbotTraining = self.settings_of(training)
-        share = held_out_share(op, validation)
-        if share is not None:
-            checked = check_dialogues(op, dialogues)
-            kept, out = divided(op, len(checked), share, settings.seed, "dialogues")
-            dialogues, validation = chosen(checked, kept), chosen(checked, out) or None
-        pairs = training_pairs(self.pairs(dialogues), settings.noise, settings.forget, settings.seed)
-        held_out = self.pairs(validation) if isinstance(validation, Sequence) else None
-        batches = self.seq2seq.encoding.batches
-        size, seed = settings.batch_size, settings.seed
-        return train(
-            self,
-            batches(op, pairs, size, seed),
-            None if held_out is None else batches(op, held_out, size, seed),
-            settings,
-            perplexity=True,
-            examples=lambda: self._examples(held_out or [], settings.examples),
-            callbacks=callbacks,
-            checkpoint=checkpoint,
-            checkpoint_every=checkpoint_every,
-            resume=resume,
-            progress=progress,
+        super().__init__(
+            source_vocabulary, target_vocabulary, history=history, max_length=max_length, **sizes
         )
 
-    def _examples(self, held_out: list[tuple[str, str]], count: int) -> list[str]:
-        lines = []
-        for place in spread(len(held_out), count):
-            context, wanted = held_out[place]
-            steps, ((best, *_),) = self.search([context], beam=1)
-            lines += [f"  {context}", f"    wanted  {wanted}", f"    got     {steps.text(best.tokens, 0)}"]
-        return lines
-
-    def pairs(self, dialogues: Sequence[Dialogue]) -> list[tuple[str, str]]:
-        """(context, answer) of every answer of the assistant's, as the network reads and writes them.
-
-        Raises:
-            ValueError, TypeError: for what are no dialogues.
-        """
-        return answered_contexts(check_dialogues(type(self).__name__, dialogues), self.history)
-
-    def evaluate(self, dialogues: Sequence[Dialogue]) -> PairEvaluation:
-        """How well the assistant's turns are predicted.
-
-        Raises:
-            ValueError, TypeError: for what are no dialogues.
-        """
-        return self.seq2seq.evaluate(self.pairs(dialogues))
-
     def reply(self, conversation: str | Sequence[str], *, canned: bool = True) -> Reply:
-        """The answer to a text, or to a conversation whose last turn is the person's.
+        """Returns the answer to a text, or to a conversation whose last turn is the person's.
 
         Args:
             conversation: a text, or the turns.
-            canned: whether a canned answer replaces the model's own where its confidence is below `threshold`.
+            canned: whether a canned answer replaces the model's own if its confidence is below `threshold`.
 
         Raises:
             TypeError: for a conversation that is not a string or a list of strings.
             ValueError: for a conversation without turns.
+
+        Example:
+            >>> reply = bot.reply(["Hello", "Hi! Who are you?", "I am Ann."])  # doctest: +SKIP
+            >>> reply.text, reply.canned  # doctest: +SKIP
+            ('Nice to meet you.', False)
         """
-        return self.reply_all([conversation], canned=canned)[0]
+        turns = check_turns(f"{type(self).__name__}.reply", "conversation", conversation)
+        return self._replies([turns], canned)[0]
 
     def reply_all(
         self,
@@ -270,152 +128,124 @@ class Chatbot(TrainedModel):
         canned: bool = True,
         decoder: Decoder | None = None,
     ) -> list[Reply]:
-        """`reply` for several conversations, side by side. The answer to one does not depend on the others.
+        """Returns the answers to several conversations. The answer to one does not depend on the others.
 
         Args:
             conversations: texts or conversations.
             canned: see `reply`.
-            decoder: from `decoder()`, to save packing the weights again.
+            decoder: a result of `decoder()`, to save packing the weights again.
 
         Raises:
             TypeError, ValueError: see `reply`.
         """
-        checked = [self._turns(i, conversation) for i, conversation in enumerate(conversations)]
+        op = f"{type(self).__name__}.reply_all"
+        return self._replies(_check_all(op, "conversations", conversations), canned, decoder)
+
+    def _replies(
+        self, conversations: Sequence[list[str]], canned: bool, decoder: Decoder | None = None
+    ) -> list[Reply]:
+        """Returns the answers to checked conversations."""
         decoder = decoder or self.decoder()
         found: list[Reply] = []
-        for first in range(0, len(checked), BATCH):
-            batch = checked[first : first + BATCH]
-            steps, hypotheses = self.search([context_text(t, self.history) for t in batch], decoder=decoder)
+        for first in range(0, len(conversations), BATCH):
+            batch = conversations[first : first + BATCH]
+            contexts = [context_text(turns, self.history) for turns in batch]
+            steps, hypotheses = self.search(contexts, decoder=decoder)
             for b, (turns, best) in enumerate(zip(batch, hypotheses, strict=True)):
                 texts = [self._readable(steps.text(one.tokens, b)) for one in best]
                 place = without_repetition(texts, own_turns(turns))
-                found.append(Reply(texts[place], confidence(best[place])))
-        if not canned:
-            return found
-        return [self._or_canned(turns, reply) for turns, reply in zip(checked, found, strict=True)]
-
-    def decoder(self) -> Decoder:
-        """The decoder's weights, packed once, for several calls one after the other."""
-        return self.seq2seq.decoder()
-
-    def search(
-        self,
-        sources: Sequence[str],
-        *,
-        beam: int = BEAM,
-        n_best: int | None = None,
-        decoder: Decoder | None = None,
-    ) -> tuple[Seq2SeqSteps, list[list[Hypothesis]]]:
-        """Beam search for the answers to contexts, as `contexts.context_text` writes them; the best first."""
-        steps = self.seq2seq.step_model(sources, decoder=decoder)
-        constraints = Constraints(
-            max_length=self.max_length,
-            no_repeat_ngram=REPEATED,
-            forbidden=[self.target_vocabulary.unknown_id],
-        )
-        start = np.full(len(sources), steps.end_id)
-        n_best = beam if n_best is None else n_best
-        return steps, beam_search(
-            steps, start, steps.end_id, beam=beam, n_best=n_best, constraints=constraints
-        )
+                reply = Reply(texts[place], confidence(best[place]))
+                found.append(self._or_canned(turns, reply) if canned else reply)
+        return found
 
     def _readable(self, text: str) -> str:
+        """Returns a written answer in its final form."""
         return capitalize(text) if getattr(self.target_vocabulary, "lowercase", False) else text
 
-    def _turns(self, place: int, conversation: str | Sequence[str]) -> list[str]:
-        turns = [conversation] if isinstance(conversation, str) else conversation
-        if not isinstance(turns, Sequence) or not all(isinstance(turn, str) for turn in turns):
-            raise TypeError(
-                f"Chatbot.reply: conversation[{place}]: expected a text or turns, got {conversation!r}"
-            )
-        if not turns:
-            raise ValueError(f"Chatbot.reply: conversation[{place}]: expected at least one turn, got none")
-        return list(turns)
-
     def _or_canned(self, turns: Sequence[str], reply: Reply) -> Reply:
-        """The reply, or a canned answer where it is too unlikely."""
+        """Returns the reply, or a canned answer if its confidence is too low."""
         if not self.canned or reply.confidence >= self.threshold:
             return reply
         return replace(reply, text=choose_canned(self.canned, own_turns(turns)), canned=True)
 
     def conversation(self) -> Conversation:
-        """A conversation, nothing said yet."""
+        """Returns a new conversation, without turns."""
         return Conversation(self)
 
     def rank(
         self, conversation: str | Sequence[str], candidates: Sequence[str], *, prior: float = 1.0
     ) -> list[Ranked]:
-        """Given answers, the best first.
+        """Ranks given answers, the best first.
 
-        score = (ln P(answer | context) − λ ln P(answer)) / tokens, with P(answer) that after an empty context: with
-        λ > 0 an answer does not win by being common (Li et al. 2016, "A Diversity-Promoting Objective Function for
-        Neural Conversation Models").
+        score = (ln P(answer | context) − λ ln P(answer)) / tokens. P(answer) is the probability after an
+        empty context: with λ > 0, an answer does not win merely because it is common (Li et al. 2016, "A
+        Diversity-Promoting Objective Function for Neural Conversation Models").
 
         Args:
             conversation: a text, or a conversation whose last turn is the person's.
             candidates: the answers.
-            prior: λ, 0..1. A model that was trained without `forget` has never seen an empty context: 0 then.
+            prior: λ, 0..1. Use 0 for a model trained without `forget`, which has never seen an empty context.
 
         Raises:
-            ValueError, TypeError: without candidates, for what is no text, or a λ outside its range.
+            ValueError, TypeError: without candidates, for an invalid conversation or candidate, or a λ out of
+                range.
+
+        Example:
+            >>> bot.rank("Are you a robot?", ["Yes, I am.", "Paris."])[0].text  # doctest: +SKIP
+            'Yes, I am.'
         """
-        if not 0 <= prior <= 1:
-            raise ValueError(f"Chatbot.rank: prior: expected 0 to 1, got {prior}")
-        if isinstance(candidates, str) or not all(isinstance(answer, str) for answer in candidates):
-            raise TypeError(f"Chatbot.rank: candidates: expected several strings, got {candidates!r}")
-        context = context_text(self._turns(0, conversation), self.history)
-        pairs = [(context, " ".join(answer.split())) for answer in candidates]
-        log_probs = self.seq2seq.log_probs(pairs)
-        alone = (
-            self.seq2seq.log_probs([("", answer) for _, answer in pairs]) if prior else np.zeros(len(pairs))
-        )
-        tokens = np.array([len(self.target_vocabulary.encode(answer)) + 1 for _, answer in pairs])
-        scores = (log_probs - prior * alone) / tokens
+        op = f"{type(self).__name__}.rank"
+        turns = check_turns(op, "conversation", conversation)
+        candidates = check_texts(op, "candidates", candidates)
+        if not candidates:
+            raise ValueError(f"{op}: candidates: expected at least one, got none")
+        _check_share(op, "prior", prior)
+        context, answers = context_text(turns, self.history), list(map(answer_text, candidates))
+        scores = log_probs = self.seq2seq.log_probs([(context, answer) for answer in answers])
+        if prior:
+            scores = log_probs - prior * self.seq2seq.log_probs([("", answer) for answer in answers])
+        scores = scores / [len(self.target_vocabulary.encode(answer)) + 1 for answer in answers]
         order = np.argsort(-scores, kind="stable").tolist()
         return [Ranked(candidates[i], float(scores[i]), float(log_probs[i]), i) for i in order]
 
-    def log_prob(self, conversation: str | Sequence[str], answer: str) -> float:
-        """ln P of an answer to a text, or to a conversation whose last turn is the person's.
-
-        Raises:
-            TypeError, ValueError: see `reply`.
-        """
-        return float(self.log_probs([(conversation, answer)])[0])
-
-    def log_probs(self, answered: Sequence[tuple[str | Sequence[str], str]]) -> Floats:
-        """`log_prob` of several (conversation, answer) (N,).
-
-        Raises:
-            TypeError, ValueError: see `reply`.
-        """
-        pairs = [
-            (context_text(self._turns(i, conversation), self.history), " ".join(answer.split()))
-            for i, (conversation, answer) in enumerate(answered)
-        ]
-        return self.seq2seq.log_probs(pairs)
-
     def speak(self, act: str | DialogueAct, *, beam: int = BEAM_OF_ACTS) -> Utterance:
-        """A sentence that says a dialogue act, by a model that was trained on such.
+        """Returns a sentence for a dialogue act, by a model that was trained on acts (`data.act_dialogues`).
 
         Args:
             act: a `DialogueAct`, or its text.
-            beam: K of beam search; of what it finds the sentence with the fewest slot errors is taken.
+            beam: K of the beam search. Among its results, the sentence with the fewest slot errors is taken.
 
         Raises:
-            FormatError: for what is no act.
-            TypeError, ValueError: for what is no text; a beam that is none.
+            FormatError: for a text that is not an act.
+            TypeError, ValueError: for an act that is neither of these; for a beam out of range.
+
+        Example:
+            >>> print(bot.speak("inform(name='the ritz';area='north beach')"))  # doctest: +SKIP
+            the ritz is in north beach
         """
-        return self.speak_all([act], beam=beam)[0]
+        op = f"{type(self).__name__}.speak"
+        return self._speak(op, [_parsed(op, "act", act)], beam)[0]
 
     def speak_all(self, acts: Sequence[str | DialogueAct], *, beam: int = BEAM_OF_ACTS) -> list[Utterance]:
-        """`speak` for several acts."""
-        parsed = [act if isinstance(act, DialogueAct) else DialogueAct.parse(act) for act in acts]
+        """Returns a sentence for each of several acts.
+
+        Args:
+            acts: `DialogueAct`s, or their texts.
+            beam: see `speak`.
+
+        Raises:
+            FormatError, TypeError, ValueError: see `speak`.
+        """
+        op = f"{type(self).__name__}.speak_all"
+        return self._speak(op, [_parsed(op, f"acts[{i}]", act) for i, act in enumerate(acts)], beam)
+
+    def _speak(self, op: str, acts: Sequence[DialogueAct], beam: int) -> list[Utterance]:
         found: list[Utterance] = []
         decoder = self.decoder()
-        for first in range(0, len(parsed), ACTS):
-            batch = parsed[first : first + ACTS]
-            sources = [context_text([act.source], self.history) for act in batch]
-            steps, hypotheses = self.search(sources, beam=beam, decoder=decoder)
+        for first in range(0, len(acts), ACTS):
+            batch = acts[first : first + ACTS]
+            contexts = [context_text([act.source], self.history) for act in batch]
+            steps, hypotheses = self._search(op, contexts, beam, None, decoder)
             for b, (act, own) in enumerate(zip(batch, hypotheses, strict=True)):
                 tokens = self.target_vocabulary.tokens + steps.lacking[b]
                 templates = [tuple(tokens[i] for i in one.tokens) for one in own]
@@ -423,39 +253,44 @@ class Chatbot(TrainedModel):
         return found
 
     def tune_threshold(self, dialogues: Sequence[Dialogue], unanswerable: Iterable[str] = ()) -> Threshold:
-        """Sets `threshold` by dialogues that the model was not trained on.
+        """Sets `threshold` to the value with the most correct decisions on held-out dialogues.
 
-        It is the confidence for which most decisions are right: right answers given, wrong ones not.
+        A decision is correct if a right answer is given, or a wrong one is not.
 
         Args:
-            dialogues: lists of turns.
-            unanswerable: texts to which every own answer is wrong.
+            dialogues: lists of turns that the model was not trained on.
+            unanswerable: texts to which all of the model's own answers are wrong.
 
         Raises:
-            ValueError, TypeError: for what are no dialogues.
+            ValueError, TypeError: for dialogues that are not lists of turns, or texts that are not strings.
+
+        Example:
+            >>> print(bot.tune_threshold(held_out, unanswerable=["purple mountains sing"]))  # doctest: +SKIP
         """
-        confidences, right = self._judged(f"{type(self).__name__}.tune_threshold", dialogues)
-        confidences += [reply.confidence for reply in self.reply_all(list(unanswerable), canned=False)]
-        right += [False] * (len(confidences) - len(right))
+        op = f"{type(self).__name__}.tune_threshold"
+        confidences, right = self._judged(op, dialogues)
+        replies = self._replies(_check_all(op, "unanswerable", unanswerable), canned=False)
+        confidences += [reply.confidence for reply in replies]
+        right += [False] * len(replies)
         found = best_threshold(confidences, right)
         self.threshold = found.threshold
         return found
 
     def right_replies(self, dialogues: Sequence[Dialogue]) -> tuple[int, int]:
-        """(in how many contexts the own answer has the words of a recorded one, how many contexts there are).
+        """Returns the number of contexts in which the model's own answer is right, and that of all contexts.
 
-        By and large: from an F1 of words of 0.5 on, see `models.chatbot.threshold`.
+        An answer is right if it has the words of a recorded one: an F1 of words of at least 0.5.
 
         Raises:
-            ValueError, TypeError: for what are no dialogues.
+            ValueError, TypeError: for dialogues that are not lists of turns.
         """
         _, right = self._judged(f"{type(self).__name__}.right_replies", dialogues)
         return sum(right), len(right)
 
     def _judged(self, op: str, dialogues: Sequence[Dialogue]) -> tuple[list[float], list[bool]]:
-        """The confidence of the model's own answer in each context of dialogues, and whether it is right."""
+        """Returns the confidence of the model's own answer in each context, and whether it is right."""
         conversations, recorded = recorded_answers(check_dialogues(op, dialogues), self.history)
-        replies = self.reply_all(conversations, canned=False)
+        replies = self._replies(conversations, canned=False)
         right = right_answers([reply.text for reply in replies], recorded)
         return [reply.confidence for reply in replies], right
 
@@ -465,10 +300,49 @@ class Chatbot(TrainedModel):
 
     @classmethod
     def _restored(cls, config: dict[str, Any], file: ModelFile, **given: Any) -> Chatbot:
-        own = {name: config.pop(name) for name in ("history", "canned", "threshold", "max_length")}
-        seq2seq = Seq2Seq._restored(config, file)
-        target = None if seq2seq.shared else seq2seq.target_vocabulary
-        return cls(seq2seq.source_vocabulary, target, **own, **config)
+        return constructed(cls, config, *restored_vocabularies(config, file))
 
 
 Chatbot.__signature__ = with_sizes(Chatbot, Seq2Seq, Chatbot.DEFAULTS)  # type: ignore[attr-defined]
+
+
+def _check_all(op: str, name: str, conversations: Any) -> list[list[str]]:
+    """Returns the turns of several texts or conversations.
+
+    Raises:
+        TypeError, ValueError: see `check_turns`.
+    """
+    if isinstance(conversations, (str, bytes)) or not isinstance(conversations, Iterable):
+        raise TypeError(f"{op}: {name}: expected several texts or conversations, got {conversations!r}")
+    return [check_turns(op, f"{name}[{i}]", conversation) for i, conversation in enumerate(conversations)]
+
+
+def _check_share(op: str, name: str, value: Any) -> None:
+    """Checks a number from 0 to 1.
+
+    Raises:
+        TypeError: if it is not a number.
+        ValueError: if it is out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{op}: {name}: expected a number, got {value!r}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{op}: {name}: expected 0 to 1, got {value}")
+
+
+def _parsed(op: str, name: str, act: Any) -> DialogueAct:
+    """Returns a dialogue act, or that of a text.
+
+    Raises:
+        FormatError: for a text that is not an act.
+        TypeError: if `act` is neither an act nor a text.
+    """
+    if isinstance(act, DialogueAct):
+        return act
+    if not isinstance(act, str):
+        raise TypeError(f"{op}: {name}: expected a DialogueAct or its text, got {act!r}")
+    try:
+        return DialogueAct.parse(act)
+    except FormatError:
+        expected = "an act such as inform(name='x';area='y')"
+        raise FormatError(f"{op}: {name}: expected {expected}, got {act!r}") from None

@@ -1,35 +1,60 @@
-"""What a chatbot reads: the last turns of a conversation, without what does not matter: case, punctuation, articles."""
+"""The input of a chatbot: the last turns of a conversation, without case, punctuation and articles."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ...text import find_words
 
-#: Between turns; a vocabulary of words makes it the token that also ends a text.
+#: The separator of turns; a vocabulary of words maps it to the token that also ends a text.
 SEPARATOR = "\n"
 
-#: What stands for a word that is not known: a sign that no vocabulary holds.
+#: The replacement for an unknown word, a character that no vocabulary contains.
 UNKNOWN = "\ufffd"
 
-#: The most words of a turn that are read: the last ones, where a question mostly stands.
+#: The maximum number of words of a turn that are read: the last ones, which usually contain the question.
 LONGEST_TURN = 200
 
-#: Words that are not read where there are others: English articles, which people leave out when they type.
+#: Words that are not read if there are others: English articles, which people often leave out.
 ARTICLES = frozenset(("a", "an", "the"))
 
-#: Signs that part words even without a space; others are as if they were not there.
-_PARTING = ",;:!?_"
+#: Punctuation that separates words even without a space; other punctuation is removed.
+_SEPARATING = ",;:!?_"
+
+
+def check_turns(op: str, name: str, conversation: Any) -> list[str]:
+    """Returns the turns of a conversation: one turn for a text.
+
+    Args:
+        op: the caller's name, for error messages.
+        name: the argument's name, for error messages.
+        conversation: a text, or a list of turns.
+
+    Raises:
+        TypeError: if it is neither a string nor a list of strings.
+        ValueError: if it has no turns.
+    """
+    turns = [conversation] if isinstance(conversation, str) else conversation
+    if not isinstance(turns, Sequence) or not all(isinstance(turn, str) for turn in turns):
+        raise TypeError(f"{op}: {name}: expected a text or turns, got {conversation!r}")
+    if not turns:
+        raise ValueError(f"{op}: {name}: expected at least one turn, got none")
+    return list(turns)
 
 
 def normalize(turn: str) -> str:
-    """A turn in lower case, without punctuation and articles; signs or articles stay where there is nothing else.
+    """Returns a turn in lower case, without punctuation and articles, unless it consists of nothing else.
 
-    Characters that only look different (full width, ligatures) become the same (NFKC). So `Node.js` and `nodejs`,
-    `isn't` and `isnt` are one word.
+    Characters that differ only in form (full width, ligatures) become the same (NFKC). So `Node.js` and
+    `nodejs`, `isn't` and `isnt` are the same word.
+
+    Example:
+        >>> normalize("What's the time, Node.js?"), normalize("The?!")
+        ('whats time nodejs', 'the')
     """
     text = unicodedata.normalize("NFKC", turn).lower().replace(UNKNOWN, " ")
     words = [word for word in find_words("".join(filter(_is_read, text))) if any(map(str.isalnum, word))]
@@ -38,25 +63,35 @@ def normalize(turn: str) -> str:
 
 
 def _is_read(character: str) -> bool:
-    return character in _PARTING or unicodedata.category(character)[0] not in "PS"
+    return character in _SEPARATING or unicodedata.category(character)[0] not in "PS"
 
 
 def context_text(turns: Sequence[str], history: int) -> str:
-    """The last `history` turns as one text, each normalized."""
+    """Returns the last `history` turns as one text, each normalized."""
     return SEPARATOR.join(map(normalize, turns[-history:]))
 
 
 def answered_contexts(dialogues: Sequence[Sequence[str]], history: int) -> list[tuple[str, str]]:
-    """(context, answer) for each turn of the assistant's: the second, the fourth and so on."""
+    """Returns (context, answer) for each of the assistant's turns: the second, the fourth, and so on.
+
+    Example:
+        >>> answered_contexts([["Hello!", "Hi.", "Who are you?", "A bot."]], 2)
+        [('hello', 'Hi.'), ('hi\\nwho are you', 'A bot.')]
+    """
     return [
-        (context_text(turns[:place], history), " ".join(turns[place].split()))
+        (context_text(turns[:place], history), answer_text(turns[place]))
         for turns in dialogues
         for place in range(1, len(turns), 2)
     ]
 
 
+def answer_text(turn: str) -> str:
+    """Returns an answer on one line, in the form in which it is learned."""
+    return " ".join(turn.split())
+
+
 def noisy(context: str, noise: float, draw: np.random.Generator) -> str:
-    """A context as another person may have typed it: words left out or, as often, unknown."""
+    """Returns a context with the share `noise` of its words missing or, equally often, unknown."""
     turns = []
     for turn in context.split(SEPARATOR):
         drawn = [(word, draw.random()) for word in turn.split()]
@@ -69,9 +104,9 @@ def noisy(context: str, noise: float, draw: np.random.Generator) -> str:
 def training_pairs(
     pairs: Sequence[tuple[str, str]], noise: float, forget: float, seed: int
 ) -> list[tuple[str, str]]:
-    """The pairs, and with noise a noisy copy of each, of which the share `forget` has an empty context.
+    """Returns the pairs and, with noise, a noisy copy of each; the share `forget` of these has no context.
 
-    From what follows on nothing the model learns P(answer), which `Chatbot.rank` takes off.
+    From an empty context, the model learns P(answer), which `Chatbot.rank` subtracts.
     """
     if not noise and not forget:
         return list(pairs)

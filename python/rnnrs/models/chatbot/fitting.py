@@ -23,16 +23,16 @@ class ChatbotTraining(TrainingSettings):
     epochs: int | None = 30
     noise: float = option(
         0.1,
-        "in a second copy of each context, the share of words that are missing or unknown (half of each); 0 with "
-        "`forget` 0: no second copy",
+        "the share of words that are missing or unknown (half each) in a second copy of each context; if "
+        "`noise` and `forget` are 0, there is no second copy",
         share,
     )
     forget: float = option(
         0.1,
-        "the share of these copies whose context is empty, from which `rank` learns how likely answers are by "
-        "themselves",
+        "the share of these copies that have an empty context; from them, the model learns P(answer), which "
+        "`rank` uses",
         share,
     )
 
-    #: They determine the data, whose fingerprint a checkpoint holds.
+    #: They determine the data, and a checkpoint holds the fingerprint of the data.
     _NOT_KEPT: ClassVar[tuple[str, ...]] = (*TrainingSettings._NOT_KEPT, "noise", "forget")

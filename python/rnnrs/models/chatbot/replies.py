@@ -1,4 +1,4 @@
-"""What a chatbot says, and the conversation in which it does."""
+"""A chatbot's replies, and the conversation that it is part of."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ...decoding import Hypothesis
 
 
 class Answering(Protocol):
-    """Whoever answers in a conversation; `Chatbot` does."""
+    """A model that answers in conversations, such as `Chatbot`."""
 
     def reply_all(self, conversations: Sequence[Sequence[str]], *, decoder: Any = None) -> list[Reply]:
-        """Answers conversations whose last turns are a person's."""
+        """Returns the answers to conversations whose last turns are a person's."""
         ...
 
     def decoder(self) -> Any:
-        """The decoder's weights, packed once."""
+        """Packs the decoder's weights."""
         ...
 
 
@@ -27,10 +27,10 @@ class Reply:
     """An answer.
 
     Attributes:
-        text: what is said.
-        confidence: P(answer | context)^(1/tokens), 0..1: how likely each token was, the end among them, in the
-            geometric mean. That of the model's own answer, also where a canned one took its place.
-        canned: whether it did.
+        text: the answer.
+        confidence: P(answer | context)^(1/n), 0..1, the geometric mean of the probabilities of the n tokens
+            of the model's own answer, including its end; also if a canned answer replaces it.
+        canned: whether a canned answer replaces the model's own.
     """
 
     text: str
@@ -43,13 +43,13 @@ class Reply:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A given answer and how well it fits.
+    """A given answer and its rank.
 
     Attributes:
         text: the answer.
-        score: by which it was ranked, see `Chatbot.rank`.
+        score: the score that determines the order, see `Chatbot.rank`.
         log_prob: ln P(answer | context).
-        place: in the list that was given, from 0.
+        place: the index in the given list, from 0.
     """
 
     text: str
@@ -59,40 +59,56 @@ class Ranked:
 
 
 def confidence(hypothesis: Hypothesis) -> float:
-    """See `Reply.confidence`."""
+    """Returns the confidence of an answer, see `Reply.confidence`."""
     return math.exp(hypothesis.log_prob / (len(hypothesis.tokens) + 1))
 
 
 def own_turns(turns: Sequence[str]) -> list[str]:
-    """The assistant's turns of a conversation whose last turn is the person's."""
+    """Returns the assistant's turns of a conversation whose last turn is the person's.
+
+    Example:
+        >>> own_turns(["Hello", "Hi!", "Who are you?"])
+        ['Hi!']
+    """
     return list(turns[-2::-2])[::-1]
 
 
 def choose_canned(canned: Sequence[str], said: Sequence[str]) -> str:
-    """The canned answer whose last use is longest ago; of those never used the first.
+    """Returns the least recently used canned answer; among unused ones, the first.
 
     Args:
         canned: the answers.
         said: the assistant's earlier turns.
+
+    Example:
+        >>> choose_canned(["Sorry?", "Pardon?"], ["Pardon?", "Sorry?"])
+        'Pardon?'
     """
     last = {text: place for place, text in enumerate(said)}
     return min(canned, key=lambda text: last.get(text, -1))
 
 
 def without_repetition(texts: Sequence[str], said: Sequence[str]) -> int:
-    """The place of the first text that is something and not what was said last; 0 where there is none."""
+    """Returns the index of the first text that is neither empty nor the assistant's last turn; else 0."""
     before = said[-1] if said else None
     return next((i for i, text in enumerate(texts) if text.strip() and text != before), 0)
 
 
 class Conversation:
-    """A conversation with a chatbot: remembers the turns of both.
+    """A conversation with a chatbot, which remembers the turns of both.
 
     Args:
-        bot: who answers.
+        bot: the chatbot.
 
     Attributes:
-        turns: all so far; the first is the person's, the second the bot's, and so on.
+        turns: all turns so far: the first is the person's, the second the bot's, and so on.
+
+    Example:
+        >>> conversation = bot.conversation()  # doctest: +SKIP
+        >>> print(conversation.say("Hello"))  # doctest: +SKIP
+        Hi! Who are you?
+        >>> conversation.turns  # doctest: +SKIP
+        ['Hello', 'Hi! Who are you?']
     """
 
     def __init__(self, bot: Answering) -> None:
@@ -101,15 +117,17 @@ class Conversation:
         self._decoder = bot.decoder()
 
     def say(self, text: str) -> Reply:
-        """What the bot answers.
+        """Returns the bot's reply to the person's next turn.
 
         Raises:
-            TypeError: for what is no text.
+            TypeError: if the text is not a string.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"Conversation.say: text: expected a string, got {text!r}")
         (reply,) = self.bot.reply_all([[*self.turns, text]], decoder=self._decoder)
         self.turns += [text, reply.text]
         return reply
 
     def reset(self) -> None:
-        """Forgets all that was said."""
+        """Forgets all turns."""
         self.turns.clear()

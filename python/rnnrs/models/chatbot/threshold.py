@@ -1,4 +1,4 @@
-"""From which confidence on a chatbot's own answers are better than none."""
+"""The confidence threshold above which a chatbot's own answers are given."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 from ...metrics import rouge
 from .contexts import context_text, normalize
 
-#: From which F1 of words on an answer counts as one that was recorded.
+#: The minimum F1 of words at which an answer counts as a recorded one.
 ALIKE = 0.5
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """What was found.
+    """A threshold and its effect on the contexts that it was chosen for.
 
     Attributes:
-        threshold: the confidence from which on the own answer is given.
-        answered: the share of contexts that get an own answer.
-        right: of these, the share whose answer is right; NaN where there are none.
-        right_without: the share of right answers without a threshold.
-        contexts: how many were looked at.
+        threshold: the minimum confidence at which the model's own answer is given.
+        answered: the share of contexts that get the model's own answer.
+        right: the share of correct answers among these; NaN if there are none.
+        right_without: the share of correct answers without a threshold.
+        contexts: the number of contexts.
     """
 
     threshold: float
@@ -34,15 +34,20 @@ class Threshold:
 
     def __str__(self) -> str:
         return (
-            f"threshold {self.threshold:.3f}: own answers to {self.answered:.0%} of {self.contexts} contexts, "
+            f"threshold {self.threshold:.3f}: "
+            f"own answers to {self.answered:.0%} of {self.contexts} contexts, "
             f"{self.right:.0%} of them right; without a threshold {self.right_without:.0%}"
         )
 
 
 def best_cut(confidence: Sequence[float], right: Sequence[bool]) -> float:
-    """The threshold for which most decisions are right: answers that are right given, wrong ones not.
+    """Returns the threshold with the most correct decisions: right answers given, wrong ones not given.
 
-    It lies half-way between the confidences on its two sides; 0 where every answer is to be given, 1 where none.
+    It is halfway between the neighboring confidences; 0 if every answer is to be given, 1 if none is.
+
+    Example:
+        >>> best_cut([0.25, 0.5, 1.0], [False, False, True])
+        0.75
     """
     order = np.argsort(np.asarray(confidence), kind="stable")
     rising, good = np.asarray(confidence)[order], np.asarray(right, bool)[order]
@@ -53,10 +58,28 @@ def best_cut(confidence: Sequence[float], right: Sequence[bool]) -> float:
     return float(cuts[np.argmax(np.where(possible, wrong_below + right_above, -1))])
 
 
+def best_threshold(confidence: Sequence[float], right: Sequence[bool]) -> Threshold:
+    """Returns the threshold with the most correct decisions, and its effect.
+
+    Args:
+        confidence: the confidence of the model's own answer in each context.
+        right: whether each answer is right; in a context that cannot be answered, none is.
+    """
+    cut = best_cut(confidence, right)
+    given = np.array(confidence) >= cut
+    share = float(np.mean(np.array(right)[given])) if given.any() else float("nan")
+    return Threshold(cut, float(given.mean()), share, float(np.mean(right)), len(right))
+
+
 def recorded_answers(
     dialogues: Sequence[Sequence[str]], history: int
 ) -> tuple[list[list[str]], list[list[str]]]:
-    """(one conversation for each context of dialogues, all answers that were recorded in that context)."""
+    """Returns a conversation for each different context of dialogues, and all answers recorded in it.
+
+    Example:
+        >>> recorded_answers([["Hello", "Hi."], ["hello!", "Good day."]], 1)
+        ([['Hello']], [['Hi.', 'Good day.']])
+    """
     recorded: dict[str, list[str]] = {}
     conversations: dict[str, list[str]] = {}
     for turns in dialogues:
@@ -68,19 +91,16 @@ def recorded_answers(
 
 
 def right_answers(answers: Sequence[str], recorded: Sequence[Sequence[str]]) -> list[bool]:
-    """Whether each answer has an F1 of words of at least `ALIKE` with one that was recorded in its context."""
+    """Returns whether each answer is `alike` one that was recorded in its context."""
     return [alike(answer, known) for answer, known in zip(answers, recorded, strict=True)]
 
 
-def best_threshold(confidence: Sequence[float], right: Sequence[bool]) -> Threshold:
-    """The threshold for which most decisions are right; an unanswerable text's answer is never right."""
-    cut = best_cut(confidence, right)
-    given = np.array(confidence) >= cut
-    share = float(np.mean(np.array(right)[given])) if given.any() else float("nan")
-    return Threshold(cut, float(given.mean()), share, float(np.mean(right)), len(right))
-
-
 def alike(answer: str, recorded: Sequence[str]) -> bool:
-    """Whether an answer has the words of a recorded one, by and large."""
+    """Returns whether an answer has the words of a recorded one: an F1 of words of at least `ALIKE`.
+
+    Example:
+        >>> alike("Paris, of course!", ["Rome", "paris"]), alike("It is Rome.", ["Paris"])
+        (True, False)
+    """
     words = lambda text: normalize(text).split()  # noqa: E731
     return rouge([answer], [recorded], tokenize=words).rouge_1.f1 >= ALIKE

@@ -1,4 +1,4 @@
-"""One token at a time through an adaptive softmax."""
+"""Steps through an adaptive softmax, one token at a time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from ...types import Array
 
 
 class PackedAdaptive:
-    """An adaptive softmax as one matrix and what follows it.
+    """An adaptive softmax with one matrix for its head and all projections; the tails' softmaxes follow.
 
-    The head's V and all tails' projections are one matrix to the engine, so that a step of the recurrence and all
-    products with h are one call; the tails' own softmaxes follow.
+    So the engine computes a step of the recurrence and all products with h in one call.
 
     Args:
         output: the output layer; its weights are copied.
 
     Attributes:
-        V, c: what stands in for an output layer's (rows, H) and (rows).
+        V, c: the matrix (rows, H) and its bias (rows), in the place of an output layer's.
     """
 
     def __init__(self, output: AdaptiveSoftmax) -> None:
@@ -36,17 +35,17 @@ class PackedAdaptive:
         self._parts = np.cumsum([len(p["head.c"]), *(len(tail.P) for tail in live)])[:-1]
 
     def log_p(self, products: Array) -> Array:
-        """ln P (…, V) from c + V h (…, rows)."""
+        """Returns ln P (…, V) from c + V h (…, rows)."""
         scores, *z = np.split(products, self._parts, axis=-1)
         return log_probabilities(scores, z, self._tails, self._bounds)[1]
 
 
 class AdaptiveStepper:
-    """What `_rnnrs.Stepper` is for a full softmax, with the same methods; the scores o (V,) are ln P.
+    """A counterpart of `_rnnrs.Stepper` for an adaptive softmax with the same methods; its scores are ln P.
 
     Args:
         output: the output layer; its weights are copied.
-        make: gives a Stepper with the output layer (V, c) that it is handed.
+        make: returns a `Stepper` with the output layer (V, c).
     """
 
     def __init__(self, output: AdaptiveSoftmax, make: Callable[[Array, Array], Stepper]) -> None:
@@ -55,7 +54,7 @@ class AdaptiveStepper:
 
     @property
     def batch(self) -> int:
-        """Sequences side by side."""
+        """The number of sequences side by side."""
         return self._stepper.batch
 
     @property
@@ -72,13 +71,13 @@ class AdaptiveStepper:
         self._stepper.reset()
 
     def step(self, ids: Array | int) -> Array:
-        """Reads one token for each sequence; gives ln P of what may come next: (batch, V), or (V,) for one id."""
+        """Reads one token per sequence, and returns ln P of the next tokens (batch, V); (V,) for one id."""
         return self._packed.log_p(self._stepper.step(ids))
 
     def read(self, ids: Array) -> Array:
-        """Reads a text of one sequence; gives ln P of what may come next (V,)."""
+        """Reads a text of one sequence, and returns ln P of the next token (V,)."""
         return self._packed.log_p(self._stepper.read(ids))
 
 
-#: What `LanguageModel.stepper` gives.
+#: The result of `LanguageModel.stepper`.
 AnyStepper = Stepper | AdaptiveStepper

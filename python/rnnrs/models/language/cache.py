@@ -1,7 +1,7 @@
-"""Caches: words that a text has used come again. P = (1 − λ) P_model + λ P_cache.
+"""Caches, which make the words that a text has used more likely: P = (1 − λ) P_model + λ P_cache.
 
-A cache is a setting; `start` gives its memory, which reads a text along with the model and is empty at first: then
-P = P_model. Nothing is trained, and every P is a distribution over the whole vocabulary.
+A `Cache` holds settings. Its method `start` returns a `Memory`, which reads a text along with the model;
+while it is empty, P = P_model. Nothing is trained, and every P is a distribution over the whole vocabulary.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ from ... import _rnnrs
 from ...checks import check_size
 from ...types import Array, Ids
 
-#: Positions whose similarities to all that is remembered are there at once.
+#: The number of positions whose similarities to all remembered states are in memory at once.
 CHUNK = 256
 
 
 class Memory(ABC):
-    """What a cache has read so far."""
+    """The tokens that a cache has read so far."""
 
     @abstractmethod
     def read(self, h: Array, tokens: Ids) -> tuple[Array, Array]:
-        """Reads on, and says of every token how likely it was.
+        """Reads tokens, and returns the probability of each one before it was read.
 
         Args:
-            h: the states (T, H) from which the model predicts them.
-            tokens: what came (T,).
+            h: the states (T, H) from which the model predicts the tokens.
+            tokens: the tokens (T,).
 
         Returns:
-            (P_cache(token_t | what was read before it) (T,), float64; whether there was anything to go by (T,)).
+            (P_cache(token_t | tokens read before it) (T,), float64; whether the memory was not empty (T,)).
         """
 
     @abstractmethod
     def distribution(self, h: Array) -> Array | None:
-        """P_cache (V,), float64, of the token that comes in the state h (H,); None as long as the memory is empty."""
+        """Returns P_cache (V,), float64, of the token after the state h (H,); None if the memory is empty."""
 
 
 @dataclass(frozen=True)
 class Cache(ABC):
-    """A cache's settings.
+    """The settings of a cache.
 
     Attributes:
         weight: λ, the share of the cache in P; 0 ≤ λ < 1.
-        size: how many of the last tokens it remembers.
+        size: the number of last tokens that it remembers.
     """
 
     weight: float
@@ -62,24 +62,30 @@ class Cache(ABC):
 
     @abstractmethod
     def start(self, vocabulary_size: int) -> Memory:
-        """An empty memory, for tokens below V."""
+        """Returns an empty memory, for tokens below V."""
 
 
 @dataclass(frozen=True)
 class NgramCache(Cache):
-    """Relative frequencies in the last `size` tokens, of words (order 1) or of n-grams.
+    """Relative frequencies of words (order 1) or n-grams in the last `size` tokens.
 
-    P_1(w) = c(w) / n (Kuhn and De Mori 1990); P_k(w | u) = β c(u w) / c(u) + (1 − β) P_{k−1}(w) where the last k − 1
-    tokens u have been read before (Jelinek, Merialdo, Roukos and Strauss 1991), else P_{k−1}(w).
+    P_1(w) = c(w) / n (Kuhn and De Mori 1990); P_k(w | u) = β c(u w) / c(u) + (1 − β) P_{k−1}(w) if the last
+    k − 1 tokens u have been read before (Jelinek, Merialdo, Roukos and Strauss 1991), else P_{k−1}(w).
 
     Attributes:
         weight: λ.
         size: n.
-        order: the longest n-gram, from 1.
+        order: the length of the longest n-gram, from 1.
         share: β of each order above 1; 0 ≤ β ≤ 1.
 
     Raises:
-        ValueError, TypeError: for a setting out of its range.
+        ValueError, TypeError: for a setting outside its range.
+
+    Example:
+        >>> memory = NgramCache(size=4).start(vocabulary_size=3)
+        >>> p, known = memory.read(h=None, tokens=np.array([0, 0, 2, 0]))
+        >>> memory.distribution(h=None)
+        array([0.75, 0.  , 0.25])
     """
 
     weight: float = 0.1
@@ -100,10 +106,10 @@ class NgramCache(Cache):
 class _Ngrams(Memory):
     def __init__(self, settings: NgramCache, vocabulary_size: int) -> None:
         self._settings, self._vocabulary_size = settings, vocabulary_size
-        #: What followed each context of up to order − 1 tokens, and how often.
+        #: The counts of the tokens that followed each context of up to order − 1 tokens.
         self._followers: dict[tuple[int, ...], Counter[int]] = {}
         self._totals: Counter[tuple[int, ...]] = Counter()
-        #: The tokens that count, each with what stood before it; the newest last.
+        #: The remembered tokens, each with the context before it; the newest last.
         self._window: deque[tuple[tuple[int, ...], int]] = deque()
         self._last: tuple[int, ...] = ()
 
@@ -126,7 +132,7 @@ class _Ngrams(Memory):
         return p
 
     def _levels(self) -> list[tuple[Counter[int], int, float]]:
-        """(what followed, how often in all, β) for each end of the context that was read before, the shortest first."""
+        """Returns (counts of followers, their sum, β) per known suffix of the context, the shortest first."""
         levels = []
         for length in range(len(self._last) + 1):
             context = self._last[len(self._last) - length :]
@@ -158,17 +164,19 @@ class _Ngrams(Memory):
 
 @dataclass(frozen=True)
 class ContinuousCache(Cache):
-    """P_cache(w) ∝ Σ_{i: w came after h_i} e^{θ h_t · h_i}, over the last `size` tokens: those that came in states like
-    this one count the most (Grave, Joulin and Usunier 2017).
+    """P_cache(w) ∝ Σ_{i: w followed h_i} e^{θ h_t · h_i}, over the last `size` tokens.
+
+    Tokens that followed states similar to the current one have the largest weights (Grave, Joulin and Usunier
+    2017).
 
     Attributes:
         weight: λ.
-        size: how many pairs (h_i, the token that came) are remembered.
-        theta: θ, from 0, where all count alike (a unigram cache). The larger the states, in number and in size, the
-            smaller a θ they need: choose it, and λ, on held-out text.
+        size: the number of pairs (h_i, the token that followed) that are remembered.
+        theta: θ, from 0. At 0 all tokens have equal weights, as in a unigram cache. Larger state vectors, in
+            length and in norm, need a smaller θ; choose θ and λ on held-out text.
 
     Raises:
-        ValueError, TypeError: for a setting out of its range.
+        ValueError, TypeError: for a setting outside its range.
     """
 
     weight: float = 0.1
@@ -204,11 +212,11 @@ class _States(Memory):
         return np.asarray(np.bincount(self._tokens, weights, self._vocabulary_size) / weights.sum())
 
     def _read_some(self, h: Array, tokens: Ids) -> tuple[Array, Array]:
-        """`read` of few enough positions that all their similarities fit in memory."""
+        """Reads tokens few enough for all their similarities to fit in memory."""
         size, before, count = self._settings.size, len(self._tokens), len(tokens)
         keys = h if self._h is None else np.concatenate([self._h, h])
         values = np.concatenate([self._tokens, tokens])
-        # Position t of the chunk is the pair before + t, and remembers the `size` pairs before it.
+        # Position t of the chunk is the pair with index before + t; it remembers the `size` pairs before it.
         place, now = np.arange(len(keys)), before + np.arange(count)[:, None]
         remembered = (place < now) & (place >= now - size)
         weights = self._weights(h, keys, remembered)
@@ -219,7 +227,7 @@ class _States(Memory):
         return np.divide(right, total, out=np.zeros(count), where=known), known
 
     def _weights(self, h: Array, keys: Array, remembered: Array) -> Array:
-        """e^{θ h · key} (T, n) where it is remembered, over the largest of each row; 0 elsewhere."""
+        """Returns e^{θ h · key} (T, n), divided by each row's maximum; 0 for pairs not remembered."""
         products = _rnnrs.linear_forward(h, keys, np.zeros(len(keys), keys.dtype)).astype(np.float64)
         scores = np.where(remembered, self._settings.theta * products, -np.inf)
         most = scores.max(1, keepdims=True)
@@ -227,41 +235,42 @@ class _States(Memory):
 
 
 class Mixture:
-    """A model's probabilities and those of caches, put together: P = (1 − Σ λ) P_model + Σ λ P_cache.
+    """The interpolation of a model with caches: P = (1 − Σ λ) P_model + Σ λ P_cache.
 
     Args:
-        caches: one, or several.
+        op: the caller's name, for error messages.
+        caches: one cache, or several.
         vocabulary_size: V.
 
     Raises:
-        TypeError: for what is no cache.
-        ValueError: without any, or if their λ add up to 1 or more.
+        TypeError: for an object that is not a cache.
+        ValueError: without a cache, or if the weights λ sum to 1 or more.
     """
 
-    def __init__(self, caches: Cache | Sequence[Cache], vocabulary_size: int) -> None:
-        given = [caches] if isinstance(caches, Cache) else list(caches)
+    def __init__(self, op: str, caches: Cache | Sequence[Cache], vocabulary_size: int) -> None:
+        given = list(caches) if isinstance(caches, Sequence) else [caches]
         for cache in given:
             if not isinstance(cache, Cache):
-                raise TypeError(f"evaluate: cache: expected caches of rnnrs.models, got {cache!r}")
+                raise TypeError(f"{op}: cache: expected caches of rnnrs.models, got {cache!r}")
         total = sum(cache.weight for cache in given)
         if not given or total >= 1.0:
             raise ValueError(
-                f"evaluate: cache: expected at least one, with weights that add up to less than 1, got {given}"
+                f"{op}: cache: expected at least one, with weights that sum to less than 1, got {given}"
             )
         self._parts = [(cache.weight, cache.start(vocabulary_size)) for cache in given]
 
     def read(self, h: Array, tokens: Ids, log_p: Array) -> Array:
-        """ln P (T,) of tokens, of which the model says ln P_model = `log_p`."""
+        """Reads tokens, and returns ln P (T,) of each; `log_p` is ln P_model (T,)."""
         own, added = np.ones(len(tokens)), np.zeros(len(tokens))
         for weight, memory in self._parts:
             p, known = memory.read(h, tokens)
             own -= np.where(known, weight, 0.0)
             added += np.where(known, weight, 0.0) * p
-        with np.errstate(divide="ignore"):  # a token that no cache has is the model's alone
+        with np.errstate(divide="ignore"):  # ln 0, of a token that is in no cache
             return np.asarray(np.logaddexp(np.log(own) + log_p, np.log(added)))
 
     def distribution(self, h: Array, p: Array) -> Array:
-        """P (V,) of the next token, of which the model says P_model = p."""
+        """Returns P (V,) of the next token in the state h (H,); `p` is P_model (V,)."""
         own, added = 1.0, np.zeros_like(p)
         for weight, memory in self._parts:
             if (cached := memory.distribution(h)) is not None:

@@ -1,4 +1,4 @@
-"""A language model as the decoder sees it, and the likeliest continuations of texts."""
+"""A language model as a step model for `rnnrs.decoding`, and the likeliest continuations of texts."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .network import LanguageNetwork
 
 @dataclass(frozen=True, eq=False)
 class Continuation:
-    """What may follow a text.
+    """A continuation of a text.
 
     Attributes:
-        text: it.
-        hypothesis: its tokens, its score and ln P.
+        text: the continuation, without the text before it.
+        hypothesis: its tokens, score and ln P.
     """
 
     text: str
@@ -32,16 +32,16 @@ class Continuation:
 
 
 class LanguageModelSteps:
-    """A `rnnrs.decoding.StepModel`: the model has read prompts and writes on after each; its weights are packed once.
+    """A `rnnrs.decoding.StepModel` that continues prompts. The weights are packed once.
 
     Args:
-        model: whose weights are packed.
+        network: the model's network; its weights are copied.
         prompts: B texts.
 
     Attributes:
-        contexts: the ids that each of them stands for.
-        start: what the first step reads (B,): the last of these.
-        end_id: the token that ends a text, of a model of sentences; of one of a stream None.
+        contexts: the ids of each prompt, see `LanguageModel.context`.
+        start: the last id of each prompt (B,), which the first step reads.
+        end_id: the token that ends a text; None for a model of a stream.
         attention: None.
     """
 
@@ -66,7 +66,7 @@ class LanguageModelSteps:
         return o if self._adaptive is None else self._adaptive.log_p(o)
 
     def _read(self, network: LanguageNetwork) -> Array:
-        """The states (B, S) before the last token of each context."""
+        """Returns the states (B, S) before the last token of each context."""
         lengths = np.array([len(context) - 1 for context in self.contexts])
         if not lengths.any():
             return np.zeros((len(lengths), network.rnn.state_size), network.parameters.dtype)
@@ -76,14 +76,22 @@ class LanguageModelSteps:
 
 
 def search(
-    network: LanguageNetwork, prompts: Sequence[str], constraints: Constraints, **options: Any
+    op: str, network: LanguageNetwork, prompts: Sequence[str], constraints: Constraints, **options: Any
 ) -> list[list[Continuation]]:
-    """The likeliest continuations of each prompt, best first; the unknown token is not among them."""
+    """Returns the likeliest continuations of each prompt, the best first, without the unknown token.
+
+    Args:
+        op: the caller's name, for error messages.
+        network: the model's network.
+        prompts: B texts.
+        constraints: on the tokens of the continuations.
+        options: options of `rnnrs.decoding.beam_search`.
+    """
     unknown = network.vocabulary.unknown_id
     forbidden = [] if constraints.forbidden is None else np.asarray(constraints.forbidden).tolist()
     constraints = replace(constraints, forbidden=[*forbidden, *([] if unknown is None else [unknown])])
     steps = LanguageModelSteps(network, prompts)
-    found = beam_search(steps, steps.start, steps.end_id, constraints=constraints, **options)
+    found = beam_search(steps, steps.start, steps.end_id, constraints=constraints, op=op, **options)
     return [
         [Continuation(_text(network, prompt, context, h), h) for h in hypotheses]
         for prompt, context, hypotheses in zip(prompts, steps.contexts, found, strict=True)
@@ -91,6 +99,6 @@ def search(
 
 
 def _text(network: LanguageNetwork, prompt: str, context: Array, hypothesis: Hypothesis) -> str:
-    """A hypothesis as text, with the spaces that it has after the prompt."""
+    """Returns a hypothesis as text, spaced as after the prompt."""
     pieces = Pieces(network.vocabulary, context[1:].tolist(), prompt)
     return "".join(map(pieces.push, hypothesis.tokens.tolist()))

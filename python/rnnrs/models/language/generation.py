@@ -1,4 +1,4 @@
-"""Writing: one token after another, each drawn from what the model expects next."""
+"""Generating text: each token is sampled from the model's distribution of the next token."""
 
 from __future__ import annotations
 
@@ -9,15 +9,28 @@ import numpy as np
 from ..._rnnrs import sample
 from ...decoding import Sampling
 from ...text import Vocabulary
+from ..base.validation import spread
 from .network import LanguageNetwork
 
 
 def stream(
     network: LanguageNetwork, prompt: str, sampling: Sampling, stop: str | Iterable[str] | None = None
 ) -> Iterator[str]:
-    """What the model writes after a prompt, piece by piece, up to any of the texts to stop at."""
+    """Yields the text that a model generates after a prompt, piece by piece, up to a text in `stop`."""
     stops = [stop] if isinstance(stop, str) else list(stop or ())
     return until([text for text in stops if text], _pieces(network, prompt, sampling))
+
+
+def example_lines(network: LanguageNetwork, held_out: str, count: int) -> list[str]:
+    """Returns lines with the likeliest continuations of the first halves of some held-out lines."""
+    lines = [line.split(" ") for line in held_out.split("\n") if line.strip()]
+    shown = []
+    for words in (lines[place] for place in spread(len(lines), count)):
+        half = len(words) // 2
+        prompt, wanted = " ".join(words[:half]), " ".join(words[half:])
+        got = "".join(stream(network, prompt, Sampling(length=40, temperature=0), "\n"))
+        shown += [f"  {prompt}", f"    wanted  {wanted}", f"    got     {got.strip()}"]
+    return shown
 
 
 def _pieces(network: LanguageNetwork, prompt: str, sampling: Sampling) -> Iterator[str]:
@@ -39,17 +52,17 @@ def _pieces(network: LanguageNetwork, prompt: str, sampling: Sampling) -> Iterat
 
 
 class Pieces:
-    """Turns tokens into text as they come, with the spaces that the whole text would have.
+    """Converts tokens to text one by one, with the spaces of the whole text.
 
-    What is new is what decoding the last tokens gives beyond what it gave without the newest.
+    A token's text is the difference between the decoded last tokens with and without it.
 
     Args:
-        vocabulary: that the tokens are of.
-        ids: the tokens before.
-        text: what these stand for.
+        vocabulary: the vocabulary of the tokens.
+        ids: the tokens before the first one.
+        text: the text of these tokens.
     """
 
-    #: As many tokens decide how the next one is written.
+    #: The number of previous tokens that can affect the text of the next one.
     MEMORY = 8
 
     def __init__(self, vocabulary: Vocabulary, ids: Sequence[int], text: str) -> None:
@@ -59,7 +72,7 @@ class Pieces:
         self._after_space = not text or text[-1].isspace()
 
     def push(self, token: int) -> str:
-        """The text that a token adds; empty while a character is not complete yet."""
+        """Returns the text that a token adds; empty until a character is complete."""
         self._ids.append(token)
         text = self._vocabulary.decode(self._ids)
         piece = text[self._given :]
@@ -76,9 +89,9 @@ class Pieces:
 
 
 def until(stops: Sequence[str], pieces: Iterable[str]) -> Iterator[str]:
-    """Passes pieces on, up to the first of the texts to stop at.
+    """Yields pieces of text up to the first of the texts in `stops`.
 
-    The end of a piece is held back for as long as it may be the beginning of such a text.
+    The end of a piece is delayed for as long as it may be the beginning of such a text.
     """
     held = ""
     for piece in pieces:
@@ -96,5 +109,5 @@ def until(stops: Sequence[str], pieces: Iterable[str]) -> Iterator[str]:
 
 
 def _overlap(text: str, stop: str) -> int:
-    """The length of the longest end of `text` that `stop` begins with."""
+    """Returns the length of the longest suffix of `text` that is a prefix of `stop`."""
     return next((n for n in range(min(len(stop), len(text)), 0, -1) if text.endswith(stop[:n])), 0)

@@ -1,9 +1,10 @@
-"""Language models: training, evaluation, probabilities, suggestions, generated text; and their file."""
+"""Language models: training, evaluation, probabilities, suggestions, generated text, and their files."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from ... import modelfile
@@ -13,7 +14,7 @@ from ...text import VOCABULARIES, build_vocabulary, vocabulary_from_config
 from ...train import Callback, History
 from ...types import Array, Floats
 from ..base.saved import constructed
-from ..base.training import TrainedModel, TrainingSettings
+from ..base.training import TrainedModel, TrainingSettings, train
 from ..base.validation import held_out_share
 from . import continuation, generation, scoring, suggestion
 from .adaptive_stepper import AnyStepper
@@ -22,20 +23,79 @@ from .continuation import Continuation, LanguageModelSteps
 from .fitting import (
     LanguageTraining,
     LanguageTrainingOptions,
-    example_lines,
-    fit_language_model,
     hold_out,
-    settled,
+    make_batches,
+    minimizing,
+    reads_by_sentence,
 )
 from .network import LanguageNetwork
+from .objective import SampleCounter
 from .scoring import SentenceScore, TextEvaluation
+from .suggestion import Suggestion
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
 class LanguageModel(LanguageNetwork, TrainedModel):
-    __doc__ = LanguageNetwork.__doc__
+    """A recurrent language model of characters, words or subwords: P(w_1 … w_n) = Π_t P(w_t | w_1 … w_{t−1}).
+
+    x_t = E[w_{t−1}]; a_t = b + W h_{t−1} + U x_t; h_t = f(a_t); o_t = c + V h_t; ŷ_t = softmax(o_t)
+
+    (Goodfellow, Bengio and Courville, *Deep Learning*, equations 10.8 to 10.11; Mikolov et al. 2010.) With
+    the cells "lstm" and "gru", their step replaces f. A text starts from h_0 = 0 with the end-of-sentence
+    token as the first input, so the first token of a sentence is scored, too.
+
+    Args:
+        vocabulary: the vocabulary of the text, see `rnnrs.text`; V tokens.
+        embedding_size: I.
+        hidden_size: H.
+        cell: "rnn", "lstm" or "gru".
+        layers: the number of recurrent layers, each with H units.
+        activation: f of an "rnn", one of `rnnrs.nn.ACTIVATIONS`.
+        recurrent_initializer: the initializer of W, see `rnnrs.nn.Recurrent`.
+        dropout: dropout rate of the input of each recurrent layer and of the output layer (Zaremba, Sutskever
+            and Vinyals 2014).
+        row_dropout: the probability of dropping a token's embedding at all its positions
+            (`rnnrs.nn.Embedding`).
+        recurrent_dropout, zoneout, weight_drop, layer_norm: of the recurrent layers, see
+            `rnnrs.nn.Recurrent`.
+        tied: whether V and E are one array (`rnnrs.nn.TiedLinear`; Press and Wolf 2017); needs I = H.
+        cutoffs: the cutoffs of an adaptive softmax (`rnnrs.nn.AdaptiveSoftmax`), which replaces the full
+            softmax. The vocabulary's tokens must be in the order of falling frequency, as those of words are.
+        seed: seed of the initial weights.
+        dtype: float32 or float64.
+
+    Attributes:
+        vocabulary: the vocabulary.
+        parameters: embedding.E (V, I), rnn.U (H, I), rnn.W (H, H), rnn.b (H), output.V (V, H), output.c (V).
+            With several layers, rnn.0.U, …; for gated cells, see their classes. A tied model has no
+            output.V; a model with cutoffs has the parameters of `AdaptiveSoftmax` instead.
+        gradients: ∂L/∂θ, in the same layout.
+        by_sentence: whether every line is a separate sequence that starts from h_0 = 0, or a text is one
+            stream; set by `fit`.
+        cross_entropy: the loss by which the model is evaluated: −ln P of the targets over the whole
+            vocabulary.
+        objective: the loss that `loss` computes along with gradients: `cross_entropy`, except during a `fit`
+            with a sampled loss.
+        sizes: the constructor's arguments besides the vocabulary.
+
+    Raises:
+        ValueError, TypeError: for sizes that are not positive whole numbers, an unknown activation or
+            initializer; for a tied model with I ≠ H or with cutoffs.
+        MemoryError: if the weights do not fit in memory.
+
+    Example:
+        >>> text = "the cat sat on the mat.\\n" * 20
+        >>> model = LanguageModel.from_text(text, hidden_size=32)
+        >>> history = model.fit(text, epochs=20, batch_size=4, learning_rate=0.01, progress=False)
+        >>> bool(model.perplexity(text) < 1.5)
+        True
+        >>> model.generate("the cat", length=7, temperature=0)
+        ' sat on'
+        >>> [suggestion.word for suggestion in model.suggest("the m", k=1)]
+        ['mat']
+    """
 
     KIND: ClassVar[str] = "language_model"
     TRAINING: ClassVar[type[TrainingSettings]] = LanguageTraining
@@ -64,12 +124,13 @@ class LanguageModel(LanguageNetwork, TrainedModel):
         vocabulary: dict[str, Any] | None = None,
         **sizes: Any,
     ) -> LanguageModel:
-        """An untrained model whose vocabulary is built from a text.
+        """Returns an untrained model with the vocabulary of a text.
 
         Args:
-            text: what the vocabulary must cover; normally what the model is then trained on.
+            text: the text that the vocabulary must cover, usually the training text.
             level: "char", "word", or "subword" (needs `pip install "rnnrs[subword]"`).
-            vocabulary: options of the vocabulary: `max_size`, `min_count`, `lowercase`; see `text.build_vocabulary`.
+            vocabulary: options of the vocabulary: `max_size`, `min_count`, `lowercase`; see
+                `text.build_vocabulary`.
             sizes: the other arguments of the class: `hidden_size=512`, ….
 
         Raises:
@@ -93,13 +154,14 @@ class LanguageModel(LanguageNetwork, TrainedModel):
 
         Args:
             text: the text to train on.
-            validation: held-out text, or the share of the text to hold out: lines drawn by the seed where every line
-                is a sequence of its own, else the text's last part.
+            validation: held-out text, or the share of the text to hold out: random lines if every line is a
+                separate sequence, else the last part of the text.
             callbacks: see `rnnrs.train`.
-            checkpoint: a file to resume from; written after every epoch, at the end and at Ctrl-C.
-            checkpoint_every: the steps after which it is also written.
-            resume: a checkpoint to continue from, of a run with the same text and settings; `epochs` and `time_limit`
-                count from that run's start.
+            checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C. The best
+                parameters so far are kept next to it, in a file whose name ends with ".best".
+            checkpoint_every: the number of steps after which it is also written.
+            resume: a checkpoint to continue from, of a run with the same text and settings; `epochs` and
+                `time_limit` count from that run's start.
             progress: whether to show progress on standard error.
             training: see below.
 
@@ -107,93 +169,122 @@ class LanguageModel(LanguageNetwork, TrainedModel):
             The history of the losses; `history.loss_name` names the loss that was minimized.
 
         Raises:
-            ValueError, TypeError: for a text of fewer than two tokens, an unknown option or one out of its range.
+            ValueError, TypeError: for a text of fewer than two tokens; for an unknown option, or a value
+                outside its range.
             FormatError: if `resume` is not a checkpoint of such a run.
             NonFiniteError: if the loss or a gradient is NaN or infinite.
             KeyboardInterrupt: at Ctrl-C, after a checkpoint was written; the model can be used.
+
+        Example:
+            >>> model = LanguageModel.from_text("abc" * 50, hidden_size=8)
+            >>> history = model.fit("abc" * 50, 0.1, epochs=3, progress=False)
+            >>> len(history.validation)
+            3
         """
         op = f"{type(self).__name__}.fit"
-        settings: LanguageTraining = settled(self, text, self.settings_of(training))
+        settings: LanguageTraining = self.settings_of(training)
+        by_sentence = reads_by_sentence(self.vocabulary.level, text, settings.by_sentence)
+        settings = replace(settings, by_sentence=by_sentence)
         share = held_out_share(op, validation)
         if share is not None:
-            text, validation = hold_out(op, text, share, bool(settings.by_sentence), settings.seed)
-        held_out = validation if isinstance(validation, str) else None
-        return fit_language_model(
-            self,
-            text,
-            held_out,
-            settings,
-            lambda: self._examples(held_out or "", settings.examples),
-            callbacks=callbacks,
-            checkpoint=checkpoint,
-            checkpoint_every=checkpoint_every,
-            resume=resume,
-            progress=progress,
+            text, validation = hold_out(op, text, share, by_sentence, settings.seed)
+        elif not (validation is None or isinstance(validation, str)):
+            kind = type(validation).__name__
+            raise TypeError(f"{op}: validation: expected a text, a share of the text or None, got {kind}")
+        data = make_batches(op, "text", self.vocabulary, text, settings)
+        held_out = (
+            make_batches(op, "validation", self.vocabulary, validation, settings) if validation else None
         )
-
-    def _examples(self, held_out: str, count: int) -> list[str]:
-        lines = []
-        for prompt, wanted in example_lines(held_out, count):
-            got = self.generate(prompt, length=40, temperature=0, stop="\n")
-            lines += [f"  {prompt}", f"    wanted  {wanted}", f"    got     {got.strip()}"]
-        return lines
+        self.by_sentence = by_sentence
+        with minimizing(op, self, data, settings) as sampled:
+            return train(
+                self,
+                data,
+                held_out,
+                settings,
+                perplexity=True,
+                examples=lambda: generation.example_lines(self, str(validation), settings.examples),
+                loss_name=None if sampled is None else sampled.name,
+                callbacks=[*callbacks, *([] if sampled is None else [SampleCounter(sampled)])],
+                checkpoint=checkpoint,
+                checkpoint_every=checkpoint_every,
+                resume=resume,
+                progress=progress,
+            )
 
     def evaluate(self, text: str, *, cache: Cache | Sequence[Cache] | None = None) -> TextEvaluation:
-        """How well the model predicts a text; see `TextEvaluation`. Memory does not grow with T·V.
+        """Evaluates the model's predictions of a text; see `TextEvaluation`. Memory does not grow with T·V.
 
         Args:
-            text: to predict.
-            cache: one of `rnnrs.models`' caches, or several: P is then interpolated with what these make of the
-                text before each token.
+            text: the text to predict.
+            cache: one or several caches of `rnnrs.models`, with which P is interpolated. They read the text
+                before each token.
 
         Raises:
-            ValueError: for an empty text, or caches whose weights add up to 1 or more.
+            ValueError: for an empty text, or caches whose weights sum to 1 or more.
+            TypeError: for an object that is not a cache.
+
+        Example:
+            >>> LanguageModel.from_text("abc" * 9).evaluate("cab").tokens
+            3
         """
-        return scoring.evaluate(self, text, cache)
+        return scoring.evaluate(f"{type(self).__name__}.evaluate", self, text, cache)
 
     def perplexity(self, text: str) -> float:
-        """exp of the mean loss in nats a token: among how many equally likely tokens the model is left to
-        guess.
+        """Returns exp(mean loss in nats per token), the effective number of equally likely tokens.
 
         Raises:
             ValueError: for an empty text.
         """
-        return self.evaluate(text).perplexity
+        return scoring.evaluate(f"{type(self).__name__}.perplexity", self, text).perplexity
 
     def score(self, sentence: str) -> SentenceScore:
-        """ln P of every token of a sentence, its end included; see `SentenceScore`."""
+        """Returns ln P of every token of a sentence, including its end; see `SentenceScore`.
+
+        Example:
+            >>> LanguageModel.from_text("abc" * 9).score("cab").tokens
+            ['c', 'a', 'b', '\\n']
+        """
         return scoring.score(self, sentence)
 
     def log_prob(self, sentence: str) -> float:
-        """ln P of a sentence, its end included."""
+        """Returns ln P of a sentence, including its end."""
         return scoring.score(self, sentence).total
 
     def log_probs(self, sentences: Sequence[str]) -> Floats:
-        """`log_prob` of several sentences (N,)."""
+        """Returns ln P of each of several sentences (N,), including their ends."""
         return scoring.log_probs(self, sentences)
 
     def next_distribution(self, text: str = "", *, cache: Cache | Sequence[Cache] | None = None) -> Array:
-        """P(token | text) for every token of the vocabulary: (V,), float64, sums to 1.
+        """Returns P(token | text) of every token of the vocabulary: (V,), float64, with the sum 1.
 
-        The text's last word counts as finished; for completions see `suggest`. A cache remembers all of the text.
-        """
-        return scoring.next_distribution(self, text, cache)
-
-    def suggest(
-        self, text: str = "", k: int = 3, *, stepper: AnyStepper | None = None
-    ) -> list[suggestion.Suggestion]:
-        """The k words that a phone's keyboard would offer, likeliest first; see `rnnrs.models.language.suggestion`.
+        The last word of the text counts as finished; for completions see `suggest`.
 
         Args:
-            text: what has been typed. After a space or a sign, and for an empty text, the next words are
-                suggested; after a letter, completions of the word that is being typed.
-            k: how many, at most.
-            stepper: from `stepper()`, to save packing the weights again where many suggestions are wanted.
+            text: the text before the token.
+            cache: see `evaluate`; a cache reads the whole text.
 
         Raises:
-            ValueError: if k is below 1.
+            ValueError, TypeError: for invalid caches.
         """
-        return suggestion.suggest(self, text, k, stepper)
+        return scoring.next_distribution(f"{type(self).__name__}.next_distribution", self, text, cache)
+
+    def suggest(self, text: str = "", k: int = 3, *, stepper: AnyStepper | None = None) -> list[Suggestion]:
+        """Returns the k likeliest words, like a phone's keyboard; see `rnnrs.models.language.suggestion`.
+
+        Args:
+            text: the typed text. After a space or a sign, and for an empty text, the next words are
+                suggested; after a letter, completions of the typed word.
+            k: the maximum number of words.
+            stepper: a result of `stepper()`, so that many calls pack the weights once.
+
+        Returns:
+            The words and their probabilities, the likeliest first.
+
+        Raises:
+            ValueError, TypeError: if k is not a whole number from 1.
+        """
+        return suggestion.suggest(f"{type(self).__name__}.suggest", self, text, k, stepper)
 
     def generate(
         self,
@@ -206,22 +297,22 @@ class LanguageModel(LanguageNetwork, TrainedModel):
         seed: int | None = None,
         stop: str | Iterable[str] | None = None,
     ) -> str:
-        """The text that the model writes after a prompt, without the prompt itself.
+        """Generates a text after a prompt, and returns it without the prompt.
 
         Args:
-            prompt: read first, once.
-            length: how many tokens to write.
+            prompt: the text to continue.
+            length: the number of tokens to generate.
             temperature: below 1 sharper, above 1 flatter; 0 always takes the likeliest token.
-            top_k: draw among the k likeliest only; 0 for all.
-            top_p: draw among the likeliest that together reach this probability (Holtzman et al. 2020); 1 for
-                all.
-            seed: the same seed writes the same text; None for another one each time.
-            stop: a text, or several, before which to stop.
+            top_k: sample among the k likeliest tokens only; 0 for all.
+            top_p: sample among the likeliest tokens that together reach this probability (Holtzman et al.
+                2020); 1 for all.
+            seed: the same seed gives the same text; None for another one each time.
+            stop: a text, or several, before which the generated text ends.
 
         Raises:
             ValueError: for settings outside these ranges.
         """
-        settings = Sampling(length, temperature, top_k, top_p, seed)
+        settings = Sampling(length, temperature, top_k, top_p, seed, op=f"{type(self).__name__}.generate")
         return "".join(generation.stream(self, prompt, settings, stop))
 
     def stream(
@@ -235,8 +326,8 @@ class LanguageModel(LanguageNetwork, TrainedModel):
         seed: int | None = None,
         stop: str | Iterable[str] | None = None,
     ) -> Iterator[str]:
-        """What `generate` gives, piece by piece as it is written. The arguments are checked at once."""
-        settings = Sampling(length, temperature, top_k, top_p, seed)
+        """Generates a text like `generate`, and yields it piece by piece. Arguments are checked at once."""
+        settings = Sampling(length, temperature, top_k, top_p, seed, op=f"{type(self).__name__}.stream")
         return generation.stream(self, prompt, settings, stop)
 
     @overload
@@ -270,22 +361,29 @@ class LanguageModel(LanguageNetwork, TrainedModel):
         length_penalty: float = 0.6,
         constraints: Constraints | None = None,
     ) -> list[Continuation] | list[list[Continuation]]:
-        """The likeliest texts after a prompt, or after each of several, as far as a beam finds them.
+        """Finds the likeliest continuations of a prompt, or of each of several, by beam search.
 
-        A model of sentences goes on to the end of the sentence, one of a stream for `constraints.max_length` tokens.
+        A continuation ends with the sentence; for a model of a stream, after `constraints.max_length` tokens.
 
         Args:
-            prompt: a text, or several, which are then continued side by side.
+            prompt: a text, or several, which are continued side by side.
             beam, n_best, length_penalty, constraints: see `rnnrs.decoding.beam_search`.
 
         Returns:
-            For a text its continuations, the best first; for several a list of such lists.
+            The continuations of a text, the best first; for several texts, a list of such lists.
 
         Raises:
             ValueError, TypeError: see `rnnrs.decoding.beam_search`.
+
+        Example:
+            >>> model = LanguageModel.from_text("abc" * 9)
+            >>> found = model.beam_search("ab", n_best=2, constraints=Constraints(max_length=3))
+            >>> [len(continuation.hypothesis.tokens) for continuation in found]
+            [3, 3]
         """
         several = [prompt] if isinstance(prompt, str) else list(prompt)
         found = continuation.search(
+            f"{type(self).__name__}.beam_search",
             self,
             several,
             constraints or Constraints(),
@@ -296,5 +394,5 @@ class LanguageModel(LanguageNetwork, TrainedModel):
         return found[0] if isinstance(prompt, str) else found
 
     def step_model(self, prompts: Sequence[str]) -> LanguageModelSteps:
-        """The model after some prompts, for `rnnrs.decoding`."""
+        """Returns a step model that continues the prompts, for `rnnrs.decoding`."""
         return LanguageModelSteps(self, prompts)

@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..._rnnrs import Stepper
+from ...checks import check_size
 from ...data import Batch
 from ...losses import AdaptiveCrossEntropy, Criterion, SoftmaxCrossEntropy
 from ...nn import AdaptiveSoftmax, Bidirectional, Dropout, Embedding, Linear, TiedLinear, join
 from ...nn.build import build_recurrent
+from ...nn.feedback import check_word
+from ...nn.noise import check_rate
 from ...text import Vocabulary
 from ...types import Array, Ids
 from ..base.saved import sizes_of
@@ -32,51 +35,7 @@ RECURRENT = (
 
 
 class LanguageNetwork:
-    """P(w_1 … w_n) = Π_t P(w_t | w_1 … w_{t−1}), by a recurrent network over characters, words or subwords.
-
-    x_t = E[w_{t−1}]; a_t = b + W h_{t−1} + U x_t; h_t = f(a_t); o_t = c + V h_t; ŷ_t = softmax(o_t)
-
-    with f's place taken by an LSTM's or GRU's step where the cell is one, and as many layers as are wanted.
-
-    (Goodfellow, Bengio and Courville, *Deep Learning*, equations 10.8 to 10.11; Mikolov et al. 2010.) A text
-    begins with h_0 = 0 and, as its first input, the token that ends a sentence: so the beginning of a
-    sentence is scored too.
-
-    Args:
-        vocabulary: what text is made of, see `rnnrs.text`; V tokens.
-        embedding_size: I.
-        hidden_size: H.
-        cell: "rnn", "lstm" or "gru".
-        layers: recurrent layers on top of each other, each of H.
-        activation: f of an "rnn", one of `rnnrs.nn.ACTIVATIONS`.
-        recurrent_initializer: how W begins, see `rnnrs.nn.Recurrent`.
-        dropout: with which probability, in training, a number is dropped on its way into a recurrent layer or
-            the output layer (Zaremba, Sutskever and Vinyals 2014).
-        row_dropout: with which a token's embedding is, wherever it stands (`rnnrs.nn.Embedding`).
-        recurrent_dropout, zoneout, weight_drop, layer_norm: of the recurrent layers, see `rnnrs.nn.Recurrent`.
-        tied: whether V is E, one array for both (`rnnrs.nn.TiedLinear`; Press and Wolf 2017); needs I = H.
-        cutoffs: of an adaptive softmax (`rnnrs.nn.AdaptiveSoftmax`), which takes the place of the full one; for
-            vocabularies whose tokens are in the order of falling frequency, as words are.
-        seed: of the first weights.
-        dtype: float32 or float64.
-
-    Attributes:
-        vocabulary: as given.
-        parameters: embedding.E (V, I), rnn.U (H, I), rnn.W (H, H), rnn.b (H), output.V (V, H), output.c (V).
-            With several layers rnn.0.U, …; a gated cell's as its class says; a tied model has no output.V of its
-            own, one with cutoffs the parameters of `AdaptiveSoftmax` instead.
-        gradients: ∂L/∂ each of them, of the same layout.
-        by_sentence: whether every line is a sequence of its own, from h_0 = 0 (`fit` decides), or a text is
-            one stream.
-        cross_entropy: what the model is judged by, −ln P of the targets over the whole vocabulary.
-        objective: what `loss` gives along with gradients: the same, but for a `fit` with a sampled loss.
-        sizes: the constructor's arguments besides the vocabulary.
-
-    Raises:
-        ValueError, TypeError: for sizes that are no positive whole numbers, an unknown activation or
-            initializer; for a tied model whose embedding and state differ in size, or that has cutoffs.
-        MemoryError: if the weights do not fit.
-    """
+    """The network of `LanguageModel`, which describes its equations, arguments and attributes."""
 
     def __init__(
         self,
@@ -101,6 +60,9 @@ class LanguageNetwork:
     ) -> None:
         self.sizes = sizes_of(locals(), "vocabulary")
         op = type(self).__name__
+        check_size(op, "embedding_size", embedding_size)
+        check_rate(op, "row_dropout", row_dropout)
+        check_word(op, "seed", seed)
         if tied and embedding_size != hidden_size:
             raise ValueError(
                 f"{op}: tied: expected an embedding_size equal to hidden_size, "
@@ -112,7 +74,7 @@ class LanguageNetwork:
         )
         recurrent = {name: self.sizes[name] for name in RECURRENT}
         rnn = build_recurrent(op, cell, embedding_size, hidden_size, seed=seed + 1, dtype=dtype, **recurrent)
-        assert not isinstance(rnn, Bidirectional)  # a language model reads forwards
+        assert not isinstance(rnn, Bidirectional)  # the following tokens are not known
         self.rnn = rnn
         self.output_dropout = Dropout(dropout)
         self.output: Linear | AdaptiveSoftmax
@@ -126,7 +88,8 @@ class LanguageNetwork:
             self.cross_entropy = AdaptiveCrossEntropy()
         elif tied:
             self.output = TiedLinear(self.embedding)
-            # E starts as small as a V, so U is enlarged: inputs too weak to drive W would leave the state alone.
+            # E is initialized as V would be, with small values. A larger U compensates: otherwise the inputs
+            # would hardly affect the state.
             self.embedding.initialize("E", "normal", hidden_size**-0.5, seed)
             self.rnn.parameters["U" if layers == 1 else "0.U"][...] *= hidden_size**0.5
         else:
@@ -137,7 +100,7 @@ class LanguageNetwork:
 
     @property
     def stochastic(self) -> bool:
-        """Whether `loss` takes noise: whether there is dropout of any kind."""
+        """Whether `loss` accepts noise, i.e. whether there is dropout of any kind."""
         return bool(self.output_dropout.rate) or self.embedding.stochastic or self.rnn.stochastic
 
     def loss(
@@ -148,23 +111,23 @@ class LanguageNetwork:
         gradient: bool = True,
         noise: int | None = None,
     ) -> tuple[float, Any]:
-        """The mean loss of a batch in nats a token and, added to `gradients`, its gradient by BPTT.
+        """Returns the mean loss of a batch in nats per token, and adds its gradient (BPTT) to `gradients`.
 
-        With gradients it is `objective`, without them always `cross_entropy`.
+        With gradients, the loss is `objective`; without them, always `cross_entropy`.
 
         Args:
-            batch: inputs (T, B), token ids; targets (T, B), the token after each, or −1 where none is to be
-                scored.
-            state: (B, S); zero by default. No gradient goes back beyond it (truncated BPTT).
-            gradient: whether the way back is wanted.
-            noise: from which dropout is drawn, see `rnnrs.nn.noise`; None for none.
+            batch: inputs (T, B), token ids; targets (T, B), the token after each, or −1 at positions that are
+                not scored.
+            state: the initial state (B, S); zero by default. No gradient flows beyond it (truncated BPTT).
+            gradient: whether to compute gradients.
+            noise: seed of dropout, see `rnnrs.nn.noise`; None: no dropout.
 
         Returns:
-            (L, (B, S)): the state to go on with in the next batch of the same stream.
+            (L, the state (B, S) after the batch, for the next batch of the same stream).
 
         Raises:
-            IndexError: for an id that is not of the vocabulary.
-            ShapeError: if the shapes do not belong together.
+            IndexError: for an id outside the vocabulary.
+            ShapeError: if the shapes do not match.
         """
         cache: Any
         batch = Batch(*batch)
@@ -185,10 +148,10 @@ class LanguageNetwork:
         return L, state if batch.carry == 0 else self.rnn.state_after(cache, batch.carry)
 
     def stepper(self) -> AnyStepper:
-        """The network with its weights packed once, for one token at a time; h is zero.
+        """Returns the network with packed weights, for one token at a time; its state is zero.
 
-        `read(ids)` and `step(id)` give the scores o (V,) of the next token. Weights trained afterwards are
-        not seen.
+        `read(ids)` and `step(id)` return the scores o (V,) of the next token. The weights are copied, so
+        later training has no effect.
         """
         E, layers = self.embedding.parameters["E"], self.rnn.engine_weights()
 
@@ -200,9 +163,9 @@ class LanguageNetwork:
         return packed(self.output.parameters["V"], self.output.parameters["c"])
 
     def context(self, text: str) -> Ids:
-        """The ids that stand for a text before its next token: an end of sentence, then the text's tokens.
+        """Returns the ids before the next token of a text: the end-of-sentence token, then the text's tokens.
 
-        Where every line is a sequence of its own, only the last line counts.
+        If every line is a separate sequence, only the last line counts.
         """
         if self.by_sentence:
             text = text.rpartition("\n")[2]

@@ -1,4 +1,4 @@
-"""The loss that a language model's training minimizes: its negative log-likelihood, or an estimate over a sample."""
+"""The loss that a language model is trained with: the cross-entropy, or an estimate over sampled words."""
 
 from __future__ import annotations
 
@@ -8,33 +8,44 @@ from ...data import Data
 from ...losses import NCE, Proposal, SampledSoftmax
 from ...train import Callback, Run, StepRecord
 
-#: The names of `LanguageModel.fit`'s choices.
+#: The values of the option `loss` of `LanguageModel.fit`.
 OBJECTIVES = ("full", "sampled", "nce")
 
-#: The power of the counts in the proposal: between the frequencies and the uniform distribution, so that rare words
-#: are sampled, too (Mikolov et al. 2013).
+#: The power of the counts in the proposal, which is thus between the words' frequencies and the uniform
+#: distribution: rare words are sampled, too (Mikolov et al. 2013).
 POWER = 0.75
 
 
 class SampleCounter(Callback):
-    """Counts a sampled loss's draws by the steps of the run, also after a resume or Ctrl-C."""
+    """Sets the step of a sampled loss from the run's step count.
+
+    The samples of a step depend on the count only, so a resumed run samples the same.
+    """
 
     def __init__(self, criterion: SampledSoftmax | NCE) -> None:
         self.criterion = criterion
 
     def on_start(self, run: Run) -> None:
-        """Sets the count before the first step."""
+        """Sets the step before the first one."""
         self.criterion.step = run.step
 
     def on_step(self, run: Run, record: StepRecord) -> None:
-        """Sets the count after a step."""
+        """Sets the step after each one."""
         self.criterion.step = record.step
 
 
 def sampled_criterion(
     objective: str, samples: int, data: Data, vocabulary_size: int, seed: int
 ) -> SampledSoftmax | NCE:
-    """The sampled loss of a name, with the words' frequencies in the training text as the proposal."""
+    """Returns a sampled loss, with the words' frequencies in the training text as the proposal.
+
+    Args:
+        objective: "sampled" or "nce".
+        samples: the number of words to sample at each step.
+        data: the training text, as batches.
+        vocabulary_size: V.
+        seed: seed of the samples.
+    """
     kind = SampledSoftmax if objective == "sampled" else NCE
     counts = np.zeros(vocabulary_size, np.int64)
     for batch in data.epoch(0):

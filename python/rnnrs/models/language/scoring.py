@@ -1,4 +1,4 @@
-"""What a language model says of a given text: its probability, token by token."""
+"""Probabilities of given texts under a language model."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from ..base.sums import over_time
 from .cache import Cache, Mixture
 from .network import LanguageNetwork
 
-#: Tokens of a stream that are evaluated at a time: bounds the memory, the state is carried over.
+#: The number of tokens of a stream evaluated at a time. It bounds memory; the state is carried over.
 WINDOW = 1024
 
-#: Sentences that are scored side by side.
+#: The number of sentences that are scored side by side.
 SIDE_BY_SIDE = 64
 
 
 @dataclass(frozen=True)
 class TextEvaluation:
-    """How well a model predicts a text.
+    """The quality of a model's predictions of a text.
 
     Attributes:
         nats: −ln P of the text.
-        tokens: how many tokens were predicted, ends of sentences included.
-        characters: of the text, line ends included.
-        unknown: how many of the tokens are not in the vocabulary; they were scored as the unknown token.
-        unknown_nats: −ln P of these.
+        tokens: the number of predicted tokens, including ends of sentences.
+        characters: the number of characters of the text, including line ends.
+        unknown: the number of tokens that are not in the vocabulary; they were scored as the unknown token.
+        unknown_nats: −ln P of the unknown tokens.
     """
 
     nats: float
@@ -41,41 +41,41 @@ class TextEvaluation:
 
     @property
     def nats_per_token(self) -> float:
-        """The mean loss, what training brings down."""
+        """The mean loss, which training minimizes."""
         return self.nats / self.tokens
 
     @property
     def perplexity(self) -> float:
-        """exp of the nats per token."""
+        """exp(nats per token)."""
         return _exp(self.nats_per_token)
 
     @property
     def known_perplexity(self) -> float:
-        """The same over the tokens of the vocabulary alone: an unknown one is easily predicted, but says nothing.
+        """The perplexity over the tokens of the vocabulary only; NaN if there are none.
 
-        NaN if there are none.
+        The unknown token is easy to predict, but its probability says nothing about the word.
         """
         known = self.tokens - self.unknown
         return _exp((self.nats - self.unknown_nats) / known) if known else math.nan
 
     @property
     def nats_per_character(self) -> float:
-        """Comparable between models of characters, words and subwords, if nothing is unknown."""
+        """The loss per character: comparable between vocabularies, if no token is unknown."""
         return self.nats / self.characters
 
     @property
     def bits_per_character(self) -> float:
-        """The nats per character in units of ln 2."""
+        """The loss per character in bits."""
         return self.nats_per_character / math.log(2.0)
 
 
 @dataclass(frozen=True)
 class SentenceScore:
-    """The probability of a sentence, Σ ln P(token | what stands before it).
+    """The probability of a sentence, Σ ln P(token | tokens before it).
 
     Attributes:
-        tokens: the n tokens as the vocabulary has them, and the end of the sentence.
-        log_probs: ln P of each of them (n + 1,), float64.
+        tokens: the n tokens of the sentence in the vocabulary, and the end-of-sentence token.
+        log_probs: ln P of each of these tokens (n + 1,), float64.
     """
 
     tokens: list[str]
@@ -83,7 +83,7 @@ class SentenceScore:
 
     @property
     def total(self) -> float:
-        """ln P of the whole sentence, its end included."""
+        """ln P of the sentence, including its end."""
         return float(over_time(self.log_probs))
 
     @property
@@ -93,17 +93,23 @@ class SentenceScore:
 
 
 def evaluate(
-    network: LanguageNetwork, text: str, cache: Cache | Sequence[Cache] | None = None
+    op: str, network: LanguageNetwork, text: str, cache: Cache | Sequence[Cache] | None = None
 ) -> TextEvaluation:
-    """Predicts every token of a text from those before it: line by line, or as one stream, as the model was
-    trained.
+    """Predicts every token of a text from the tokens before it, by sentence or as one stream, as in training.
 
-    Lines without tokens are left out where every line is a sequence of its own. A cache remembers across lines.
+    By sentence, empty lines are left out. A cache remembers across lines.
+
+    Args:
+        op: the caller's name, for error messages.
+        network: the model's network.
+        text: the text.
+        cache: see `LanguageModel.evaluate`.
 
     Raises:
-        ValueError: if nothing is left to predict.
+        ValueError: if the text has no tokens; for caches whose weights sum to 1 or more.
+        TypeError: for an object that is not a cache.
     """
-    mixture = None if cache is None else Mixture(cache, len(network.vocabulary))
+    mixture = None if cache is None else Mixture(op, cache, len(network.vocabulary))
     if network.by_sentence:
         lines = [line for line in text.split("\n") if line.strip()]
         batches, characters = _lines(network, lines), sum(len(line) + 1 for line in lines)
@@ -112,7 +118,7 @@ def evaluate(
     else:
         batches, characters = _windows(network, text), len(text)
     if characters == 0:
-        raise ValueError("evaluate: text: expected at least one token, got none")
+        raise ValueError(f"{op}: text: expected at least one token, got none")
     nats, tokens, unknown, unknown_nats, state = 0.0, 0, 0, 0.0, None
     for batch in batches:
         losses, h, last = _token_losses(network, batch, state)
@@ -126,16 +132,15 @@ def evaluate(
             unknown += int(np.count_nonzero(there))
             unknown_nats += float(losses[there].sum(dtype=np.float64))
     if tokens == 0:
-        raise ValueError("evaluate: text: expected at least one token, got none")
+        raise ValueError(f"{op}: text: expected at least one token, got none")
     return TextEvaluation(nats, tokens, characters, unknown, unknown_nats)
 
 
 def score(network: LanguageNetwork, sentence: str) -> SentenceScore:
-    """ln P of every token of a sentence that stands at the beginning: h_0 = 0, first input an end of
-    sentence.
+    """Returns ln P of every token of a sentence.
 
-    A line end at the sentence's end is taken for the end of the sentence; one within it is a token like
-    others.
+    The network starts from h_0 = 0, with the end-of-sentence token as the first input. A line end at the end
+    of the sentence is the end of the sentence; a line end within it is a token like any other.
     """
     batch = _sentence(network, sentence.removesuffix("\n"))
     losses, _, _ = _token_losses(network, batch, None)
@@ -144,7 +149,7 @@ def score(network: LanguageNetwork, sentence: str) -> SentenceScore:
 
 
 def log_probs(network: LanguageNetwork, sentences: Sequence[str]) -> Floats:
-    """ln P of each of several sentences (N,), those of similar length together; see `score`."""
+    """Returns ln P of several sentences (N,); see `score`. Those of similar length share a batch."""
     found = np.zeros(len(sentences))
     ids = [network.vocabulary.encode(sentence.removesuffix("\n")) for sentence in sentences]
     if ids:
@@ -155,13 +160,13 @@ def log_probs(network: LanguageNetwork, sentences: Sequence[str]) -> Floats:
 
 
 def next_distribution(
-    network: LanguageNetwork, text: str, cache: Cache | Sequence[Cache] | None = None
+    op: str, network: LanguageNetwork, text: str, cache: Cache | Sequence[Cache] | None = None
 ) -> Array:
-    """P(token | text) (V,); see `LanguageModel.next_distribution`."""
+    """Returns P(token | text) (V,); see `LanguageModel.next_distribution`."""
     p = probabilities(network.stepper().read(network.context(text)))
     if cache is None:
         return p
-    mixture = Mixture(cache, len(network.vocabulary))
+    mixture = Mixture(op, cache, len(network.vocabulary))
     before = text.rpartition("\n")[0].split("\n") if network.by_sentence else []
     for line in (line for line in before if line.strip()):
         batch = _sentence(network, line)
@@ -178,14 +183,14 @@ def _exp(nats: float) -> float:
 
 
 def probabilities(o: Array) -> Array:
-    """softmax(o) of scores (V,), in float64."""
+    """Returns softmax(o) of scores (V,), in float64."""
     o = o.astype(np.float64)
     exp = np.exp(o - o.max())
     return np.asarray(exp / exp.sum())
 
 
 def _token_losses(network: LanguageNetwork, batch: Batch, state: Array | None) -> tuple[Array, Array, Array]:
-    """−ln P of every target (T, B), 0 where none is scored; the states h (T, B, H), and the last one to go on from."""
+    """Returns (−ln P of the targets (T, B), 0 where not scored; h (T, B, H); the last state (B, S))."""
     h, cache = network.rnn.forward_tokens(
         network.embedding, batch.inputs, state, gradient=False, **batch.options
     )
@@ -194,7 +199,7 @@ def _token_losses(network: LanguageNetwork, batch: Batch, state: Array | None) -
 
 
 def _sentence(network: LanguageNetwork, line: str) -> Batch:
-    """One line as a sequence of its own (T, 1): first input and last target are an end of sentence."""
+    """Returns a line as a batch (T, 1); its first input and last target are the end-of-sentence token."""
     end = network.vocabulary.end_id
     ids = network.vocabulary.encode(line)
     inputs = np.concatenate([[end], ids]).astype(np.int64)
@@ -203,7 +208,7 @@ def _sentence(network: LanguageNetwork, line: str) -> Batch:
 
 
 def _windows(network: LanguageNetwork, text: str) -> Iterator[Batch]:
-    """A text as one stream (T, 1), cut into windows."""
+    """Yields the windows (T, 1) of a text as one stream."""
     targets = network.vocabulary.encode(text)
     inputs = np.concatenate([[network.vocabulary.end_id], targets[:-1]]).astype(np.int64)
     for start in range(0, len(targets), WINDOW):
@@ -212,7 +217,7 @@ def _windows(network: LanguageNetwork, text: str) -> Iterator[Batch]:
 
 
 def _lines(network: LanguageNetwork, lines: list[str]) -> Iterator[Batch]:
-    """Lines as sequences of their own (T, B), those of like length together."""
+    """Yields batches (T, B) with a sequence per line; lines of similar length share a batch."""
     if lines:
         sentences = [network.vocabulary.encode(line) for line in lines]
         yield from SentenceBatches(sentences, SIDE_BY_SIDE, network.vocabulary.end_id, seed=0).epoch(0)

@@ -1,9 +1,8 @@
-"""Suggestions, as the row of words above a phone's keyboard.
+"""Suggestions of words, like the row above a phone's keyboard.
 
-After a finished word (the text is empty, or ends in a space or a sign) the next words are suggested; after a
-letter, the words that begin with what has been typed. A model of words looks at P(next word | finished
-words), so that the word being typed cannot mislead it; a model of characters or subwords spells the words out
-by beam search.
+After a finished word (the text is empty, or ends in a space or a sign), the next words are suggested; after a
+letter, the words that begin with the typed letters. A model of words uses P(next word | finished words), so
+that the unfinished word has no effect; a model of characters or subwords spells the words by beam search.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..._rnnrs import top_k
+from ...checks import check_size
 from ...text import Vocabulary, WordVocabulary
 from ...text.words import ends_in_word, in_word, is_word
 from ...types import Array
@@ -23,30 +23,29 @@ from .adaptive_stepper import AnyStepper
 from .network import LanguageNetwork
 from .scoring import probabilities
 
-#: Signs that the next word follows without a space.
+#: Signs after which the next word follows without a space.
 _OPENING = "([{«“‘¿¡\"'-—/"
 
-#: Beams kept at each step, for each suggestion wanted, and the longest word in tokens.
+#: The number of beams per suggestion, and the maximum number of tokens of a word.
 _BEAMS, _LONGEST = 8, 30
 
 
 class Suggestion(NamedTuple):
-    """A word, and how likely it is among all words that may stand here (0..1)."""
+    """A word and its probability (0..1) among all words that can follow."""
 
     word: str
     probability: float
 
 
 def suggest(
-    network: LanguageNetwork, text: str, k: int, stepper: AnyStepper | None = None
+    op: str, network: LanguageNetwork, text: str, k: int, stepper: AnyStepper | None = None
 ) -> list[Suggestion]:
-    """The k likeliest words, likeliest first; see `LanguageModel.suggest`.
+    """Returns the k likeliest words, the likeliest first; see `LanguageModel.suggest`.
 
     Raises:
-        ValueError: if k is below 1.
+        ValueError, TypeError: if k is not a whole number from 1.
     """
-    if k < 1:
-        raise ValueError(f"suggest: k: expected a whole number from 1, got {k}")
+    check_size(op, "k", k)
     stepper = stepper or network.stepper()
     stepper.reset()
     typed = ends_in_word(text)
@@ -65,7 +64,7 @@ def suggest(
 def _whole_words(
     network: LanguageNetwork, vocabulary: WordVocabulary, stepper: AnyStepper, text: tuple[str, str], k: int
 ) -> list[Suggestion]:
-    """The likeliest words of the vocabulary that begin with what has been typed; the case may differ.
+    """Returns the likeliest words of the vocabulary that begin with the typed letters, in any case.
 
     P(word | finished, prefix) = P(word | finished) / Σ P of all words with the prefix.
     """
@@ -81,13 +80,13 @@ def _whole_words(
 
 
 def _as_typed(typed: str, word: str) -> str:
-    """A word in the case of what has been typed of it."""
+    """Returns a word in the case of its typed letters."""
     rest = word[len(typed) :]
     return typed + (rest.upper() if len(typed) > 1 and typed.isupper() else rest)
 
 
 class Beam(NamedTuple):
-    """A word spelled so far: its ln P, its beginning, the scores o (V,) of the next token, the state (1, H)."""
+    """A partly spelled word: its ln P, its letters, the scores o (V,) of the next token, the state (1, H)."""
 
     log_p: float
     word: str
@@ -97,12 +96,12 @@ class Beam(NamedTuple):
 
 @dataclass(frozen=True)
 class Spelling:
-    """What a vocabulary's tokens are for spelling a word.
+    """The roles of a vocabulary's tokens in spelling a word.
 
     Attributes:
-        texts: every token's text.
-        goes_on: whether it can go on a word (V,).
-        ends: whether it shows that the word before it has ended (V,).
+        texts: the text of each token.
+        goes_on: whether a token can continue a word (V,).
+        ends: whether a token shows that the word before it has ended (V,).
     """
 
     texts: list[str]
@@ -110,7 +109,11 @@ class Spelling:
     ends: Array
 
     def first(self, spaced: bool) -> Array:
-        """Whether a token can begin a word (V,); `spaced`: with the space before it, which it brings."""
+        """Returns whether a token can begin a word (V,).
+
+        Args:
+            spaced: whether the token must include the space before the word.
+        """
         begins = [text.removeprefix(" ") if text.startswith(" ") == spaced else "" for text in self.texts]
         return np.array([bool(b) and b[0].isalnum() and all(map(in_word, b)) for b in begins])
 
@@ -127,10 +130,10 @@ def _spelling(vocabulary: Vocabulary) -> Spelling:
 def _spelled_words(
     vocabulary: Vocabulary, stepper: AnyStepper, start: Beam, to_spell: tuple[str, bool], k: int
 ) -> list[Suggestion]:
-    """Beam search for the k likeliest words, each until a token follows that ends it.
+    """Returns the k likeliest words by beam search; a word is complete when a token that ends it can follow.
 
-    P(word) = Π P(its tokens) · P(a token that ends it), over the P of what can begin a word where none has
-    begun.
+    P(word) = Π P(its tokens) · P(a token that ends it), where P of the first token is relative to all tokens
+    that can begin a word.
     """
     typed, spaced = to_spell
     spelling = _spelling(vocabulary)
@@ -166,8 +169,8 @@ def _among(p: Array, allowed: Array) -> Array:
 def _continuations(
     beam: Beam, p: Array, spelling: Spelling, typed: str, width: int
 ) -> list[tuple[float, str, int, Beam]]:
-    """The likeliest longer spellings that agree with what is typed: (ln P, word, token, the beam before)."""
-    if len(beam.word) < len(typed):  # a subword model spells what has been typed too
+    """Returns the likeliest longer spellings that agree with the typed letters: (ln P, word, token, beam)."""
+    if len(beam.word) < len(typed):  # a subword model also spells the typed letters
         texts = [(beam.word + text).lstrip(" ") for text in spelling.texts]
         p = p * np.array([text.startswith(typed) or typed.startswith(text) for text in texts])
     tokens, values = top_k(p, min(width, len(p)))

@@ -1,4 +1,4 @@
-"""Jordan's network as a model: the output-to-hidden recurrence, a loss over time, and how it is judged."""
+"""Jordan's network as a model: output-to-hidden recurrence, a loss over time, and its exposure gap."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..base.saved import SavedModel, constructed
 
 
 class JordanNetworkCache(NamedTuple):
-    """What `JordanNetwork.backward` needs of the forward pass: its layers' caches."""
+    """The caches of the layers, for `JordanNetwork.backward`."""
 
     embedding: EmbeddingCache | None
     jordan: JordanCache
@@ -32,12 +32,12 @@ class JordanNetworkCache(NamedTuple):
 
 @dataclass(frozen=True)
 class ExposureGap:
-    """How much worse a network is on its own than with right predecessors, on the same data.
+    """The losses of a network with and without teacher forcing, on the same data.
 
     Attributes:
-        teacher_forced: the mean loss where every step is fed the target of the step before.
-        free_running: the mean loss where every step is fed the network's own output.
-        positions: how many positions are scored.
+        teacher_forced: the mean loss if every step is fed the previous step's target.
+        free_running: the mean loss if every step is fed the network's own previous output.
+        positions: the number of scored positions.
     """
 
     teacher_forced: float
@@ -51,26 +51,37 @@ class ExposureGap:
 
 
 class JordanNetwork(SavedModel):
-    """h_t = f(b + U x_t + W z_t), o_t = c + V h_t, L = Σ_t L_t(o_t, y_t), z_t = y_{t−1} or the network's own output.
+    """h_t = f(b + U x_t + W z_t), o_t = c + V h_t, L = Σ_t L_t(o_t, y_t), with the previous output as z_t.
 
-    Goodfellow, Bengio and Courville, *Deep Learning*, section 10.2.1. For `rnnrs.Trainer`; the state carried from
-    batch to batch is what the next step would be fed. L is the same function of parameters and batch whether
-    gradients are wanted or not: `teacher_forcing`, `seed` and `step` decide what is fed.
+    With teacher forcing, z_t is the target y_{t−1} instead.
+
+    Goodfellow, Bengio and Courville, *Deep Learning*, section 10.2.1. For `rnnrs.Trainer`; the state carried
+    from batch to batch is the next step's z. L is the same function of parameters and batch with and without
+    gradients: `teacher_forcing`, `seed` and `step` determine z.
 
     Args:
-        jordan: the recurrence with its output.
-        loss: a class of `rnnrs.losses`, or any function (o, y) -> (L, do). By default squared error where o is fed
-            back, else softmax cross-entropy.
-        embedding: input ids → x, of I numbers each; None where the inputs are x (T, B, I) themselves.
-        teacher_forcing: ε, see `JordanRNN.forward`; `rnnrs.train.ScheduledSampling` sets it step by step.
-        seed: of the draws.
+        jordan: the recurrence with its output layer.
+        loss: a class of `rnnrs.losses`, or any function (o, y) -> (L, do). By default squared error if o is
+            fed back, else softmax cross-entropy.
+        embedding: input ids → x (I); None if the inputs are x (T, B, I) themselves.
+        teacher_forcing: ε, see `JordanRNN.forward`; `rnnrs.train.ScheduledSampling` sets it before each step.
+        seed: seed of the sampling.
 
     Attributes:
-        parameters, gradients: one flat vector each, named "jordan.U", ….
-        step: which step of training it is, for the draws.
+        parameters, gradients: of all layers, one flat vector each, named "jordan.U", ….
+        step: the step of training, on which the sampling depends.
 
     Raises:
-        ValueError: if the layers' sizes or dtypes do not belong together; for a setting out of its range.
+        ValueError: if the layers' sizes or dtypes do not match; for a setting outside its range.
+
+    Example:
+        >>> from rnnrs import Trainer, nn, optim
+        >>> bits = np.random.default_rng(0).integers(0, 2, (8, 32))
+        >>> parity = Batch(np.float32(bits)[..., None], np.cumsum(bits, axis=0) % 2)
+        >>> network = JordanNetwork(nn.JordanRNN(1, 16, 2, feedback="argmax", seed=1))
+        >>> history = Trainer(network, optim.Adam(0.02)).fit([parity], max_steps=300)
+        >>> bool(network.exposure_gap([parity]).free_running < 0.1)
+        True
     """
 
     KIND: ClassVar[str] = "jordan_network"
@@ -103,16 +114,16 @@ class JordanNetwork(SavedModel):
         state: ArrayLike | None = None,
         teacher_forcing: float | None = None,
     ) -> tuple[Array, JordanNetworkCache]:
-        """o (T, B, O) of x (T, B, I), or of ids (T, B) with an embedding; without targets the network runs free.
+        """Returns o (T, B, O) and the cache.
 
         Args:
-            inputs: x or ids.
-            targets: ids (T, B) or values (T, B, O).
-            state: what the first step is fed.
-            teacher_forcing: ε; the attribute of that name by default.
+            inputs: x (T, B, I); with an embedding, ids (T, B).
+            targets: ids (T, B) or values (T, B, O); without targets, the network runs free.
+            state: z of the first step; zero by default.
+            teacher_forcing: ε; by default the attribute of this name.
 
         Raises:
-            ShapeError, DTypeError, IndexError, ValueError: for arrays and settings that do not fit.
+            ShapeError, DTypeError, IndexError, ValueError: for invalid arrays and settings.
         """
         x, cache_e = (np.asarray(inputs), None) if self.embedding is None else self.embedding.forward(inputs)
         o, cache = self.jordan.forward(
@@ -128,36 +139,36 @@ class JordanNetwork(SavedModel):
     def backward(
         self, cache: JordanNetworkCache, do: ArrayLike, need_dx: bool = True
     ) -> tuple[Array | None, Array | None]:
-        """Back from do (T, B, O): adds to all gradients.
+        """Backpropagates do through time, and adds to the gradients of all layers.
 
         Args:
-            cache: from `forward`.
+            cache: a cache of `forward`.
             do: ∂L/∂o (T, B, O).
-            need_dx: whether what comes back is wanted.
+            need_dx: whether to compute dx.
 
         Returns:
             (dx (T, B, I), or None with an embedding; dprevious, see `JordanRNN.backward`).
 
         Raises:
-            ShapeError: if do has not the shape of o.
+            ShapeError: if do does not have the shape of o.
         """
         dx, dprevious = self.jordan.backward(cache.jordan, do, need_dx or self.embedding is not None)
         if self.embedding is None or cache.embedding is None:
             return dx, dprevious
-        assert dx is not None  # asked for
+        assert dx is not None  # need_dx is True
         self.embedding.backward(cache.embedding, dx)
         return None, dprevious
 
     def loss(self, batch: Batch, state: Array | None = None, *, gradient: bool = True) -> tuple[float, Array]:
-        """L of a batch, and what the step after it would be fed; adds to the gradients where they are wanted.
+        """Returns L of a batch and z of the step after it, and adds to the gradients.
 
         Args:
-            batch: (inputs, targets); targets as the loss takes them: they are also what is fed.
-            state: what the first step is fed, carried over from the batch before; zero by default.
-            gradient: whether to go back.
+            batch: inputs, and targets as the loss expects them; the targets are also fed back.
+            state: z of the first step, carried over from the previous batch; zero by default.
+            gradient: whether to compute gradients.
 
         Raises:
-            ShapeError, DTypeError, IndexError: for a batch that does not fit.
+            ShapeError, DTypeError, IndexError: for an invalid batch.
         """
         o, cache = self.forward(batch.inputs, batch.targets, state)
         L, do = self.loss_function(o, batch.targets)
@@ -166,10 +177,10 @@ class JordanNetwork(SavedModel):
         return float(L), cache.jordan.next
 
     def exposure_gap(self, data: Data | Sequence[Batch]) -> ExposureGap:
-        """The loss with teacher forcing and that of the network on its own, on the same data.
+        """Measures the losses with and without teacher forcing on the same data.
 
         Args:
-            data: of `rnnrs.data`, or a list of batches.
+            data: data of `rnnrs.data`, or a list of batches.
 
         Raises:
             ValueError: if no position is scored.
@@ -178,7 +189,9 @@ class JordanNetwork(SavedModel):
         batches = given.epoch(0)
         positions = sum(Batch(*batch).positions for batch in batches)
         if not positions:
-            raise ValueError("exposure_gap: data: expected at least one scored position, got none")
+            raise ValueError(
+                f"{type(self).__name__}.exposure_gap: data: expected at least one scored position, got none"
+            )
         means = []
         for forcing in (1.0, 0.0):
             total, state = 0.0, None
@@ -191,17 +204,17 @@ class JordanNetwork(SavedModel):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], loss: Loss | None = None) -> JordanNetwork:
-        """The model that `save` wrote; a checkpoint of its training will do too.
+        """Loads a model that `save` wrote, or the model of a training checkpoint.
 
         Args:
             path: the file.
-            loss: as in the constructor: files do not hold it.
+            loss: as in the constructor; files do not hold it.
 
         Raises:
             OSError: if the file cannot be read.
-            FormatError: if it is damaged, of a newer version, or holds another kind of model.
+            FormatError: if it is damaged, of a newer version, or of another kind of model.
         """
-        return cls._load(path, loss=loss)
+        return cls.from_file(modelfile.load(path, cls.KIND), path, loss=loss)
 
     def _contents(self) -> dict[str, Any]:
         j, e = self.jordan, self.embedding

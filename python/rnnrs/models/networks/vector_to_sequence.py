@@ -1,4 +1,4 @@
-"""From one vector to a whole sequence: a network that is told at every step what the sequence is to be about."""
+"""From a vector to a sequence: a network with the same vector as an input of every step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ...types import Array
 
 
 class VectorCache(NamedTuple):
-    """What `VectorToSequence.backward` needs of the forward pass: its layers' caches."""
+    """The caches of the layers, for `VectorToSequence.backward`."""
 
     embedding: EmbeddingCache | None
     rnn: Any
@@ -31,14 +31,16 @@ class VectorCache(NamedTuple):
 class VectorToSequence:
     """a_t = b + W h_{t−1} + U [E[y_{t−1}]; v], o_t = c + V h_t: the vector v is an input of every step.
 
-    Goodfellow, Bengio and Courville, *Deep Learning*, section 10.2.4, figure 10.9; U's last C columns are its R.
-    Without an embedding nothing but v goes in: a_t = b + W h_{t−1} + U v. For `rnnrs.Trainer`.
+    Goodfellow, Bengio and Courville, *Deep Learning*, section 10.2.4, figure 10.9; the last C columns of U
+    are R there. Without an embedding, v is the only input: a_t = b + W h_{t−1} + U v. For `rnnrs.Trainer`.
 
     Args:
-        rnn: the recurrence, which reads forwards; of I = C inputs, or of the embedding's size and C.
-        output: the output layer, of H inputs.
+        rnn: the recurrence, not bidirectional; its input size is the embedding's size, if there is one, plus
+            C.
+        output: the output layer, with H inputs.
         loss: a class of `rnnrs.losses`, or any function (o, y) -> (L, do).
-        embedding: of the tokens y; then every step is told the token before it, which in training is the target.
+        embedding: embedding of the tokens y. Every step then reads the previous token; in training, the
+            previous target.
         begin_id: the token before the first one.
 
     Attributes:
@@ -46,7 +48,18 @@ class VectorToSequence:
         parameters, gradients: of all layers, one flat vector each.
 
     Raises:
-        ValueError: if the layers' sizes do not belong together.
+        ValueError: if the layers' sizes do not match.
+
+    Example:
+        >>> from rnnrs import Trainer, losses, nn, optim
+        >>> words = np.array([[1, 2, 3, 0], [3, 3, 1, 0]])
+        >>> network = VectorToSequence(
+        ...     nn.GRU(6, 16), nn.Linear(16, 4), losses.SoftmaxCrossEntropy(), embedding=nn.Embedding(4, 4)
+        ... )
+        >>> batch = Batch(np.eye(2), words.T)
+        >>> history = Trainer(network, optim.Adam(0.02)).fit([batch], max_steps=200)
+        >>> network.generate([1.0, 0.0], end_id=0, temperature=0)
+        [1, 2, 3]
     """
 
     def __init__(
@@ -87,37 +100,36 @@ class VectorToSequence:
 
     @property
     def stochastic(self) -> bool:
-        """Whether `loss` takes noise: whether there is dropout."""
+        """Whether `loss` accepts noise, i.e. whether there is dropout."""
         return self.rnn.stochastic or (self.embedding is not None and self.embedding.stochastic)
 
     def forward(
         self, vectors: ArrayLike, steps: int, tokens: ArrayLike | None = None, **options: Any
     ) -> tuple[Array, VectorCache]:
-        """o (T, B, O) of v (B, C).
+        """Returns o (T, B, O) and the cache.
 
         Args:
             vectors: v (B, C).
             steps: T.
-            tokens: with an embedding, y (T, B); −1 where there is none. Without one, None.
-            options: of the recurrent layer's forward: `lengths`, `noise`, ….
+            tokens: with an embedding, y (T, B), −1 at steps without a token; without an embedding, None.
+            options: options of the recurrent layer's `forward`: `lengths`, `noise`, ….
 
         Raises:
-            ShapeError, DTypeError, IndexError: for arrays that do not fit.
-            ValueError: for tokens without an embedding, or none with one.
+            ShapeError, DTypeError, IndexError: for invalid arrays.
+            ValueError: for tokens without an embedding, or an embedding without tokens.
         """
+        op = f"{type(self).__name__}.forward"
         v = np.asarray(vectors)
         if v.ndim != 2 or v.shape[1] != self.vector_size:
-            raise ShapeError(f"VectorToSequence: vectors: expected (B, C={self.vector_size}), got {v.shape}")
+            raise ShapeError(f"{op}: vectors: expected (B, C={self.vector_size}), got {v.shape}")
         if (tokens is None) != (self.embedding is None):
             expected = "tokens" if self.embedding is not None else "none"
-            raise ValueError(
-                f"VectorToSequence: tokens: expected {expected}, got {'none' if tokens is None else 'some'}"
-            )
+            raise ValueError(f"{op}: tokens: expected {expected}, got {'none' if tokens is None else 'some'}")
         x = np.empty((steps, len(v), self.rnn.input_size), self.parameters.dtype)
         x[..., -self.vector_size :] = v
         cache_e = None
         if self.embedding is not None:
-            before = self._before(np.asarray(tokens), (steps, len(v)))
+            before = self._before(op, np.asarray(tokens), (steps, len(v)))
             fed, cache_e = self.embedding.forward(before, options.get("noise"))
             x[..., : -self.vector_size] = fed
         h, cache_r = self.rnn.forward(x, None, **options)
@@ -125,10 +137,10 @@ class VectorToSequence:
         return o, VectorCache(cache_e, cache_r, cache_o)
 
     def backward(self, cache: VectorCache, do: ArrayLike) -> Array:
-        """BPTT from do (T, B, O): adds to all gradients; gives dv (B, C).
+        """Backpropagates do (T, B, O) through time, adds to all layers' gradients, and returns dv (B, C).
 
         Raises:
-            ShapeError: if do has not the shape of o.
+            ShapeError: if do does not have the shape of o.
         """
         dh = self.output.backward(cache.output, do)
         dx, _ = self.rnn.backward(cache.rnn, dh)
@@ -141,16 +153,17 @@ class VectorToSequence:
     def loss(
         self, batch: Batch, state: Any = None, *, gradient: bool = True, noise: int | None = None
     ) -> tuple[float, None]:
-        """L of a batch; adds to the gradients where they are wanted.
+        """Returns (L of a batch, None), and adds to the gradients.
 
         Args:
-            batch: inputs v (B, C); targets ids (T, B), −1 where none is scored, or what else the loss takes.
-            state: None: every sequence begins from the initial state.
-            gradient: whether to go back through time.
-            noise: from which dropout is drawn; None for none.
+            batch: inputs v (B, C); targets ids (T, B), −1 at positions that are not scored, or other targets
+                of the loss.
+            state: no effect; every sequence starts from the initial state.
+            gradient: whether to compute gradients.
+            noise: seed of dropout; None: no dropout.
 
         Raises:
-            ShapeError, DTypeError, IndexError: for a batch that does not fit.
+            ShapeError, DTypeError, IndexError: for an invalid batch.
         """
         batch = Batch(*batch)
         targets = np.asarray(batch.targets)
@@ -173,30 +186,31 @@ class VectorToSequence:
         top_p: float = 1.0,
         seed: int | None = None,
     ) -> list[int]:
-        """The tokens that the network writes, told of v (C,), up to `end_id` (not included) or a length.
+        """Generates the tokens of a sequence, without `end_id`.
 
         Args:
             vector: v (C,).
-            length: how many tokens, at most.
-            end_id: the token that ends a sequence; None for none.
+            length: the maximum number of tokens.
+            end_id: the token that ends a sequence; None: only the length ends it.
             temperature, top_k, top_p, seed: see `LanguageModel.generate`.
 
         Raises:
-            ValueError: for a network without an embedding, or settings out of their range.
+            ValueError: for a network without an embedding, or a setting outside its range.
             ShapeError: if v is not (C,).
         """
-        how = Sampling(length, temperature, top_k, top_p, seed)
+        op = f"{type(self).__name__}.generate"
+        how = Sampling(length, temperature, top_k, top_p, seed, op=op)
         if self.embedding is None:
-            raise ValueError(
-                "VectorToSequence: generate: expected an embedding, got a network without tokens"
-            )
+            raise ValueError(f"{op}: embedding: expected an embedding, got None")
         v = np.asarray(vector, self.parameters.dtype)
         if v.shape != (self.vector_size,):
-            raise ShapeError(f"VectorToSequence: vector: expected (C={self.vector_size},), got {v.shape}")
+            raise ShapeError(f"{op}: vector: expected (C={self.vector_size},), got {v.shape}")
         E = self.embedding.parameters["E"]
-        told = np.concatenate([E, np.broadcast_to(v, (len(E), len(v)))], axis=1)
+        inputs = np.concatenate(
+            [E, np.broadcast_to(v, (len(E), len(v)))], axis=1
+        )  # [E[y]; v] of every token y
         p = self.output.parameters
-        stepper = Stepper(told, self.rnn.engine_weights(), p["V"], p["c"])
+        stepper = Stepper(inputs, self.rnn.engine_weights(), p["V"], p["c"])
         draw, token, tokens = np.random.default_rng(how.seed), self.begin_id, []
         for _ in range(how.length):
             token = sample(stepper.step(token), how.temperature, how.top_k, how.top_p, draw.random())
@@ -205,10 +219,10 @@ class VectorToSequence:
             tokens.append(token)
         return tokens
 
-    def _before(self, tokens: Array, shape: tuple[int, int]) -> Array:
-        """The token before each one: `begin_id` before the first, and where there is none."""
+    def _before(self, op: str, tokens: Array, shape: tuple[int, int]) -> Array:
+        """Returns the token before each step's: `begin_id` for the first step, and after a −1."""
         if tokens.shape != shape:
-            raise ShapeError(f"VectorToSequence: tokens: expected (T, B) = {shape}, got {tokens.shape}")
+            raise ShapeError(f"{op}: tokens: expected (T, B) = {shape}, got {tokens.shape}")
         before = np.full_like(tokens, self.begin_id)
         before[1:] = tokens[:-1]
         return np.where(before == IGNORE, self.begin_id, before)

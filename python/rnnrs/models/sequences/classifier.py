@@ -1,4 +1,4 @@
-"""A class for a whole sequence: of a time series, a text."""
+"""Classification of whole sequences, for example of time series or texts."""
 
 from __future__ import annotations
 
@@ -24,29 +24,50 @@ if TYPE_CHECKING:
 
 
 class SequenceClassifier(SequenceModel):
-    """P(class | sequence) = softmax(c + V y), y the pooled states of a recurrent network that has read the sequence.
+    """A classifier of sequences: P(class | sequence) = softmax(c + V y).
 
-    (Goodfellow, Bengio and Courville, *Deep Learning*, figure 10.5; by default from both ends, section 10.3.)
+    y is the pooled states of a recurrent network (Goodfellow, Bengio and Courville, *Deep Learning*, figure
+    10.5); by default, the network is bidirectional (section 10.3).
 
     Args:
-        classes: their names.
-        input_size: I, numbers in a step; they are brought to mean 0 and standard deviation 1, as in the training data.
-        vocabulary: instead, of texts: see `rnnrs.text`, and `from_texts`.
-        embedding_size: of a token.
+        classes: the classes' names.
+        input_size: I, the number of values per step. They are standardized by mean and standard deviation of
+            the training data.
+        vocabulary: the vocabulary of texts, instead of `input_size`: see `rnnrs.text` and `from_texts`.
+        embedding_size: the size of a token's embedding.
         hidden_size: H, of each direction.
         cell: "rnn", "lstm" or "gru".
-        layers: recurrent layers on top of each other.
-        bidirectional: whether each layer reads from both ends.
-        activation: of an "rnn", one of `rnnrs.nn.ACTIVATIONS`.
-        pooling: what becomes of the states: "last", "mean", "max" or "attention", see `rnnrs.nn.Pooling`.
-        dropout: of what goes into each recurrent layer and the output layer.
-        recurrent_dropout, zoneout, weight_drop, layer_norm: of the recurrent layers, see `rnnrs.nn.Recurrent`.
-        seed: of the first weights.
+        layers: the number of recurrent layers.
+        bidirectional: whether each layer is bidirectional.
+        activation: activation of an "rnn", one of `rnnrs.nn.ACTIVATIONS`.
+        pooling: the reduction of the states to one vector: "last", "mean", "max" or "attention", see
+            `rnnrs.nn.Pooling`.
+        dropout: dropout rate of the input of each recurrent layer and of the output layer.
+        recurrent_dropout, zoneout, weight_drop, layer_norm: of the recurrent layers, see
+            `rnnrs.nn.Recurrent`.
+        seed: seed of the initial weights.
         dtype: float32 or float64.
 
+    Attributes:
+        classes: the classes' names, in the order of the outputs.
+        vocabulary: the vocabulary of texts; None for rows of numbers.
+        network: the `RecurrentNetwork`.
+        parameters, gradients: of the network.
+
     Raises:
-        ValueError, TypeError: for settings that make no sense.
-        MemoryError: if the weights do not fit.
+        ValueError, TypeError: for invalid settings.
+        MemoryError: if the weights do not fit in memory.
+
+    Example:
+        >>> draw = np.random.default_rng(0)
+        >>> sequences = [draw.standard_normal((length, 2)) for length in draw.integers(3, 10, 80)]
+        >>> labels = ["up" if x[-1, 0] > 0 else "down" for x in sequences]
+        >>> model = SequenceClassifier(["down", "up"], input_size=2, hidden_size=16)
+        >>> history = model.fit(sequences, labels, epochs=20, learning_rate=0.01, progress=False)
+        >>> bool(model.evaluate(sequences, labels).accuracy > 0.9)
+        True
+        >>> model.predict([[[0.3, 0.1], [2.5, 0.0]], [[-2.5, 0.0]]])
+        ['up', 'down']
     """
 
     KIND = "sequence_classifier"
@@ -98,17 +119,17 @@ class SequenceClassifier(SequenceModel):
 
     @classmethod
     def from_data(cls, data: LabeledSequences, **sizes: Any) -> SequenceClassifier:
-        """An untrained classifier of sequences as `rnnrs.data`'s readers give them.
+        """Returns an untrained classifier of sequences that a reader of `rnnrs.data` returned.
 
         Args:
-            data: with labels that are classes.
-            sizes: what the class takes besides: `hidden_size=128`, ….
+            data: sequences with classes.
+            sizes: the other arguments of the class: `hidden_size=128`, ….
 
         Raises:
             ValueError: for data without classes.
         """
         if not data.classes:
-            raise ValueError("SequenceClassifier: data: expected sequences with classes, got none")
+            raise ValueError(f"{cls.__name__}.from_data: data: expected sequences with classes, got none")
         return cls(data.classes, input_size=data.x.shape[2], **sizes)
 
     @classmethod
@@ -121,16 +142,22 @@ class SequenceClassifier(SequenceModel):
         vocabulary: dict[str, Any] | None = None,
         **sizes: Any,
     ) -> SequenceClassifier:
-        """An untrained classifier of texts, with the vocabulary and the classes that occur.
+        """Returns an untrained classifier of texts, with the vocabulary of these texts and the sorted labels.
 
         Args:
-            texts, labels: normally those that it is then trained on; classes are sorted.
+            texts, labels: usually the training data.
             level: "char", "word", or "subword" (needs `pip install "rnnrs[subword]"`).
-            vocabulary: options of the vocabulary: `max_size`, `min_count`, `lowercase`; see `text.build_vocabulary`.
+            vocabulary: options of the vocabulary: `max_size`, `min_count`, `lowercase`; see
+                `text.build_vocabulary`.
             sizes: the other arguments of the class.
 
         Raises:
-            ValueError: for an unknown level or no text.
+            ValueError: for an unknown level, or without text.
+
+        Example:
+            >>> model = SequenceClassifier.from_texts(["ping", "pong"], ["i", "o"], hidden_size=8)
+            >>> model.predict_proba(["pang", "pung", "ping"]).shape
+            (3, 2)
         """
         built = build_vocabulary(level, "\n".join(texts), vocabulary, op=f"{cls.__name__}.from_texts")
         return cls(sorted(set(labels)), vocabulary=built, **sizes)
@@ -153,19 +180,22 @@ class SequenceClassifier(SequenceModel):
         progress: bool = True,
         **training: Unpack[TrainingOptions],
     ) -> History:
-        """Trains on sequences and their classes; with validation, ends with the parameters of the lowest loss on it.
+        """Trains on sequences and their classes.
+
+        With validation, the model ends with the parameters of the lowest validation loss.
 
         Args:
-            sequences: what `rnnrs.data`'s readers return; or N arrays (T, I), each of its own length; or N texts, or
-                lists of tokens.
-            labels: the class of each sequence, by name or index; those that the readers returned by default.
-            validation: held-out sequences and labels, or the share of the sequences to hold out, drawn by the seed.
+            sequences: the result of a reader of `rnnrs.data`; or N arrays (T, I), each of its own length; or
+                N texts, or lists of tokens.
+            labels: the class of each sequence, by name or index; by default the labels that the reader
+                returned.
+            validation: held-out sequences and labels, or the share of the sequences to hold out at random.
             callbacks: see `rnnrs.train`.
-            checkpoint: a file to resume from; written after every epoch, at the end and at Ctrl-C. The best parameters
-                so far are kept next to it, in a file whose name ends with ".best".
-            checkpoint_every: the steps after which it is also written.
-            resume: a checkpoint to continue from, of a run with the same data and settings; `epochs` and `time_limit`
-                count from that run's start.
+            checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C. The best
+                parameters so far are kept next to it, in a file whose name ends with ".best".
+            checkpoint_every: the number of steps after which it is also written.
+            resume: a checkpoint to continue from, of a run with the same data and settings; `epochs` and
+                `time_limit` count from that run's start.
             progress: whether to show progress on standard error.
             training: see below.
 
@@ -173,20 +203,21 @@ class SequenceClassifier(SequenceModel):
             The history of the losses.
 
         Raises:
-            ValueError: for a label that is not a class, a sequence without steps or with numbers that are not finite,
-                an option out of its range.
-            ShapeError, DTypeError, TypeError: for sequences that do not fit, named by their index; for an unknown
+            ValueError: for a label that is not a class; for a sequence without steps or with numbers that are
+                not finite; for an option outside its range.
+            ShapeError, DTypeError, TypeError: for an invalid sequence, named by its index; for an unknown
                 option.
             FormatError: if `resume` is not a checkpoint of such a run.
             NonFiniteError: if the loss or a gradient is NaN or infinite.
             KeyboardInterrupt: at Ctrl-C, after a checkpoint was written; the model can be used.
         """
+        op = f"{type(self).__name__}.fit"
         if isinstance(validation, LabeledSequences):
-            validation = (validation, _own(validation))
+            validation = (validation, _own(f"{op}: validation", validation))
         return self._fit(
-            f"{type(self).__name__}.fit",
+            op,
             sequences,
-            _own(sequences) if labels is None else labels,
+            _own(op, sequences) if labels is None else labels,
             validation,
             training,
             callbacks=callbacks,
@@ -197,59 +228,75 @@ class SequenceClassifier(SequenceModel):
         )
 
     def predict_log_proba(self, sequences: Sequences) -> Array:
-        """ln P(class) (N, K) of N sequences.
+        """Returns ln P(class) (N, K) of N sequences.
 
         Raises:
-            ShapeError, DTypeError, TypeError, ValueError: for sequences that do not fit; named by their place.
+            ShapeError, DTypeError, TypeError, ValueError: for an invalid sequence, named by its index.
         """
-        encoded = self._encode(sequences)
+        return self._log_proba(f"{type(self).__name__}.predict_log_proba", sequences)
+
+    def _log_proba(self, op: str, sequences: Sequences) -> Array:
+        encoded = self._encode(op, sequences)
         result = np.zeros((len(encoded), len(self.classes)), self.parameters.dtype)
         for members, _, log_p in self._log_probabilities(encoded):
             result[members] = log_p
         return result
 
     def predict_proba(self, sequences: Sequences) -> Array:
-        """P(class) (N, K) of N sequences; each row adds up to 1."""
-        return np.exp(self.predict_log_proba(sequences))
+        """Returns P(class) (N, K) of N sequences; each row has the sum 1.
+
+        Raises:
+            As `predict_log_proba`.
+        """
+        return np.exp(self._log_proba(f"{type(self).__name__}.predict_proba", sequences))
 
     def predict(self, sequences: Sequences) -> list[str]:
-        """The likeliest class of each sequence, by name."""
-        return [self.classes[k] for k in self.predict_log_proba(sequences).argmax(axis=1)]
+        """Returns the name of the likeliest class of each sequence.
+
+        Raises:
+            As `predict_log_proba`.
+        """
+        log_p = self._log_proba(f"{type(self).__name__}.predict", sequences)
+        return [self.classes[k] for k in log_p.argmax(axis=1)]
 
     def evaluate(
         self, sequences: Sequences, labels: Sequence[Any] | Array | None = None
     ) -> ClassificationEvaluation:
-        """How well the model does on sequences whose classes are known; arguments as in `fit`.
+        """Compares the model's predictions with known classes.
+
+        Args:
+            sequences, labels: see `fit`.
 
         Raises:
-            ValueError: without sequences, or for a label that is no class.
-            ShapeError, DTypeError, TypeError: for sequences that do not fit.
+            ValueError: without sequences, or for a label that is not a class.
+            ShapeError, DTypeError, TypeError: for an invalid sequence, named by its index.
         """
-        log_p = self.predict_log_proba(sequences)
-        known = self._targets(sequences, _own(sequences) if labels is None else labels, log_p)
+        op = f"{type(self).__name__}.evaluate"
+        log_p = self._log_proba(op, sequences)
+        known = self._targets(op, sequences, _own(op, sequences) if labels is None else labels, log_p)
         if not len(known):
-            raise ValueError("SequenceClassifier: sequences: expected at least one, got none")
+            raise ValueError(f"{op}: sequences: expected at least one, got none")
         confusion = np.zeros((len(self.classes),) * 2, np.int64)
         np.add.at(confusion, (known, log_p.argmax(axis=1)), 1)
         loss = -float(np.mean(log_p[np.arange(len(known)), known], dtype=np.float64))
         return ClassificationEvaluation(self.classes, confusion, loss)
 
-    def _targets(self, sequences: Sequences, labels: Any, encoded: Any) -> NDArray[np.int64]:
+    def _targets(self, op: str, sequences: Sequences, labels: Any, encoded: Any) -> NDArray[np.int64]:
         if isinstance(sequences, LabeledSequences) and sequences.classes not in ((), self.classes):
             raise ValueError(
-                f"SequenceClassifier: sequences: expected the classes {', '.join(self.classes)}, "
+                f"{op}: sequences: expected the classes {', '.join(self.classes)}, "
                 f"got {', '.join(sequences.classes)}"
             )
-        places = self._labels.encode(labels)
+        places = self._labels.encode(op, labels)
         if len(places) != len(encoded):
             raise ShapeError(
-                f"SequenceClassifier: labels: expected one for each of {len(encoded)} sequences, got {len(places)}"
+                f"{op}: labels: expected one for each of {len(encoded)} sequences, got {len(places)}"
             )
         return places
 
 
-def _own(sequences: Sequences) -> Any:
-    """The labels that come with the sequences."""
+def _own(op: str, sequences: Sequences) -> Any:
+    """Returns the labels that a reader returned with the sequences."""
     if not isinstance(sequences, LabeledSequences) or sequences.labels is None or not sequences.classes:
-        raise ValueError("SequenceClassifier: labels: expected one for each sequence, got none")
+        raise ValueError(f"{op}: labels: expected one for each sequence, got none")
     return sequences.labels

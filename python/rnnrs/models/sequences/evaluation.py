@@ -1,4 +1,4 @@
-"""How well labels were predicted."""
+"""The quality of predicted labels."""
 
 from __future__ import annotations
 
@@ -12,12 +12,19 @@ from ...types import Array
 
 @dataclass(frozen=True)
 class ClassificationEvaluation:
-    """How well labels were predicted.
+    """The quality of predicted labels.
 
     Attributes:
         classes: the labels' names.
-        confusion: (K, K), how often a label of the row was taken for that of the column.
-        loss: the mean of −ln P(right label), in nats.
+        confusion: (K, K), the number of labels of the row that were predicted as the label of the column.
+        loss: the mean of −ln P(correct label), in nats.
+
+    Example:
+        >>> result = ClassificationEvaluation(("a", "b"), np.array([[3, 1], [0, 4]]), 0.3)
+        >>> result.count, result.accuracy
+        (8, 0.875)
+        >>> result.recall
+        array([0.75, 1.  ])
     """
 
     classes: tuple[str, ...]
@@ -26,27 +33,27 @@ class ClassificationEvaluation:
 
     @property
     def count(self) -> int:
-        """How many labels were judged."""
+        """The number of labels."""
         return int(self.confusion.sum())
 
     @property
     def accuracy(self) -> float:
-        """The share of right ones, 0..1."""
+        """The share of correct predictions, 0..1."""
         return float(np.trace(self.confusion)) / self.count
 
     @property
     def recall(self) -> Array:
-        """(K,): of each class's own, the share that was found; NaN for a class that does not occur."""
+        """(K,): the share of each class's members that was found; NaN for a class that does not occur."""
         return _ratio(np.diag(self.confusion), self.confusion.sum(axis=1))
 
     @property
     def precision(self) -> Array:
-        """(K,): of what was taken for each class, the share that was right; NaN for one that was never predicted."""
+        """(K,): the share of each class's predictions that is correct; NaN for a class never predicted."""
         return _ratio(np.diag(self.confusion), self.confusion.sum(axis=0))
 
     @property
     def macro_f1(self) -> float:
-        """The mean over the classes that occur of 2 TP / (2 TP + FP + FN), 0..1."""
+        """The mean of 2 TP / (2 TP + FP + FN) over the classes that occur, 0..1."""
         both = self.confusion.sum(axis=0) + self.confusion.sum(axis=1)
         there = self.confusion.sum(axis=1) > 0
         return float(np.mean((2 * np.diag(self.confusion))[there] / both[there]))

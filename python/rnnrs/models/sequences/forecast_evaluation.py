@@ -1,4 +1,4 @@
-"""How far forecasts were off."""
+"""The errors of forecasts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ...types import Array
 
 @dataclass(frozen=True)
 class ForecastEvaluation:
-    """How far forecasts were off, beside those that repeat the last season.
+    """The errors of forecasts, and those of the seasonal naïve forecast, which repeats the last season.
 
     Attributes:
-        columns: the quantities' names.
-        mae, rmse: (S, I), the mean absolute error and the root of the mean squared one, for each step ahead.
+        columns: the columns' names.
+        mae, rmse: (S, I), mean absolute error and root mean squared error of each step ahead.
         naive_mae, naive_rmse: (S, I), those of the seasonal naïve forecast.
-        season: after how many steps that one repeats itself.
-        origins: from how many places it was foretold.
+        season: m, the number of steps after which the naïve forecast repeats itself.
+        origins: the number of steps from which forecasts were made.
     """
 
     columns: tuple[str, ...]
@@ -31,7 +31,7 @@ class ForecastEvaluation:
 
     @property
     def skill(self) -> Array:
-        """1 − MAE / MAE of the naïve forecast (I,), over all steps ahead: 1 is perfect, 0 no better than repeating."""
+        """1 − MAE / naïve MAE (I,), over all steps ahead: 1 is perfect, 0 as good as the naïve forecast."""
         naive = self.naive_mae.mean(axis=0)
         skill: Array = 1.0 - self.mae.mean(axis=0) / np.where(naive > 0, naive, np.nan)
         return skill

@@ -1,4 +1,4 @@
-"""What comes next in a series of numbers."""
+"""Forecasts of a series of numbers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ...losses import SquaredError
 from ...modelfile import ModelFile
 from ...nn import Bidirectional, Linear
 from ...nn.build import build_recurrent
+from ...nn.feedback import check_word
 from ...train import Callback, History
 from ...types import Array
 from ..base.options import option, whole
@@ -47,39 +48,51 @@ class ForecastTraining(TrainingSettings):
 
     epochs: int | None = 100
     steps: int = option(
-        50, "T, of the windows that are learned from; fewer where the series is too short", whole(1)
+        50, "T, the number of steps of the training windows; fewer if the series is too short", whole(1)
     )
 
 
 class Forecaster(TrainedModel):
-    """x̂_{t+1}, …, x̂_{t+K} = c + V h_t, h_t the state of a recurrent network that has read the series up to x_t.
+    """A forecaster of series of numbers: x̂_{t+1}, …, x̂_{t+K} = c + V h_t.
 
-    All K steps are told at once, so training and use are the same thing; for more of them, the network reads its own
-    forecasts. (Goodfellow, Bengio and Courville, *Deep Learning*, section 10.2, with K values a step as the output.)
-    The network sees the series transformed, differenced and brought to mean 0 and standard deviation 1, see `Scaling`.
+    h_t is the state of a recurrent network that has read x_1, …, x_t (Goodfellow, Bengio and Courville, *Deep
+    Learning*, section 10.2, with K values per step as the output). All K steps are forecast at once, as in
+    training; to forecast more steps, the network reads its own forecasts. The network sees the series
+    transformed, differenced and standardized, see `Scaling`.
 
     Args:
-        columns: I quantities: their names, or how many.
-        horizon: K.
-        transform: "none"; "log", for what grows in proportion to itself; "sqrt", for counts.
-        difference: d: not x_t is seen but its difference from x_{t−d}: 1 against a trend, 12 for months; 0 for none.
+        columns: the names of the I columns, or their number.
+        horizon: K, the number of steps that are forecast at once.
+        transform: "none"; "log", for exponential growth; "sqrt", for counts.
+        difference: d; the network sees the differences x_t − x_{t−d}: d = 1 removes a trend, 12 the season of
+            monthly data; 0 for none.
         hidden_size: H.
         cell: "rnn", "lstm" or "gru".
-        layers: recurrent layers on top of each other.
-        activation: of an "rnn", one of `rnnrs.nn.ACTIVATIONS`.
-        dropout: of what goes into each recurrent layer and the output layer.
-        recurrent_dropout, zoneout, weight_drop, layer_norm: of the recurrent layers, see `rnnrs.nn.Recurrent`.
-        seed: of the first weights.
+        layers: the number of recurrent layers.
+        activation: activation of an "rnn", one of `rnnrs.nn.ACTIVATIONS`.
+        dropout: dropout rate of the input of each recurrent layer and of the output layer.
+        recurrent_dropout, zoneout, weight_drop, layer_norm: of the recurrent layers, see
+            `rnnrs.nn.Recurrent`.
+        seed: seed of the initial weights.
         dtype: float32 or float64.
 
     Attributes:
-        columns: the names; "0", "1", … where none were given.
+        columns: the columns' names; by default "0", "1", ….
         network: the `RecurrentNetwork`.
         parameters, gradients: of the network.
 
     Raises:
-        ValueError, TypeError: for settings that make no sense.
-        MemoryError: if the weights do not fit.
+        ValueError, TypeError: for invalid settings.
+        MemoryError: if the weights do not fit in memory.
+
+    Example:
+        >>> series = np.sin(np.arange(200) / 3)
+        >>> model = Forecaster(horizon=4, hidden_size=16)
+        >>> history = model.fit(series[:160], epochs=30, learning_rate=0.01, progress=False)
+        >>> model.predict(series[:160], steps=6).shape
+        (6, 1)
+        >>> bool(model.evaluate(series, start=160).skill[0] > 0.7)
+        True
     """
 
     KIND: ClassVar[str] = "forecaster"
@@ -107,12 +120,13 @@ class Forecaster(TrainedModel):
         self.sizes = sizes_of(locals(), "columns")
         op = type(self).__name__
         self.columns = _names(op, columns)
+        check_word(op, "seed", seed)
         I = len(self.columns)
         self.horizon = check_size(op, "horizon", horizon)
         self.scaling = Scaling(op, I, transform, difference)
         recurrent = {name: self.sizes[name] for name in RECURRENT}
         rnn = build_recurrent(op, cell, I, hidden_size, seed=seed, dtype=dtype, **recurrent)
-        assert not isinstance(rnn, Bidirectional)  # the future is not known
+        assert not isinstance(rnn, Bidirectional)  # the following steps are not known
         self._rnn = rnn
         output = Linear(rnn.hidden_size, self.horizon * I, seed=seed + 1, dtype=dtype)
         self.network = RecurrentNetwork(rnn, output, SquaredError(), output_dropout=dropout)
@@ -120,13 +134,16 @@ class Forecaster(TrainedModel):
 
     @property
     def stochastic(self) -> bool:
-        """Whether `loss` takes noise: whether there is dropout of any kind."""
+        """Whether `loss` accepts noise, i.e. whether there is dropout of any kind."""
         return self.network.stochastic
 
     def loss(
         self, batch: Batch, state: Any = None, *, gradient: bool = True, noise: int | None = None
     ) -> tuple[float, Any]:
-        """The mean over steps of the squared error, in the network's scale, summed over K steps ahead and I columns."""
+        """Returns (the squared error on the network's scale, a state); see `RecurrentNetwork.loss`.
+
+        The error is summed over K steps ahead and I columns, and averaged over time steps.
+        """
         return self.network.loss(batch, state, gradient=gradient, noise=noise)
 
     def fit(
@@ -141,10 +158,10 @@ class Forecaster(TrainedModel):
         progress: bool = True,
         **training: Unpack[ForecastTrainingOptions],
     ) -> History:
-        """Trains on a series; with validation, ends with the parameters of the lowest loss on it.
+        """Trains on a series; with validation, ends with the parameters of the lowest validation loss.
 
         Args:
-            series: (N, I), or (N,) of one column, or what `rnnrs.data.read_csv_series` returns.
+            series: (N, I), or (N,) for one column, or the result of `rnnrs.data.read_csv_series`.
             validation: a held-out series, or the share of the series to hold out: its last part.
             callbacks, checkpoint, checkpoint_every, resume, progress: see `SequenceClassifier.fit`.
             training: see below.
@@ -153,24 +170,25 @@ class Forecaster(TrainedModel):
             The history of the losses.
 
         Raises:
-            ValueError: for a series that is too short or has numbers that are not finite, or outside the transform's
-                range; for an option out of its range.
-            ShapeError, DTypeError: for one that is not (N, I) of real numbers.
+            ValueError: for a series that is too short, or with numbers that are not finite or outside the
+                transform's domain; for an option outside its range.
+            ShapeError, DTypeError: for a series that is not (N, I) of real numbers.
             TypeError, FormatError, NonFiniteError, KeyboardInterrupt: see `SequenceClassifier.fit`.
         """
         op = f"{type(self).__name__}.fit"
         settings: ForecastTraining = self.settings_of(training)
         least, share = self.scaling.difference + self.horizon + 1, held_out_share(op, validation)
         if share is not None:
-            x = self._array(series, "series", least=1)
+            x = self._array(op, "series", series, least=1)
             cut = len(x) - held_out_count(op, len(x), share, "steps")
-            # The held-out part's first forecast has read what the differences need.
+            # The first held-out forecast reads the steps that the differences need.
             validation = x[max(cut - least + 1, 0) :] if cut < len(x) else None
             series = x[:cut]
-        u = self.scaling.transformed(self._array(series, "series", least=least + 1))
-        v = None
+        x = self._array(op, "series", series, least=least + 1)
+        u, v = self.scaling.transformed(op, "series", x), None
         if validation is not None:
-            v = self.scaling.transformed(self._array(validation, "validation", least=least))
+            held_out = self._array(op, "validation", validation, least=least)
+            v = self.scaling.transformed(op, "validation", held_out)
         self.scaling.learn(u)
         return train(
             self,
@@ -178,7 +196,7 @@ class Forecaster(TrainedModel):
             None if v is None else self._windows(v, settings, shuffle=False),
             settings,
             unit="steps",
-            examples=lambda: self._examples(validation, settings.examples),
+            examples=lambda: self._examples(op, validation, settings.examples),
             callbacks=callbacks,
             checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
@@ -186,13 +204,13 @@ class Forecaster(TrainedModel):
             progress=progress,
         )
 
-    def _examples(self, held_out: Any, count: int) -> list[str]:
-        """Forecasts from some places of the held-out series."""
-        x = self._array(held_out, "validation", least=1)
+    def _examples(self, op: str, held_out: Any, count: int) -> list[str]:
+        """Returns lines with forecasts from some steps of the held-out series."""
+        x = self._array(op, "validation", held_out, least=1)
         origins = np.arange(self.scaling.difference, len(x) - self.horizon)
         lines = []
         for origin in (origins[place] for place in spread(len(origins), count)):
-            got = self._from(x, np.array([origin]), self.horizon)[:, 0]
+            got = self._from(op, x, np.array([origin]), self.horizon)[:, 0]
             wanted = x[origin + 1 : origin + 1 + self.horizon]
             lines += [
                 f"  after step {origin}",
@@ -202,18 +220,19 @@ class Forecaster(TrainedModel):
         return lines
 
     def predict(self, series: ArrayLike | Series, steps: int | None = None) -> Array:
-        """What follows a series: (S, I), float64.
+        """Forecasts the steps after a series: (S, I), float64.
 
         Args:
-            series: (N, I), N > d; all of it is read.
+            series: (N, I), N > d; the network reads all of it.
             steps: S; by default the horizon.
 
         Raises:
-            ValueError, ShapeError, DTypeError: as `fit`; for `steps` below 1.
+            ValueError, ShapeError, DTypeError: for an invalid series, see `fit`; for `steps` below 1.
         """
-        S = self.horizon if steps is None else check_size("Forecaster", "steps", steps)
-        x = self._array(series, "series", least=self.scaling.difference + 1)
-        return self._from(x, np.array([len(x) - 1]), S)[:, 0]
+        op = f"{type(self).__name__}.predict"
+        S = self.horizon if steps is None else check_size(op, "steps", steps)
+        x = self._array(op, "series", series, least=self.scaling.difference + 1)
+        return self._from(op, x, np.array([len(x) - 1]), S)[:, 0]
 
     def evaluate(
         self,
@@ -223,28 +242,31 @@ class Forecaster(TrainedModel):
         start: int | None = None,
         season: int = 1,
     ) -> ForecastEvaluation:
-        """How far forecasts from every place of a series are off: each has read all that stands before it.
+        """Measures the errors of forecasts from every step of a series; each reads all steps before it.
 
         Args:
             series: (N, I).
-            steps: S steps ahead; by default the horizon.
-            start: the first step that is foretold, after what the model was trained on, for instance; by default the
-                first one possible.
-            season: m of the naïve forecast, which says x_{t+s−m⌈s/m⌉}: 1 repeats the last number, 12 the last year.
+            steps: S, the number of steps ahead; by default the horizon.
+            start: the first step to forecast, for example the first one after the training data; by default
+                the first one possible.
+            season: m of the naïve forecast x_{t+s−m⌈s/m⌉}: 1 repeats the last value, 12 the last year of
+                monthly data.
 
         Raises:
-            ValueError: for a series too short for one forecast; as `fit`.
+            ValueError: for a series too short for one forecast.
+            ValueError, ShapeError, DTypeError: for an invalid series, see `fit`.
         """
-        S = self.horizon if steps is None else check_size("Forecaster", "steps", steps)
-        season = check_size("Forecaster", "season", season)
+        op = f"{type(self).__name__}.evaluate"
+        S = self.horizon if steps is None else check_size(op, "steps", steps)
+        season = check_size(op, "season", season)
         least = max(self.scaling.difference + 1, season)
-        begin = least if start is None else check_size("Forecaster", "start", start, least=least)
-        x = self._array(series, "series", least=begin + S)
+        begin = least if start is None else check_size(op, "start", start, least=least)
+        x = self._array(op, "series", series, least=begin + S)
         origins = np.arange(begin - 1, len(x) - S)
         ahead = np.arange(1, S + 1)[:, None]
         right = x[origins + ahead]
         naive = x[origins + ahead - season * -(-ahead // season)]
-        errors, naive_errors = self._from(x, origins, S) - right, naive - right
+        errors, naive_errors = self._from(op, x, origins, S) - right, naive - right
         return ForecastEvaluation(
             self.columns,
             np.abs(errors).mean(axis=1),
@@ -255,9 +277,9 @@ class Forecaster(TrainedModel):
             len(origins),
         )
 
-    def _from(self, x: Array, origins: Array, S: int) -> Array:
-        """(S, M, I): what follows each of M steps of x (N, I), which is read once, up to the last of them."""
-        u = self.scaling.transformed(x)
+    def _from(self, op: str, x: Array, origins: Array, S: int) -> Array:
+        """Returns the forecasts (S, M, I) after M steps of x (N, I), which is read once, up to the last."""
+        u = self.scaling.transformed(op, "series", x)
         d, I, dtype = self.scaling.difference, len(self.columns), self.parameters.dtype
         z = self.scaling.seen(u[: origins[-1] + 1])[:, None].astype(dtype)
         cache: Any
@@ -274,17 +296,18 @@ class Forecaster(TrainedModel):
         return self.scaling.restored(np.concatenate(blocks)[:S].astype(np.float64), u, origins)
 
     def _windows(self, u: Array, settings: ForecastTraining, shuffle: bool = True) -> WindowBatches:
+        """Returns the windows of a transformed series (N, I)."""
         z = self.scaling.seen(u).astype(self.parameters.dtype)
         T = min(settings.steps, len(z) - self.horizon)
         return WindowBatches(z, T, self.horizon, settings.batch_size, seed=settings.seed, shuffle=shuffle)
 
-    def _array(self, series: ArrayLike | Series, argument: str, *, least: int) -> Array:
-        """A series as (N, I) of float64.
+    def _array(self, op: str, argument: str, series: ArrayLike | Series, *, least: int) -> Array:
+        """Returns a series as (N, I), float64.
 
         Raises:
             ValueError, ShapeError, DTypeError: see `fit`.
         """
-        I, place = len(self.columns), f"Forecaster: {argument}"
+        I, place = len(self.columns), f"{op}: {argument}"
         array = np.asarray(series.x if isinstance(series, Series) else series)
         if array.dtype.kind not in "fiub":
             raise DTypeError(f"{place}: expected real numbers, got {array.dtype}")
@@ -321,23 +344,23 @@ class Forecaster(TrainedModel):
 
 
 def _numbers(x: Array) -> str:
-    """Some numbers of a forecast (S, I), for a line."""
+    """Returns the first numbers of a forecast (S, I), for a line."""
     return " ".join(f"{number:.4g}" for number in x.ravel()[:12])
 
 
 def _by_step(o: Array, horizon: int, size: int) -> Array:
-    """(K, M, I) of the outputs (M, K·I)."""
+    """Returns outputs (M, K·I) as (K, M, I)."""
     return np.ascontiguousarray(o.reshape(len(o), horizon, size).transpose(1, 0, 2))
 
 
 def _names(op: str, columns: int | Sequence[str]) -> tuple[str, ...]:
-    """The columns' names.
+    """Returns the columns' names.
 
     Raises:
-        ValueError, TypeError: for what is neither a positive number nor names.
+        ValueError, TypeError: if `columns` is neither a positive number nor names.
     """
     if isinstance(columns, str) or (not isinstance(columns, Sequence) and not hasattr(columns, "__index__")):
-        raise TypeError(f"{op}: columns: expected names, or how many, got {columns!r}")
+        raise TypeError(f"{op}: columns: expected names or their number, got {columns!r}")
     if not isinstance(columns, Sequence):
         return tuple(map(str, range(check_size(op, "columns", columns))))
     if not columns or not all(isinstance(name, str) for name in columns):

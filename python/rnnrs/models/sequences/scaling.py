@@ -1,19 +1,37 @@
-"""A series as a network sees it — transformed, less what stood there a season before, brought to scale — and back."""
+"""The scale on which a network sees a series: transformed, differenced and standardized; and its inverse."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from ...checks import check_size
 from ...types import Array
 
-#: What can be done to each number first: (forth, back, which numbers are allowed, in words).
-TRANSFORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array], str]] = {
-    "none": (np.copy, np.copy, "any numbers"),
-    "log": (np.log, np.exp, "numbers above 0"),
-    "sqrt": (np.sqrt, lambda u: np.square(np.maximum(u, 0.0)), "numbers from 0"),
+
+class Transform(NamedTuple):
+    """A transform of single numbers.
+
+    Attributes:
+        apply: f.
+        invert: f⁻¹.
+        valid: returns which numbers f is defined for.
+        expected: these numbers, for error messages.
+    """
+
+    apply: Callable[[Array], Array]
+    invert: Callable[[Array], Array]
+    valid: Callable[[Array], Array]
+    expected: str
+
+
+#: The transforms by name.
+TRANSFORMS = {
+    "none": Transform(np.copy, np.copy, np.isfinite, "finite numbers"),
+    "log": Transform(np.log, np.exp, lambda x: x > 0, "numbers above 0"),
+    "sqrt": Transform(np.sqrt, lambda u: np.square(np.maximum(u, 0.0)), lambda x: x >= 0, "numbers from 0"),
 }
 
 
@@ -21,47 +39,47 @@ class Scaling:
     """u = f(x), v_t = u_t − u_{t−d}, z = (v − mean) / deviation.
 
     Args:
-        op: who asks, for messages.
+        op: the caller's name, for error messages.
         size: I.
         transform: f, a key of `TRANSFORMS`.
         difference: d; 0 for v = u.
 
     Attributes:
-        mean, scale: (I,) of v in the training data; None before `learn`.
+        mean, scale: (I,), mean and deviation of v in the training data; None before `learn`.
 
     Raises:
-        ValueError, TypeError: for settings that make no sense.
+        ValueError, TypeError: for invalid settings.
     """
 
     def __init__(self, op: str, size: int, transform: str, difference: int) -> None:
         if transform not in TRANSFORMS:
             raise ValueError(f"{op}: transform: expected one of {', '.join(TRANSFORMS)}, got {transform!r}")
-        self._op, self.size, self.transform = op, size, transform
+        self.size, self.transform = size, transform
         self.difference = check_size(op, "difference", difference, least=0)
         self.mean: Array | None = None
         self.scale: Array | None = None
 
-    def transformed(self, x: Array) -> Array:
-        """u (N, I) of x (N, I).
+    def transformed(self, op: str, argument: str, x: Array) -> Array:
+        """Returns u (N, I) of x (N, I).
 
         Raises:
-            ValueError: for a number of which there is no f; names its step.
+            ValueError: for a number outside the domain of f; names its step.
         """
-        forth, _, allowed = TRANSFORMS[self.transform]
-        wrong = (
-            (x <= 0 if self.transform == "log" else x < 0)
-            if self.transform != "none"
-            else np.zeros(x.shape, bool)
-        )
-        if wrong.any():
-            t = int(np.flatnonzero(wrong.any(axis=1))[0])
+        transform = TRANSFORMS[self.transform]
+        valid = transform.valid(x).all(axis=1)
+        if not valid.all():
+            t = int(np.flatnonzero(~valid)[0])
             raise ValueError(
-                f"{self._op}: series: expected {allowed} (transform {self.transform}), got {x[t].tolist()} at step {t}"
+                f"{op}: {argument}: expected {transform.expected} (transform {self.transform}), "
+                f"got {x[t].tolist()} at step {t}"
             )
-        return forth(x)
+        return transform.apply(x)
 
     def learn(self, u: Array) -> None:
-        """Takes mean and standard deviation of v, unless they are known; what does not vary keeps its scale."""
+        """Computes mean and standard deviation of v, unless they are known.
+
+        A constant column keeps its scale.
+        """
         if self.mean is None:
             v = self._differences(u)
             deviation = v.std(axis=0)
@@ -69,22 +87,21 @@ class Scaling:
             self.scale = np.where(deviation > 1e-12 * np.abs(self.mean), deviation, 1.0)
 
     def seen(self, u: Array) -> Array:
-        """z (N − d, I) of u (N, I)."""
+        """Returns z (N − d, I) of u (N, I)."""
         v = self._differences(u)
         return v if self.mean is None or self.scale is None else (v - self.mean) / self.scale
 
     def restored(self, z: Array, u: Array, origins: Array) -> Array:
-        """x (S, M, I) of the forecasts z (S, M, I), which follow the steps `origins` (M,) of u (N, I)."""
+        """Returns x (S, M, I) of forecasts z (S, M, I), which follow the steps `origins` (M,) of u (N, I)."""
         v = z if self.mean is None or self.scale is None else z * self.scale + self.mean
-        _, back, _ = TRANSFORMS[self.transform]
-        d = self.difference
+        invert, d = TRANSFORMS[self.transform].invert, self.difference
         if not d:
-            return back(v)
+            return invert(v)
         ahead = np.zeros_like(v)
         for s in range(len(v)):
             before = ahead[s - d] if s >= d else u[origins + 1 + s - d]
             ahead[s] = v[s] + before
-        return back(ahead)
+        return invert(ahead)
 
     def _differences(self, u: Array) -> Array:
         d = self.difference

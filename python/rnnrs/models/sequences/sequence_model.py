@@ -1,4 +1,4 @@
-"""What `SequenceClassifier` and `SequenceTagger` share: a network over numbers or tokens, its training, its file."""
+"""The base of `SequenceClassifier` and `SequenceTagger`: network, training, prediction, file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from ... import modelfile
 from ..._rnnrs import log_softmax
 from ...checks import check_size
-from ...data import Batch, LabeledSequences, SequenceBatches
+from ...data import Batch, SequenceBatches
 from ...data.sequence_batches import fill
 from ...losses import SoftmaxCrossEntropy
 from ...modelfile import ModelFile
@@ -24,11 +24,11 @@ from ..base.recurrent_network import RecurrentNetwork
 from ..base.saved import constructed, sizes_of
 from ..base.training import TrainedModel, TrainingSettings, train
 from ..base.validation import chosen, divided, held_out_share, spread
-from .encoding import Labels, Numbers, Sequences, Tokens
+from .encoding import Labels, Numbers, Sequences, Tokens, listed
 
 M = TypeVar("M", bound="SequenceModel")
 
-#: Sequences that are judged side by side.
+#: The number of sequences that are predicted side by side.
 BATCH = 256
 
 #: The options of the recurrent layers.
@@ -49,14 +49,15 @@ class SequenceModel(TrainedModel):
 
     Attributes:
         labels: the labels' names, in the order of the outputs.
-        vocabulary: of texts; None where steps are rows of numbers.
+        vocabulary: the vocabulary of texts; None for rows of numbers.
         network: the `RecurrentNetwork`; its layers are its attributes.
         parameters, gradients: of the network.
     """
 
-    #: What the file is called, and what the labels are called in messages.
-    KIND: ClassVar[str]
+    #: The name of the constructor's first argument, the labels' names.
     LABELS: ClassVar[str]
+    #: The unit of the positions that the progress shows.
+    _UNIT: ClassVar[str] = "steps"
 
     def __init__(
         self,
@@ -91,10 +92,10 @@ class SequenceModel(TrainedModel):
         embedding = None
         if vocabulary is None:
             width = self.sizes["input_size"] = check_size(op, "input_size", input_size)
-            self._inputs = Numbers(op, width, dtype)
+            self._inputs = Numbers(width, dtype)
         else:
             width = check_size(op, "embedding_size", embedding_size)
-            self._inputs = Tokens(op, vocabulary)
+            self._inputs = Tokens(vocabulary)
             embedding = Embedding(len(vocabulary), width, seed=seed, dtype=dtype)
         recurrent = {name: self.sizes[name] for name in RECURRENT}
         rnn = build_recurrent(op, cell, width, hidden_size, seed=seed + 1, dtype=dtype, **recurrent)
@@ -117,17 +118,27 @@ class SequenceModel(TrainedModel):
 
     @property
     def stochastic(self) -> bool:
-        """Whether `loss` takes noise: whether there is dropout of any kind."""
+        """Whether `loss` accepts noise, i.e. whether there is dropout of any kind."""
         return self.network.stochastic
 
     def loss(
         self, batch: Batch, state: Any = None, *, gradient: bool = True, noise: int | None = None
     ) -> tuple[float, Any]:
-        """The mean of −ln P(label) over what is scored; see `RecurrentNetwork.loss`."""
+        """Returns (the mean of −ln P(label) over scored positions, a state); see `RecurrentNetwork.loss`."""
         return self.network.loss(batch, state, gradient=gradient, noise=noise)
 
-    def _targets(self, sequences: Sequences, labels: Any, encoded: Sequence[Any]) -> Any:
-        """Labels as `SequenceBatches` takes them, as many as sequences."""
+    def predict(self, sequences: Sequences) -> list[Any]:
+        """Returns the likeliest label, or labels, of each sequence."""
+        raise NotImplementedError
+
+    def _targets(self, op: str, sequences: Sequences, labels: Any, encoded: Sequence[Any]) -> Any:
+        """Returns labels as indices, for `SequenceBatches`; checks that there are labels for every sequence.
+
+        Args:
+            op: the caller's name, for error messages.
+            sequences, labels: as given by the user.
+            encoded: an object per sequence with the sequence's length.
+        """
         raise NotImplementedError
 
     def _fit(
@@ -139,37 +150,45 @@ class SequenceModel(TrainedModel):
         options: Mapping[str, Any],
         **run: Any,
     ) -> History:
-        """`fit`, with data of any kind; `run` holds the arguments of `train`."""
+        """Trains the model.
+
+        Args:
+            op: the caller's name, for error messages.
+            sequences, labels: the data.
+            validation: (sequences, labels), a share of the data, or None.
+            options: the training options.
+            run: further arguments of `train`.
+        """
         settings: TrainingSettings = self.settings_of(options)
         share = held_out_share(op, validation)
         if share is not None:
-            sequences = _listed(sequences)
-            self._targets(sequences, labels, sequences)  # as many as sequences
+            sequences = listed(sequences)
+            self._targets(op, sequences, labels, sequences)  # checks their number before they are divided
             kept, out = divided(op, len(sequences), share, settings.seed, "sequences")
             validation = (chosen(sequences, out), chosen(labels, out)) if out else None
             sequences, labels = chosen(sequences, kept), chosen(labels, kept)
-        read = self._read(sequences)
-        if isinstance(self._inputs, Numbers) and any(len(array) for array in read):
-            self._inputs.learn(read)
+        self._inputs.learn(self._inputs.read(op, sequences))
         data = self._batches(op, sequences, labels, settings)
-        held_out = None if validation is None else self._batches(op, validation[0], validation[1], settings)
+        held_out = None
+        if validation is not None:
+            held_out = self._batches(f"{op}: validation", validation[0], validation[1], settings)
         return train(
             self,
             data,
             held_out,
             settings,
             unit=self._UNIT,
-            examples=lambda: self._examples(validation, settings.examples),
+            examples=lambda: self._examples(op, validation, settings.examples),
             **run,
         )
 
-    def _examples(self, held_out: Any, count: int) -> list[str]:
-        """What the model predicts for some held-out sequences."""
+    def _examples(self, op: str, held_out: Any, count: int) -> list[str]:
+        """Returns lines with the predictions of some held-out sequences."""
         sequences, labels = held_out
-        wanted = self._targets(sequences, labels, self._read(sequences))
+        wanted = self._targets(op, sequences, labels, self._inputs.read(op, sequences))
         places = spread(len(wanted), count)
-        picked = chosen(_listed(sequences), places)
-        got = self._targets(picked, self.predict(picked), self._read(picked))
+        picked = chosen(listed(sequences), places)
+        got = self._targets(op, picked, self.predict(picked), self._inputs.read(op, picked))
         lines = []
         for place, answer in zip(places, got, strict=True):
             lines += [f"  sequence {place}", f"    wanted  {self._named(wanted[place])}"]
@@ -177,43 +196,30 @@ class SequenceModel(TrainedModel):
         return lines
 
     def _named(self, places: Any) -> str:
-        """Labels by name; "-" where none is scored."""
+        """Returns the names of labels; "-" for steps that are not scored."""
         return " ".join("-" if k < 0 else self.labels[k] for k in np.atleast_1d(places)[:20])
 
-    def predict(self, sequences: Sequences) -> list[Any]:
-        """The likeliest labels of several sequences."""
-        raise NotImplementedError
-
-    #: What is counted while training.
-    _UNIT: ClassVar[str] = "steps"
-
-    def _read(self, sequences: Sequences) -> list[Array]:
-        """The sequences, checked: arrays of numbers as they are, or ids."""
-        if isinstance(self._inputs, Numbers):
-            return self._inputs.read(sequences)
-        return self._inputs.encode(sequences)
-
-    def _encode(self, sequences: Sequences) -> list[Array]:
-        """The sequences as the network reads them."""
-        read = self._read(sequences)
-        return self._inputs.encode(read) if isinstance(self._inputs, Numbers) else read
+    def _encode(self, op: str, sequences: Sequences) -> list[Array]:
+        """Returns the sequences as the network reads them."""
+        return self._inputs.encode(self._inputs.read(op, sequences))
 
     def _batches(
         self, op: str, sequences: Sequences, labels: Any, settings: TrainingSettings
     ) -> SequenceBatches:
-        encoded = self._encode(sequences)
+        """Returns sequences and labels in batches."""
+        encoded = self._encode(op, sequences)
         if not encoded:
             raise ValueError(f"{op}: sequences: expected at least one, got none")
         for i, sequence in enumerate(encoded):
             if not len(sequence):
                 raise ValueError(f"{op}: sequences[{i}]: expected at least one step, got none")
-        targets = self._targets(sequences, labels, encoded)
+        targets = self._targets(op, sequences, labels, encoded)
         return SequenceBatches(encoded, targets, settings.batch_size, seed=settings.seed)
 
     def _log_probabilities(
         self, encoded: Sequence[Array]
     ) -> Iterator[tuple[NDArray[np.int64], Array, Array]]:
-        """(which sequences, their lengths, ln P (B, O) or (T, B, O)), those of like length side by side."""
+        """Yields (indices of sequences of similar length, their lengths, ln P (B, O) or (T, B, O))."""
         lengths = np.array([len(sequence) for sequence in encoded], np.int64)
         order = np.argsort(lengths, kind="stable")
         for start in range(0, len(order), BATCH):
@@ -226,7 +232,7 @@ class SequenceModel(TrainedModel):
         return {
             "labels": list(self.labels),
             "vocabulary": None if self.vocabulary is None else self.vocabulary.to_config(),
-            "inputs": self._inputs.to_config() if isinstance(self._inputs, Numbers) else None,
+            "inputs": self._inputs.to_config(),
         }
 
     @classmethod
@@ -236,13 +242,5 @@ class SequenceModel(TrainedModel):
         modelfile.check_size(H * (width + config["layers"] * H), file)
         config["vocabulary"] = None if vocabulary is None else vocabulary_from_config(vocabulary)
         model = constructed(cls, config, labels)
-        if isinstance(model._inputs, Numbers):
-            model._inputs.load_config(inputs)
+        model._inputs.load_config(inputs)
         return model
-
-
-def _listed(sequences: Sequences) -> Sequence[Any]:
-    """Sequences as a list; those of a reader without their padding."""
-    if isinstance(sequences, LabeledSequences):
-        return [sequences.x[:length, b] for b, length in enumerate(sequences.lengths)]
-    return sequences

@@ -1,4 +1,4 @@
-"""A label for every step of a sequence."""
+"""Tagging: classification of every step of a sequence."""
 
 from __future__ import annotations
 
@@ -24,21 +24,39 @@ if TYPE_CHECKING:
 
 
 class SequenceTagger(SequenceModel):
-    """P(tag_t | sequence) = softmax(c + V h_t), h_t the states of a recurrent network, by default from both ends.
+    """A tagger of sequences, which classifies every step: P(tag_t | sequence) = softmax(c + V h_t).
 
-    (Goodfellow, Bengio and Courville, *Deep Learning*, equations 10.8 to 10.11 and section 10.3.)
+    h_t is the state of a recurrent network at step t (Goodfellow, Bengio and Courville, *Deep Learning*,
+    equations 10.8 to 10.11); by default, the network is bidirectional (section 10.3).
 
     Args:
-        tags: their names.
-        input_size: I, numbers in a step; they are brought to mean 0 and standard deviation 1, as in the training data.
-        vocabulary: instead, of texts: see `rnnrs.text`.
-        embedding_size, hidden_size, cell, layers, bidirectional, activation, dropout, recurrent_dropout, zoneout,
-            weight_drop, layer_norm, seed, dtype: see `SequenceClassifier`. One that does not read from both ends tells
-            a step's tag before it has seen the next one.
+        tags: the tags' names.
+        input_size: I, the number of values per step. They are standardized by mean and standard deviation of
+            the training data.
+        vocabulary: the vocabulary of texts, instead of `input_size`: see `rnnrs.text`.
+        embedding_size, hidden_size, cell, layers, bidirectional, activation, dropout, recurrent_dropout,
+            zoneout, weight_drop, layer_norm, seed, dtype: see `SequenceClassifier`. A network that is not
+            bidirectional predicts a step's tag without the steps after it.
+
+    Attributes:
+        tags: the tags' names, in the order of the outputs.
+        vocabulary: the vocabulary of texts; None for rows of numbers.
+        network: the `RecurrentNetwork`.
+        parameters, gradients: of the network.
 
     Raises:
-        ValueError, TypeError: for settings that make no sense.
-        MemoryError: if the weights do not fit.
+        ValueError, TypeError: for invalid settings.
+        MemoryError: if the weights do not fit in memory.
+
+    Example:
+        >>> from rnnrs.text import WordVocabulary
+        >>> texts = [["the", "dog", "runs"], ["a", "dog", "barks"], ["the", "cat", "sleeps"]] * 8
+        >>> tags = [["article", "noun", "verb"]] * 24
+        >>> vocabulary = WordVocabulary.build("the a dog cat runs barks sleeps", min_count=1)
+        >>> model = SequenceTagger(["article", "noun", "verb"], vocabulary=vocabulary, hidden_size=8)
+        >>> history = model.fit(texts, tags, epochs=20, learning_rate=0.02, progress=False)
+        >>> model.predict([["a", "cat", "runs"]])
+        [['article', 'noun', 'verb']]
     """
 
     KIND = "sequence_tagger"
@@ -108,9 +126,9 @@ class SequenceTagger(SequenceModel):
 
         Args:
             sequences: N arrays (T, I), each of its own length; or N texts, or lists of tokens.
-            tags: for each sequence a list with a tag for every step, by name or index; None for a step that is not
-                scored.
-            validation: held-out sequences and tags, or the share of the sequences to hold out, drawn by the seed.
+            tags: for each sequence, a list with a tag for every step, by name or index; None for a step that
+                is not scored.
+            validation: held-out sequences and tags, or the share of the sequences to hold out at random.
             callbacks, checkpoint, checkpoint_every, resume, progress: see `SequenceClassifier.fit`.
             training: see below.
 
@@ -118,8 +136,8 @@ class SequenceTagger(SequenceModel):
             The history of the losses.
 
         Raises:
-            ShapeError: for tags that do not match the steps; names the sequence.
-            The other errors of `SequenceClassifier.fit`.
+            ShapeError: if the number of tags is not the number of steps; names the sequence.
+            Other errors: see `SequenceClassifier.fit`.
         """
         return self._fit(
             f"{type(self).__name__}.fit",
@@ -135,12 +153,15 @@ class SequenceTagger(SequenceModel):
         )
 
     def predict_log_proba(self, sequences: Sequences) -> list[Array]:
-        """ln P(tag) (T, K) of every step of each sequence.
+        """Returns ln P(tag) (T, K) of every step of each sequence.
 
         Raises:
-            ShapeError, DTypeError, TypeError, ValueError: for sequences that do not fit; named by their place.
+            ShapeError, DTypeError, TypeError, ValueError: for an invalid sequence, named by its index.
         """
-        encoded = self._encode(sequences)
+        return self._log_proba(f"{type(self).__name__}.predict_log_proba", sequences)
+
+    def _log_proba(self, op: str, sequences: Sequences) -> list[Array]:
+        encoded = self._encode(op, sequences)
         result: list[Array] = [np.zeros((0, len(self.tags)), self.parameters.dtype)] * len(encoded)
         for members, lengths, log_p in self._log_probabilities(encoded):
             for b, (n, length) in enumerate(zip(members, lengths, strict=True)):
@@ -148,43 +169,58 @@ class SequenceTagger(SequenceModel):
         return result
 
     def predict_proba(self, sequences: Sequences) -> list[Array]:
-        """P(tag) (T, K) of every step of each sequence."""
-        return [np.exp(log_p) for log_p in self.predict_log_proba(sequences)]
+        """Returns P(tag) (T, K) of every step of each sequence.
+
+        Raises:
+            As `predict_log_proba`.
+        """
+        return [np.exp(p) for p in self._log_proba(f"{type(self).__name__}.predict_proba", sequences)]
 
     def predict(self, sequences: Sequences) -> list[list[str]]:
-        """The likeliest tag of every step of each sequence, by name."""
-        return [[self.tags[k] for k in p.argmax(axis=1)] for p in self.predict_log_proba(sequences)]
+        """Returns the name of the likeliest tag of every step of each sequence.
+
+        Raises:
+            As `predict_log_proba`.
+        """
+        log_p = self._log_proba(f"{type(self).__name__}.predict", sequences)
+        return [[self.tags[k] for k in p.argmax(axis=1)] for p in log_p]
 
     def evaluate(self, sequences: Sequences, tags: Sequence[Sequence[Any]]) -> ClassificationEvaluation:
-        """How well the model does on steps whose tags are known; arguments as in `fit`.
+        """Compares the model's predictions with known tags.
+
+        Args:
+            sequences, tags: see `fit`.
 
         Raises:
             ValueError: if no step has a tag.
-            As `fit`.
+            Other errors: see `fit`.
         """
-        log_p = self.predict_log_proba(sequences)
-        known = self._targets(sequences, tags, log_p)
+        op = f"{type(self).__name__}.evaluate"
+        log_p = self._log_proba(op, sequences)
+        known = self._targets(op, sequences, tags, log_p)
         right = np.concatenate(known) if known else np.zeros(0, np.int64)
         scored = right != IGNORE
         if not scored.any():
-            raise ValueError("SequenceTagger: tags: expected at least one, got none")
+            raise ValueError(f"{op}: tags: expected at least one, got none")
         steps, right = np.concatenate(log_p)[scored], right[scored]
         confusion = np.zeros((len(self.tags),) * 2, np.int64)
         np.add.at(confusion, (right, steps.argmax(axis=1)), 1)
         loss = -float(np.mean(steps[np.arange(len(right)), right], dtype=np.float64))
         return ClassificationEvaluation(self.tags, confusion, loss)
 
-    def _targets(self, sequences: Sequences, labels: Any, encoded: Sequence[Any]) -> list[NDArray[np.int64]]:
+    def _targets(
+        self, op: str, sequences: Sequences, labels: Any, encoded: Sequence[Any]
+    ) -> list[NDArray[np.int64]]:
         if len(labels) != len(encoded):
             raise ShapeError(
-                f"SequenceTagger: tags: expected a list for each of {len(encoded)} sequences, got {len(labels)}"
+                f"{op}: tags: expected a list for each of {len(encoded)} sequences, got {len(labels)}"
             )
         targets = []
         for i, (tags, steps) in enumerate(zip(labels, encoded, strict=True)):
             if len(tags) != len(steps):
-                raise ShapeError(f"SequenceTagger: tags[{i}]: expected {len(steps)}, got {len(tags)}")
+                raise ShapeError(f"{op}: tags[{i}]: expected {len(steps)}, got {len(tags)}")
             ids = np.full(len(tags), IGNORE)
             scored = np.array([tag is not None for tag in tags], bool)
-            ids[scored] = self._labels.encode([tag for tag in tags if tag is not None], f"tags[{i}]")
+            ids[scored] = self._labels.encode(op, [tag for tag in tags if tag is not None], f"tags[{i}]")
             targets.append(ids)
         return targets

@@ -1,4 +1,4 @@
-"""The encoder–decoder: one recurrent network reads a sequence, another one, attending to it, writes a sequence."""
+"""The encoder–decoder: one recurrent network reads a sequence, another attends to it and writes one."""
 
 from __future__ import annotations
 
@@ -20,18 +20,22 @@ from ..writer.network import DecoderNetwork, Encoded, enlarge
 class EncoderDecoder(DecoderNetwork):
     """P(y_1 … y_T | x_1 … x_S), by two recurrent networks.
 
-    Encoder: m_s = [→h_s; ←h_s], from both ends; z = [→h_S; ←h_1], layer by layer. Decoder: see `DecoderNetwork`.
+    The encoder is bidirectional: m_s = [→h_s; ←h_s], and z = [→h_S; ←h_1] for every layer. For the decoder,
+    see `DecoderNetwork`.
 
     Args:
-        source_tokens, target_tokens: how many ids there are to read and to write.
+        source_tokens, target_tokens: the numbers of token ids that can be read and written.
         op: the caller's name, for error messages.
-        shared: whether there is one embedding for both.
-        unknown_id: what the decoder reads for a word that it has copied and its vocabulary lacks.
+        shared: whether source and target share one embedding.
+        unknown_id: the decoder's input after a copied word that its vocabulary lacks.
         cell, embedding_size, hidden_size, encoder_size, layers, attention, copy, dropout, recurrent_dropout,
             label_smoothing, tied, seed, dtype: see `Seq2Seq`.
 
     Attributes:
-        parameters, gradients: of all layers, one flat vector each.
+        parameters, gradients: those of all layers, one flat vector each.
+
+    Raises:
+        ValueError, TypeError: for options out of range, or that exclude each other.
     """
 
     def __init__(
@@ -56,21 +60,11 @@ class EncoderDecoder(DecoderNetwork):
         seed: int,
         dtype: DTypeLike,
     ) -> None:
-        I, _ = check_size(op, "embedding_size", embedding_size), check_size(op, "hidden_size", hidden_size)
+        I, seed = check_size(op, "embedding_size", embedding_size), check_size(op, "seed", seed, least=0)
         check_size(op, "encoder_size", encoder_size)
-        self.encoder = build_recurrent(
-            op,
-            cell,
-            I,
-            encoder_size,
-            bidirectional=True,
-            seed=seed + 2,
-            layers=layers,
-            dropout=dropout,
-            recurrent_initializer="orthogonal",
-            recurrent_dropout=recurrent_dropout,
-            dtype=dtype,
-        )
+        both: dict[str, Any] = {"layers": layers, "dropout": dropout, "recurrent_dropout": recurrent_dropout}
+        options = both | {"bidirectional": True, "recurrent_initializer": "orthogonal", "seed": seed + 2}
+        self.encoder = build_recurrent(op, cell, I, encoder_size, dtype=dtype, **options)
         super().__init__(
             op,
             target_tokens,
@@ -78,31 +72,29 @@ class EncoderDecoder(DecoderNetwork):
             self.encoder.hidden_size,
             unknown_id=unknown_id,
             cell=cell,
-            embedding_size=embedding_size,
+            embedding_size=I,
             hidden_size=hidden_size,
-            layers=layers,
             attention=attention,
             copy=copy,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
             label_smoothing=label_smoothing,
             tied=tied,
             seed=seed,
             dtype=dtype,
+            **both,
         )
-        self.source_embedding = (
-            self.target_embedding if shared else Embedding(source_tokens, I, seed=seed + 1, dtype=dtype)
-        )
-        own = {} if shared else {"source_embedding": self.source_embedding}
-        if shared and tied:
+        own = {"target_embedding": self.target_embedding, "encoder": self.encoder}
+        self.source_embedding = self.target_embedding
+        if not shared:
+            self.source_embedding = Embedding(source_tokens, I, seed=seed + 1, dtype=dtype)
+            own = {"source_embedding": self.source_embedding, **own}
+        elif tied:
             enlarge(self.encoder, I)
-        # In the order in which they always stood in one vector.
-        own |= {"target_embedding": self.target_embedding}
-        self.parameters, self.gradients = join(**(own | {"encoder": self.encoder} | self.writing_layers()))
+        # The order of the layers is that of the parameters in files.
+        self.parameters, self.gradients = join(**own | self.writing_layers())
 
     @property
     def stochastic(self) -> bool:
-        """Whether `loss` takes noise: whether there is dropout."""
+        """Whether `loss` uses noise, that is, whether there is dropout."""
         return super().stochastic or self.encoder.stochastic
 
     def encode(
@@ -114,7 +106,18 @@ class EncoderDecoder(DecoderNetwork):
         noise: int | None = None,
         keys: ArrayLike | None = None,
     ) -> Encoded:
-        """Reads token ids (S, B)."""
+        """Encodes token ids (S, B).
+
+        Args:
+            source: the ids (S, B).
+            lengths: the number of tokens of each source (B,); None for S.
+            gradient: whether the backward pass follows, so that caches are kept.
+            noise: the number that dropout masks are derived from, see `rnnrs.nn.noise`; None: no dropout.
+            keys: the number of each source (B,), for its dropout masks; by default its place in the batch.
+
+        Raises:
+            IndexError, DTypeError, ShapeError: for invalid ids or lengths.
+        """
         own = part_noise(noise, 0)
         options: dict[str, Any] = {"lengths": lengths, "gradient": gradient, "noise": own, "keys": keys}
         memory, rnn = self.encoder.forward_tokens(self.source_embedding, source, **options)
@@ -122,10 +125,10 @@ class EncoderDecoder(DecoderNetwork):
         return Encoded(memory, None if lengths is None else np.asarray(lengths), state, rnn, bridge)
 
     def read(self, batch: PairBatch, *, gradient: bool = False, noise: int | None = None) -> Encoded:
-        """Reads a batch's sources."""
+        """Encodes a batch's sources."""
         keys = batch.keys
         return self.encode(batch.source, batch.source_lengths, gradient=gradient, noise=noise, keys=keys)
 
     def read_backward(self, encoded: Encoded, dmemory: Array | None, dz: Array) -> None:
-        """Through both ends of the encoder."""
+        """Backward pass of `read`: BPTT through both directions of the encoder."""
         self.encoder.backward_tokens(self.source_embedding, encoded.reader, dmemory, dz)

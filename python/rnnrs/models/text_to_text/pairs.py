@@ -1,8 +1,8 @@
-"""Pairs of texts as an encoder–decoder takes them."""
+"""Pairs of texts: their checks, and their encoding as token ids and batches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,17 +17,41 @@ from ..writer.copying import source_copies, target_copies
 #: (source, target), for each pair.
 Pairs = Sequence[tuple[str, str]]
 
-#: Pairs that are scored side by side.
+#: The number of pairs that are scored together.
 BATCH = 128
 
 
-def check_pairs(op: str, pairs: Any) -> list[tuple[str, str]]:
-    """Checks pairs of texts.
+def check_text(op: str, name: str, text: Any) -> str:
+    """Checks that an argument is a text, and returns it.
 
     Raises:
-        ValueError: if there are none.
-        TypeError: if one is not a pair of strings.
+        TypeError: if it is not a string.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"{op}: {name}: expected a string, got {type(text).__name__}")
+    return text
+
+
+def check_texts(op: str, name: str, texts: Any) -> list[str]:
+    """Checks that an argument is a list of texts, and returns it.
+
+    Raises:
+        TypeError: if it is not one.
+    """
+    if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
+        raise TypeError(f"{op}: {name}: expected several strings, got {texts!r}")
+    return [check_text(op, f"{name}[{i}]", text) for i, text in enumerate(texts)]
+
+
+def check_pairs(op: str, pairs: Any) -> list[tuple[str, str]]:
+    """Checks pairs of texts, and returns them.
+
+    Raises:
+        ValueError: without pairs.
+        TypeError: for a pair that is not two strings.
+    """
+    if isinstance(pairs, (str, bytes)) or not isinstance(pairs, Iterable):
+        raise TypeError(f"{op}: pairs: expected pairs of strings, got {pairs!r}")
     checked = list(pairs)
     if not checked:
         raise ValueError(f"{op}: pairs: expected at least one, got none")
@@ -43,33 +67,38 @@ def check_pairs(op: str, pairs: Any) -> list[tuple[str, str]]:
 
 
 def usable(op: str, pairs: Pairs) -> list[tuple[str, str]]:
-    """Pairs, cleaned, with text on both sides.
+    """Returns the pairs, cleaned, that have text on both sides.
 
     Raises:
-        ValueError: if there are none.
-        TypeError: if one is not a pair of strings.
+        ValueError: if there is no such pair.
+        TypeError: for a pair that is not two strings.
     """
     checked = check_pairs(op, pairs)
     kept, _ = clean_pairs(checked)
     if not kept:
         raise ValueError(
-            f"{op}: pairs: expected text on both sides of one at least, got {len(checked)} without"
+            f"{op}: pairs: expected at least one with text on both sides, got {len(checked)} without"
         )
     return kept
 
 
 def cleaned(pairs: Pairs) -> list[tuple[str, str]]:
-    """All pairs, cleaned, the empty ones too: to judge by."""
+    """Returns all pairs, cleaned, including those with an empty side: for evaluation.
+
+    Example:
+        >>> cleaned([("so  be\\tit", "")])
+        [('so be it', '')]
+    """
     return [(clean_text(source), clean_text(target)) for source, target in pairs]
 
 
 @dataclass(frozen=True)
 class PairEncoding:
-    """Texts as token ids, and what of a source may be copied.
+    """Encodes texts as token ids, with the words of a source that may be copied.
 
     Attributes:
-        source_vocabulary: of the sources.
-        target_vocabulary: of the targets.
+        source_vocabulary: the vocabulary of the sources.
+        target_vocabulary: the vocabulary of the targets.
         copy: whether words of the source may be copied.
     """
 
@@ -78,7 +107,12 @@ class PairEncoding:
     copy: bool
 
     def source(self, text: str) -> tuple[Ids, Ids | None, list[str]]:
-        """(a source's ids with its end, the same as copies or None, its words that the target's vocabulary lacks)."""
+        """Encodes a source.
+
+        Returns:
+            Its ids with the end token; with `copy`, the same tokens as ids of the target vocabulary and
+            beyond (see `writer.copying`), else None; and the words that the target vocabulary lacks.
+        """
         vocabulary = self.source_vocabulary
         ids = np.append(vocabulary.encode(text), vocabulary.end_id)
         if not self.copy:
@@ -87,10 +121,13 @@ class PairEncoding:
         return ids, *source_copies(self.target_vocabulary, pieces)
 
     def pairs(self, op: str, pairs: Pairs) -> tuple[list[Ids], list[Ids], list[Ids] | None]:
-        """Ids of sources and targets, and copies or None, as `PairBatches` takes them.
+        """Encodes pairs, as `PairBatches` accepts them.
+
+        Returns:
+            The ids of the sources and of the targets; with `copy`, the sources' copies, else None.
 
         Raises:
-            ValueError, TypeError: without pairs, or for one that is not a pair of strings.
+            ValueError, TypeError: without pairs, or for one that is not two strings.
         """
         sources, targets, copies = [], [], []
         for source, target in check_pairs(op, pairs):
@@ -105,17 +142,16 @@ class PairEncoding:
         return sources, targets, copies or None
 
     def batches(self, op: str, pairs: Pairs, batch_size: int, seed: int) -> PairBatches:
-        """Pairs in batches, for training and validation."""
+        """Returns pairs in batches, for training and validation."""
         sources, targets, copies = self.pairs(op, pairs)
         end = self.target_vocabulary.end_id
         return PairBatches(sources, targets, batch_size, end, copies=copies, seed=seed)
 
-    def evaluation_batches(self, op: str, pairs: Pairs) -> Iterator[tuple[Ids, PairBatch]]:
-        """(the indices of some pairs, these pairs as a batch), until all were given."""
-        for batch in self.batches(op, pairs, BATCH, 0).epoch(0):
-            yield batch.keys, batch
+    def evaluation_batches(self, op: str, pairs: Pairs) -> Sequence[PairBatch]:
+        """Returns all pairs in batches, for evaluation; a batch's `keys` are the indices of its pairs."""
+        return self.batches(op, pairs, BATCH, 0).epoch(0)
 
 
 def sources_batch(encoded: Sequence[Ids]) -> tuple[Ids, Ids]:
-    """Sources (S, B) and their lengths."""
+    """Returns sources, padded with 0 (S, B), and their lengths (B,)."""
     return fill(encoded, 0), np.array([len(ids) for ids in encoded])

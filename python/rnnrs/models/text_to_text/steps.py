@@ -1,4 +1,4 @@
-"""An encoder–decoder's decoder, step by step: what greedy decoding, sampling and beam search go through."""
+"""The decoder of an encoder–decoder step by step, with words that may be copied from the source."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from ...data.sequence_batches import fill
 from ...types import Array
 from ..writer.steps import DecoderSteps
 from .network import EncoderDecoder
-from .pairs import PairEncoding, sources_batch
+from .pairs import PairEncoding, check_texts, sources_batch
 
-#: As in `losses.CopyCrossEntropy`.
+#: The lower bound of a probability before its logarithm, as in `losses.CopyCrossEntropy`.
 LEAST = 1e-30
 
 
 class Seq2SeqSteps(DecoderSteps):
-    """Hypotheses side by side, see `DecoderSteps`; of texts, whose words may be copied.
+    """`DecoderSteps` over texts, whose words may be copied.
 
     Args:
         network: the encoder–decoder.
-        encoding: how its texts become ids.
-        sources: texts.
+        encoding: encodes the sources as token ids.
+        sources: the texts.
         decoder: the packed weights.
         op: the caller's name, for error messages.
 
     Attributes:
         attention, sources: see `DecoderSteps`.
-        vocabulary: the target's.
-        lacking: for each source, its words that the target's vocabulary lacks, whose ids are V, V + 1, …; where words
-            are copied.
-        tokens: (S, B), the sources' ids, 0 after their ends; `lengths` (B,).
+        vocabulary: the target vocabulary.
+        lacking: with copying, the words of each source that the target vocabulary lacks. Their ids are V, V +
+            1 and so on.
+        tokens: the sources' ids, padded with 0 (S, B).
+        lengths: the number of tokens of each source, with its end token (B,).
 
     Raises:
         ValueError: without sources.
-        TypeError: for what is no text.
+        TypeError: for a source that is not a string.
     """
 
     def __init__(
@@ -49,11 +50,9 @@ class Seq2SeqSteps(DecoderSteps):
         decoder: Decoder,
         op: str = "Seq2SeqSteps",
     ) -> None:
-        if isinstance(sources, str) or not all(isinstance(text, str) for text in sources):
-            raise TypeError(f"{op}: sources: expected several strings, got {sources!r}")
-        if not len(sources):
+        encoded = [encoding.source(text) for text in check_texts(op, "sources", sources)]
+        if not encoded:
             raise ValueError(f"{op}: sources: expected at least one, got none")
-        encoded = [encoding.source(text) for text in sources]
         self.tokens, self.lengths = sources_batch([ids for ids, _, _ in encoded])
         self.lacking = [lacking for _, _, lacking in encoded]
         self._beyond = np.array([len(lacking) for lacking in self.lacking])
@@ -63,10 +62,11 @@ class Seq2SeqSteps(DecoderSteps):
         super().__init__(network, encoding.target_vocabulary, decoder, read)
 
     def step(self, tokens: ArrayLike, rows: ArrayLike) -> Array:
-        """See `DecoderSteps.step`.
+        """Advances the hypotheses, see `DecoderSteps.step`.
 
-        Where words are copied, tokens may be words that only the source has, and scores are ln P of V words and of as
-        many more as a source has that the vocabulary lacks: (N, V + X), −∞ for what only another source has.
+        With copying, tokens may be words that the vocabulary lacks, and the scores are ln P (N, V + X) of its
+        V words and of each source's own lacking words. X is the largest number of lacking words of a source;
+        the surplus columns of other sources are −∞.
         """
         o, gate = super().step(tokens, rows), self._gate
         if gate is None or self._copies is None or self.attention is None:
@@ -79,22 +79,21 @@ class Seq2SeqSteps(DecoderSteps):
         share = (self.attention * (1 - gate[:, None]))[hypothesis, place]
         np.add.at(P, (hypothesis, copies[hypothesis, place]), share)
         scores = np.asarray(np.log(P + o.dtype.type(LEAST)))
-        # Words that only other sources have: they share this table with them, and nothing else.
+        # Columns that exist only because another source lacks more words.
         scores[:, V:][np.arange(more) >= self._beyond[self.sources][:, None]] = -np.inf
         return scores
 
     def text(self, ids: Iterable[int], source: int) -> str:
-        """The text of what was written for a source, words that were copied from it among it.
+        """Returns the text of ids that were written for a source, given by index, with its copied words.
 
         Raises:
-            IndexError: for an id that is none.
+            IndexError: for an id out of range.
         """
         V, lacking = len(self.vocabulary), self.lacking[source]
         known = list(ids)
         for place, id in enumerate(known):
             if not 0 <= id < V + len(lacking):
-                raise IndexError(
-                    f"Seq2SeqSteps.text: ids: expected 0 to {V + len(lacking) - 1}, got {id} at position {place}"
-                )
+                expected = f"expected 0 to {V + len(lacking) - 1}"
+                raise IndexError(f"Seq2SeqSteps.text: ids: {expected}, got {id} at position {place}")
         pieces = [self.vocabulary.tokens[id] if id < V else lacking[id - V] for id in known]
         return self.vocabulary.join(pieces) if lacking else self.vocabulary.decode(known)

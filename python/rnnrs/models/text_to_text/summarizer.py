@@ -1,4 +1,4 @@
-"""Summaries: a text in one line, learned from pairs of texts and summaries."""
+"""Summaries of one line, learned from pairs of texts and summaries."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ...metrics import Rouge, rouge
 from ...text import find_words, join_words
 from ..writer.evaluation import PairEvaluation
 from ..writer.search import Search
-from .pairs import Pairs, check_pairs, cleaned
+from .pairs import Pairs, check_pairs, check_text, check_texts, cleaned
 from .text_to_text import TextToText
 
 
 @dataclass(frozen=True)
 class SummaryEvaluation(PairEvaluation):
-    """How good summaries are.
+    """The quality of summaries.
 
     Attributes:
-        rouge: of the summaries.
-        first_words: of the sources' first 12 words, for comparison.
-        summaries: they themselves, in the pairs' order.
+        rouge: the scores of the summaries.
+        first_words: the scores of the sources' first 12 words, for comparison.
+        summaries: the summaries, in the order of the pairs.
     """
 
     rouge: Rouge
@@ -37,13 +37,22 @@ class SummaryEvaluation(PairEvaluation):
 
 
 class Summarizer(TextToText):
-    """Says in a line what a text says: an encoder, attention, a decoder that may also copy (see `Seq2Seq`).
+    """Summarizes a text in one line: an encoder, attention, and a decoder that may also copy, see `Seq2Seq`.
 
-    Source and summary have one vocabulary, and words that it lacks can be copied from the text (See, Liu and Manning
-    2017).
+    Source and summary share one vocabulary; words that it lacks can be copied from the text (See, Liu and
+    Manning 2017).
 
     Args:
-        source_vocabulary, target_vocabulary, …: see `Seq2Seq`; `from_pairs` finds them in pairs.
+        source_vocabulary, target_vocabulary, …: see `Seq2Seq`; `from_pairs` builds the vocabulary from pairs.
+
+    Example:
+        >>> from rnnrs.models import Summarizer
+        >>> names, kinds = ("ab", "cd", "ef"), ("game", "tool")
+        >>> pairs = [(f"{name} is a small {kind}", f"{kind} {name}") for name in names for kind in kinds]
+        >>> summarizer = Summarizer.from_pairs(pairs, embedding_size=8, hidden_size=16, dropout=0.0)
+        >>> history = summarizer.fit(pairs, epochs=60, learning_rate=0.02, progress=False)
+        >>> summarizer.summarize("cd is a small tool")
+        'tool cd'
     """
 
     KIND: ClassVar[str] = "summarizer"
@@ -60,37 +69,53 @@ class Summarizer(TextToText):
     }
 
     def summarize(self, text: str, search: Search | None = None, **settings: Any) -> str:
-        """The summary of a text; empty for an empty one.
+        """Returns the summary of a text; empty for an empty one.
 
         Args:
-            text: a text; line breaks are spaces.
-            search: how to search; the application's own way by default.
-            settings: single settings of `Search` that differ from it: `beam=1`, `max_length=20`, ….
+            text: a text; line breaks are read as spaces.
+            search: the settings of the search; `search()` by default.
+            settings: settings of `Search` that differ from it: `beam=1`, `max_length=20`, ….
 
         Raises:
-            TypeError, ValueError: for what is no text, or settings that make no sense.
+            TypeError: if the text is not a string; for an unknown setting.
+            ValueError: for a setting out of range.
+
+        Example:
+            >>> summarizer.summarize("zorro is a small editor that many people use.")  # doctest: +SKIP
+            'editor zorro'
         """
-        return self.summarize_all([text], search, **settings)[0]
+        op = f"{type(self).__name__}.summarize"
+        return self._best_texts(op, [check_text(op, "text", text)], search, settings)[0]
 
     def summarize_all(self, texts: Sequence[str], search: Search | None = None, **settings: Any) -> list[str]:
-        """`summarize` for several texts, side by side. The result for a text does not depend on the others."""
-        how = (search or self.search()).changed(f"{type(self).__name__}.summarize", settings)
-        return [best.text for best, *_ in self.write(texts, how)]
+        """Returns the summaries of several texts. The result for a text does not depend on the others.
+
+        Args:
+            texts: the texts.
+            search, settings: see `summarize`.
+
+        Raises:
+            TypeError, ValueError: see `summarize`.
+        """
+        op = f"{type(self).__name__}.summarize_all"
+        return self._best_texts(op, check_texts(op, "texts", texts), search, settings)
 
     def evaluate(self, pairs: Pairs, search: Search | None = None) -> SummaryEvaluation:
-        """Summarizes the sources of pairs and compares with their targets.
+        """Summarizes the sources of pairs and compares the results with the targets.
 
         Args:
             pairs: (text, summary) each, held out.
-            search: how to summarize.
+            search: the settings of the search; `search()` by default.
 
         Raises:
-            ValueError, TypeError: without pairs, or for what are none.
+            ValueError, TypeError: without pairs, or for a pair that is not two strings; for a setting of the
+                search out of range.
         """
-        judged = cleaned(check_pairs("Summarizer.evaluate", pairs))
-        likely = self.likelihood(judged)
+        op = f"{type(self).__name__}.evaluate"
+        judged = cleaned(check_pairs(op, pairs))
+        likely = self._likelihood(op, judged)
         sources, wanted = [source for source, _ in judged], [target for _, target in judged]
-        found = [best.text for best, *_ in self.write(sources, search)]
+        found = self._best_texts(op, sources, search, {})
         return SummaryEvaluation(
             likely.loss,
             likely.perplexity,
@@ -102,14 +127,23 @@ class Summarizer(TextToText):
 
     @classmethod
     def search(cls, **settings: Any) -> Search:
-        """Three words in a row are not written twice."""
+        """Returns the search settings, changed as given; no three consecutive words are written twice.
+
+        Raises:
+            TypeError: for an unknown setting.
+        """
         return super().search(**({"no_repeat_ngram": 3} | settings))
 
     def longest(self, tokens: int) -> int:
-        """The most tokens of a summary: 60, or 10 more than the text has."""
+        """Returns the maximum number of tokens of a summary: 10 more than the text has, at most 60."""
         return min(tokens + 10, 60)
 
 
 def first_words(text: str, count: int = 12) -> str:
-    """The first words of a text: what a summary must be better than."""
+    """Returns the first words of a text, the baseline for summaries.
+
+    Example:
+        >>> first_words("One, two, three.", 3)
+        'One, two'
+    """
     return join_words(find_words(text)[:count])

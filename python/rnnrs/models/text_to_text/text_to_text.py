@@ -1,4 +1,4 @@
-"""Applications over `Seq2Seq`: a model from pairs of texts, trained by validation, that writes."""
+"""The common part of the applications that write texts for texts, such as translation."""
 
 from __future__ import annotations
 
@@ -8,29 +8,39 @@ from typing import Any, ClassVar, TypeVar
 from ...text import Vocabulary, build_vocabulary
 from ...text.build import check_level
 from ..base.options import with_defaults
-from ..base.validation import chosen, divided, held_out_share
 from ..writer.evaluation import PairEvaluation
 from ..writer.examples import written_lines
 from .pairs import Pairs, check_pairs, cleaned, usable
-from .seq2seq import Seq2Seq
+from .seq2seq import Seq2Seq, check_arguments
 from .writing import TextWriter
 
 M = TypeVar("M", bound="TextToText")
 
 
 class TextToText(TextWriter):
-    """A `Seq2Seq` that is used with texts alone. `from_pairs` makes one; arguments and attributes are `Seq2Seq`'s.
+    """An application that learns from pairs of texts and writes texts for texts.
 
-    `fit` cleans texts as `data.clean_text` does, and leaves out pairs with an empty side.
+    `from_pairs` builds the vocabularies and the untrained model; arguments and attributes are those of
+    `Seq2Seq`. `fit` cleans texts as `data.clean_text` does, and leaves out pairs with an empty side. A new
+    application is a subclass with a `KIND` and defaults of its own.
+
+    Example:
+        >>> from rnnrs.models import TextToText
+        >>> class Speller(TextToText):
+        ...     KIND = "speller"
+        ...     DEFAULTS = {"embedding_size": 8, "hidden_size": 16}
+        >>> speller = Speller.from_pairs([("one", "o n e"), ("two", "t w o")] * 2)
+        >>> speller.network.decoder.hidden_size
+        16
     """
 
     __signature__: ClassVar[inspect.Signature]
 
-    #: The defaults that differ from `Seq2Seq`'s.
+    #: The defaults that differ from those of `Seq2Seq`.
     DEFAULTS: ClassVar[dict[str, Any]] = {}
-    #: Whether source and target have one vocabulary; of subwords they always do.
+    #: Whether source and target share one vocabulary; subwords always do.
     SHARED: ClassVar[bool] = False
-    #: The levels of the vocabulary, and the options that differ from those of its `build`.
+    #: The levels of the vocabulary, with the options that differ from the defaults of its `build`.
     LEVELS: ClassVar[dict[str, dict[str, Any]]] = {
         "word": {"max_size": 30_000},
         "subword": {"max_size": 8_000},
@@ -43,6 +53,7 @@ class TextToText(TextWriter):
     def __init__(
         self, source_vocabulary: Vocabulary, target_vocabulary: Vocabulary | None = None, **sizes: Any
     ) -> None:
+        check_arguments(type(self).__name__, sizes)
         super().__init__(source_vocabulary, target_vocabulary, **(self.DEFAULTS | sizes))
 
     @classmethod
@@ -54,19 +65,19 @@ class TextToText(TextWriter):
         vocabulary: dict[str, Any] | None = None,
         **sizes: Any,
     ) -> M:
-        """An untrained model with the vocabularies of the pairs that it is to be trained on.
+        """Returns an untrained model with the vocabularies of the pairs that it will learn from.
 
         Args:
             pairs: (source, target) each.
-            level: "word", or "subword" for byte-pair encoding, which needs the extra "subword".
-            vocabulary: options of the vocabularies: `max_size` (by default as in `LEVELS`), `min_count`
-                (2), `lowercase`; see `text.build_vocabulary`.
-            sizes: see the class.
+            level: "word", or "subword" for byte-pair encoding, which requires the extra "subword".
+            vocabulary: options of the vocabularies: `max_size` (by default as in `LEVELS`), `min_count` (2),
+                `lowercase`; see `text.build_vocabulary`.
+            sizes: the keyword arguments of the class.
 
         Raises:
-            ValueError: without a pair that has text on both sides, or without a word that is frequent enough; for
-                an unknown level or option, or one out of its range.
-            TypeError: for a pair that is not two strings.
+            ValueError: if no pair has text on both sides, or no word is frequent enough; for an unknown level
+                or option, or one out of range.
+            TypeError: for a pair that is not two strings, or an unknown argument.
             MissingExtraError: for subwords, if the package tokenizers is missing.
         """
         op = f"{cls.__name__}.from_pairs"
@@ -78,21 +89,21 @@ class TextToText(TextWriter):
         sides = [sources + targets] if subword or cls.SHARED else [sources, targets]
         built = [build_vocabulary(level, side, options, op=op) for side in sides]
         if subword and "copy" in cls.DEFAULTS:
-            sizes = {"copy": False} | sizes  # subwords spell every word
+            sizes = {"copy": False} | sizes  # subwords can spell every word
         return cls(*built, **sizes)
 
-    def _divided(self, op: str, pairs: Pairs, validation: Any, seed: int) -> tuple[Pairs, Pairs | None]:
-        kept, share = usable(op, pairs), held_out_share(op, validation)
-        if share is None:
-            return kept, None if validation is None else usable(f"{op}: validation", validation)
-        training, held_out = divided(op, len(kept), share, seed, "pairs")
-        return chosen(kept, training), chosen(kept, held_out) or None
+    def _checked(self, op: str, pairs: Any) -> list[tuple[str, str]]:
+        return usable(op, pairs)
 
     def _examples(self, held_out: Pairs, count: int) -> list[str]:
-        return written_lines(
-            self, [source for source, _ in held_out], [target for _, target in held_out], count
-        )
+        sources, targets = ([pair[side] for pair in held_out] for side in (0, 1))
+        return written_lines(self, sources, targets, count)
 
     def likelihood(self, pairs: Pairs) -> PairEvaluation:
-        """How well the model predicts the targets of pairs, without writing anything: see `Seq2Seq.evaluate`."""
-        return Seq2Seq.evaluate(self, cleaned(check_pairs(f"{type(self).__name__}.likelihood", pairs)))
+        """Computes the likelihood of the targets of pairs, without writing anything.
+
+        Raises:
+            ValueError, TypeError: without pairs, or for a pair that is not two strings.
+        """
+        op = f"{type(self).__name__}.likelihood"
+        return self._likelihood(op, cleaned(check_pairs(op, pairs)))

@@ -1,4 +1,4 @@
-"""Translation: sentences of one language into another, learned from pairs."""
+"""Translation of sentences, learned from pairs of sentences and translations."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ...metrics import CorpusScore, bleu, chrf
 from ...text import capitalize
 from ..writer.evaluation import PairEvaluation
 from ..writer.search import Search
-from .pairs import Pairs, check_pairs, cleaned
+from .pairs import Pairs, check_pairs, check_text, check_texts, cleaned
 from .text_to_text import TextToText
 
 
 @dataclass(frozen=True)
 class TranslationEvaluation(PairEvaluation):
-    """How good translations are.
+    """The quality of translations.
 
     Attributes:
-        bleu, chrf: of the translations, by sacrebleu, each with its signature; BLEU regardless of case where the
-            model's words are in lower case.
-        translations: they themselves, in the pairs' order.
+        bleu, chrf: the scores of the translations by sacrebleu, each with its signature; BLEU ignores case if
+            the model's vocabulary is in lower case.
+        translations: the translations, in the order of the pairs.
     """
 
     bleu: CorpusScore
@@ -34,68 +34,101 @@ class TranslationEvaluation(PairEvaluation):
 
 
 class Translator(TextToText):
-    """Translates sentences: an encoder of both directions, attention, a decoder (see `Seq2Seq`).
+    """Translates sentences: a bidirectional encoder, attention and a decoder, see `Seq2Seq`.
 
-    A word that the target's vocabulary lacks is taken over from the source, where it was looked at most (Luong et al.
-    2015, "Addressing the rare word problem"): so names and numbers come through. A model of lower-case words has its
-    sentences begin with capitals where the source's does.
+    A word that the target vocabulary lacks is replaced by the source word with the most attention (Luong et
+    al. 2015, "Addressing the rare word problem"), so names and numbers are kept. A model with a lower-case
+    vocabulary capitalizes sentences if the source starts with a capital letter.
 
     Args:
-        source_vocabulary, target_vocabulary, …: see `Seq2Seq`; `from_pairs` finds them in pairs.
+        source_vocabulary, target_vocabulary, …: see `Seq2Seq`; `from_pairs` builds the vocabularies from
+            pairs.
+
+    Example:
+        >>> from rnnrs.models import Translator
+        >>> pairs = [("the cat", "le chat"), ("a cat", "un chat"), ("the dog", "le chien")]
+        >>> pairs += [("a dog", "un chien")]
+        >>> translator = Translator.from_pairs(pairs, embedding_size=8, hidden_size=16)
+        >>> history = translator.fit(pairs, epochs=60, learning_rate=0.02, progress=False)
+        >>> translator.translate("a dog")
+        'un chien'
     """
 
     KIND: ClassVar[str] = "translator"
     DEFAULTS: ClassVar[dict[str, Any]] = {
-        "attention": "additive",  # learns to look sooner than the others: docs/translation.md
+        "attention": "additive",  # is learned in fewer epochs than the other kinds: docs/translation.md
         "dropout": 0.3,
         "label_smoothing": 0.1,
         "tied": True,
     }
 
     def translate(self, text: str, search: Search | None = None, **settings: Any) -> str:
-        """The translation of a text; empty for an empty one.
+        """Returns the translation of a text; empty for an empty one.
 
         Args:
-            text: a sentence; line breaks are spaces.
-            search: how to search; the application's own way by default.
-            settings: single settings of `Search` that differ from it: `beam=1`, `max_length=20`, ….
+            text: a sentence; line breaks are read as spaces.
+            search: the settings of the search; `search()` by default.
+            settings: settings of `Search` that differ from it: `beam=1`, `max_length=20`, ….
 
         Raises:
-            TypeError, ValueError: for what is no text, or settings that make no sense.
+            TypeError: if the text is not a string; for an unknown setting.
+            ValueError: for a setting out of range.
+
+        Example:
+            >>> translator.translate("The cat sees a dog.", beam=1)  # doctest: +SKIP
+            'Le chat voit un chien.'
         """
-        return self.translate_all([text], search, **settings)[0]
+        op = f"{type(self).__name__}.translate"
+        return self._best_texts(op, [check_text(op, "text", text)], search, settings)[0]
 
     def translate_all(self, texts: Sequence[str], search: Search | None = None, **settings: Any) -> list[str]:
-        """`translate` for several texts, side by side. The result for a text does not depend on the others."""
-        how = (search or self.search()).changed(f"{type(self).__name__}.translate", settings)
-        return [best.text for best, *_ in self.write(texts, how)]
+        """Returns the translations of several texts. The result for a text does not depend on the others.
+
+        Args:
+            texts: the sentences.
+            search, settings: see `translate`.
+
+        Raises:
+            TypeError, ValueError: see `translate`.
+        """
+        op = f"{type(self).__name__}.translate_all"
+        return self._best_texts(op, check_texts(op, "texts", texts), search, settings)
 
     def evaluate(self, pairs: Pairs, search: Search | None = None) -> TranslationEvaluation:
-        """Translates the sources of pairs and compares with their targets. Needs the extra "metrics".
+        """Translates the sources of pairs and compares the results with the targets.
 
         Args:
             pairs: (source, target) each, held out.
-            search: how to translate.
+            search: the settings of the search; `search()` by default.
 
         Raises:
-            MissingExtraError: if sacrebleu is missing.
-            ValueError, TypeError: without pairs, or for what are none.
+            MissingExtraError: if sacrebleu is missing, the extra "metrics".
+            ValueError, TypeError: without pairs, or for a pair that is not two strings; for a setting of the
+                search out of range.
+
+        Example:
+            >>> print(translator.evaluate(held_out_pairs))  # doctest: +SKIP
         """
         require("sacrebleu.metrics", "metrics")
-        judged = cleaned(check_pairs("Translator.evaluate", pairs))
-        likely = self.likelihood(judged)
-        found = [best.text for best, *_ in self.write([source for source, _ in judged], search)]
+        op = f"{type(self).__name__}.evaluate"
+        judged = cleaned(check_pairs(op, pairs))
+        likely = self._likelihood(op, judged)
+        found = self._best_texts(op, [source for source, _ in judged], search, {})
         wanted = [target for _, target in judged]
-        lowercase = bool(getattr(self.target_vocabulary, "lowercase", False))
         return TranslationEvaluation(
             likely.loss,
             likely.perplexity,
             likely.tokens,
-            bleu(found, wanted, lowercase=lowercase),
+            bleu(found, wanted, lowercase=self._lowercase),
             chrf(found, wanted),
             tuple(found),
         )
 
     def readable(self, text: str, source: str) -> str:
-        lowercase = getattr(self.target_vocabulary, "lowercase", False)
-        return capitalize(text) if lowercase and source[:1].isupper() else text
+        """Returns a written text, with capitals if the vocabulary is in lower case and the source has one."""
+        return capitalize(text) if self._lowercase and source[:1].isupper() else text
+
+    @property
+    def _lowercase(self) -> bool:
+        """Whether the target vocabulary is in lower case."""
+        return bool(getattr(self.target_vocabulary, "lowercase", False))

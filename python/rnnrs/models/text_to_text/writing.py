@@ -1,8 +1,8 @@
-"""An encoder–decoder that writes texts for texts: beam search over many of them, and the words that come out."""
+"""Writing texts for texts: beam search over many sources, and the words of its results."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from ..._rnnrs import Decoder
@@ -10,117 +10,148 @@ from ...data import clean_text
 from ...decoding import Hypothesis
 from ...text import Vocabulary
 from ..writer.search import Search, Written, search_steps
+from .pairs import check_texts
 from .seq2seq import Seq2Seq
 from .steps import Seq2SeqSteps
 
-#: The most texts side by side, and the most positions of their table (S, B): a bound of the memory that writing takes.
+#: The maximum number of texts in a group that is decoded together, and of positions (S·B) in its table: the
+#: bounds of the memory that writing takes.
 SIDE_BY_SIDE, PLACES = 64, 16_384
 
 
 class TextWriter(Seq2Seq):
-    """A `Seq2Seq` that writes texts: what is read of a text, how long the answer may be, how it is written.
+    """A `Seq2Seq` that writes texts.
 
-    Control characters are read as spaces. Of a text longer than `MAX_SOURCE` tokens the beginning is read. At most
-    `longest` tokens are written. An empty text gets an empty one. At most 64 texts, of 16,384 tokens together, are read
-    side by side, so memory is bounded.
+    Control characters are read as spaces. If a text has more than `MAX_SOURCE` tokens, its beginning is read.
+    At most `longest` tokens are written. The result for an empty text is empty. At most 64 texts with 16,384
+    tokens in total are decoded together, so memory is bounded.
     """
 
-    #: The most tokens of a text that are read.
+    #: The maximum number of a text's tokens that are read.
     MAX_SOURCE: ClassVar[int] = 1000
 
     def write(
         self, sources: Sequence[str], search: Search | None = None, *, decoder: Decoder | None = None
     ) -> list[list[Written]]:
-        """Writes for several texts, by beam search; `n_best` for each, the best first.
+        """Writes texts for several sources, by beam search; `n_best` for each, the best first.
 
         The result for a text does not depend on the others.
 
         Args:
             sources: the texts.
-            search: how to search; `search()` by default.
-            decoder: from `decoder()`, to save packing the weights again.
+            search: the settings of the search; `search()` by default.
+            decoder: a result of `decoder()`, to save packing the weights again.
 
         Raises:
             TypeError: for a source that is not a string.
-            ValueError: for a setting of the search out of its range.
+            ValueError: for a setting of the search out of range.
+
+        Example:
+            >>> search = translator.search(n_best=2)  # doctest: +SKIP
+            >>> ((best, second),) = translator.write(["The cat."], search)  # doctest: +SKIP
+            >>> best.text, best.words, best.attention.shape  # doctest: +SKIP
+            ('Le chat.', ('Le', 'chat', '.'), (3, 4))
         """
         op = f"{type(self).__name__}.write"
-        if isinstance(sources, (str, bytes)):
-            raise TypeError(f"{op}: sources: expected several strings, got {sources!r}")
-        search, decoder = search or self.search(), decoder or self.decoder()
-        texts = [self._prepared(f"{op}: sources[{i}]", text) for i, text in enumerate(sources)]
-        found = [[Written("", 0.0, 0.0, (), (), None, prepared.cut)] for prepared in texts]
-        for members in _groups([prepared.length for prepared in texts]):
-            steps = self.step_model([texts[i].text for i in members], decoder=decoder)
-            for b, (i, hypotheses) in enumerate(zip(members, self._search(steps, search), strict=True)):
-                found[i] = [self._written(steps, b, h, texts[i]) for h in hypotheses]
-        return found
+        return self._write(op, check_texts(op, "sources", sources), search, decoder)
 
     @classmethod
     def search(cls, **settings: Any) -> Search:
-        """The application's way to search for what to write, with other settings where given."""
+        """Returns the application's search settings, changed as given.
+
+        Raises:
+            TypeError: for an unknown setting.
+        """
         return Search().changed(f"{cls.__name__}.search", settings)
 
     def longest(self, tokens: int) -> int:
-        """The most tokens that are written for a source of `tokens` tokens."""
+        """Returns the maximum number of tokens to write for a source of `tokens` tokens."""
         return min(2 * tokens + 10, 500)
 
     def readable(self, text: str, source: str) -> str:
-        """A written text as it is shown, given its source."""
+        """Returns a written text in its final form, given its source."""
         return text
 
-    def _prepared(self, place: str, text: Any) -> _Prepared:
-        if not isinstance(text, str):
-            raise TypeError(f"{place}: expected a string, got {type(text).__name__}")
+    def _best_texts(
+        self, op: str, texts: Sequence[str], search: Search | None, settings: Mapping[str, Any]
+    ) -> list[str]:
+        """Returns the best text for each of several texts."""
+        search = (search or self.search()).changed(op, settings)
+        return [best.text for best, *_ in self._write(op, texts, search)]
+
+    def _write(
+        self, op: str, texts: Sequence[str], search: Search | None, decoder: Decoder | None = None
+    ) -> list[list[Written]]:
+        search, decoder = search or self.search(), decoder or self.decoder()
+        sources = [self._prepared(text) for text in texts]
+        found = [[Written("", 0.0, 0.0, (), (), None, source.cut)] for source in sources]
+        for members in similar_lengths([source.length for source in sources]):
+            steps = self.step_model([sources[i].text for i in members], decoder=decoder)
+            hypotheses = self._search(op, steps, search)
+            for b, (i, own) in enumerate(zip(members, hypotheses, strict=True)):
+                found[i] = [self._written(steps, b, hypothesis, sources[i]) for hypothesis in own]
+        return found
+
+    def _prepared(self, text: str) -> _Source:
+        """Cleans a text, and cuts off its end if it is too long."""
         text, vocabulary, most = clean_text(text), self.source_vocabulary, self.MAX_SOURCE
         ids = vocabulary.encode(text)
         if len(ids) <= most:
-            return _Prepared(text, len(ids), False)
+            return _Source(text, len(ids), False)
         if vocabulary.level == "subword":
             text = vocabulary.decode(ids[:most])
         else:
             text = vocabulary.join(vocabulary.pieces(text)[:most])
-        return _Prepared(text, len(vocabulary.encode(text)), True)
+        return _Source(text, len(vocabulary.encode(text)), True)
 
-    def _search(self, steps: Seq2SeqSteps, search: Search) -> list[list[Hypothesis]]:
+    def _search(self, op: str, steps: Seq2SeqSteps, search: Search) -> list[list[Hypothesis]]:
         longest = [self.longest(int(length) - 1) for length in steps.lengths]
         unknown = [] if self._writes_unknown else [self.target_vocabulary.unknown_id]
-        return search_steps(steps, search, longest, unknown, steps.lengths)
+        return search_steps(op, steps, search, longest, unknown, steps.lengths)
 
     @property
     def _writes_unknown(self) -> bool:
-        """Whether an unknown word may be written: the source's word that was attended to most replaces it."""
+        """Whether an unknown word may be written; the source word with the most attention replaces it."""
         network = self.network
         return self.target_vocabulary.level == "word" and network.attention is not None and not network.copy
 
-    def _written(self, steps: Seq2SeqSteps, b: int, found: Hypothesis, prepared: _Prepared) -> Written:
-        text, vocabulary = prepared.text, self.target_vocabulary
-        source = _words(self.source_vocabulary, text)
+    def _written(self, steps: Seq2SeqSteps, b: int, found: Hypothesis, source: _Source) -> Written:
+        """Returns the text of a hypothesis for the b-th source of a group."""
+        vocabulary = self.target_vocabulary
+        read = _words(self.source_vocabulary, source.text)
         alpha, ids = found.attention, found.tokens.tolist()
-        subword = vocabulary.level == "subword"
-        words = [steps.text([id], b) if subword else _word(steps, b, id) for id in ids]
-        written = vocabulary.decode(ids) if subword else None
-        if alpha is not None and self._writes_unknown:
-            attended = alpha[:, : len(source)].argmax(axis=1) if len(ids) else []
-            words = [
-                source[place] if id == vocabulary.unknown_id else word
-                for id, word, place in zip(ids, words, attended, strict=True)
-            ]
-        written = self.readable(vocabulary.join(words) if written is None else written, text)
-        read = (*source, self.source_vocabulary.tokens[self.source_vocabulary.end_id])
-        return Written(written, found.score, found.log_prob, read, tuple(words), alpha, prepared.cut)
+        if vocabulary.level == "subword":
+            words = [steps.text([id], b) for id in ids]
+            text = vocabulary.decode(ids)
+        else:
+            words = [_word(steps, b, id) for id in ids]
+            if alpha is not None and self._writes_unknown and ids:
+                attended = alpha[:, : len(read)].argmax(axis=1)
+                words = [
+                    read[place] if id == vocabulary.unknown_id else word
+                    for id, word, place in zip(ids, words, attended, strict=True)
+                ]
+            text = vocabulary.join(words)
+        tokens = (*read, self.source_vocabulary.tokens[self.source_vocabulary.end_id])
+        readable = self.readable(text, source.text)
+        return Written(readable, found.score, found.log_prob, tokens, tuple(words), alpha, source.cut)
 
 
-class _Prepared(NamedTuple):
-    """A text as it is read, the number of its tokens, and whether its end was cut off."""
+class _Source(NamedTuple):
+    """A text in the form in which it is read, the number of its tokens, and whether its end was cut off."""
 
     text: str
     length: int
     cut: bool
 
 
-def _groups(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Groups of texts of similar length, by index; texts without tokens are left out."""
+def similar_lengths(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yields groups of texts of similar length, by index, that can be decoded together; skips length 0.
+
+    Example:
+        >>> list(similar_lengths([9000, 3, 0, 9000]))
+        [[1], [0], [3]]
+    """
     group: list[int] = []
     for i in sorted((i for i, length in enumerate(lengths) if length), key=lambda i: lengths[i]):
         if group and (len(group) == SIDE_BY_SIDE or (len(group) + 1) * (lengths[i] + 1) > PLACES):
@@ -132,13 +163,13 @@ def _groups(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _word(steps: Seq2SeqSteps, b: int, id: int) -> str:
-    """A token of the vocabulary, or of the source."""
+    """Returns a word of the vocabulary, or of the b-th source."""
     tokens = steps.vocabulary.tokens
     return tokens[id] if id < len(tokens) else steps.lacking[b][id - len(tokens)]
 
 
 def _words(vocabulary: Vocabulary, text: str) -> list[str]:
-    """A text's tokens, readable."""
+    """Returns a text's tokens in readable form."""
     if vocabulary.level == "subword":
         return [vocabulary.decode([id]) for id in vocabulary.encode(text)]
     return vocabulary.pieces(text)

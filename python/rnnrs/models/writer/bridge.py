@@ -1,4 +1,4 @@
-"""From what was read to a decoder: the state that the decoder begins with."""
+"""The bridge: from the encoded input to the initial state of the decoder."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from ...types import Array
 
 
 class BridgeCache(NamedTuple):
-    """What `Bridge.backward` needs of the forward pass."""
+    """The forward pass's results that `Bridge.backward` needs."""
 
     layers: tuple[LinearCache, ...]
     state: Array
 
 
 class Bridge(Composite):
-    """s_0 = tanh(c + V z), part by part: z is what the encoder has come to, s_0 what the decoder begins with.
+    """s_0 = tanh(c + V z), part by part: maps the encoder's last state z to the decoder's initial state s_0.
 
-    Of an encoder that reads from both ends z holds both states; of an LSTM, z and s_0 hold h and c. (Cho et al. 2014;
-    Bahdanau, Cho and Bengio 2015, appendix A.2.2.)
+    For a bidirectional encoder, z contains the last states of both directions; for an LSTM, z and s_0 contain
+    h and c. (Cho et al. 2014; Bahdanau, Cho and Bengio 2015, appendix A.2.2.)
 
-    Parameters: "0.V" (S, S′), "0.c" (S), "1.V", …: S and S′ numbers in a part of the decoder's state and of z.
+    Parameters: "0.V" (S, S′), "0.c" (S), "1.V", …, for parts of size S′ in z and S in s_0.
 
     Args:
-        sizes: (S′, S) of each part: of each layer, where an encoder has as many as the decoder.
-        seed: of the first weights.
+        sizes: (S′, S) of each part. There is one part per layer if encoder and decoder have equally many
+            layers.
+        seed: the seed of the initial weights.
         dtype: float32 or float64.
     """
 
@@ -47,7 +48,7 @@ class Bridge(Composite):
         super().__init__(**{str(i): layer for i, layer in enumerate(self.layers)})
 
     def forward(self, z: Array) -> tuple[Array, BridgeCache]:
-        """s_0 (B, S) of z (B, S′), all parts side by side."""
+        """Computes s_0 (B, ΣS) from z (B, ΣS′); the parts are concatenated."""
         parts = np.split(z, np.cumsum([size for size, _ in self.sizes])[:-1], axis=1)
         done = [layer.forward(part) for layer, part in zip(self.layers, parts, strict=True)]
         state = np.concatenate([s for s, _ in done], axis=1)
@@ -55,7 +56,7 @@ class Bridge(Composite):
         return state, BridgeCache(tuple(cache for _, cache in done), state)
 
     def backward(self, cache: BridgeCache, dstate: Array) -> Array:
-        """dz (B, S′) of ds_0 (B, S)."""
+        """Computes dz (B, ΣS′) from ds_0 (B, ΣS), and adds to the gradients of the parameters."""
         da = np.array(dstate, self.dtype)
         _rnnrs.differentiate("tanh", cache.state, da)
         parts = np.split(da, np.cumsum([size for _, size in self.sizes])[:-1], axis=1)
@@ -65,5 +66,5 @@ class Bridge(Composite):
 
 
 def state_sizes(rnn: Recurrent | Bidirectional | Stack) -> list[int]:
-    """Numbers in the state of each layer."""
+    """Returns the size of each layer's state."""
     return [layer.state_size for layer in (rnn.layers if isinstance(rnn, Stack) else (rnn,))]

@@ -1,4 +1,4 @@
-"""The likelihood of held-out texts, as every model that writes is judged by it."""
+"""The likelihood of held-out texts, the measure that all models that write have in common."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class PairEvaluation:
-    """How well a model predicts the targets of pairs.
+    """The likelihood of the targets of held-out pairs.
 
     Attributes:
         loss: the mean of −ln P over the targets' tokens, ends included, in nats.
-        perplexity: e to that.
+        perplexity: exp(loss).
         tokens: the number of tokens scored.
+
+    Example:
+        >>> PairEvaluation.likelihood(6.0, 3)
+        PairEvaluation(loss=2.0, perplexity=7.38905609893065, tokens=3)
     """
 
     loss: float
@@ -23,5 +27,5 @@ class PairEvaluation:
 
     @classmethod
     def likelihood(cls, nats: float, tokens: int) -> PairEvaluation:
-        """Of −ln P of all targets together."""
+        """Returns the evaluation of targets whose −ln P is `nats` in total."""
         return PairEvaluation(nats / tokens, float(np.exp(nats / tokens)), tokens)

@@ -1,4 +1,4 @@
-"""The lines that `fit(examples=…)` prints: what a model writes for some held-out sources."""
+"""The lines that `fit(examples=…)` prints: the model's output for some held-out sources."""
 
 from __future__ import annotations
 
@@ -10,24 +10,29 @@ from .search import Search, Written
 
 
 class Writer(Protocol):
-    """A model that writes texts: `TextToText` and `Captioner` are two."""
+    """A model that writes texts, such as `TextToText` and `Captioner`."""
 
     def write(self, sources: Any, search: Search | None = None) -> list[list[Written]]:
-        """Writes for several sources; the best first for each."""
+        """Writes texts for several sources; the best first for each."""
         ...
+
+
+def example_lines(source: str, wanted: str, got: str) -> list[str]:
+    """Returns the lines of one example."""
+    return [f"  {source}", f"    wanted  {wanted}", f"    got     {got}"]
 
 
 def written_lines(
     model: Writer, sources: Sequence[Any], wanted: Sequence[str], count: int, kind: str = "source"
 ) -> list[str]:
-    """What a model writes by greedy decoding for some sources, beside what was wanted.
+    """Returns lines that compare the model's texts, by greedy decoding, with the reference texts.
 
     Args:
         model: the model.
-        sources: texts, or pictures, which are named by their index.
-        wanted: a right text for each source.
-        count: the number of sources: the first, the last and some between.
-        kind: the name of a source that is not a text.
+        sources: texts; or pictures, which are named by their index.
+        wanted: a reference text for each source.
+        count: the number of examples: the first source, the last, and some between.
+        kind: the name for a source that is not a text.
     """
     places = spread(len(wanted), count)
     written = model.write(chosen(sources, places), Search(beam=1))
@@ -35,5 +40,5 @@ def written_lines(
     for place, (best, *_) in zip(places, written, strict=True):
         source = sources[place]
         name = source if isinstance(source, str) else f"{kind} {place}"
-        lines += [f"  {name}", f"    wanted  {wanted[place]}", f"    got     {best.text}"]
+        lines += example_lines(name, wanted[place], best.text)
     return lines

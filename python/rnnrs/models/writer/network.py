@@ -1,4 +1,4 @@
-"""What writes: a recurrent network that goes on word by word from what another network has read, attending to it."""
+"""The decoder: a recurrent network that writes word by word and attends to an encoded input."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from ...nn import (
     Stack,
     TiedLinear,
 )
-from ...nn.attention import AttentionCache
+from ...nn.attention import ATTENTIONS, AttentionCache
 from ...nn.build import build_recurrent
 from ...nn.embedding import EmbeddingCache
 from ...nn.layer import Layer
 from ...nn.linear import LinearCache
-from ...nn.noise import DropoutCache, part_noise
+from ...nn.noise import DropoutCache, check_rate, part_noise
 from ...types import Array
 from .bridge import Bridge, BridgeCache, state_sizes
-from .copying import attended, attended_backward
+from .copying import attended, attended_backward, check_copies
 
 
 class TargetBatch(Protocol):
-    """What is to be written, of any batch: see `data.PairBatch`."""
+    """The targets of a batch of any kind, see `data.PairBatch`."""
 
     @property
     def inputs(self) -> Array: ...
@@ -48,9 +48,14 @@ class TargetBatch(Protocol):
 
 
 class Encoded(NamedTuple):
-    """What has been read: the states m (S, B, K), the decoder's first state (B, ·), and what BPTT needs.
+    """An encoded input.
 
-    `memory` is None where nothing attends to it; `lengths` (B,) are its steps, None for S.
+    Attributes:
+        memory: the states m (S, B, K) that the decoder attends to; None if nothing attends to them.
+        lengths: the number of steps of each sequence in memory (B,); None for S.
+        state: the decoder's initial state s_0 (B, ·).
+        reader: the encoder's cache for the backward pass.
+        bridge: the bridge's cache.
     """
 
     memory: Array | None
@@ -61,9 +66,12 @@ class Encoded(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What the decoder came to: ĥ (T, B, ·), the state of which the output layer makes scores, and what BPTT needs.
+    """The decoder's states, and the caches of its layers for the backward pass.
 
-    `gate` (T, B) is g, how likely a word is chosen from the vocabulary instead of copied; None without copying.
+    Attributes:
+        h_hat: ĥ (T, B, ·), the input of the output layer.
+        gate: g (T, B), the probability that a word comes from the vocabulary instead of being copied; None
+            without copying.
     """
 
     h_hat: Array
@@ -76,27 +84,34 @@ class Decoded(NamedTuple):
 
 
 class DecoderNetwork:
-    """P(y_1 … y_T | x) = Π_t P(y_t | y_1 … y_{t−1}, x), for an x of any kind: a subclass says how it is read.
+    """P(y_1 … y_T | x) = Π_t P(y_t | y_1 … y_{t−1}, x), for an x of any kind: subclasses define the input.
 
-    Reading gives a vector z and the memory m_1 … m_S. s_0 = tanh(c + V z), the bridge; h_t = cell(h_{t−1},
-    E[y_{t−1}]), h_0 = s_0; context_t = Σ_s α_ts m_s (`nn.Attention`); ĥ_t = tanh(c + W [h_t; context_t]);
-    o_t = c + V ĥ_t. (Bahdanau, Cho and Bengio 2015; Luong, Pham and Manning 2015, equations 5 to 8, without input
-    feeding: so the decoder's steps wait for nothing but its own state, and attention, ĥ and o are products over all
-    T·B rows.)
+    A subclass encodes x as a vector z and a memory m_1 … m_S. Then
 
-    With `copy`, g_t = σ(w · [h_t; context_t; E[y_{t−1}]]) and P = g P_V + (1 − g) α (`losses.CopyCrossEntropy`).
+    s_0 = tanh(c + V z), the bridge; h_t = cell(h_{t−1}, E[y_{t−1}]), h_0 = s_0;
+    context_t = Σ_s α_ts m_s (`nn.Attention`); ĥ_t = tanh(c + W [h_t; context_t]); o_t = c + V ĥ_t.
+
+    (Bahdanau, Cho and Bengio 2015; Luong, Pham and Manning 2015, equations 5 to 8, without input feeding. So
+    the decoder's recurrence depends on its own state alone, and attention, ĥ and o are products over all T·B
+    rows.)
+
+    With `copy`, g_t = σ(c + w · [h_t; context_t; E[y_{t−1}]]) and P = g P_V + (1 − g) α
+    (`losses.CopyCrossEntropy`).
 
     Args:
-        op: who asks, for messages.
-        tokens: how many ids there are to write.
-        read_sizes: the numbers of z, in as many parts as the decoder has layers; or all for all layers in one part.
+        op: the caller's name, for error messages.
+        tokens: the number of token ids that can be written.
+        read_sizes: the size of z: one part per layer of the decoder, or one part for all layers.
         memory_size: K.
-        unknown_id: what the decoder reads for a word that it has copied and its vocabulary lacks.
-        cell, embedding_size, hidden_size, layers, attention, copy, dropout, recurrent_dropout, label_smoothing, tied,
-            seed, dtype: see `Seq2Seq`.
+        unknown_id: the decoder's input after a copied word that its vocabulary lacks.
+        cell, embedding_size, hidden_size, layers, attention, copy, dropout, recurrent_dropout,
+            label_smoothing, tied, seed, dtype: see `Seq2Seq`.
 
     Attributes:
-        parameters, gradients: of all layers, one flat vector each.
+        parameters, gradients: those of all layers, one flat vector each.
+
+    Raises:
+        ValueError, TypeError: for options out of range, or that exclude each other.
     """
 
     parameters: Parameters
@@ -123,8 +138,11 @@ class DecoderNetwork:
         seed: int,
         dtype: DTypeLike,
     ) -> None:
-        I, H, K = check_size(op, "embedding_size", embedding_size), hidden_size, memory_size
-        self.unknown_id, self.copy = unknown_id, copy
+        I, H = check_size(op, "embedding_size", embedding_size), check_size(op, "hidden_size", hidden_size)
+        K, seed = memory_size, check_size(op, "seed", seed, least=0)
+        check_attention(op, attention, H, K)
+        check_rate(op, "label_smoothing", label_smoothing)
+        self._op, self.unknown_id, self.copy = op, unknown_id, copy
         self.target_embedding = Embedding(tokens, I, seed=seed, dtype=dtype)
         decoder = build_recurrent(
             op,
@@ -138,13 +156,13 @@ class DecoderNetwork:
             recurrent_dropout=recurrent_dropout,
             dtype=dtype,
         )
-        assert not isinstance(decoder, Bidirectional)  # it writes forwards
+        assert not isinstance(decoder, Bidirectional)  # it writes from the first word to the last
         self.decoder = decoder
         states = state_sizes(decoder) if len(read_sizes) > 1 else [decoder.state_size]
         self.bridge = Bridge(list(zip(read_sizes, states, strict=True)), seed=seed + 4, dtype=dtype)
         self.attention = None if attention is None else Attention(H, K, attention, seed=seed + 5, dtype=dtype)
-        # ĥ is as wide as the embedding where that is the output layer; without attention it may be h itself.
-        width, joined = I if tied else H, H + (0 if attention is None else K)
+        # With tied weights, ĥ has the embedding's size. Without attention, it may be h itself.
+        width, joined = I if tied else H, H if attention is None else H + K
         plain = attention is None and width == H
         self.combination = None if plain else Linear(joined, width, seed=seed + 6, dtype=dtype)
         self.gate = Linear(joined + I, 1, seed=seed + 7, dtype=dtype) if copy else None
@@ -161,7 +179,7 @@ class DecoderNetwork:
         self.copy_cross_entropy = CopyCrossEntropy()
 
     def writing_layers(self) -> dict[str, Layer]:
-        """The layers that have parameters, by the names that these begin with."""
+        """Returns the layers that have parameters, by the prefix of the parameters' names."""
         layers: dict[str, Layer | None] = {
             "target_embedding": self.target_embedding,
             "bridge": self.bridge,
@@ -174,16 +192,16 @@ class DecoderNetwork:
         return {name: layer for name, layer in layers.items() if layer is not None and layer.parameters.size}
 
     def read(self, batch: Any, *, gradient: bool = False, noise: int | None = None) -> Encoded:
-        """What there is to write about, of a batch's B sources."""
+        """Encodes the B inputs of a batch; subclasses implement it."""
         raise NotImplementedError
 
     def read_backward(self, encoded: Encoded, dmemory: Array | None, dz: Array) -> None:
-        """Back from the memory (S, B, K), where it was attended to, and from z (B, ·)."""
+        """Backward pass of `read`, from dm (S, B, K), or None without attention, and dz (B, ·)."""
         raise NotImplementedError
 
     @property
     def stochastic(self) -> bool:
-        """Whether `loss` takes noise: whether there is dropout."""
+        """Whether `loss` uses noise, that is, whether there is dropout."""
         return bool(self.output_dropout.rate) or self.decoder.stochastic
 
     def decode(
@@ -194,7 +212,7 @@ class DecoderNetwork:
         gradient: bool = False,
         noise: int | None = None,
     ) -> Decoded:
-        """All steps of the targets at once, each from the words before it (teacher forcing)."""
+        """Computes all steps of the targets at once, each from the previous words (teacher forcing)."""
         inputs, lengths = self.known(batch.inputs), batch.lengths
         own = part_noise(noise, 1)
         options: dict[str, Any] = {"lengths": lengths, "gradient": gradient, "noise": own, "keys": batch.keys}
@@ -220,9 +238,13 @@ class DecoderNetwork:
     def loss(
         self, batch: Any, state: Any = None, *, gradient: bool = True, noise: int | None = None
     ) -> tuple[float, None]:
-        """The mean of −ln P over the scored words; adds its gradient to the gradients.
+        """Returns the mean of −ln P over the scored words, in nats; adds its gradient to `gradients`.
 
-        Where gradients are wanted, labels are smoothed; else not.
+        Label smoothing applies only with `gradient`.
+
+        Raises:
+            IndexError: for an id out of range.
+            ShapeError: if the shapes do not match.
         """
         encoded = self.read(batch, gradient=gradient, noise=noise)
         decoded = self.decode(encoded, batch, gradient=gradient, noise=noise)
@@ -233,7 +255,7 @@ class DecoderNetwork:
             L, _, dh_hat = criterion.through(self.output, decoded.h_hat, batch.targets, gradient=gradient)
             dgate = dcopied = None
         if gradient:
-            assert dh_hat is not None  # wanted
+            assert dh_hat is not None
             self.backward(encoded, decoded, batch, dh_hat, dgate, dcopied)
         return L, None
 
@@ -246,7 +268,7 @@ class DecoderNetwork:
         dgate: Array | None = None,
         dcopied: Array | None = None,
     ) -> None:
-        """Back from ĥ, the gate and what was copied: through attention and decoder into what was read."""
+        """Backward pass from dĥ, dg and dp (of copying) through attention, decoder, bridge and encoder."""
         d = self.output_dropout.backward(decoded.dropout, dh_hat)
         if self.combination is not None and decoded.combined is not None:
             h_hat, cache = decoded.combined
@@ -272,11 +294,11 @@ class DecoderNetwork:
         self.read_backward(encoded, dmemory, dz)
 
     def losses(self, batch: Any) -> Array:
-        """−ln P of every word (T, B); 0 where none is scored."""
+        """Returns −ln P of every word (T, B); 0 at positions that are not scored."""
         return self.losses_of(self.read(batch), batch)
 
     def losses_of(self, encoded: Encoded, batch: Any) -> Array:
-        """The same of what was read before."""
+        """`losses`, for an input that is already encoded."""
         decoded = self.decode(encoded, batch)
         if self.copy:
             return self._through_copies(decoded, batch, False).positions
@@ -284,19 +306,20 @@ class DecoderNetwork:
 
     def _through_copies(self, decoded: Decoded, batch: PairBatch, gradient: bool) -> CopyEvaluation:
         assert decoded.attention is not None and decoded.gate is not None
+        check_copies(f"{self._op}.loss", batch)
         copied = attended(decoded.attention, batch)
         return self.copy_cross_entropy.through(
             self.output, decoded.h_hat, batch.targets, decoded.gate, copied, gradient=gradient
         )
 
     def known(self, ids: Array) -> Array:
-        """Ids with `unknown_id` in the place of words that were copied and are in no vocabulary."""
+        """Returns ids with `unknown_id` in place of copied words that the vocabulary lacks."""
         if not self.copy:
             return ids
         return np.where(np.asarray(ids) < self.target_embedding.vocabulary_size, ids, self.unknown_id)
 
     def packed_decoder(self) -> _rnnrs.Decoder:
-        """The decoder with its weights packed once, for one step at a time."""
+        """Packs the decoder's weights, for one step at a time."""
         output, attention = self.output.parameters, self.attention
         return _rnnrs.Decoder(
             self.target_embedding.parameters["E"],
@@ -311,8 +334,29 @@ class DecoderNetwork:
         )
 
 
+def check_attention(op: str, attention: str | None, hidden_size: int, memory_size: int) -> None:
+    """Checks the kind of attention.
+
+    Raises:
+        ValueError: if it is unknown, or the sizes do not match.
+    """
+    if attention is not None and attention not in ATTENTIONS:
+        raise ValueError(
+            f"{op}: attention: expected None or one of {', '.join(ATTENTIONS)}, got {attention!r}"
+        )
+    if attention == "dot" and hidden_size != memory_size:
+        raise ValueError(
+            f"{op}: hidden_size: expected {memory_size}, the size of the memory's states, "
+            f"with attention 'dot', got {hidden_size}"
+        )
+
+
 def enlarge(rnn: Recurrent | Bidirectional | Stack, size: int) -> None:
-    """What reads an embedding of so many numbers that begins as small as an output layer is the larger for it."""
+    """Scales the input weights of the lowest layer by √size.
+
+    A tied embedding of this size is initialized as small as an output layer; the factor keeps U x at its
+    usual scale.
+    """
     lowest = rnn.layers[0].parameters if isinstance(rnn, Stack) else rnn.parameters
     for name in lowest:
         if name.rpartition(".")[2] == "U":
@@ -324,5 +368,5 @@ def _affine(layer: Linear | None) -> tuple[Array, Array] | None:
 
 
 def _given(gradient: Array | None) -> Array:
-    assert gradient is not None  # wanted by default
+    assert gradient is not None  # dx is computed by default
     return gradient

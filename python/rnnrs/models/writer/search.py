@@ -1,4 +1,4 @@
-"""How to search for what to write, and what was written."""
+"""Beam search for the texts of a model: its settings, and its results."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...checks import check_size
 from ...decoding import Constraints, Hypothesis, beam_search
 from ...types import Array
 from .steps import DecoderSteps
@@ -15,14 +16,18 @@ from .steps import DecoderSteps
 
 @dataclass(frozen=True)
 class Search:
-    """How to look for what to write, see `decoding.beam_search`.
+    """The settings of a beam search, see `decoding.beam_search`.
 
     Attributes:
         beam: K; 1 is greedy decoding.
-        n_best: how many are wanted for each text.
+        n_best: the number of results per source, at most `beam`.
         length_penalty, coverage_penalty: α and β.
-        max_length: the most tokens to write; None: as the application's `longest` says.
-        no_repeat_ngram: n: no n tokens in a row are written twice; 0: they may be.
+        max_length: the maximum number of tokens to write; None: the application's maximum.
+        no_repeat_ngram: n; no n consecutive tokens are written twice; 0 allows repetitions.
+
+    Example:
+        >>> Search(beam=1).changed("my_function", {"max_length": 20})
+        Search(beam=1, n_best=1, length_penalty=0.6, coverage_penalty=0.0, max_length=20, no_repeat_ngram=0)
     """
 
     beam: int = 5
@@ -33,10 +38,14 @@ class Search:
     no_repeat_ngram: int = 0
 
     def changed(self, op: str, settings: Mapping[str, Any]) -> Search:
-        """This search with other settings.
+        """Returns this search with other settings.
+
+        Args:
+            op: the caller's name, for error messages.
+            settings: values by the names of the attributes.
 
         Raises:
-            TypeError: for a setting that there is not.
+            TypeError: for an unknown setting.
         """
         known = [f.name for f in fields(self)]
         for name in settings:
@@ -50,12 +59,13 @@ class Written:
     """A text that a model wrote.
 
     Attributes:
-        text: as one reads it.
+        text: the text, in readable form.
         score, log_prob: see `decoding.Hypothesis`.
-        source: the S words, or other tokens, that were read, the end among them; of pictures none.
-        words: the n that were written.
-        attention: α (n, S), of what was read at each word, for `plot.attention`; None without attention.
-        cut: whether the text was longer than what is read, see `TextToText.MAX_SOURCE`.
+        source: the S words, or other tokens, that were read, including the end token; empty for pictures.
+        words: the n words, or other tokens, that were written.
+        attention: α (n, S), each word's attention to the source, for `plot.attention`; None for a model
+            without attention.
+        cut: whether only the beginning of the source was read, see `TextToText.MAX_SOURCE`.
     """
 
     text: str
@@ -68,21 +78,29 @@ class Written:
 
 
 def search_steps(
+    op: str,
     steps: DecoderSteps,
     search: Search,
     longest: list[int] | int,
     forbidden: Sequence[int],
     source_lengths: Array | None = None,
 ) -> list[list[Hypothesis]]:
-    """What a search finds for each source.
+    """Runs a beam search, and returns the hypotheses for each source, the best first.
 
     Args:
-        steps: before their first step.
-        search: how to look.
-        longest: the most tokens, of all sources or of each, where the search does not say.
-        forbidden: ids that are not to be written.
+        op: the caller's name, for error messages.
+        steps: the decoder, before its first step.
+        search: the settings.
+        longest: the maximum number of tokens, for all sources or for each, if `search` sets none.
+        forbidden: ids that are never written.
         source_lengths: see `decoding.beam_search`.
+
+    Raises:
+        ValueError, TypeError: for a setting out of range.
     """
+    if search.max_length is not None:
+        check_size(op, "max_length", search.max_length)
+    check_size(op, "no_repeat_ngram", search.no_repeat_ngram, least=0)
     constraints = Constraints(
         max_length=longest if search.max_length is None else search.max_length,
         min_length=1,
@@ -99,4 +117,5 @@ def search_steps(
         coverage_penalty=search.coverage_penalty,
         constraints=constraints,
         source_lengths=source_lengths,
+        op=op,
     )

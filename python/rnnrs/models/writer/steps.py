@@ -1,4 +1,4 @@
-"""A network's decoder, step by step: what greedy decoding, sampling and beam search go through."""
+"""The decoder step by step, as greedy decoding, sampling and beam search require it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from .network import DecoderNetwork, Encoded
 
 
 class DecoderSteps:
-    """Hypotheses side by side, several to a source where a beam is searched.
+    """A `decoding.StepModel`: advances N hypotheses by one token per call; several may belong to one source.
 
-    Before the first step there is one for each of the B sources, with nothing written: `step(end_id, arange(B))`
-    gives the scores of the first words.
+    Before the first step, there is one empty hypothesis for each of the B sources. The first step,
+    `step([end_id] * B, range(B))`, returns the scores of the first words.
 
     Args:
-        network: whose decoder it is.
-        vocabulary: of what is written.
+        network: the network that the decoder belongs to.
+        vocabulary: the vocabulary of the texts that are written.
         decoder: the packed weights.
-        encoded: what was read.
+        encoded: the encoded sources.
 
     Attributes:
-        attention: (N, S), how much each hypothesis's last step looked at each step of its source; None without
-            attention.
-        sources: (N,), which source each hypothesis is of.
+        attention: the attention of each hypothesis's last step to the positions of its source (N, S); None
+            without attention.
+        sources: the source of each hypothesis (N,).
     """
 
     def __init__(
@@ -45,17 +45,17 @@ class DecoderSteps:
         decoder.begin(encoded.state, keys, encoded.memory, lengths)
 
     def step(self, tokens: ArrayLike, rows: ArrayLike) -> Array:
-        """One step: the i-th hypothesis is now the earlier one `rows[i]` and after it the word `tokens[i]`.
+        """Advances the hypotheses: the new i-th one is the earlier hypothesis `rows[i]` plus `tokens[i]`.
 
         Args:
-            tokens: (N,) ids of the vocabulary.
-            rows: (N,) places of earlier hypotheses; at first, of sources.
+            tokens: ids of the vocabulary (N,).
+            rows: indices of earlier hypotheses (N,); in the first step, of sources.
 
         Returns:
-            Scores of what may come next (N, V), of which a softmax makes probabilities.
+            The scores of the next word (N, V); their softmax is its distribution.
 
         Raises:
-            IndexError, ValueError, ShapeError: for ids or places that there are not, or another number of them.
+            IndexError, ValueError, ShapeError: for ids or indices out of range, or of different numbers.
         """
         rows = np.asarray(rows)
         o, self.attention, self._gate = self._decoder.step(self._network.known(np.asarray(tokens)), rows)

@@ -1,7 +1,7 @@
-"""Files of format 1 load, answer as they did when they were written, and training continues from them.
+"""Files of format 1 load and give the answers of the version that wrote them; training continues from them.
 
-`tests/golden/models_v1` holds one small trained model of every kind, written by the last version of format 1, and
-`expected.json`, its answers then: texts and labels are compared exactly, numbers within 1e-5.
+`tests/golden/models_v1` holds a small trained model of every kind, written by the last version with format 1, and
+the answers of that version in `expected.json`. Texts and labels are compared exactly, numbers within 1e-5.
 """
 
 import json
@@ -149,7 +149,7 @@ def test_a_language_model_continues_from_its_checkpoint():
     assert np.linalg.norm(flat) == pytest.approx(told["norm"], rel=1e-5)
 
 
-def test_a_network_of_ones_own_continues_from_its_checkpoint():
+def test_a_custom_network_continues_from_its_checkpoint():
     data = np.load(GOLDEN / "network.npz")
     batches = [Batch(data[f"x{i}"], data[f"y{i}"]) for i in range(3)]
     network = RecurrentNetwork(nn.RNN(3, 5), nn.Linear(5, 4), losses.SquaredError())
@@ -161,7 +161,7 @@ def test_a_network_of_ones_own_continues_from_its_checkpoint():
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in GOLDEN.glob("[a-bd-z]*.rnn")))
-def test_what_is_written_now_is_format_2_with_todays_names(name, tmp_path):
+def test_files_are_written_in_format_2_with_the_current_names(name, tmp_path):
     old = modelfile.load(GOLDEN / name)
     modelfile.save(tmp_path / name, old)
     new = modelfile.load(tmp_path / name)

@@ -1,4 +1,4 @@
-"""Pictures changed at every epoch: what may change, and that it is a function of the place alone."""
+"""Augmentation: which changes occur, and that they are a function of seed, epoch and picture."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ PICTURES = np.random.default_rng(0).uniform(size=(40, 6, 5, 3)).astype("float32"
 EVERY, YES = np.arange(40), np.ones(40, bool)
 
 
-def test_it_is_a_function_of_seed_epoch_and_picture():
+def test_changes_are_a_function_of_seed_epoch_and_picture():
     change = Augmentation(flip=True, shift=1, noise=0.1)
     whole = change.apply(PICTURES, EVERY, YES, 3, 5)
     assert whole.dtype == "float32" and whole.shape == PICTURES.shape
@@ -20,7 +20,7 @@ def test_it_is_a_function_of_seed_epoch_and_picture():
         assert (other != whole).reshape(40, -1).any(axis=1).all()
 
 
-def test_shifts_repeat_the_border_and_mirrors_turn_around():
+def test_shifts_repeat_the_border_and_flips_mirror():
     seen = set()
     for picture, changed in zip(
         PICTURES, Augmentation(flip=True, shift=2, noise=0.0).apply(PICTURES, EVERY, YES, 0, 0), strict=True
@@ -39,7 +39,7 @@ def test_shifts_repeat_the_border_and_mirrors_turn_around():
     assert {dy for dy, _, _ in seen} == {dx for _, dx, _ in seen} == set(range(-2, 3))
 
 
-def test_pictures_that_may_not_be_mirrored_are_not():
+def test_pictures_that_must_not_be_mirrored_are_not():
     plain = Augmentation(flip=True, shift=0, noise=0.0)
     np.testing.assert_array_equal(plain.apply(PICTURES, EVERY, ~YES, 0, 0), PICTURES)
     mirrored = (plain.apply(PICTURES, EVERY, YES, 0, 0) != PICTURES).reshape(40, -1).any(axis=1)
@@ -48,7 +48,7 @@ def test_pictures_that_may_not_be_mirrored_are_not():
     np.testing.assert_array_equal(never.apply(PICTURES, EVERY, ~YES, 0, 0), PICTURES)
 
 
-def test_noise_has_its_standard_deviation_and_no_mean():
+def test_noise_has_its_standard_deviation_and_mean_zero():
     added = Augmentation(shift=0, noise=0.05).apply(PICTURES, EVERY, ~YES, 1, 2) - PICTURES
     assert added.std() == pytest.approx(0.05, rel=0.03)
     assert abs(added.mean()) < 0.003
@@ -76,7 +76,7 @@ def test_noise_has_its_standard_deviation_and_no_mean():
         "flag: France",
     ],
 )
-def test_words_that_a_mirror_makes_wrong(text):
+def test_descriptions_that_forbid_mirroring(text):
     assert not may_be_mirrored(text)
     assert not Augmentation(flip=True).may_flip(text)
 
@@ -84,7 +84,7 @@ def test_words_that_a_mirror_makes_wrong(text):
 @pytest.mark.parametrize(
     "text", ["a bright cat", "man in tuxedo", "Hund mit Hut", "un chat assis", "upright piano", "leaf"]
 )
-def test_words_that_it_does_not(text):
+def test_descriptions_that_allow_mirroring(text):
     assert may_be_mirrored(text)
     assert Augmentation(flip=True).may_flip(text) and not Augmentation().may_flip(text)
     assert not Augmentation(flip=lambda text: text == "other").may_flip(text)
@@ -101,7 +101,7 @@ def test_words_that_it_does_not(text):
         ({"flip": "left"}, TypeError),
     ],
 )
-def test_settings_that_make_no_sense(options, error):
+def test_invalid_settings_are_refused(options, error):
     (name,) = options
     with pytest.raises(error, match=f"Augmentation: {name}: expected"):
         Augmentation(**options)

@@ -1,4 +1,4 @@
-"""Descriptions of pictures: gradients, an independent reference, invariances, files, training, bad input."""
+"""Captioner: gradients, an independent reference, invariances, evaluation, and files."""
 
 import itertools
 
@@ -27,7 +27,7 @@ def batch_of(found, pictures=PICTURES, texts=TEXTS):
 
 
 def worst_slope(found, batch, **options):
-    """The largest relative error of dL, as in training, along two directions of each parameter."""
+    """Returns the largest relative error of the training loss's slope, along two directions per parameter."""
     draw, worst = np.random.default_rng(0), 0.0
     found.gradients.fill(0.0)
     found.loss(batch, **options)
@@ -76,7 +76,7 @@ def test_gradients_with_dropout_smoothing_and_features(features, attention):
 
 
 def convolved(x, K, b):
-    """(Y, X, O) of one picture (Y, X, I), 3×3 windows with zeros around."""
+    """Returns the 3×3 convolution (Y, X, O) of a zero-padded picture (Y, X, I)."""
     Y, X, _ = x.shape
     padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
     return np.array(
@@ -90,7 +90,7 @@ def normalized(x, p, name):
 
 
 def reference_log_prob(found, picture, ids):
-    """ln P of one description, by the equations alone."""
+    """Returns ln P of one description, by the equations alone."""
     p = dict(found.parameters)
     y = normalized(convolved(picture / 255 - 0.5, p["cnn.0.K"], p["cnn.0.b"]), p, "cnn.1")
     Y, X, C = y.shape
@@ -115,7 +115,7 @@ def reference_log_prob(found, picture, ids):
 
 
 @pytest.mark.parametrize(("cell", "attention"), [("gru", "additive"), ("lstm", "additive"), ("gru", None)])
-def test_log_probabilities_are_those_of_the_equations(cell, attention):
+def test_log_probabilities_follow_the_equations(cell, attention):
     found = model(cell, attention)
     expected = [
         reference_log_prob(found, picture, found.vocabulary.encode(text))
@@ -128,11 +128,11 @@ def test_log_probabilities_are_those_of_the_equations(cell, attention):
 
 @pytest.mark.parametrize("attention", ["additive", None])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_neither_threads_nor_batch_mates_matter(attention, dtype):
+def test_results_do_not_depend_on_threads_or_batch(attention, dtype):
     def results():
         found = model("gru", attention, dtype=dtype, dropout=0.3)
         log_probs = found.log_probs(PICTURES, TEXTS)
-        L, _ = found.loss(batch_of(found), noise=5)  # moves the averages among the parameters, too
+        L, _ = found.loss(batch_of(found), noise=5)  # also updates the averages, which are parameters
         return log_probs, L, found.gradients.flat, found.parameters.flat
 
     threads, several = rnnrs.get_num_threads(), []
@@ -151,7 +151,7 @@ def test_neither_threads_nor_batch_mates_matter(attention, dtype):
 
 
 @pytest.mark.parametrize("setting", SETTINGS[:8], ids=str)
-def test_step_by_step_is_what_teacher_forcing_says(setting):
+def test_steps_agree_with_teacher_forcing(setting):
     found = model(*setting)
     for picture, text in zip(PICTURES, TEXTS, strict=True):
         steps, total = found.step_model([picture, PICTURES[0]]), 0.0
@@ -163,7 +163,7 @@ def test_step_by_step_is_what_teacher_forcing_says(setting):
         assert total == pytest.approx(found.log_prob(picture, text), rel=1e-9)
 
 
-def test_what_is_written_has_the_probability_that_the_model_gives_it():
+def test_a_written_description_has_its_log_probability():
     found = model()
     assert found.grid == (4, 3)
     written = found.write(PICTURES, found.search(n_best=3, max_length=6))
@@ -183,7 +183,7 @@ def test_what_is_written_has_the_probability_that_the_model_gives_it():
     assert without.grid is None and without.write(PICTURES[:1])[0][0].attention is None
 
 
-def test_how_many_are_looked_at_side_by_side_makes_no_difference(monkeypatch):
+def test_results_do_not_depend_on_the_number_of_pictures_encoded_together(monkeypatch):
     found = model(dtype="float32")
     texts, log_probs = found.describe_all(PICTURES, beam=2), found.log_probs(PICTURES, TEXTS)
     looked, look = [], found.network.look
@@ -210,7 +210,7 @@ def test_features_as_vectors_and_grids():
     assert vectors.write(grids[:, 0, 0])[0][0].attention.shape[1] == 1
 
 
-def test_ranks_and_evaluation_are_what_the_log_probabilities_say():
+def test_ranks_and_evaluation_follow_the_log_probabilities():
     found = model()
     draw = np.random.default_rng(1)
     pictures = draw.integers(0, 256, (23, 8, 6, 3), np.uint8)
@@ -236,16 +236,16 @@ def test_ranks_and_evaluation_are_what_the_log_probabilities_say():
     assert "right picture first among 10" in str(evaluation)
 
 
-def test_exactness_is_regardless_of_case_and_spaces(monkeypatch):
+def test_exact_matches_ignore_case_and_spaces(monkeypatch):
     found = model()
     wanted = ["A red : dot", ["a", "Green dot"], "two"]
     said = iter([["a red: dot"], ["green dot"], ["two two"]])
     written = [[type("W", (), {"text": text})()] for (text,) in said]
-    monkeypatch.setattr(found, "write", lambda *_: written)
+    monkeypatch.setattr(found, "_write", lambda *_: written)
     assert found.evaluate(PICTURES[:3], wanted).exact == 2 / 3
 
 
-def test_every_description_of_every_picture_is_learned_from():
+def test_an_epoch_contains_every_description_of_every_picture():
     found = model()
     several = [["red", "a red dot"], ["two green dot left", "dot"], ["a", "a dot", "a red dot left"]]
     texts = [text for own in several for text in own]
@@ -267,7 +267,7 @@ def test_every_description_of_every_picture_is_learned_from():
     )
 
 
-def test_a_step_that_comes_to_nothing_leaves_the_averages():
+def test_a_failed_step_leaves_the_averages_unchanged():
     found = model(dtype="float32")
     back = found.network.read_backward
 
@@ -285,7 +285,7 @@ def test_a_step_that_comes_to_nothing_leaves_the_averages():
 @pytest.mark.parametrize(
     "options", [{}, {"features": (6, 7)}, {"features": 7, "attention": None, "layers": 2, "cell": "lstm"}]
 )
-def test_a_file_holds_it_all(tmp_path, options):
+def test_a_file_restores_the_model(tmp_path, options):
     found = model(dtype="float32", **options)
     found.save(tmp_path / "model")
     again = Captioner.load(tmp_path / "model")
@@ -318,7 +318,7 @@ def test_a_file_holds_it_all(tmp_path, options):
         ((120, 90), (32, 64, 128, 256, 256), (7, 5)),
     ],
 )
-def test_as_many_stages_as_fit_the_pictures(size, channels, grid):
+def test_the_default_stages_fit_the_pictures(size, channels, grid):
     found = Captioner(VOCABULARY, picture_size=size, embedding_size=2, hidden_size=2)
     assert found.channels == channels and found.grid == grid
     assert found.write(np.zeros((1, *size, 3)), found.search(beam=1, max_length=1))[0][0].attention.shape[

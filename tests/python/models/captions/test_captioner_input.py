@@ -1,4 +1,4 @@
-"""Captioner: pictures, features, descriptions and settings that are refused."""
+"""Captioner: invalid pictures, features, descriptions and settings are refused."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ GRAY = np.zeros((2, 8, 6), np.uint8)
         (np.zeros((1, 32, 32, 3), np.uint8), ShapeError, r"expected \(N, 8, 6, 3\), got \(1, 32, 32, 3\)"),
         (PICTURES[0], ShapeError, r"one picture: expected several"),
         (list(GRAY), ShapeError, r"got \(2, 8, 6\)"),
-        ([PICTURES[0], PICTURES[0, :4]], ShapeError, r"pictures\[1\]: expected the first one's shape"),
+        ([PICTURES[0], PICTURES[0, :4]], ShapeError, r"pictures\[1\]: expected the shape of the first"),
         (PICTURES[:0], ValueError, "expected at least one, got none"),
         ([], ValueError, "expected at least one, got none"),
         ("a.png", TypeError, "expected an array"),
@@ -31,7 +31,7 @@ GRAY = np.zeros((2, 8, 6), np.uint8)
         (PICTURES.astype(complex), DTypeError, "got complex128"),
     ],
 )
-def test_what_is_no_picture_is_refused(pictures, error, message):
+def test_invalid_pictures_are_refused(pictures, error, message):
     found = model(dtype="float32")
     with pytest.raises(error, match=message):
         found.describe_all(pictures)
@@ -49,7 +49,7 @@ def test_what_is_no_picture_is_refused(pictures, error, message):
         (np.zeros((2, 6, 7), bool), DTypeError, "got bool"),
     ],
 )
-def test_features_that_do_not_fit_are_refused(features, error, message):
+def test_invalid_features_are_refused(features, error, message):
     with pytest.raises(error, match=message):
         model(features=(6, 7)).describe_all(features)
 
@@ -65,7 +65,7 @@ def test_features_that_do_not_fit_are_refused(features, error, message):
         ([*TEXTS[:4], 3], TypeError, r"descriptions\[4\]: expected a string, or several, got 3"),
     ],
 )
-def test_descriptions_that_are_none_are_refused(descriptions, error, message):
+def test_invalid_descriptions_are_refused(descriptions, error, message):
     for call in (
         lambda: Captioner.from_pairs(PICTURES, descriptions),
         lambda: model().fit(PICTURES, descriptions, epochs=1),
@@ -76,11 +76,11 @@ def test_descriptions_that_are_none_are_refused(descriptions, error, message):
             call()
 
 
-def test_texts_that_are_none_are_refused():
+def test_invalid_texts_are_refused():
     found = model()
     with pytest.raises(ValueError, match="sentence: expected some text"):
         found.rank("", PICTURES)
-    with pytest.raises(ValueError, match=r"texts\[0\]: expected some text"):
+    with pytest.raises(ValueError, match=r"Captioner.log_prob: text: expected some text"):
         found.log_prob(PICTURES[0], " ")
     with pytest.raises(ShapeError, match="texts: expected one for each of 5 pictures"):
         found.log_probs(PICTURES, ["a"])
@@ -91,21 +91,21 @@ def test_texts_that_are_none_are_refused():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"channels": ()}, "channels: expected from one to as many stages"),
-        ({"channels": (2, 2, 2, 2)}, r"halve \(8, 6\) pixels, got 4"),
+        ({"channels": ()}, "channels: expected 1 to 3 stages"),
+        ({"channels": (2, 2, 2, 2)}, r"stages for pictures of \(8, 6\), got 4"),
         ({"channels": (0,)}, "channels: expected a whole number from 1"),
         ({"convolutions": 0}, "convolutions"),
         ({"picture_size": 8}, "picture_size: expected two numbers"),
         ({"features": (1, 2, 3, 4)}, "features: expected K"),
         ({"features": 0}, "features: expected a whole number from 1"),
         ({"cell": "tree"}, "cell: expected one of"),
-        ({"attention": "none"}, "kind: expected one of"),
-        ({"attention": "dot"}, "memory_size: expected query_size 5"),
-        ({"dropout": 1.0}, "expected a number from 0 to below 1"),
-        ({"label_smoothing": 2.0}, "label_smoothing"),
+        ({"attention": "none"}, "Captioner: attention: expected None or one of"),
+        ({"attention": "dot"}, "Captioner: hidden_size: expected 4, .* with attention 'dot', got 5"),
+        ({"dropout": 1.0}, "Captioner: dropout: expected a number from 0 to below 1"),
+        ({"label_smoothing": 2.0}, "Captioner: label_smoothing"),
     ],
 )
-def test_settings_that_make_no_sense(options, message):
+def test_invalid_settings_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         model(**options)
     with pytest.raises(ValueError, match="augmentation: expected None for features"):

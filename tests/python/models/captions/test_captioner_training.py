@@ -1,4 +1,4 @@
-"""Captioner: training, resumed runs, files, and the sizes that follow from the pictures."""
+"""Captioner: training, resumed runs, and vocabularies."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from rnnrs.models import Augmentation, Captioner
 
 
 def drawings(count, seed):
-    """Colored squares of 3×3 in pictures of 8×8, and what they are."""
+    """Returns pictures of 8×8 with a colored square of 3×3 each, and their descriptions."""
     draw = np.random.default_rng(seed)
     colors = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
     pictures, texts = np.full((count, 8, 8, 3), 90, np.uint8), []
@@ -69,13 +69,13 @@ def run(tmp_path, found, breaks=(), **options):
     return found.fit(pictures, texts, drawings(8, 4), **settings | options)
 
 
-def test_a_resumed_run_is_the_run_without_a_break(tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
     pictures, texts = drawings(32, 3)
     whole = small(texts, pictures)
     history = run(tmp_path, whole)
     for breaks, within in (([Break()], False), ([], True)):
         broken = small(texts, pictures)
-        if within:  # Ctrl-C on the way back, when batch normalization's averages have moved
+        if within:  # Ctrl-C in the backward pass, after batch normalization has updated its averages
             calls, back = [], broken.network.read_backward
 
             def interrupted(*given, calls=calls, back=back):

@@ -1,4 +1,4 @@
-"""Chatbots: answers in conversations, canned ones, ranking, and questions typed in other ways."""
+"""Chatbot: answers in conversations, canned answers, ranking, and rephrased questions."""
 
 import math
 
@@ -62,14 +62,14 @@ def test_case_punctuation_and_articles_are_not_read(typed, read):
     assert normalize(typed) == read
 
 
-def test_contexts_are_the_turns_before_each_second_one():
+def test_contexts_are_the_turns_before_each_answer():
     turns = ["Ab b!", "C.", "D?", "E  e.", "F"]
     assert answered_contexts([turns], 2) == [("ab b", "C."), ("c\nd", "E e.")]
     assert answered_contexts([turns], 1) == [("ab b", "C."), ("d", "E e.")]
     assert context_text(turns, 9) == "ab b\nc\nd\ne e\nf"
 
 
-def test_noise_leaves_words_out_or_unknown():
+def test_noise_makes_words_missing_or_unknown():
     draw = np.random.default_rng(0)
     clean = "\n".join(["cat sees dog", "old man"] * 400)
     found = noisy(clean, 0.2, draw)
@@ -80,7 +80,7 @@ def test_noise_leaves_words_out_or_unknown():
     assert noisy(clean, 0.0, draw) == clean
 
 
-def test_questions_get_their_answers_however_they_are_typed(bot):
+def test_questions_get_their_answers_in_any_typing(bot):
     for question, answer in ANSWERS.items():
         for typed in (question, question.upper(), question.rstrip("?"), question.lower() + "!!"):
             assert bot.reply(typed).text == answer
@@ -89,7 +89,7 @@ def test_questions_get_their_answers_however_they_are_typed(bot):
     assert bot.right_replies(DIALOGUES[:6]) == (6, 6)
 
 
-def test_confidence_is_the_mean_probability_of_a_token(bot):
+def test_confidence_is_the_geometric_mean_of_token_probabilities(bot):
     question = "Where is a station?"
     reply = bot.reply(question)
     own = bot.seq2seq.log_prob(context_text([question], 3), reply.text)
@@ -98,7 +98,7 @@ def test_confidence_is_the_mean_probability_of_a_token(bot):
     assert 0.8 < reply.confidence <= 1 and not reply.canned and str(reply) == reply.text
 
 
-def test_an_answer_does_not_depend_on_the_others_nor_on_threads(bot):
+def test_an_answer_does_not_depend_on_threads_or_batch(bot):
     asked = [*ANSWERS, "", "xyzzy", ["Hello", "Hi! Who are you?", "I am Ann."], "the " * 500]
     together = bot.reply_all(asked)
     threads = rnnrs.get_num_threads()
@@ -115,12 +115,12 @@ def test_a_conversation_remembers_and_forgets(bot):
     assert conversation.turns == ["Hello", first.text]
     assert bot.reply(["Hello", "Hi! Who are you?", "I am Ann."]).text == "Nice to meet you."
     second = conversation.say("hello")
-    assert second.text != first.text  # the same question again, and not the same answer
+    assert second.text != first.text  # a repeated question gets another answer
     conversation.reset()
     assert conversation.turns == [] and conversation.say("Hello") == first
 
 
-def test_nothing_is_repeated_where_there_is_another():
+def test_repetitions_are_avoided_if_there_is_an_alternative():
     assert without_repetition(["a", "b"], []) == 0
     assert without_repetition(["a", "b"], ["b", "a"]) == 1
     assert without_repetition(["", "a", "b"], ["a"]) == 2
@@ -130,7 +130,7 @@ def test_nothing_is_repeated_where_there_is_another():
     assert choose_canned(["x", "y"], ["x", "y", "x"]) == "y"
 
 
-def test_answers_end_even_of_a_bot_that_knows_nothing():
+def test_answers_of_an_untrained_bot_end():
     assert Chatbot.from_dialogues(DIALOGUES).max_length == 7
     untrained = Chatbot.from_dialogues(DIALOGUES, seed=3, max_length=50, **SMALL)
     words = untrained.target_vocabulary.encode(untrained.reply("Hello").text).tolist()
@@ -138,7 +138,7 @@ def test_answers_end_even_of_a_bot_that_knows_nothing():
     assert len(words) <= 50 and len(set(runs)) == len(runs)
 
 
-def test_canned_answers_where_confidence_is_low(bot):
+def test_low_confidence_gets_a_canned_answer(bot):
     bot.threshold = 1.0
     conversation = bot.conversation()
     said = [conversation.say("Hello") for _ in range(4)]
@@ -151,7 +151,7 @@ def test_canned_answers_where_confidence_is_low(bot):
         bot.canned = kept
 
 
-def test_the_threshold_is_found_between_what_is_known_and_what_is_not(bot):
+def test_the_threshold_separates_known_from_unknown_texts(bot):
     foreign = ["zebra quota", "purple mountains sing slowly", "seven ships of oak", "qwerty uiop"]
     found = bot.tune_threshold(DIALOGUES[:6], foreign)
     assert bot.threshold == found.threshold > 0
@@ -161,7 +161,7 @@ def test_the_threshold_is_found_between_what_is_known_and_what_is_not(bot):
     assert not bot.reply("Are you a robot?").canned
 
 
-def test_the_cut_is_the_best_one_there_is():
+def test_the_cut_has_the_most_correct_decisions():
     draw = np.random.default_rng(1)
     for _ in range(50):
         confidence = draw.integers(1, 6, 8) / 7
@@ -188,7 +188,7 @@ def test_given_answers_are_ranked(bot):
         assert one.log_prob == pytest.approx(own, abs=1e-5)
 
 
-def test_evaluation_is_that_of_the_assistants_turns(bot):
+def test_evaluation_scores_the_assistants_turns(bot):
     result = bot.evaluate(DIALOGUES)
     pairs = bot.pairs(DIALOGUES)
     assert len(pairs) == 12
@@ -196,7 +196,7 @@ def test_evaluation_is_that_of_the_assistants_turns(bot):
     assert result.loss == pytest.approx(bot.seq2seq.evaluate(pairs).loss)
 
 
-def test_a_file_holds_all_of_it(bot, tmp_path):
+def test_a_file_restores_the_chatbot(bot, tmp_path):
     path = tmp_path / "bot.rnn"
     bot.canned, kept, bot.threshold = ["Pardon?"], bot.canned, 0.25
     try:
@@ -227,23 +227,42 @@ def test_training_is_reproducible_and_resumes(tmp_path):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda bot: bot.reply([]), ValueError, "conversation\\[0\\]: expected at least one turn, got none"),
-        (lambda bot: bot.reply(7), TypeError, "expected a text or turns, got 7"),
+        (
+            lambda bot: bot.reply([]),
+            ValueError,
+            "Chatbot.reply: conversation: expected at least one turn, got none",
+        ),
+        (lambda bot: bot.reply(7), TypeError, "Chatbot.reply: conversation: expected a text or turns, got 7"),
         (lambda bot: bot.reply(["a", 1]), TypeError, "expected a text or turns"),
-        (lambda bot: bot.rank("a", []), ValueError, "expected at least one, got none"),
+        (lambda bot: bot.reply_all("ab"), TypeError, "Chatbot.reply_all: conversations: expected several"),
+        (lambda bot: bot.reply_all(["a", 7]), TypeError, r"Chatbot.reply_all: conversations\[1\]: expected"),
+        (
+            lambda bot: bot.rank("a", []),
+            ValueError,
+            "Chatbot.rank: candidates: expected at least one, got none",
+        ),
         (lambda bot: bot.rank("a", ["b"], prior=2), ValueError, "prior: expected 0 to 1, got 2"),
-        (lambda bot: bot.rank("a", [1]), TypeError, "candidates: expected several strings"),
-        (lambda bot: bot.fit([]), ValueError, "dialogues: expected at least one, got none"),
+        (lambda bot: bot.rank("a", [1]), TypeError, r"candidates\[0\]: expected a string, got int"),
+        (lambda bot: bot.fit([]), ValueError, "Chatbot.fit: dialogues: expected at least one, got none"),
         (lambda bot: bot.fit([["a"]]), ValueError, "dialogues\\[0\\]: expected at least 2 turns, got 1"),
         (lambda bot: bot.fit(["ab"]), TypeError, "dialogues\\[0\\]: expected a list of turns, got 'ab'"),
         (lambda bot: bot.fit([["a", None]]), TypeError, "expected strings, got None"),
         (lambda bot: bot.fit(DIALOGUES, noise=1.0), ValueError, "noise: expected a share from 0, below 1"),
-        (lambda bot: bot.conversation().say(None), TypeError, "expected a text or turns"),
+        (lambda bot: bot.conversation().say(None), TypeError, "Conversation.say: text: expected a string"),
         (lambda _: Chatbot.from_dialogues(DIALOGUES, history=0), ValueError, "history"),
         (lambda _: Chatbot.from_dialogues(DIALOGUES, threshold=2), ValueError, "threshold: expected 0 to 1"),
+        (
+            lambda _: Chatbot.from_dialogues(DIALOGUES, cell="x"),
+            ValueError,
+            "^Chatbot: cell: expected one of",
+        ),
+        (lambda bot: bot.fit(DIALOGUES, 7j), TypeError, "Chatbot.fit: validation: dialogues: expected lists"),
+        (lambda bot: bot.speak("("), FormatError, "Chatbot.speak: act: expected an act"),
+        (lambda bot: bot.speak("a(b)", beam=0), ValueError, "Chatbot.speak: beam: expected"),
+        (lambda bot: bot.log_prob("a", 5), TypeError, "Chatbot.log_prob: answer: expected a string, got int"),
         (lambda _: Chatbot.from_dialogues(DIALOGUES, canned="no"), TypeError, "canned: expected several"),
     ],
 )
-def test_what_makes_no_sense_is_refused(bot, call, error, message):
+def test_invalid_arguments_are_refused(bot, call, error, message):
     with pytest.raises(error, match=message):
         call(bot)

@@ -1,4 +1,4 @@
-"""Language models that several tests share: trained once in a session."""
+"""Trained language models that several tests share, trained once per session."""
 
 from __future__ import annotations
 

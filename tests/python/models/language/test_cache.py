@@ -1,4 +1,4 @@
-"""Caches: against their definitions, as distributions, and what they are worth on a text that repeats itself."""
+"""Caches: their definitions, their distributions, and their effect on a repetitive text."""
 
 import math
 
@@ -21,7 +21,7 @@ CACHES = [
 
 
 def ngrams_by_hand(tokens, t, cache):
-    """P_cache (V,) of token t, counted anew."""
+    """P_cache (V,) of token t, from newly counted n-grams."""
     first = max(0, t - cache.size)
     p = np.bincount(tokens[first:t], minlength=V) / (t - first)
     for length in range(1, cache.order):
@@ -52,7 +52,7 @@ def by_hand(h, tokens, t, cache):
 
 @pytest.mark.parametrize("cache", CACHES)
 @pytest.mark.parametrize("cuts", [[], [1, 2, 30], [13]])
-def test_a_memory_is_its_definition(cache, cuts):
+def test_a_memory_follows_its_definition(cache, cuts):
     tokens, h = rng.integers(0, V, 60), rng.standard_normal((60, H))
     memory = cache.start(V)
     assert memory.distribution(h[0]) is None
@@ -91,7 +91,7 @@ def test_large_similarities_do_not_overflow():
 def test_a_mixture_is_a_distribution():
     tokens, h = rng.integers(0, V, 40), rng.standard_normal((40, H))
     model_p = reference.softmax(rng.standard_normal(V))
-    mixture = Mixture(CACHES[:3], V)
+    mixture = Mixture("test", CACHES[:3], V)
     np.testing.assert_array_equal(mixture.distribution(h[0], model_p), model_p)
     for t, token in enumerate(tokens):
         p = mixture.distribution(h[t], model_p)
@@ -110,7 +110,7 @@ TEXT = "\n".join(
     for verb in ("like", "want", "see", "know")
     for what in ("tea", "sea", "apple", "town")
 )
-#: A text that keeps coming back to what it has said.
+#: A repetitive text.
 NEWS = "They want the town. They want the town.\nThey want the town.\nThey want the town. I see.\nThey want the town.\n"
 
 
@@ -124,7 +124,7 @@ def model(request):
 
 
 @pytest.mark.parametrize("cache", [*CACHES, CACHES[2:4]])
-def test_evaluation_is_that_of_every_distribution(model, cache):
+def test_evaluation_is_the_sum_over_the_distributions(model, cache):
     result, plain = model.evaluate(NEWS, cache=cache), model.evaluate(NEWS)
     assert (result.tokens, result.characters, result.unknown) == (
         plain.tokens,
@@ -147,7 +147,7 @@ def test_evaluation_is_that_of_every_distribution(model, cache):
 
 
 @pytest.mark.parametrize("cache", [None, CACHES[1]])
-def test_the_perplexity_of_known_words_is_apart(model, cache):
+def test_the_perplexity_of_known_words_leaves_out_unknown_ones(model, cache):
     text = "They want the zebra.\nYaks want the town.\n"
     result = model.evaluate(text, cache=cache)
     assert result.unknown == 2 and 0 < result.unknown_nats < result.nats
@@ -162,12 +162,12 @@ def test_the_perplexity_of_known_words_is_apart(model, cache):
     assert math.isnan(model.evaluate("zebra").known_perplexity) or model.by_sentence
 
 
-@pytest.mark.parametrize("cache", CACHES[1:4])  # those that look at more than the words' frequencies
-def test_a_text_that_repeats_itself_becomes_more_likely(model, cache):
+@pytest.mark.parametrize("cache", CACHES[1:4])  # those that use more than the words' frequencies
+def test_a_repetitive_text_becomes_more_likely(model, cache):
     assert model.evaluate(NEWS, cache=cache).perplexity < model.evaluate(NEWS).perplexity
 
 
-def test_a_cache_of_no_weight_changes_nothing(model):
+def test_a_cache_of_weight_0_changes_nothing(model):
     plain = model.evaluate(NEWS).nats
     for cache in (NgramCache(0.0), ContinuousCache(0.0)):
         assert model.evaluate(NEWS, cache=cache).nats == pytest.approx(plain, rel=1e-5)
@@ -207,6 +207,6 @@ def test_characters_and_an_adaptive_softmax():
         (lambda m: m.evaluate("", cache=NgramCache()), ValueError, "at least one token"),
     ],
 )
-def test_what_makes_no_sense_is_refused(model, call, error, message):
+def test_invalid_settings_are_refused(model, call, error, message):
     with pytest.raises(error, match=message):
         call(model)

@@ -1,4 +1,4 @@
-"""Beam search with a language model: what it finds has the probability that the model gives it."""
+"""Beam search with a language model: continuations have the model's probabilities."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def words(**options):
     model = LanguageModel(
         WordVocabulary.build(LINES), embedding_size=9, hidden_size=13, dtype="float64", seed=3, **options
     )
-    model.parameters.flat[:] *= 3  # far from even
+    model.parameters.flat[:] *= 3  # far from uniform
     model.by_sentence = True
     return model
 
@@ -22,7 +22,7 @@ def words(**options):
 @pytest.mark.parametrize(
     "options", [{}, {"cell": "lstm", "layers": 2}, {"cell": "gru", "layer_norm": True}, {"cutoffs": [4, 8]}]
 )
-def test_a_continuation_has_the_probability_that_the_model_gives_it(options):
+def test_a_continuation_has_the_model_s_probability(options):
     model = words(**options)
     prompts = ["the cat", "", "a", "the dog sat on"]
     found = model.beam_search(prompts, beam=4, n_best=3, constraints=Constraints(max_length=6))
@@ -52,7 +52,7 @@ def test_prompts_do_not_depend_on_each_other():
         ]
 
 
-def test_greedy_decoding_is_generation_without_chance():
+def test_greedy_decoding_is_generation_at_temperature_0():
     model = LanguageModel(CharVocabulary.build(LINES), hidden_size=24, seed=1)
     steps = model.step_model(["the ", "a cat"])
     assert steps.end_id is None
@@ -63,7 +63,7 @@ def test_greedy_decoding_is_generation_without_chance():
         assert model.vocabulary.decode(hypothesis.tokens) == expected
 
 
-def test_texts_are_drawn_side_by_side():
+def test_texts_are_sampled_side_by_side():
     model = words()
     steps = model.step_model(["the"] * 5)
     drawn = sample(steps, steps.start, steps.end_id, count=3, seed=0, constraints=Constraints(max_length=9))
@@ -71,7 +71,7 @@ def test_texts_are_drawn_side_by_side():
     assert len(texts) > 5
 
 
-def test_a_stream_goes_on_over_lines_and_words_keep_their_spaces():
+def test_a_stream_continues_across_lines_and_words_keep_their_spaces():
     model = words()
     model.by_sentence = False
     (found,) = model.beam_search("the cat", constraints=Constraints(max_length=12))
@@ -85,7 +85,7 @@ def test_a_stream_goes_on_over_lines_and_words_keep_their_spaces():
     assert spaced.text == found.text.removeprefix(" ")
 
 
-def test_what_else_is_forbidden_stays_so():
+def test_further_forbidden_tokens_stay_forbidden():
     model = words()
     the = int(model.vocabulary.encode("the")[0])
     (found,) = model.beam_search("", constraints=Constraints(max_length=12, min_length=5, forbidden=[the]))

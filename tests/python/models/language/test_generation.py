@@ -1,4 +1,4 @@
-"""Generated text: seeds, temperature, spacing, stopping, and settings that are refused."""
+"""Generated text: seeds, temperature, spacing, stop texts, invalid settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rnnrs.text import WordVocabulary
 
 
 @pytest.mark.parametrize("name", ["trained_words", "trained_characters"])
-def test_the_same_seed_writes_the_same_text(request, name):
+def test_the_same_seed_gives_the_same_text(request, name):
     model = request.getfixturevalue(name)
     settings = {"length": 40, "temperature": 1.3}
     one = model.generate("I", seed=3, **settings)
@@ -21,7 +21,7 @@ def test_the_same_seed_writes_the_same_text(request, name):
     assert len({model.generate("I", seed=seed, **settings) for seed in range(5)}) > 1
 
 
-def test_generation_follows_the_likeliest_at_temperature_0(trained_characters):
+def test_generation_takes_the_likeliest_token_at_temperature_0(trained_characters):
     text = trained_characters.generate("To be, or not", length=30, temperature=0)
     assert len(text) == 30
     assert text == trained_characters.generate("To be, or not", length=30, top_k=1, seed=9)
@@ -29,7 +29,7 @@ def test_generation_follows_the_likeliest_at_temperature_0(trained_characters):
     assert text.startswith(" to be,\nthat is the question:")
 
 
-def test_written_words_are_spaced_as_in_text(trained_words):
+def test_generated_words_are_spaced_as_in_text(trained_words):
     for prompt in ("", "I want ", "I want", "You\n"):
         text = prompt + trained_words.generate(prompt, length=60, seed=1)
         assert "  " not in text
@@ -39,7 +39,7 @@ def test_written_words_are_spaced_as_in_text(trained_words):
         assert trained_words.vocabulary.encode(text).size == trained_words.vocabulary.encode(prompt).size + 60
 
 
-def test_stop(trained_words, trained_characters):
+def test_generation_ends_before_a_stop_text(trained_words, trained_characters):
     line = trained_words.generate("I want", length=50, seed=2, stop="\n")
     assert "\n" not in line
     assert line.endswith(".")
@@ -51,7 +51,7 @@ def test_stop(trained_words, trained_characters):
     assert trained_characters.generate("To be", length=0) == ""
 
 
-def test_texts_to_stop_at_may_be_cut_anywhere():
+def test_a_stop_text_may_be_split_between_pieces():
     for cut in range(1, 12):
         text = "abcabcabd and more"
         pieces = [text[i : i + cut] for i in range(0, len(text), cut)]
@@ -80,10 +80,10 @@ def test_pieces_join_to_the_text():
         {"seed": -1},
     ],
 )
-def test_settings_of_generation_out_of_range(settings):
+def test_settings_outside_their_range(settings):
     model = char_model()
     name = next(iter(settings))
-    with pytest.raises(ValueError, match=f"generate: {name}: expected"):
+    with pytest.raises(ValueError, match=rf"^LanguageModel\.generate: {name}: expected"):
         model.generate(**settings)
-    with pytest.raises(ValueError, match=f"generate: {name}: expected"):
+    with pytest.raises(ValueError, match=rf"^LanguageModel\.stream: {name}: expected"):
         model.stream(**settings)  # at once, not with the first piece

@@ -1,4 +1,4 @@
-"""The language model: probabilities against plain NumPy, suggestions, generation, files."""
+"""The language model: probabilities against plain NumPy, evaluation, training, files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rnnrs.train import Callback
 
 
 @pytest.mark.parametrize("make", [word_model, char_model])
-def test_log_prob_is_what_the_equations_say(make):
+def test_log_prob_follows_the_equations(make):
     model = make()
     sentence = "You want the sea."
     ids = model.vocabulary.encode(sentence)
@@ -31,7 +31,7 @@ def test_log_prob_is_what_the_equations_say(make):
     assert model.score(sentence + "\n").total == score.total
 
 
-def test_an_empty_sentence_is_just_its_end():
+def test_an_empty_sentence_has_only_its_end():
     score = word_model().score("")
     assert score.tokens == ["<eos>"]
     assert score.log_probs.shape == (1,)
@@ -44,7 +44,7 @@ def test_unknown_words_are_scored_as_the_unknown_token():
 
 
 @pytest.mark.parametrize("make", [word_model, char_model])
-def test_the_stepper_goes_where_forward_goes(make):
+def test_the_stepper_agrees_with_the_forward_pass(make):
     model = make()
     ids = model.vocabulary.encode("You see the sea.")
     x, _ = model.embedding.forward(ids[:, None])
@@ -59,7 +59,7 @@ def test_the_stepper_goes_where_forward_goes(make):
 
 
 @pytest.mark.parametrize("text", ["", "I", "I want ", "I want xylophones", "One.\nTwo"])
-def test_next_distribution_is_one(text):
+def test_next_distribution_sums_to_1(text):
     for model in (word_model(), char_model(dtype="float32")):
         p = model.next_distribution(text)
         assert p.shape == (len(model.vocabulary),)
@@ -68,14 +68,14 @@ def test_next_distribution_is_one(text):
         assert p.sum() == pytest.approx(1.0, abs=1e-12)
 
 
-def test_the_gradient_is_that_of_finite_differences():
+def test_the_gradient_agrees_with_finite_differences():
     model = word_model()
     ids = model.vocabulary.encode(SENTENCES)
     batch = rnnrs.data.Batch(ids[:12].reshape(4, 3), ids[1:13].reshape(4, 3))
     assert rnnrs.gradient_check(model, batch, step=1e-3).worst <= 1e-6
 
 
-def test_the_state_carries_a_stream_on():
+def test_a_stream_continues_from_the_carried_state():
     model = char_model()
     ids = model.vocabulary.encode(VERSES)[:21]
     whole, last = model.loss(rnnrs.data.Batch(ids[:20, None], ids[1:21, None]), gradient=False)
@@ -111,7 +111,7 @@ def test_evaluation_by_sentence_is_the_sum_over_sentences(trained_words):
 
 
 @pytest.mark.parametrize("text", ["", "\n\n"])
-def test_nothing_to_evaluate(trained_words, text):
+def test_a_text_without_tokens_cannot_be_evaluated(trained_words, text):
     with pytest.raises(ValueError, match="expected at least one token"):
         trained_words.evaluate(text)
 
@@ -122,7 +122,7 @@ def test_training_learns(trained_words, trained_characters):
 
 
 @pytest.mark.parametrize("name", ["trained_words", "trained_characters"])
-def test_a_saved_model_is_the_same(request, name, tmp_path):
+def test_a_saved_model_is_loaded_unchanged(request, name, tmp_path):
     model = request.getfixturevalue(name)
     path = tmp_path / "model.rnn"
     model.save(path)
@@ -137,7 +137,7 @@ def test_a_saved_model_is_the_same(request, name, tmp_path):
     assert LanguageModel.load(path).perplexity(VERSES) == model.perplexity(VERSES)
 
 
-def test_damaged_configurations_are_named(tmp_path):
+def test_damaged_configurations_are_refused(tmp_path):
     from rnnrs import modelfile
 
     path = tmp_path / "model.rnn"
@@ -189,7 +189,7 @@ def test_equal_seeds_train_equal_models():
     np.testing.assert_array_equal(models[0].parameters.flat, models[1].parameters.flat)
 
 
-def test_resuming_gives_the_run_that_was_never_interrupted(tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_run(tmp_path):
     class Interrupt(Callback):
         def on_step(self, trainer, record):
             if trainer.step == 7:
@@ -206,7 +206,7 @@ def test_resuming_gives_the_run_that_was_never_interrupted(tmp_path):
     np.testing.assert_array_equal(resumed.parameters.flat, whole.parameters.flat)
 
 
-def test_the_learning_rate_falls_to_0_at_the_end_of_the_epochs_or_of_the_time():
+def test_the_learning_rate_falls_to_0_by_epochs_or_by_time():
     model = char_model()
     steps = model.fit(VERSES, epochs=5, batch_size=2, progress=False).learning_rates / 2e-3
     done = np.arange(len(steps)) / len(steps)

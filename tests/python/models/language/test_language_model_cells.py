@@ -1,4 +1,4 @@
-"""Language models of every cell, in layers, with dropout: trained, saved, resumed, sampled from."""
+"""Language models with every cell, several layers, and dropout: training, files, resuming, generation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def model(**options: Any) -> LanguageModel:
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_a_model_learns_is_saved_and_writes(options, tmp_path):
+def test_a_model_learns_is_saved_and_generates(options, tmp_path):
     lm = model(**options)
     before = lm.perplexity(TEXT)
     lm.fit(TEXT, epochs=6, batch_size=4, steps=12, learning_rate=0.01, progress=False)
@@ -36,7 +36,7 @@ def test_a_model_learns_is_saved_and_writes(options, tmp_path):
     again = LanguageModel.load(tmp_path / "model")
     assert again.perplexity(TEXT) == after and again.sizes == lm.sizes
     assert again.generate("the ", length=20, seed=1) == lm.generate("the ", length=20, seed=1)
-    # One token at a time or all at once: the same network.
+    # One token at a time, and all at once.
     ids = lm.context("the cat")
     h, _ = lm.rnn.forward_tokens(lm.embedding, ids[:, None], gradient=False)
     o, _ = lm.output.forward(h[-1])
@@ -44,7 +44,7 @@ def test_a_model_learns_is_saved_and_writes(options, tmp_path):
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_a_run_goes_on_bit_for_bit_where_it_was_cut_off(options, tmp_path):
+def test_a_resumed_run_is_bit_identical(options, tmp_path):
     settings: dict[str, Any] = {"batch_size": 4, "steps": 12, "progress": False, "schedule": "constant"}
     whole = model(**options)
     whole.fit(TEXT, epochs=3, **settings)
@@ -56,7 +56,7 @@ def test_a_run_goes_on_bit_for_bit_where_it_was_cut_off(options, tmp_path):
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_the_gradient_is_right(cell):
+def test_the_gradient_agrees_with_finite_differences(cell):
     noisy = {"dropout": 0.2, "row_dropout": 0.2, "recurrent_dropout": 0.2, "zoneout": 0.1, "weight_drop": 0.2}
     lm = model(
         cell=cell, layers=2, hidden_size=6, embedding_size=5, layer_norm=True, dtype="float64", **noisy
@@ -94,7 +94,7 @@ def test_truncated_windows_of_a_text():
         assert np.isfinite(history.losses).all()
 
 
-def test_what_would_have_no_effect_is_refused():
+def test_invalid_options_are_refused():
     with pytest.raises(ValueError, match="activation: expected tanh with cell 'lstm', got 'relu'"):
         model(cell="lstm", activation="relu")
     with pytest.raises(ValueError, match="cell: expected one of rnn, lstm, gru, got 'transformer'"):

@@ -1,4 +1,4 @@
-"""Language models trained on samples: judged by the softmax over all words, resumed bit for bit."""
+"""Language models trained with sampled losses: full-softmax evaluation, bit-identical resuming."""
 
 import io
 
@@ -37,7 +37,7 @@ def model(**sizes):
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("settings", [{}, {"tied": True, "embedding_size": 24}])
-def test_the_true_perplexity_falls_and_is_what_is_reported(objective, settings):
+def test_the_full_softmax_perplexity_falls_and_is_reported(objective, settings):
     trained = model(**settings)
     before = trained.perplexity(TEXT)
     history = trained.fit(TEXT, TEXT, loss=objective, **FIT)
@@ -59,7 +59,7 @@ def test_the_true_perplexity_falls_and_is_what_is_reported(objective, settings):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_a_resumed_run_is_the_run_without_a_break(objective, tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_run(objective, tmp_path):
     whole = model()
     whole.fit(TEXT, loss=objective, schedule="constant", **FIT)
 
@@ -88,7 +88,7 @@ def test_a_resumed_run_is_the_run_without_a_break(objective, tmp_path):
     assert not np.array_equal(other.parameters.flat, whole.parameters.flat)
 
 
-def test_without_gradients_the_loss_is_always_the_full_one():
+def test_without_gradients_the_loss_is_the_full_cross_entropy():
     small = model(dtype="float64")
     ids = small.vocabulary.encode(TEXT)[:31]
     batch = Batch(ids[:30].reshape(10, 3), ids[1:31].reshape(10, 3))
@@ -98,7 +98,7 @@ def test_without_gradients_the_loss_is_always_the_full_one():
     assert small.loss(batch)[0] != pytest.approx(full, rel=1e-3)
 
 
-def test_the_loss_goes_by_its_name(tmp_path):
+def test_logs_and_history_name_the_loss(tmp_path):
     out, log = io.StringIO(), tmp_path / "log.csv"
     settings = {**FIT, "epochs": 1}
     history = model().fit(
@@ -123,7 +123,7 @@ def test_the_loss_goes_by_its_name(tmp_path):
 
 
 def test_only_sampled_rows_are_visited():
-    """A vocabulary large enough for its rows to be accounted for: the account holds throughout a training by SGD."""
+    """The rows of a large vocabulary are tracked, so that SGD visits only those that a step touched."""
     words = [f"w{i}" for i in range(3000)]
     text = " ".join(np.random.default_rng(0).choice(words, 4000)) + " " + " ".join(words)
     big = LanguageModel.from_text(
@@ -147,6 +147,6 @@ def test_only_sampled_rows_are_visited():
     ("settings", "message"),
     [({"loss": "half"}, "fit: loss: expected one of full, sampled, nce"), ({"samples": 0}, "fit: samples")],
 )
-def test_settings_that_make_no_sense(settings, message):
+def test_invalid_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         model().fit(TEXT, **{**FIT, **settings})

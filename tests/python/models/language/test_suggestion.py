@@ -1,4 +1,4 @@
-"""Suggestions of next words and completions: words, and the probabilities that the model gives them."""
+"""Suggestions of next words and completions, and their probabilities."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_suggestions_are_words_and_sum_to_at_most_one(trained_words, trained_cha
                 assert s.probability > 0
 
 
-def test_completions_do_not_see_the_unfinished_word(trained_words):
+def test_completions_ignore_the_unfinished_word(trained_words):
     after = {s.word: s.probability for s in trained_words.suggest("You ", k=100)}
     begun = trained_words.suggest("You w", k=100)
     assert [s.word for s in begun][:2] in (["want", "wanted"], ["wanted", "want"])
@@ -40,21 +40,21 @@ def test_completions_do_not_see_the_unfinished_word(trained_words):
     assert sum(s.probability for s in begun) == pytest.approx(1)
 
 
-def test_completions_across_case_and_inside_words(trained_words):
+def test_completions_in_any_case_and_after_apostrophes(trained_words):
     assert [s.word for s in trained_words.suggest("WAN", k=2)] in (["WANT", "WANTED"], ["WANTED", "WANT"])
     assert trained_words.suggest("They don'")[0].word == "don't"
     assert trained_words.suggest("They don")[0].word == "don't"
     assert trained_words.suggest("xyzzy") == []
 
 
-def test_suggestions_of_characters(trained_characters):
+def test_suggestions_by_characters(trained_characters):
     assert trained_characters.suggest("To be, or not to b")[0].word == "be"
     assert trained_characters.suggest("that is the ", k=1)[0].word == "question"
     assert trained_characters.suggest("that is the que", k=1)[0].word == "question"
     assert trained_characters.suggest("To be,", k=1)[0].word == "or"
 
 
-def test_suggestions_of_characters_have_the_probability_of_the_word(trained_characters):
+def test_suggestions_by_characters_have_the_probability_of_the_word(trained_characters):
     model = trained_characters
     [best] = model.suggest("To be, or n", k=1)
     logs = numpy_log_probs(model, model.context("To be, or not"))
@@ -65,7 +65,7 @@ def test_suggestions_of_characters_have_the_probability_of_the_word(trained_char
     assert best.probability == pytest.approx(math.exp(spelled) * np.exp(logs[-1, ends]).sum(), rel=1e-3)
 
 
-def test_a_stepper_can_be_used_again(trained_words):
+def test_a_stepper_can_be_reused(trained_words):
     stepper = trained_words.stepper()
     for text in ("I want ", "I w", ""):
         assert trained_words.suggest(text, stepper=stepper) == trained_words.suggest(text)
@@ -73,7 +73,7 @@ def test_a_stepper_can_be_used_again(trained_words):
         trained_words.suggest("", k=0)
 
 
-def test_a_word_with_marks_is_completed_as_one():
+def test_a_word_with_combining_marks_is_completed_as_a_whole():
     text = "मैं हिन्दी बोलता हूँ\nमैं हिन्दी पढ़ता हूँ\nहम हिसाब करते हैं\n" * 3
     model = LanguageModel.from_text(text, level="word", hidden_size=8)
     assert {s.word for s in model.suggest("मैं हि", k=5)} == {"हिन्दी", "हिसाब"}

@@ -1,4 +1,4 @@
-"""Jordan's network as a model: gradients, training with scheduled sampling, the exposure gap, its file."""
+"""Jordan's network as a model: gradients, scheduled sampling, exposure gap, files."""
 
 import math
 
@@ -68,12 +68,12 @@ def test_gradients_of_embeddings(forcing):
 
 
 def parity(T=12, B=64, seed=0):
-    """y_t = y_{t−1} xor x_t: all that one must know of the past is the last answer."""
+    """y_t = y_{t−1} xor x_t: the previous output is all that the network needs to know of the past."""
     bits = np.random.default_rng(seed).integers(0, 2, (T, B))
     return Batch(np.float32(bits)[..., None], np.cumsum(bits, axis=0) % 2)
 
 
-def test_it_learns_what_its_output_can_carry_and_then_runs_free():
+def test_it_learns_a_task_whose_state_is_its_output_and_then_runs_free():
     model = JordanNetwork(nn.JordanRNN(1, 16, 2, feedback="argmax", seed=1))
     before = model.exposure_gap([parity(seed=9)])
     history = rnnrs.Trainer(model, optim.Adam(2e-2)).fit([parity(seed=s) for s in range(8)], epochs=40)
@@ -85,7 +85,7 @@ def test_it_learns_what_its_output_can_carry_and_then_runs_free():
     assert (o.argmax(-1) == parity(T=200, seed=4).targets).all()
 
 
-def test_the_exposure_gap_is_that_of_the_two_losses():
+def test_the_exposure_gap_is_the_difference_of_the_two_losses():
     model, batches = network(teacher_forcing=0.5), [Batch(X, IDS), Batch(X[:3], IDS[:3])]
     gap = model.exposure_gap(batches)
     forced, free = (
@@ -95,13 +95,15 @@ def test_the_exposure_gap_is_that_of_the_two_losses():
     weigh = lambda two: (two[0] * T * B + two[1] * 3 * B) / (T * B + 3 * B)  # noqa: E731
     assert gap == ExposureGap(pytest.approx(weigh(forced)), pytest.approx(weigh(free)), T * B + 3 * B)
     assert gap.gap == gap.free_running - gap.teacher_forced != 0
-    with pytest.raises(ValueError, match="exposure_gap: data: expected at least one scored position"):
+    with pytest.raises(
+        ValueError, match=r"^JordanNetwork\.exposure_gap: data: expected at least one scored position"
+    ):
         model.exposure_gap([Batch(X, np.full((T, B), -1))])
     with pytest.raises(ValueError, match="exposure_gap: data"):
         model.exposure_gap([])
 
 
-def test_a_stream_carries_what_the_next_window_is_fed():
+def test_a_stream_carries_the_fed_back_output_to_the_next_window():
     ids = np.arange(200) % O
     data = StreamBatches(ids, 2, 5)
     model = network("argmax", embedding="one", dtype="float32")
@@ -112,7 +114,7 @@ def test_a_stream_carries_what_the_next_window_is_fed():
 
 
 @pytest.mark.parametrize("feedback", nn.FEEDBACKS)
-def test_a_resumed_run_draws_what_the_run_without_a_break_does(feedback, tmp_path):
+def test_a_resumed_run_samples_the_same_as_an_uninterrupted_run(feedback, tmp_path):
     def trainer():
         model = network(feedback, "float32", "one", losses.SoftmaxCrossEntropy(), seed=4)
         sampling = ScheduledSampling(LinearForcing(20, 1.0, 0.25))
@@ -137,7 +139,7 @@ def test_a_resumed_run_draws_what_the_run_without_a_break_does(feedback, tmp_pat
 @pytest.mark.parametrize(
     ("feedback", "embedding"), [("output", None), ("softmax", "one"), ("sample", "both")]
 )
-def test_a_saved_model_comes_back(feedback, embedding, tmp_path):
+def test_a_saved_model_is_loaded_unchanged(feedback, embedding, tmp_path):
     model, path = network(feedback, embedding=embedding, teacher_forcing=0.25, seed=8), tmp_path / "model.rnn"
     model.save(path)
     loaded = JordanNetwork.load(path, losses.SoftmaxCrossEntropy("sum"))
@@ -147,7 +149,7 @@ def test_a_saved_model_comes_back(feedback, embedding, tmp_path):
     assert loaded.loss_function.reduction == "sum"
 
 
-def test_files_that_are_no_such_model_are_refused(tmp_path):
+def test_files_of_other_models_are_refused(tmp_path):
     model, path = network(), tmp_path / "model.rnn"
     contents = model.checkpoint_contents()
     for config, tensors, message in [
@@ -200,12 +202,12 @@ def test_schedules():
         lambda: InverseSigmoidForcing(float("inf")),
     ],
 )
-def test_schedules_out_of_their_range_are_refused(make):
-    with pytest.raises(ValueError, match=r"scheduled sampling: .*expected a number"):
+def test_schedules_with_invalid_settings_are_refused(make):
+    with pytest.raises(ValueError, match=r"^\w+Forcing: \w+: expected a number"):
         make()
 
 
-def test_scheduled_sampling_needs_a_model_that_knows_of_it():
+def test_scheduled_sampling_needs_a_model_with_teacher_forcing():
     from rnnrs.models import RecurrentNetwork
 
     model = RecurrentNetwork(nn.RNN(I, H), nn.Linear(H, O), losses.SoftmaxCrossEntropy())

@@ -1,4 +1,4 @@
-"""From a vector to a sequence: gradients, and what such a network learns to write."""
+"""From a vector to a sequence: gradients, equations, training, generation."""
 
 import numpy as np
 import pytest
@@ -56,8 +56,8 @@ def test_the_equations():
         assert np.allclose(o[t, 0], p["output.c"] + p["output.V"] @ h)
 
 
-def test_it_learns_to_write_what_it_is_told():
-    """One of three words, by a one-hot vector."""
+def test_it_learns_to_generate_the_word_of_a_vector():
+    """Three words, each with a one-hot vector."""
     words = np.array([[1, 2, 3, 0], [3, 3, 1, 0], [2, 1, 2, 0]])
     model = writer(H=16, dtype="float32", V=4)
     trainer = rnnrs.Trainer(model, optim.Adam(2e-2))
@@ -68,7 +68,7 @@ def test_it_learns_to_write_what_it_is_told():
     assert model.generate(np.eye(3)[0], 7, seed=1) == model.generate(np.eye(3)[0], 7, seed=1)
 
 
-def test_what_is_written_is_what_forward_finds_likeliest():
+def test_generated_tokens_are_the_likeliest_of_the_forward_pass():
     model = writer(cell=nn.LSTM)
     v = rng.standard_normal(3)
     told = model.generate(v, 9, temperature=0)

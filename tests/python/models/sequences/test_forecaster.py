@@ -1,4 +1,4 @@
-"""Forecasts: what the network sees of a series and how it is brought back, and that it learns."""
+"""Forecasts: scaling and its inverse, training, evaluation, files."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ rng = np.random.default_rng(2)
 
 
 def wave(N=240, seed=0):
-    """Two waves with a trend in the second, hardly disturbed."""
+    """Two waves, the second with a trend, and little noise."""
     t, draw = np.arange(N), np.random.default_rng(seed)
     x = np.stack([np.sin(t / 3), 100 + t / 2 + 10 * np.cos(t / 4)], axis=1)
     return x + 0.01 * draw.standard_normal(x.shape)
@@ -20,10 +20,10 @@ def wave(N=240, seed=0):
 
 @pytest.mark.parametrize("transform", ["none", "log", "sqrt"])
 @pytest.mark.parametrize("difference", [0, 1, 4])
-def test_scaling_goes_there_and_back(transform, difference):
+def test_scaling_is_inverted(transform, difference):
     x = rng.random((30, 2)) + 0.5
     scaling = Scaling("test", 2, transform, difference)
-    u = scaling.transformed(x)
+    u = scaling.transformed("test", "x", x)
     scaling.learn(u)
     z = scaling.seen(u)
     assert z.shape == (30 - difference, 2)
@@ -33,7 +33,7 @@ def test_scaling_goes_there_and_back(transform, difference):
     assert np.allclose(scaling.restored(ahead, u[:22], origins), x[origins + np.arange(1, 7)[:, None]])
 
 
-def test_a_column_that_does_not_vary_keeps_its_scale():
+def test_a_constant_column_keeps_its_scale():
     scaling = Scaling("test", 2, "none", 0)
     x = np.stack([np.full(9, 0.1), np.arange(9.0)], axis=1)
     scaling.learn(x)
@@ -52,7 +52,7 @@ def test_it_learns(cell):
     assert (result.rmse >= result.mae).all()
 
 
-def test_predict_is_what_evaluate_judges():
+def test_evaluate_measures_the_errors_of_predict():
     x = wave(60)
     model = Forecaster(2, horizon=2, difference=3, layers=2, hidden_size=5, dtype="float64")
     model.fit(x, epochs=2, progress=False)
@@ -67,7 +67,7 @@ def test_predict_is_what_evaluate_judges():
 
 
 def test_forecasts_beyond_the_horizon_read_themselves():
-    """Step by step with nothing but forward: the same as the forecaster's own way."""
+    """Predictions equal those of a forward pass over the whole series for every step."""
     x = wave(50)[:, :1]
     model = Forecaster(1, horizon=1, hidden_size=4, dtype="float64")
     seen = list(x[:, 0])
@@ -146,7 +146,7 @@ X = np.ones((30, 1))
     [
         (lambda: Forecaster(0), ValueError, "columns: expected"),
         (lambda: Forecaster([]), ValueError, "columns: expected at least one name"),
-        (lambda: Forecaster("x"), TypeError, "columns: expected names, or how many, got 'x'"),
+        (lambda: Forecaster("x"), TypeError, "columns: expected names or their number, got 'x'"),
         (lambda: Forecaster(horizon=0), ValueError, "horizon"),
         (lambda: Forecaster(difference=-1), ValueError, "difference"),
         (
@@ -187,6 +187,6 @@ def test_bad_input(call, error, message):
         call()
 
 
-def test_a_batch_of_the_wrong_width():
+def test_a_batch_with_too_many_columns():
     with pytest.raises(rnnrs.ShapeError):
         Forecaster(2).loss(Batch(np.zeros((3, 1, 3)), np.zeros((3, 1, 2))))

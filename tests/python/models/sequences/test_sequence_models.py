@@ -16,7 +16,7 @@ QUICK = {"progress": False, "learning_rate": 1e-2}
 
 
 def noisy(count=60, seed=0):
-    """Sequences of 3 to 9 steps whose class is the sign of their first number, told apart by nothing else."""
+    """Sequences of 3 to 9 steps; the class is the sign of the first number."""
     draw = np.random.default_rng(seed)
     sequences = [draw.standard_normal((draw.integers(3, 10), 2)) * [1, 50] + [0, 300] for _ in range(count)]
     return sequences, ["up" if x[0, 0] > 0 else "down" for x in sequences]
@@ -54,12 +54,12 @@ def test_a_classifier_learns_from_texts(level):
     model = SequenceClassifier.from_texts(texts, labels, level=level, hidden_size=16, embedding_size=8)
     model.fit(texts, labels, epochs=20, **QUICK)
     assert model.evaluate(texts, labels).accuracy >= 0.95
-    assert model.predict([""])[0] in "ao"  # no steps: what is likeliest of nothing
+    assert model.predict([""])[0] in "ao"  # a sequence without steps has a likeliest class, too
 
 
-def test_judgments():
+def test_evaluation_measures():
     model = SequenceClassifier(["a", "b", "c"], input_size=1, hidden_size=2)
-    model.predict_log_proba = lambda sequences: np.log([[0.7, 0.2, 0.1]] * 3 + [[0.1, 0.8, 0.1]])
+    model._log_proba = lambda op, sequences: np.log([[0.7, 0.2, 0.1]] * 3 + [[0.1, 0.8, 0.1]])
     result = model.evaluate([np.zeros((1, 1))] * 4, ["a", "a", "b", "b"])
     assert result.confusion.tolist() == [[2, 0, 0], [1, 1, 0], [0, 0, 0]]
     assert result.accuracy == 0.75
@@ -70,7 +70,7 @@ def test_judgments():
 
 
 def brackets(count=40, seed=0):
-    """Letters in and out of brackets: a tag for each character, which depends on what stands far before it."""
+    """Letters in and out of brackets; the tag of a character depends on a bracket far before it."""
     draw = np.random.default_rng(seed)
     texts, tags = [], []
     for _ in range(count):
@@ -99,7 +99,7 @@ def test_a_tagger_learns_from_texts():
     assert [len(tags) for tags in told] == [len(text) for text in [*held_texts, ""]]
 
 
-def test_a_tagger_takes_lists_of_tokens_and_numbers():
+def test_a_tagger_accepts_lists_of_tokens_and_numbers():
     vocabulary = WordVocabulary.build("the dog saw a cat .", min_count=1, lowercase=True)
     model = SequenceTagger(["N", "other"], vocabulary=vocabulary, hidden_size=8)
     tokens = ["The", "dog", "saw", "a", "zebra"]
@@ -112,7 +112,7 @@ def test_a_tagger_takes_lists_of_tokens_and_numbers():
 
 
 @pytest.mark.parametrize("kind", [SequenceClassifier, SequenceTagger])
-def test_a_sequence_s_result_is_its_own(kind):
+def test_a_sequence_s_result_is_independent_of_the_batch(kind):
     model = kind(["a", "b"], input_size=3, hidden_size=8, cell="lstm", layers=2)
     draw = np.random.default_rng(3)
     sequences = [draw.standard_normal((n, 3)) for n in (4, 1, 9, 0, 7)]
@@ -143,7 +143,7 @@ def test_save_and_load(kind, texts, tmp_path):
         LanguageModel.load(tmp_path / "m")
 
 
-def test_a_run_that_is_resumed_is_the_run_without_a_break(tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_run(tmp_path):
     x, y = noisy(40)
 
     def run(epochs, **more):
@@ -177,7 +177,7 @@ def test_damaged_files_are_refused(tmp_path):
 
 @pytest.mark.parametrize("number", range(24))
 def test_gradients_of_whole_sequences(number):
-    """Combinations drawn at random: cell, layers, directions, pooling, lengths, inputs."""
+    """Random combinations of cell, layers, directions, pooling, lengths, inputs."""
     draw = np.random.default_rng(number)
     cell, pooling = draw.choice(["rnn", "lstm", "gru"]), [*nn.POOLINGS, None][number % 5]
     T, B, I, O = 6, 4, 3, 3
@@ -210,8 +210,8 @@ def test_gradients_of_whole_sequences(number):
     if lengths is not None and not pooling and not values:
         y[np.arange(T)[:, None] >= lengths] = -1
     noise = 5 if network.stochastic else None
-    # Some gradients are tiny: a longer step drowns less of them in rounding, a shorter one bends less. Which one
-    # suits is a parameter's own affair; a wrong gradient is wrong at every step.
+    # Some gradients are tiny. A longer step has less rounding error, a shorter one less curvature error, so the
+    # best step differs between parameters; a wrong gradient is wrong at every step.
     batch = Batch(x, y, lengths=lengths)
     errors = dict.fromkeys(network.parameters, np.inf)
     for step in (1e-3, 3e-4, 1e-4):
@@ -350,7 +350,7 @@ def test_bad_input(call, error, message):
         call()
 
 
-def test_texts_where_numbers_belong_and_the_other_way_round():
+def test_texts_instead_of_numbers_and_numbers_instead_of_texts():
     model = SequenceClassifier.from_texts(["ab", "b"], ["x", "y"], hidden_size=4)
     with pytest.raises(TypeError, match=r"sequences\[0\]: expected a text or a list of tokens, got ndarray"):
         model.predict([np.zeros((3, 2))])
@@ -361,7 +361,7 @@ def test_texts_where_numbers_belong_and_the_other_way_round():
         classifier().fit(labeled, progress=False)
 
 
-def test_every_setting_is_kept(tmp_path):
+def test_every_setting_is_saved(tmp_path):
     for cell, both in itertools.product(("rnn", "lstm", "gru"), (False, True)):
         model = classifier(cell=cell, bidirectional=both, zoneout=0.1, weight_drop=0.1, recurrent_dropout=0.1)
         model.save(tmp_path / "m")

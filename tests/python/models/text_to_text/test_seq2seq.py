@@ -1,4 +1,4 @@
-"""The encoder–decoder: gradients, invariances, step by step, files, training."""
+"""Seq2Seq: gradients, invariances, single steps, files, and training."""
 
 import itertools
 
@@ -46,7 +46,10 @@ def batch_of(found, pairs=PAIRS):
 
 
 def worst_slope(found, batch, noise=None):
-    """The largest relative error of dL along two directions of each parameter: its gradient, and that and a random."""
+    """Returns the largest relative error of the loss's slope along two directions per parameter.
+
+    The directions are the gradient, and the sum of the gradient and a random direction.
+    """
     draw, worst = np.random.default_rng(0), 0.0
     found.gradients.fill(0.0)
     options = {} if noise is None else {"noise": noise}
@@ -78,16 +81,16 @@ def test_gradients_of_the_whole_model(setting):
 @pytest.mark.parametrize(
     "setting", [("gru", "general", True, True), ("gru", "dot", False, True), ("gru", "general")]
 )
-def test_gradients_number_by_number(setting):
+def test_gradients_of_single_parameters(setting):
     found = model(*setting)
     check = rnnrs.gradient_check(found, batch_of(found), step=1e-3, samples=8)
     assert check.worst <= 1e-6, check
     assert set(check.relative_error) == set(found.parameters)
 
 
-def test_gradients_with_dropout_smoothing_and_one_embedding():
+def test_gradients_with_dropout_smoothing_and_a_shared_embedding():
     found = model(dropout=0.3, recurrent_dropout=0.2, label_smoothing=0.1)
-    found.network.cross_entropy = SoftmaxCrossEntropy(label_smoothing=0.1)  # for the differences, too
+    found.network.cross_entropy = SoftmaxCrossEntropy(label_smoothing=0.1)  # the finite differences use it
     assert worst_slope(found, batch_of(found), noise=7) <= 1e-6
     shared = Seq2Seq(SOURCE, embedding_size=4, hidden_size=4, tied=True, copy=True, dtype="float64")
     assert "source_embedding.E" not in shared.parameters
@@ -99,7 +102,7 @@ def test_gradients_with_dropout_smoothing_and_one_embedding():
     "setting", [("gru", "general", True), ("lstm", "additive"), ("rnn", "dot"), ("gru", None)]
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_pair_does_not_depend_on_its_batch_mates_nor_on_threads(setting, dtype):
+def test_results_do_not_depend_on_threads_or_batch(setting, dtype):
     found = model(*setting, dtype=dtype, dropout=0.3)
     batch, threads = batch_of(found), rnnrs.get_num_threads()
     whole = found.network.losses(batch)
@@ -120,7 +123,7 @@ def test_a_pair_does_not_depend_on_its_batch_mates_nor_on_threads(setting, dtype
 
 
 @pytest.mark.parametrize("setting", ALL, ids=str)
-def test_step_by_step_is_what_teacher_forcing_says(setting):
+def test_steps_agree_with_teacher_forcing(setting):
     found = model(*setting, dtype="float32")
     for source, target in PAIRS:
         _, (ids,), _ = found.encode([(source, target)])
@@ -137,7 +140,7 @@ def test_step_by_step_is_what_teacher_forcing_says(setting):
         assert total == pytest.approx(found.log_prob(source, target), abs=1e-5 * (1 + abs(total)))
 
 
-def test_the_step_model_refuses_what_makes_no_sense():
+def test_the_step_model_refuses_invalid_arguments():
     found = model(copy=True)
     with pytest.raises(TypeError, match="sources"):
         found.step_model("a b")
@@ -154,7 +157,7 @@ def test_the_step_model_refuses_what_makes_no_sense():
         steps.text([len(TARGET) + 2], 0)
 
 
-def test_words_that_only_another_source_has_are_impossible():
+def test_words_of_another_source_are_impossible():
     found = model(copy=True)
     steps = found.step_model(["a q r", "b", "z b"])
     assert steps.lacking == [["a", "q", "r"], ["b"], ["z", "b"]]
@@ -167,7 +170,7 @@ def test_words_that_only_another_source_has_are_impossible():
 
 
 @pytest.mark.parametrize("copy", [False, True])
-def test_a_file_holds_it_all(tmp_path, copy):
+def test_a_file_restores_the_model(tmp_path, copy):
     found = model("lstm", "additive", copy, layers=2, dtype="float32", dropout=0.1)
     found.save(tmp_path / "model")
     again = Seq2Seq.load(tmp_path / "model")
@@ -184,7 +187,7 @@ def test_a_file_holds_it_all(tmp_path, copy):
         Translator.load(tmp_path / "model")
 
 
-def test_a_resumed_run_is_the_run_without_a_break(tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
     def fresh():
         return model(dtype="float32", dropout=0.2, label_smoothing=0.1)
 
@@ -228,7 +231,7 @@ def greedy(found, source, most=20):
     return steps.text(ids, 0).strip()
 
 
-def test_it_learns_to_turn_words_around():
+def test_it_learns_to_reverse_words():
     draw, letters = np.random.default_rng(0), "abcdef"
     words = ["".join(draw.choice(list(letters), draw.integers(2, 6))) for _ in range(600)]
     found = Seq2Seq(CharVocabulary.build(letters), embedding_size=16, hidden_size=64)
@@ -237,7 +240,7 @@ def test_it_learns_to_turn_words_around():
     assert sum(greedy(found, w) == w[::-1] for w in unseen) >= 3
 
 
-def test_it_learns_to_copy_words_that_it_has_never_seen():
+def test_it_learns_to_copy_unseen_words():
     draw = np.random.default_rng(0)
     name = lambda: "".join(draw.choice(list("bcdfghklmnprst"), 5))  # noqa: E731
     frame = WordVocabulary.build("my name is hello you are , !", min_count=1)
@@ -249,15 +252,18 @@ def test_it_learns_to_copy_words_that_it_has_never_seen():
     assert greedy(found, "quux you are") == "quux!"
 
 
-def test_settings_that_do_not_go_together():
+def test_invalid_settings_are_refused():
     for wrong, message in [
         ({"copy": True, "attention": None}, "copy: expected attention"),
-        ({"copy": True, "label_smoothing": 0.1}, "label_smoothing: expected 0 where words are copied"),
-        ({"attention": "cosine"}, "kind: expected one of"),
-        ({"attention": "dot", "encoder_size": 3}, "for 'dot'"),
+        ({"copy": True, "label_smoothing": 0.1}, "label_smoothing: expected 0 for a model that copies words"),
+        ({"attention": "cosine"}, "Seq2Seq: attention: expected None or one of"),
+        (
+            {"attention": "dot", "encoder_size": 3},
+            "Seq2Seq: hidden_size: expected 6, .* with attention 'dot', got 4",
+        ),
         ({"cell": "tree"}, "cell: expected one of"),
-        ({"dropout": 1.0}, "expected a number from 0 to below 1"),
-        ({"label_smoothing": 1.0}, "label_smoothing"),
+        ({"dropout": 1.0}, "Seq2Seq: dropout: expected a number from 0 to below 1"),
+        ({"label_smoothing": 1.0}, "Seq2Seq: label_smoothing: expected a number from 0 to below 1"),
     ]:
         with pytest.raises(ValueError, match=message):
             Seq2Seq(SOURCE, TARGET, **({"embedding_size": 3, "hidden_size": 4} | wrong))

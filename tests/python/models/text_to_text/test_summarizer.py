@@ -1,4 +1,4 @@
-"""Summaries: from pairs to lines, with words copied from the text."""
+"""Summarizer: summaries learned from pairs, with words copied from the text."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ KINDS = ("library", "game", "editor", "server")
 
 
 def descriptions(count, seed):
-    """Texts that begin with a name that occurs nowhere else, and their summaries."""
+    """Returns texts that begin with a name that occurs nowhere else, and their summaries."""
     draw = np.random.default_rng(seed)
     pairs = []
     for _ in range(count):
@@ -35,7 +35,7 @@ def summarizer():
     return found
 
 
-def test_it_copies_names_that_it_has_never_seen(summarizer):
+def test_it_copies_unseen_names(summarizer):
     assert summarizer.network.copy and summarizer.shared
     right = sum(summarizer.summarize(text) == wanted for text, wanted in HELD_OUT)
     assert right >= 17
@@ -43,7 +43,7 @@ def test_it_copies_names_that_it_has_never_seen(summarizer):
     assert summarizer.target_vocabulary.id_of(name) is None
 
 
-def test_it_is_judged_beside_the_first_words(summarizer):
+def test_evaluation_compares_with_the_first_words(summarizer):
     result = summarizer.evaluate(HELD_OUT)
     wanted = [target for _, target in HELD_OUT]
     assert result.rouge == rouge(result.summaries, wanted)
@@ -55,8 +55,8 @@ def test_it_is_judged_beside_the_first_words(summarizer):
     )
 
 
-def test_batch_mates_have_no_say(summarizer):
-    """Least of all through words that only another text has."""
+def test_a_summary_does_not_depend_on_the_batch(summarizer):
+    """In particular, no words of other texts are copied."""
     texts = [text for text, _ in HELD_OUT[:6]] + ["zzyzx " * 30, "", "qqq"]
     together = summarizer.write(texts)
     for text, (best,) in zip(texts, together, strict=True):
@@ -68,7 +68,7 @@ def test_batch_mates_have_no_say(summarizer):
         }
 
 
-def test_any_text_gets_a_line(summarizer):
+def test_any_text_gets_a_summary_of_one_line(summarizer):
     assert summarizer.summarize_all(["", " \n ", "\x00"]) == ["", "", ""]
     for text in ["猫が犬を見る", "qqq zzz", "a\x00b\nc", "😀" * 40, "one"]:
         found = summarizer.summarize(text)
@@ -77,7 +77,7 @@ def test_any_text_gets_a_line(summarizer):
     assert found.cut and 1 <= len(found.words) <= 60
 
 
-def test_three_words_are_not_written_twice(summarizer):
+def test_three_consecutive_words_are_not_repeated(summarizer):
     assert summarizer.search() == Search(no_repeat_ngram=3)
     assert summarizer.search(no_repeat_ngram=0, beam=2) == Search(beam=2)
     ((found,),) = summarizer.write(["game game game game game game"], summarizer.search(beam=2))
@@ -92,7 +92,7 @@ def test_subwords_are_not_copied():
         Summarizer.from_pairs(TRAINING, level="subword", vocabulary={"max_size": 300}, copy=True, **SMALL)
 
 
-def test_a_file_holds_it_all_and_is_for_its_command(summarizer, tmp_path):
+def test_a_file_restores_the_model_and_only_its_class_loads_it(summarizer, tmp_path):
     summarizer.save(tmp_path / "model")
     again = Summarizer.load(tmp_path / "model")
     texts = [text for text, _ in HELD_OUT]

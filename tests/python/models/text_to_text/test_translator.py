@@ -1,4 +1,4 @@
-"""Translation: from pairs to translations, whatever the texts."""
+"""Translator: translations learned from pairs, of any text."""
 
 import io
 
@@ -34,7 +34,7 @@ def translator():
     return found
 
 
-def test_it_translates_sentences_that_it_has_not_seen(translator):
+def test_it_translates_unseen_sentences(translator):
     right = sum(translator.translate(source) == target for source, target in HELD_OUT)
     assert right >= 10
     result = translator.evaluate(HELD_OUT)
@@ -44,7 +44,7 @@ def test_it_translates_sentences_that_it_has_not_seen(translator):
     assert list(result.translations) == translator.translate_all([source for source, _ in HELD_OUT])
 
 
-def test_what_a_text_becomes_depends_on_nothing_but_itself(translator):
+def test_a_translation_does_not_depend_on_threads_or_batch(translator):
     texts = ["The cat sees a dog.", "a", "", "The king Zorro likes a horse.", "the the the"]
     together = translator.write(texts, translator.search(n_best=2))
     threads = rnnrs.get_num_threads()
@@ -57,7 +57,7 @@ def test_what_a_text_becomes_depends_on_nothing_but_itself(translator):
         rnnrs.set_num_threads(threads)
 
 
-def test_what_comes_with_a_translation(translator):
+def test_a_translation_has_scores_words_and_attention(translator):
     ((best, second),) = translator.write(["The cat sees a dog."], Search(n_best=2))
     assert best.text == "Le chat voit un chien."
     assert best.source == ("The", "cat", "sees", "a", "dog", ".", "<eos>")
@@ -65,17 +65,17 @@ def test_what_comes_with_a_translation(translator):
     assert best.attention.shape == (6, 7)
     np.testing.assert_allclose(best.attention.sum(axis=1), 1, atol=1e-5)
     assert best.score > second.score
-    # Without the smoothing of length, the score is ln P, and that is the model's own.
+    # Without length penalty, the score is the model's ln P.
     ((best,),) = translator.write(["The cat sees a dog."], Search(length_penalty=0.0))
     own = translator.log_prob("The cat sees a dog.", best.text)
     assert best.score == best.log_prob == pytest.approx(own, abs=1e-3)
 
 
-def test_an_unknown_word_is_taken_over():
+def test_unknown_words_are_copied_from_the_source():
     draw, nouns = np.random.default_rng(1), list(NOUNS)
 
     def word():
-        """A noun and its translation, or a name, which occurs nowhere else."""
+        """Returns a noun and its translation, or twice a name that occurs nowhere else."""
         if draw.random() < 0.6:
             noun = nouns[draw.integers(len(nouns))]
             return noun, NOUNS[noun]
@@ -92,19 +92,19 @@ def test_an_unknown_word_is_taken_over():
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\x00\x07", "\n\n"])
-def test_no_text_becomes_no_text(translator, text):
+def test_an_empty_text_has_an_empty_translation(translator, text):
     assert translator.translate(text) == ""
 
 
 @pytest.mark.parametrize(
     "text", ["猫が犬を見る", "qqq zzz", "\x1b[31mThe\x00cat", "😀" * 50, "a\nb\tc", "\ud800"]
 )
-def test_any_text_gets_a_line(translator, text):
+def test_any_text_gets_a_translation_of_one_line(translator, text):
     found = translator.translate(text)
     assert found and "\n" not in found and "<unk>" not in found and "\x00" not in found
 
 
-def test_a_sentence_of_10_000_words_is_cut_and_ends(translator):
+def test_a_text_of_10_000_words_is_cut_and_its_translation_ends(translator):
     ((found,),) = translator.write(["The cat sees " * 3334])
     assert found.cut and len(found.source) == translator.MAX_SOURCE + 1
     assert 1 <= len(found.words) <= 500
@@ -112,7 +112,7 @@ def test_a_sentence_of_10_000_words_is_cut_and_ends(translator):
     assert len(found.words) <= 2 and not found.cut
 
 
-def test_lower_case_and_capitals():
+def test_lower_case_models_capitalize_sentences():
     pairs = [(s.upper(), t) for s, t in TRAINING[:40]]
     found = Translator.from_pairs(pairs, vocabulary={"lowercase": True}, **SMALL)
     assert all(token == token.lower() for token in found.target_vocabulary.tokens)
@@ -121,7 +121,7 @@ def test_lower_case_and_capitals():
     assert "case:lc" in found.evaluate(HELD_OUT[:2]).bleu.signature
 
 
-def test_subwords_have_one_vocabulary():
+def test_subwords_share_one_vocabulary():
     found = Translator.from_pairs(TRAINING, level="subword", vocabulary={"max_size": 300}, **SMALL)
     assert isinstance(found.source_vocabulary, SubwordVocabulary) and found.shared
     found.fit(TRAINING, epochs=1, **QUICK)
@@ -136,7 +136,7 @@ def test_without_attention_no_unknown_word_is_written():
     assert best.attention is None and "<unk>" not in best.text
 
 
-def test_a_file_holds_it_all_and_is_for_its_command(translator, tmp_path):
+def test_a_file_restores_the_model_and_only_its_class_loads_it(translator, tmp_path):
     path = tmp_path / "model"
     translator.save(path)
     again = Translator.load(path)
@@ -146,7 +146,7 @@ def test_a_file_holds_it_all_and_is_for_its_command(translator, tmp_path):
             other.load(path)
 
 
-#: What is ever less expected, the more is learned.
+#: Pairs whose likelihood falls as training proceeds.
 WRONG = [("The cat sees a dog.", "chien chien chien Le un"), ("A", "un un")]
 
 
@@ -162,7 +162,7 @@ def test_training_ends_with_the_best_parameters(tmp_path):
 def test_a_resumed_run_ends_with_the_same_parameters(tmp_path):
     class Break(rnnrs.train.Callback):
         def on_step(self, trainer, record):
-            if record.step == 14:  # in the fourth epoch; the best was before
+            if record.step == 14:  # in the fourth epoch, after the best one
                 raise KeyboardInterrupt
 
     def fit(model, **more):
@@ -176,7 +176,7 @@ def test_a_resumed_run_ends_with_the_same_parameters(tmp_path):
     again = Translator.load(tmp_path / "c")
     fit(again, checkpoint=tmp_path / "c", resume=tmp_path / "c")
     np.testing.assert_array_equal(again.parameters.flat, whole.parameters.flat)
-    # Without the file the best of what is left is taken.
+    # Without the file of the best parameters, the best of the remaining epochs are restored.
     with pytest.raises(KeyboardInterrupt):
         fit(broken, checkpoint=tmp_path / "d", callbacks=[Break()])
     (tmp_path / "d.best").unlink()
@@ -203,25 +203,25 @@ def test_examples_are_shown_after_every_validation(translator, capsys):
     ("pairs", "error", "message"),
     [
         ([], ValueError, "from_pairs: pairs: expected at least one, got none"),
-        ([("a", ""), (" ", "b")], ValueError, "expected text on both sides of one at least, got 2 without"),
+        ([("a", ""), (" ", "b")], ValueError, "expected at least one with text on both sides, got 2 without"),
         ([("a", "b")], ValueError, "expected a word that occurs 2 times"),
         (["ab"], TypeError, r"pairs\[0\]: expected two strings"),
         ([("a", 1)], TypeError, r"pairs\[0\]: expected two strings"),
     ],
 )
-def test_pairs_that_cannot_be_learned_from(pairs, error, message):
+def test_invalid_pairs_are_refused(pairs, error, message):
     with pytest.raises(error, match=message):
         Translator.from_pairs(pairs)
 
 
-def test_settings_that_make_no_sense(translator):
+def test_invalid_settings_are_refused(translator):
     with pytest.raises(ValueError, match="level: expected one of word, subword, got 'char'"):
         Translator.from_pairs(TRAINING, level="char")
     with pytest.raises(TypeError, match="sources: expected several strings"):
         translator.write("The cat")
     with pytest.raises(TypeError, match=r"sources\[1\]: expected a string, got int"):
         translator.write(["a", 1])
-    with pytest.raises(ValueError, match="n_best: expected at most beam, 5, got 6"):
+    with pytest.raises(ValueError, match=r"Translator\.translate: n_best: expected at most beam, 5, got 6"):
         translator.translate("The cat", n_best=6)
     with pytest.raises(TypeError, match="beams"):
         translator.translate("The cat", beams=6)
@@ -229,13 +229,13 @@ def test_settings_that_make_no_sense(translator):
         translator.fit(TRAINING, HELD_OUT, examples=-1, progress=False)
 
 
-def test_one_word_is_enough_to_learn_from():
+def test_it_learns_from_one_word():
     found = Translator.from_pairs([("a", "b")] * 2, **SMALL)
     found.fit([("a", "b")] * 2, epochs=20, **QUICK)
     assert found.translate("a") == "b"
 
 
-def test_a_subclass_is_an_application_of_its_own(tmp_path):
+def test_a_subclass_is_an_application_with_its_own_kind(tmp_path):
     class Echo(TextToText):
         KIND = "echo"
         SHARED = True

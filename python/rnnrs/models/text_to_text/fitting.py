@@ -1,4 +1,4 @@
-"""The training options of models that write."""
+"""The training options of models that learn from pairs of texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..base.training import TrainingSettings
 
 @dataclass(frozen=True)
 class PairTraining(TrainingSettings):
-    """The options of `Seq2Seq.fit` and of `TextToText.fit`."""
+    """The options of `Seq2Seq.fit`, for all its subclasses."""
 
     batch_size: int = 64
     learning_rate: float = 1e-3

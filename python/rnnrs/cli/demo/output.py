@@ -1,0 +1,45 @@
+"""Files and lines that the demos share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..common import CommandError, say
+
+if TYPE_CHECKING:
+    from ...train import History
+
+
+def free_paths(folder: Path, model: str, picture: str) -> tuple[Path, Path]:
+    """Returns the files of model and picture; files of an earlier run are kept.
+
+    Raises:
+        CommandError, OSError: if the folder cannot be created.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise CommandError(f"{folder}: is not a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        suffix = "" if number == 1 else f"-{number}"
+        paths = folder / f"{model}{suffix}.rnn", folder / f"{picture}{suffix}.png"
+        if not any(path.exists() for path in paths):
+            return paths
+        number += 1
+
+
+def announce(seconds: float) -> None:
+    """Prints the line before the training."""
+    print(f"Training  for {seconds:g} seconds; Ctrl-C stops and keeps the trained model", flush=True)
+
+
+def save_curve(history: History, path: Path) -> None:
+    """Draws the loss over the steps, if matplotlib is installed."""
+    from ...errors import MissingExtraError
+
+    try:
+        history.plot(path)
+        print(f"          {path}")
+    except MissingExtraError as error:
+        say(f"No picture of the loss: {error}")
