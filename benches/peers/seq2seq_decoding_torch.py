@@ -23,7 +23,7 @@ import rnnrs
 from rnnrs.data import clean_text
 from rnnrs.models import Translator
 from rnnrs.models.text_to_text.pairs import sources_batch
-from rnnrs.models.writer.search import _groups
+from rnnrs.models.text_to_text.writing import similar_lengths
 
 
 class Greedy:
@@ -85,7 +85,7 @@ def main() -> None:
     rnnrs.set_num_threads(given.threads)
     model, texts = Translator.load(given.model), [clean_text(line) for line in lines(given.source)]
     encoded = [model.encoding.source(text)[0] for text in texts]
-    groups = list(_groups([len(ids) - 1 for ids in encoded]))
+    groups = list(similar_lengths([len(ids) - 1 for ids in encoded]))
     # Last, every tenth text by itself.
     alone = [[i] for i in range(0, len(texts), 10)]
     batches = []

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{APART, First, Passed, Recurrent, Sequences, extras, lockstep};
+use super::{APART, First, Passed, Recurrent, Sequences, division, extras, lockstep};
 use crate::error::Result;
 use crate::kernels::{self, Lines, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
@@ -43,7 +43,7 @@ pub fn backward<R: Real>(
     if sequences.is_even()
         && layer.extras.is_none()
         && let Some(team) =
-            lockstep::team::<R>(sequences.batch(), layout.recurrent * hidden, hidden, layout.recurrent)?
+            division::team::<R>(sequences.batch(), layout.recurrent * hidden, hidden, layout.recurrent)?
     {
         lockstep::backward(op, layer, sequences, passed, (dy, dlast), &team, (&mut da, &mut dfirst))?;
         return Ok(Back { da, dfirst, dnorm: [Vec::new(), Vec::new()] });

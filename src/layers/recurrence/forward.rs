@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::input::Source;
-use super::{AHEAD, AHEAD_NUMBERS, APART, First, Input, Recurrent, Sequences, Trace, extras, lockstep};
+use super::{
+    AHEAD, AHEAD_NUMBERS, APART, First, Input, Recurrent, Sequences, Trace, division, extras, lockstep,
+};
 use crate::error::Result;
 use crate::kernels::{self, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{State, StateMut};
@@ -53,7 +55,7 @@ pub fn forward<R: Real>(
     };
     if sequences.is_even()
         && layer.extras.is_none()
-        && let Some(team) = lockstep::team::<R>(sequences.batch(), layout.recurrent * hidden, hidden, 1)?
+        && let Some(team) = division::team::<R>(sequences.batch(), layout.recurrent * hidden, hidden, 1)?
     {
         lockstep::forward(op, layer, sequences, input, first, &team, &mut trace)?;
         return Ok(trace);

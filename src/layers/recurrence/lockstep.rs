@@ -10,91 +10,17 @@ use std::ops::Range;
 use std::sync::atomic::AtomicU64;
 
 use super::input::{self, Input, Source};
-use super::{AHEAD, CACHE, Passed, Recurrent, Sequences, Trace};
+use super::{AHEAD, Passed, Recurrent, Sequences, Trace};
 use crate::error::Result;
 use crate::kernels::{Lines, Packed, Real, Rows, RowsMut, Start};
 use crate::layers::cell::{Layout, State, StateMut};
 use crate::parallel::{self, Stop, Team};
 
-/// Multiply-adds per nanosecond of a thread, in f32; half as many in f64.
-const RATE: f64 = 60.0;
-
-/// The share of the rate at which a product of 1, 2, or more rows runs: one row waits for its own sums.
-const SHARE: [f64; 3] = [0.47, 0.91, 1.0];
-
-/// Bytes per nanosecond that a thread reads from beyond its own cache.
-const READ: f64 = 40.0;
-
-/// Nanoseconds that a step's synchronization takes, and that each thread adds to it.
-const SYNCHRONIZATION: [f64; 2] = [500.0, 30.0];
-
 /// Maximum number of rows projected at a time; with more, their pre-activations would evict W from the cache.
 const ROWS_AHEAD: usize = 256;
 
-/// Minimum number of units per thread.
-const LEAST_UNITS: usize = 32;
-
 /// Granularity of the division into units.
 const UNITS: usize = 16;
-
-/// A step's product with W (rows, H), by which the way of dividing it is chosen.
-#[derive(Clone, Copy)]
-struct Step {
-    batch: usize,
-    rows: usize,
-    hidden: usize,
-    /// Bytes of a number
-    bytes: usize,
-    /// Numbers per sequence and unit that the threads exchange
-    exchanged: usize,
-}
-
-impl Step {
-    /// The estimated nanoseconds of the product of `batch` rows and `rows` rows of W.
-    fn product(&self, batch: usize, rows: f64) -> f64 {
-        let share = SHARE[batch.clamp(1, SHARE.len()) - 1];
-        let numbers = rows * self.hidden as f64;
-        let rate = RATE * share * 4.0 / self.bytes as f64;
-        let far = if numbers * self.bytes as f64 > CACHE as f64 { numbers * self.bytes as f64 } else { 0.0 };
-        batch as f64 * numbers / rate + far / READ
-    }
-
-    /// The estimated nanoseconds if each of `threads` threads takes some of the sequences.
-    fn of_shards(&self, threads: usize) -> f64 {
-        self.product(self.batch.div_ceil(threads.min(self.batch)), self.rows as f64)
-    }
-
-    /// The estimated nanoseconds if each of `threads` threads takes some of the units.
-    fn of_team(&self, threads: usize) -> f64 {
-        let exchanged = (self.batch * self.exchanged * self.hidden * self.bytes) as f64 / READ;
-        let wait = SYNCHRONIZATION[0] + SYNCHRONIZATION[1] * threads as f64;
-        self.product(self.batch, self.rows as f64 / threads as f64) + exchanged + wait
-    }
-
-    /// The number of threads with which a team is fastest, if it is faster than shards.
-    fn team(&self, threads: usize) -> Option<usize> {
-        let most = threads.min(self.hidden / LEAST_UNITS);
-        let cost = |&threads: &usize| self.of_team(threads);
-        let best = (2..=most).min_by(|a, b| cost(a).total_cmp(&cost(b)))?;
-        (self.batch > 0 && self.of_team(best) < self.of_shards(threads)).then_some(best)
-    }
-}
-
-/// Returns the team of threads that shares the steps of W (rows, H) in the backward pass, if that is estimated
-/// to be faster than dividing the sequences, and the threads are available. `exchanged` numbers per sequence
-/// and unit go from thread to thread.
-pub(super) fn team<R: Real>(
-    batch: usize,
-    rows: usize,
-    hidden: usize,
-    exchanged: usize,
-) -> Result<Option<Team>> {
-    let step = Step { batch, rows, hidden, bytes: size_of::<R>(), exchanged };
-    match step.team(parallel::num_threads()?) {
-        Some(threads) => parallel::team(threads),
-        None => Ok(None),
-    }
-}
 
 /// One thread's share of a pass through time: some of the units, for all sequences.
 trait Part<R: Real>: Send {

@@ -9,6 +9,7 @@
 //! ahead of the recurrence, so that U and W alternate in the cache. The cost is O(T).
 
 mod backward;
+mod division;
 mod extras;
 mod forward;
 mod input;

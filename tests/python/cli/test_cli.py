@@ -242,7 +242,7 @@ def test_debugging_shows_where(tmp_path):
 
 def test_ctrl_c_leaves_a_model_that_training_goes_on_from(text, tmp_path):
     whole, halted = tmp_path / "whole.rnn", tmp_path / "halted.rnn"
-    options = [*SMALL, "--epochs", "150", "--steps", "10", "--quiet"]
+    options = [*SMALL, "--epochs", "100", "--steps", "10", "--quiet"]
     assert run("lm", "train", text, "-o", whole, *options)[0] == 0
 
     command = ["lm", "train", str(text), "-o", str(halted), *options]
@@ -272,7 +272,7 @@ def test_ctrl_c_leaves_a_model_that_training_goes_on_from(text, tmp_path):
 
 def test_the_demo(tmp_path):
     folder = tmp_path / "demo"
-    demo = ("demo", "--seconds", "5", "--hidden", "32", "-o", folder)
+    demo = ("demo", "--seconds", "2", "--hidden", "32", "-o", folder)
     code, out, error = run(*demo)
     assert code == 0, error
     before, after = (float(re.search(rf"{word} +([\d.]+) nats", out)[1]) for word in ("Before", "After"))

@@ -226,7 +226,7 @@ def test_help_of_commands_and_groups_imports_no_models(command):
     assert "rnnrs.models" not in modules and "rnnrs.nn" not in modules and "rnnrs.text" not in modules
     rooms = {name.split(".")[2] for name in modules if name.startswith("rnnrs.cli.")}
     chosen = set() if command == ["--help"] else {GROUPS[command[0]][0].split(".")[0]}
-    assert rooms - {"common", "options", "training", "writing"} == chosen
+    assert rooms - {"common", "options", "training", "validation", "writing"} == chosen
 
 
 def test_a_range_is_that_of_the_table():

@@ -19,16 +19,12 @@ from ..training import (
     add_checkpoints,
     add_output,
     add_training,
-    add_validation,
     check_files,
-    examples,
     fit_or_stop,
-    held_out,
     report,
-    seed_of,
     started,
-    validation_of,
 )
+from ..validation import add_validation, examples, held_out, seed_of, validation_of
 from .files import FORMS, Reader, add_captions
 from .verbs import evaluation_facts
 
@@ -93,7 +89,7 @@ def add(verb: Any) -> None:
     training = add_training(verb, Captioner, examples=EXAMPLES)
     doc = (
         "held-out pictures: a file of descriptions, and the place of its pictures if it is another; or the share of "
-        "the pictures to hold out, drawn at random"
+        "the pictures to hold out at random"
     )
     add_validation(training, SHARE, doc, files="CAPTIONS", nargs="+")
     changes = verb.add_argument_group(

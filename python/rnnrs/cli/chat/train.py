@@ -11,15 +11,12 @@ from ..training import (
     add_checkpoints,
     add_output,
     add_training,
-    add_validation,
     check_files,
     fit_or_stop,
-    held_out,
     report,
-    seed_of,
     started,
-    validation_of,
 )
+from ..validation import add_validation, held_out, seed_of, validation_of
 from .files import FORMS, Dialogues, add_acts, read
 
 if TYPE_CHECKING:
@@ -70,7 +67,7 @@ def add(verb: Any) -> None:
     )
     add_vocabulary(model, Chatbot, Chatbot.from_dialogues)
     training = add_training(verb, Chatbot)
-    doc = "held-out dialogues, or the share of the dialogues to hold out, drawn at random"
+    doc = "held-out dialogues, or the share of the dialogues to hold out at random"
     add_validation(training, SHARE, doc, files="FILE")
     add_checkpoints(verb)
 

@@ -15,19 +15,15 @@ from ..options import (
     vocabulary_given,
 )
 from ..training import (
-    Validation,
     add_checkpoints,
     add_output,
     add_training,
-    add_validation,
     check_files,
     fit_or_stop,
-    held_out,
     report,
-    seed_of,
     started,
-    validation_of,
 )
+from ..validation import Validation, add_validation, held_out, seed_of, validation_of
 from .verbs import evaluation_facts
 
 if TYPE_CHECKING:
@@ -73,8 +69,8 @@ def add(verb: Any) -> None:
     add_validation(
         training,
         SHARE,
-        "held-out text, or the share of the text to hold out: lines drawn at random where every line is a sequence of "
-        "its own, else the end",
+        "held-out text, or the share of the text to hold out: random lines where every line is a separate sequence, "
+        "else the end",
         files="FILE",
     )
     add_checkpoints(verb)

@@ -12,16 +12,12 @@ from ..training import (
     add_checkpoints,
     add_output,
     add_training,
-    add_validation,
     check_files,
-    examples,
     fit_or_stop,
-    held_out,
     report,
-    seed_of,
     started,
-    validation_of,
 )
+from ..validation import add_validation, examples, held_out, seed_of, validation_of
 from ..writing import likelihood_facts
 from .files import FORMS, Pairs, add_cleaning, add_files, add_reading, read_clean
 
@@ -82,7 +78,7 @@ def add(verb: Any, cls: type[TextToText], max_words: int) -> None:
     )
     add_vocabulary(model, cls, cls.from_pairs)
     training = add_training(verb, cls, examples=EXAMPLES)
-    doc = "held-out pairs, one file or two, or the share of the pairs to hold out, drawn at random"
+    doc = "held-out pairs, one file or two, or the share of the pairs to hold out at random"
     add_validation(training, SHARE, doc, files="FILE", nargs="+")
     add_checkpoints(verb)
 

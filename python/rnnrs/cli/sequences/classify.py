@@ -13,15 +13,12 @@ from ..training import (
     add_checkpoints,
     add_output,
     add_training,
-    add_validation,
     check_files,
     fit_or_stop,
-    held_out,
     report,
-    seed_of,
     started,
-    validation_of,
 )
+from ..validation import add_validation, held_out, seed_of, validation_of
 from .files import FORMS, Labeled, add_labeled, read_labeled
 
 if TYPE_CHECKING:
@@ -100,7 +97,7 @@ def _add_train(verb: Any) -> None:
     )
     add_vocabulary(model, SequenceClassifier, SequenceClassifier.from_texts)
     training = add_training(verb, SequenceClassifier)
-    doc = "held-out sequences, or the share of the sequences to hold out, drawn at random"
+    doc = "held-out sequences, or the share of the sequences to hold out at random"
     add_validation(training, SHARE, doc, files="FILE")
     add_checkpoints(verb)
 

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Any
 from ..common import CommandError, Parser, add_json, add_model, add_verb, add_verbs, print_json, say, whole
 from ..options import RECURRENT, add_option, add_sizes, defaults_of, given
 from ..training import (
-    Validation,
     add_checkpoints,
     add_output,
     add_training,
-    add_validation,
     check_files,
     fit_or_stop,
     report,
     started,
-    validation_of,
 )
+from ..validation import Validation, add_validation, validation_of
 from .files import add_csv, read_series
 
 if TYPE_CHECKING:
