@@ -71,6 +71,26 @@ class Parameters(MutableMapping[str, Array]):
             self._views[name] = flat[start:end].reshape(shape)
             start = end
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The state for copies and pickles: the vector as (the array that owns its memory, an offset in it).
+
+        All sets of one joint vector name the same owner, which is copied once. So the layers of a copied model
+        are views of the copied model's vector.
+        """
+        root: Any = self._flat if self._flat.base is None else self._flat.base
+        if isinstance(root, np.ndarray) and root.ndim == 1 and root.dtype == self.dtype:
+            offset = (self._flat.ctypes.data - root.ctypes.data) // self.dtype.itemsize
+        else:  # memory of somebody else's
+            root, offset = self._flat.copy(), 0
+        state = {name: value for name, value in self.__dict__.items() if name not in ("_flat", "_views")}
+        return state | {"vector": (root, offset)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        root, offset = state.pop("vector")
+        self.__dict__.update(state)
+        size = sum(math.prod(shape) for shape in self.shapes.values())
+        self._lay_out(root[offset : offset + size])
+
     def move(self, whole: Parameters, start: int, prefix: str) -> None:
         """Moves these arrays, with their values, into a larger set, at element `start` of its vector."""
         part = whole._flat[start : start + self._flat.size]

@@ -223,7 +223,10 @@ def train(
         _resume(op, trainer, resume, data)
     if loss_name is not None:
         trainer.history.loss_name = loss_name
-    history = trainer.fit(data, validation=validation, **settings.bounds)
+    try:
+        history = trainer.fit(data, validation=validation, **settings.bounds)
+    finally:
+        trainer.schedule = None  # it refers to the trainer: the two would keep each other, and the model, alive
     if best is not None:
         best.restore(model)
     return history
