@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ class Layer:
         gradients: their gradients under the same names.
     """
 
+    #: The set that `join` has moved the parameters into.
+    _whole: weakref.ref[Parameters] | None = None
+
     def __init__(self, shapes: dict[str, tuple[int, ...]], dtype: DTypeLike) -> None:
         self.parameters = Parameters(shapes, dtype)
         self.gradients = self.parameters.zeros_like()
@@ -35,6 +39,20 @@ class Layer:
     def zero_gradients(self) -> None:
         """Sets all gradients to zero."""
         self.gradients.fill(0.0)
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the parameters are part of a larger set that is in use: of a network, or of another layer."""
+        return self._whole is not None and self._whole() is not None
+
+    def __getstate__(self) -> dict[str, Any]:
+        whole = None if self._whole is None else self._whole()
+        return self.__dict__ | {"_whole": whole}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Of a layer that was copied by itself, nothing else holds the larger set: the copy stands alone.
+        whole = state["_whole"]
+        self.__dict__.update(state, _whole=None if whole is None else weakref.ref(whole))
 
     def move(self, parameters: Parameters, gradients: Parameters, start: int, prefix: str) -> None:
         """Moves parameters and gradients into larger sets, at element `start` of their vectors."""
@@ -73,8 +91,15 @@ def join(**layers: Layer) -> tuple[Parameters, Parameters]:
         (parameters, gradients) of all layers.
 
     Raises:
-        ValueError: if there are no layers, or their dtypes differ.
+        ValueError: if there are no layers, their dtypes differ, or one belongs to another network, whose
+            parameters it would take away: give a copy of it (`copy.deepcopy`).
     """
+    for place, (prefix, layer) in enumerate(layers.items()):
+        if layer.is_joined or any(layer is other for other in list(layers.values())[:place]):
+            raise ValueError(
+                f"join: {prefix}: expected a layer that belongs to no other network, got one that does; "
+                "give a copy of it: copy.deepcopy(layer)"
+            )
     dtypes = {layer.dtype for layer in layers.values()}
     if len(dtypes) != 1:
         raise ValueError(
@@ -90,6 +115,7 @@ def join(**layers: Layer) -> tuple[Parameters, Parameters]:
     start = 0
     for prefix, layer in layers.items():
         layer.move(parameters, gradients, start, prefix)
+        layer._whole = weakref.ref(parameters)
         start += layer.parameters.size
     return parameters, gradients
 

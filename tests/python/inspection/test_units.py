@@ -95,14 +95,11 @@ class Gated(LanguageModel):
 
 @pytest.mark.parametrize("by_sentence", [False, True])
 def test_every_quantity_of_gated_cells_and_stacks(by_sentence):
-    lstm, gru = nn.LSTM(64, 8, **F64), nn.GRU(8, 4, **F64)
     text = TEXT[:70]
-    for rnn, layer, place in (
-        (lstm, lstm, -1),
-        (nn.Stack(lstm, gru), lstm, 0),
-        (nn.Stack(lstm, gru), gru, 1),
-    ):
-        model = Gated(text, rnn)
+    for stacked, place in ((False, -1), (True, 0), (True, 1)):
+        lstm, gru = nn.LSTM(64, 8, **F64), nn.GRU(8, 4, **F64)
+        layer = gru if place == 1 else lstm
+        model = Gated(text, nn.Stack(lstm, gru) if stacked else lstm)
         model.by_sentence = by_sentence
         names = ["h", "c", "tanh_c", "i", "f", "g", "o"] if layer is lstm else ["h", "r", "z", "n"]
         line = text.split("\n")[0]

@@ -1,5 +1,7 @@
 """Layers against the NumPy reference, for many sizes; states, shapes, seeds, threads."""
 
+import copy
+
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
@@ -130,7 +132,36 @@ def test_joined_layers_share_one_vector_and_keep_their_values():
     assert gradients.locate(gradients.flat.size - 1) == "output.c"
     assert gradients.locate(0) == "rnn.U"
     with pytest.raises(ValueError, match="one dtype"):
-        nn.join(a=rnn, b=nn.Linear(3, 4, dtype=np.float64))
+        nn.join(a=nn.RNN(2, 3), b=nn.Linear(3, 4, dtype=np.float64))
+
+
+def test_a_layer_of_another_network_is_refused_until_that_one_is_gone():
+    rnn, message = nn.RNN(2, 3), "expected a layer that belongs to no other network.*copy.deepcopy"
+    old = nn.Stack(rnn, nn.RNN(3, 3))
+    before = old.parameters.flat.copy()
+    for again in (
+        lambda: nn.join(a=rnn),
+        lambda: nn.Stack(rnn, nn.RNN(3, 3)),
+        lambda: nn.join(x=old.layers[1]),
+    ):
+        with pytest.raises(ValueError, match=message):
+            again()
+    fresh = nn.RNN(3, 3)
+    with pytest.raises(ValueError, match=f"join: b: {message}"):
+        nn.join(a=fresh, b=fresh)
+    rnn.parameters["b"] = [1, 2, 3]
+    assert old.parameters["0.b"].tolist() == [1, 2, 3] and not np.array_equal(old.parameters.flat, before)
+    head, _ = nn.join(rnn=copy.deepcopy(rnn), output=nn.Linear(3, 4))  # the encoder of a new network
+    assert head["rnn.b"].tolist() == [1, 2, 3]
+    head["rnn.b"] = 0
+    assert old.parameters["0.b"].tolist() == [1, 2, 3]
+    inner = copy.deepcopy(old).layers[0]  # its network is gone
+    assert not inner.is_joined and nn.join(a=inner)[0]["a.b"].tolist() == [1, 2, 3]
+    kept = copy.deepcopy(old)
+    with pytest.raises(ValueError, match=message):
+        nn.join(a=kept.layers[0])
+    whole, _ = nn.join(stack=old)
+    assert old.is_joined and whole["stack.0.b"].tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("scheme", ["uniform", "xavier", "orthogonal", "identity", "normal"])
