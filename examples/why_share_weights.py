@@ -115,7 +115,7 @@ def train(net: Any, data: Sentences, steps: int, seed: int, *, scored: np.ndarra
     """
     tags = data.tags if scored is None else np.where(scored[:, None], data.tags, -1)
     batches = ArrayBatches(data.ids, tags, 32, seed=seed)
-    schedule = optim.schedules.Cosine(steps)
+    schedule = optim.schedules.CosineDecay(steps)
     Trainer(net, optim.Adam(3e-3), clip_norm=1.0, schedule=schedule).fit(batches, max_steps=steps)
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._rnnrs import __version__, get_num_threads, instruction_set, set_num_threads
 from .errors import DTypeError, FormatError, MissingExtraError, NonFiniteError, ShapeError
+from .threads import register_with_threadpoolctl as _register_with_threadpoolctl
 
 if TYPE_CHECKING:
     from . import data, decoding, inspection, losses, metrics, models, nn, optim, plot, text, train
@@ -83,6 +84,9 @@ _MODULES = (
     "text",
     "train",
 )
+
+
+_register_with_threadpoolctl()
 
 
 def __getattr__(name: str) -> Any:

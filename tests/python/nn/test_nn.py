@@ -153,7 +153,7 @@ def test_a_layer_of_another_network_is_refused_until_that_one_is_gone():
     assert old.parameters["0.b"].tolist() == [1, 2, 3] and not np.array_equal(old.parameters.flat, before)
     head, _ = nn.join(rnn=copy.deepcopy(rnn), output=nn.Linear(3, 4))  # the encoder of a new network
     assert head["rnn.b"].tolist() == [1, 2, 3]
-    head["rnn.b"] = 0
+    head["rnn.b"] = [0, 0, 0]
     assert old.parameters["0.b"].tolist() == [1, 2, 3]
     inner = copy.deepcopy(old).layers[0]  # its network is gone
     assert not inner.is_joined and nn.join(a=inner)[0]["a.b"].tolist() == [1, 2, 3]
