@@ -8,8 +8,8 @@ from . import _rnnrs
 def register_with_threadpoolctl() -> bool:
     """Makes this package's number of threads known to threadpoolctl, if that package is installed.
 
-    `threadpoolctl.threadpool_limits`, and the libraries that use it, then bound these threads, too; alone with
-    `user_api="rnnrs"`.
+    `threadpoolctl.threadpool_limits`, and the libraries that use it, then bound these threads, too; alone
+    with `user_api="rnnrs"`.
 
     Returns:
         Whether threadpoolctl is installed.

@@ -8,7 +8,7 @@ backward direction. Weights have gates·H rows, in the same order here and in Py
 | weight_ih_l0 | (gates·H, I) | U |
 | weight_hh_l0 | (gates·H, H) | W |
 | bias_ih_l0, bias_hh_l0 | (gates·H,) both | b, their sum |
-| of a GRU, the last H of bias_hh_l0 | (H,) | b_h: multiplied by the reset gate, so it cannot be part of the sum |
+| of a GRU, the last H of bias_hh_l0 | (H,) | b_h: multiplied by the reset gate, so not part of the sum |
 
 Gates are i, f, g, o in an LSTM; r, z, n in a GRU. See `torch.nn.LSTM`, "Variables".
 """

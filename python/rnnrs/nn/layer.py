@@ -42,7 +42,7 @@ class Layer:
 
     @property
     def is_joined(self) -> bool:
-        """Whether the parameters are part of a larger set that is in use: of a network, or of another layer."""
+        """Whether the parameters are part of a larger set in use: of a network, or of another layer."""
         return self._whole is not None and self._whole() is not None
 
     def __getstate__(self) -> dict[str, Any]:

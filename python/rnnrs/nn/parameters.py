@@ -74,8 +74,8 @@ class Parameters(MutableMapping[str, Array]):
     def __getstate__(self) -> dict[str, Any]:
         """The state for copies and pickles: the vector as (the array that owns its memory, an offset in it).
 
-        All sets of one joint vector name the same owner, which is copied once. So the layers of a copied model
-        are views of the copied model's vector.
+        All sets of one joint vector name the same owner, which is copied once. So the layers of a copied
+        model are views of the copied model's vector.
         """
         root: Any = self._flat if self._flat.base is None else self._flat.base
         if isinstance(root, np.ndarray) and root.ndim == 1 and root.dtype == self.dtype:
