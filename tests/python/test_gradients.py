@@ -1,5 +1,7 @@
 """Whole networks against finite differences, and the unfolded network against the equations."""
 
+import copy
+
 import numpy as np
 import pytest
 import reference
@@ -64,8 +66,9 @@ def test_the_check_finds_a_wrong_gradient():
             self.gradients["rnn.W"][2, 3] *= 1.001
             return result
 
-    right = network()
-    wrong = Wrong(right.rnn, right.output, right.loss_function)
+    right = copy.deepcopy(network())
+    rnn, output = copy.deepcopy(right.rnn), copy.deepcopy(right.output)
+    wrong = Wrong(rnn, output, right.loss_function)
     check = rnnrs.gradient_check(wrong, array_batch())
     assert check.relative_error["rnn.W"] > 1e-4
     assert check.relative_error["rnn.U"] <= 1e-6
