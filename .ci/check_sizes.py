@@ -1,4 +1,4 @@
-"""Checks the sizes that CONTRIBUTING.md promises: functions, files, and the width of prose.
+"""Checks the limits stated in CONTRIBUTING.md: lengths of functions and files, and the width of prose.
 
 Prints `path:line: what, how much, limit` for each violation and exits with 1 if there is one.
 """
@@ -20,10 +20,10 @@ COMMENT_COLUMNS, PROSE_COLUMNS = 110, 120
 MOST_EXCEPTIONS = 10
 PROSE = ("README.md", "CHANGELOG.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
 
-#: What may be larger, and why: a path (its file's length) or path:function (its body). For both languages together.
+#: Exceptions and their reasons, by path (the file's length) or path:function (the body). Shared by both languages.
 EXCEPTIONS: dict[str, str] = {
     "src/decoding.rs": "one step of beam search, whose stages share their scratch memory",
-    "src/kernels/generic.rs": "the bodies of all kernels, generic over the vector: each stands once",
+    "src/kernels/generic.rs": "the bodies of all kernels, written once, generic over the vector",
     "src/kernels/tests.rs": "one property per kernel, run for every instruction set",
     "src/layers/attention.rs": "attention with its backward pass beside it",
     "src/layers/recurrence/lockstep.rs": "the shared step, forward and backward, over one exchange",
@@ -36,10 +36,10 @@ class Violation(NamedTuple):
     Attributes:
         path: relative to the repository.
         line: counted from 1.
-        what: for a reader.
-        size: what was counted.
-        limit: for it.
-        key: the key in EXCEPTIONS that allows it, if one can.
+        what: a description for the reader.
+        size: the measured size.
+        limit: the largest allowed size.
+        key: the key in EXCEPTIONS that would allow it; None if no exception is possible.
     """
 
     path: str
@@ -54,7 +54,7 @@ class Violation(NamedTuple):
 
 
 def check_length(path: str, text: str) -> Iterator[Violation]:
-    """The number of lines of a file."""
+    """Checks the number of lines of a file."""
     count = len(text.splitlines())
     if count > FILE_LINES:
         yield Violation(path, FILE_LINES + 1, "lines of the file", count, FILE_LINES, path)
@@ -63,7 +63,7 @@ def check_length(path: str, text: str) -> Iterator[Violation]:
 def functions(
     node: ast.AST, prefix: str = ""
 ) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """(qualified name, function) of every function below a node: methods and nested functions, too."""
+    """Yields (qualified name, function) for every function below a node, including methods and nested functions."""
     for child in ast.iter_child_nodes(node):
         name = prefix
         if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -75,7 +75,7 @@ def functions(
 
 
 def is_text(statement: ast.stmt) -> bool:
-    """Whether a statement is a string that stands alone: a docstring."""
+    """Returns whether a statement consists of a string alone, as a docstring does."""
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)
@@ -84,7 +84,7 @@ def is_text(statement: ast.stmt) -> bool:
 
 
 def check_functions(path: str, tree: ast.Module) -> Iterator[Violation]:
-    """The lines of each function's body, from the first statement after the docstring to the last line."""
+    """Checks the lines of each function's body, from the first statement after the docstring to the last line."""
     for name, function in functions(tree):
         body = function.body[1:] if is_text(function.body[0]) else function.body
         if not body:
@@ -97,7 +97,7 @@ def check_functions(path: str, tree: ast.Module) -> Iterator[Violation]:
 
 
 def check_comments(path: str, text: str, tree: ast.Module) -> Iterator[Violation]:
-    """The width of lines with a comment or a part of a docstring."""
+    """Checks the width of lines that contain a comment or part of a docstring."""
     lines = text.splitlines()
     found: dict[int, str] = {}
     for node in ast.walk(tree):
@@ -112,7 +112,7 @@ def check_comments(path: str, text: str, tree: ast.Module) -> Iterator[Violation
 
 
 def check_prose(path: str, text: str) -> Iterator[Violation]:
-    """The width of Markdown's lines outside code blocks and tables; the addresses of links do not count."""
+    """Checks the width of Markdown lines outside code blocks and tables; link targets do not count."""
     fence = None
     for number, line in enumerate(text.splitlines(), 1):
         mark = re.match(r"\s*(```+|~~~+)", line)
@@ -125,7 +125,7 @@ def check_prose(path: str, text: str) -> Iterator[Violation]:
 
 
 def violations() -> Iterator[Violation]:
-    """Every size above its limit, exceptions included."""
+    """Yields every size above its limit, including the allowed exceptions."""
     for file in sorted([*ROOT.glob("python/**/*.py"), *ROOT.glob("python/**/*.pyi")]):
         path, text = file.relative_to(ROOT).as_posix(), file.read_text("utf-8")
         tree = ast.parse(text, path)
@@ -139,11 +139,11 @@ def violations() -> Iterator[Violation]:
 
 
 def main() -> int:
-    """Prints what is too large, and exceptions that are not needed or too many; 1 if there is any, else 0."""
+    """Prints violations and unused or surplus exceptions; returns 1 if there are any, else 0."""
     found = list(violations())
     lines = [str(one) for one in found if one.key not in EXCEPTIONS]
     unused = set(EXCEPTIONS) - {one.key for one in found}
-    lines += [f".ci/check_sizes.py:1: exception that nothing needs, {name}" for name in sorted(unused)]
+    lines += [f".ci/check_sizes.py:1: unused exception, {name}" for name in sorted(unused)]
     if len(EXCEPTIONS) > MOST_EXCEPTIONS:
         lines.append(f".ci/check_sizes.py:1: exceptions, {len(EXCEPTIONS)}, limit {MOST_EXCEPTIONS}")
     for line in lines:

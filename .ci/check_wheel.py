@@ -1,4 +1,4 @@
-"""Checks that every wheel in a folder is small enough: `python .ci/check_wheel.py dist`. Prints each wheel's size."""
+"""Checks the size of every wheel in a folder, and prints it: `python .ci/check_wheel.py dist`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LIMIT_KIB = 5_120
 
 
 def main(folder: str) -> int:
-    """Prints the sizes; 1 if a wheel is too large or there is none, else 0."""
+    """Prints the sizes; returns 1 if a wheel is too large or there is none, else 0."""
     wheels = sorted(Path(folder).glob("*.whl"))
     if not wheels:
         print(f"{folder}: expected wheels, got none")

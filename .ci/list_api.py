@@ -1,6 +1,6 @@
 """Lists every public name with its signature: `python .ci/list_api.py > docs/api.txt`; a test compares the two.
 
-Public are the names in the `__all__` of the modules below, and the methods and properties of classes among them that do
+A name is public if it is in the `__all__` of a module below, or is a method or property of such a class and does
 not begin with an underscore.
 """
 
@@ -31,7 +31,7 @@ MODULES = (
 
 
 def lines() -> list[str]:
-    """The list, a line each."""
+    """Returns the list, one line per name."""
     found = []
     for name in MODULES:
         module = import_module(name)
@@ -43,7 +43,7 @@ def lines() -> list[str]:
 
 
 def names(module: Any) -> list[str]:
-    """A module's public names."""
+    """Returns a module's public names."""
     if hasattr(module, "__all__"):
         return [name for name in module.__all__ if not name.startswith("_")]
     own = [n for n, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
@@ -51,7 +51,7 @@ def names(module: Any) -> list[str]:
 
 
 def described(name: str, value: Any) -> list[str]:
-    """A public name and, of a class, its public members."""
+    """Returns the lines for a public name; for a class, also those for its public members."""
     if inspect.ismodule(value):
         return [f"  module {name}"]
     if inspect.isclass(value):
@@ -62,7 +62,7 @@ def described(name: str, value: Any) -> list[str]:
 
 
 def members(cls: type) -> list[str]:
-    """The public members of a class, its own and those inherited from this package's classes."""
+    """Returns the public members of a class: its own and those inherited from this package's classes."""
     found = []
     for name in sorted(dir(cls)):
         owner = next((base for base in cls.__mro__ if name in vars(base)), object)
@@ -79,7 +79,7 @@ def members(cls: type) -> list[str]:
 
 
 def signature(value: Any) -> str:
-    """The names and defaults of the parameters."""
+    """Returns the names and defaults of the parameters."""
     try:
         parameters = inspect.signature(value).parameters.values()
     except (TypeError, ValueError):
@@ -89,7 +89,7 @@ def signature(value: Any) -> str:
 
 
 class Shown:
-    """A default whose text is the same on every machine."""
+    """Represents a default by a text that is the same on every machine."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -99,7 +99,7 @@ class Shown:
 
 
 def shown(default: Any) -> Any:
-    """A default for the list: functions and classes by name, anything long cut off."""
+    """Returns a default for the list: functions and classes by name, long values as an ellipsis."""
     if default is inspect.Parameter.empty:
         return default
     text = getattr(default, "__name__", None) or repr(default)

@@ -1,12 +1,13 @@
-"""Convolution beside PyTorch and the machine's sgemm: `python benches/conv.py [--threads 2] [--seconds 4]`.
+"""Convolution compared with PyTorch and the machine's sgemm: `python benches/conv.py [--threads 2] [--seconds 4]`.
 
-Each library has a process of its own. They take turns, and whoever has none is stopped (SIGSTOP), so that no thread
-pool's spinning takes the other one's cores. Rates are of PyTorch's product of matrices of 2048², measured in the same
-turns.
+Each library has its own process. The processes alternate, and an idle one is stopped (SIGSTOP), so that a
+spinning thread pool does not occupy the other library's cores. Rates are relative to PyTorch's product of
+2048 × 2048 matrices, measured in the same turns.
 
-    of sgemm   operations of the products alone, 2 · B Y′ X′ · 9 I · O forward and three times as many in training
-    PyTorch    how many times as long it takes, with its default layout and with channels last
-    train      forward and back with dK, db and dx; of the network without dx of the pictures, and with its poolings
+    of sgemm   operations of the products alone: 2 · B Y′ X′ · 9 I · O forward, three times that in training
+    PyTorch    its time divided by that of rnnrs, with its default layout and with channels last
+    train      forward and backward pass with dK, db and dx; the network's without the pictures' dx, but
+               with its pooling layers
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-#: (B, Y = X, I, O) of a layer 3×3 that keeps the pictures' size, with relu.
+#: (B, Y = X, I, O) of a 3×3 layer with ReLU that keeps the pictures' size.
 LAYERS = [
     (32, 32, 3, 16),
     (32, 32, 16, 16),
@@ -36,7 +37,7 @@ LAYERS = [
     (64, 4, 128, 128),
 ]
 
-#: Channels of the network: a layer, then a pooling to half the size, and so on; then the mean of what is left.
+#: The network's channels. Each layer is followed by a pooling to half the size, the last one by a global mean.
 NETWORK = (3, 16, 32, 64, 128)
 BATCHES = (32, 128)
 SIZE = 32
@@ -51,7 +52,7 @@ def drawn(*shape: int) -> Any:
 
 
 def ours(case: tuple[int, ...], threads: int) -> Runs:
-    """What rnnrs runs for a layer (B, Y, I, O), or for the network of a batch (B,)."""
+    """The runs of rnnrs for a layer (B, Y, I, O), or for the network with a batch (B,)."""
     import rnnrs
     from rnnrs import nn
 
@@ -76,7 +77,7 @@ def ours(case: tuple[int, ...], threads: int) -> Runs:
 
 
 def pytorch(case: tuple[int, ...], threads: int) -> Runs:
-    """The same of PyTorch, in both layouts, and the product of matrices."""
+    """The same runs in PyTorch, in both layouts, and the matrix product."""
     import torch
     from torch import nn
 
@@ -112,7 +113,7 @@ def pytorch(case: tuple[int, ...], threads: int) -> Runs:
 
 
 def serve(library: Callable[[tuple[int, ...], int], Runs], threads: int, requests: Connection) -> None:
-    """A library's process: prepares the cases that come, measures what is asked for."""
+    """The loop of a library's process: prepares requested cases, measures requested runs."""
     runs: Runs = {}
     while (request := requests.recv()) is not None:
         what, seconds = request
@@ -131,7 +132,7 @@ def serve(library: Callable[[tuple[int, ...], int], Runs], threads: int, request
 
 
 class Library:
-    """A library's process, stopped while it is not asked."""
+    """A library's process, stopped between requests."""
 
     def __init__(self, runs: Callable[[tuple[int, ...], int], Runs], threads: int) -> None:
         context = get_context("spawn")
@@ -141,10 +142,10 @@ class Library:
         theirs.close()
 
     def ask(self, what: tuple[int, ...] | str, seconds: float = 0.0) -> Any:
-        """What there is to run of a case, or the seconds of a run.
+        """The names of a case's runs, or the seconds of a run.
 
         Raises:
-            EOFError: if the process has ended; its traceback stands above.
+            EOFError: if the process has ended; it has printed its traceback.
         """
         self._signal(signal.SIGCONT)
         self._requests.send((what, seconds))
@@ -164,7 +165,8 @@ class Library:
 
 
 def measure(libraries: Mapping[str, Library], case: tuple[int, ...], seconds: float) -> dict[str, float]:
-    """Seconds of each run of each library, in eight turns: the first quartile, since others only slow a run down."""
+    """Seconds of each run of each library: the first quartile of eight turns, since other programs only slow a
+    run down."""
     rounds = 8
     turns = [(name, run) for name, library in libraries.items() for run in library.ask(case)]
     times: dict[str, list[float]] = {f"{name} {run}": [] for name, run in turns}
@@ -175,7 +177,7 @@ def measure(libraries: Mapping[str, Library], case: tuple[int, ...], seconds: fl
 
 
 def operations(case: tuple[int, ...]) -> float:
-    """Of the products of a forward pass."""
+    """The floating-point operations of a forward pass's products."""
     if len(case) == 4:
         B, Y, I, O = case
         return 2.0 * B * Y * Y * 9 * I * O
@@ -184,7 +186,7 @@ def operations(case: tuple[int, ...]) -> float:
 
 
 def row(case: tuple[int, ...], t: Mapping[str, float]) -> str:
-    """A line of the table."""
+    """A row of the table."""
     sgemm = 2.0 * SGEMM**3 / t["torch sgemm"]
     cells = [", ".join(map(str, case)) if len(case) == 4 else f"network, {case[0]}"]
     for what, times in (("forward", 1), ("train", 3)):

@@ -1,11 +1,11 @@
-"""What teacher forcing saves: `python benches/jordan.py [--seconds 3]`.
+"""The time that teacher forcing saves: `python benches/jordan.py [--seconds 3]`.
 
-Training steps (forward, back, all gradients, no dx and no loss) of the output-to-hidden network, as ratios of
-measurements that took turns, so that other programs disturb all alike:
+Training steps (forward and backward pass, all gradients, no dx and no loss) of the output-to-hidden network, as
+ratios of alternating measurements, so that other programs disturb all of them equally:
 
-    of products   the rate of teacher forcing, of that of its matrix products alone
-    RNN           how many times as long the hidden-to-hidden network (RNN and Linear) takes
-    free          how many times as long the network takes that is fed its own ŷ (or o), with BPTT through it
+    of products   the rate of teacher forcing, relative to its matrix products alone
+    RNN           the time of the hidden-to-hidden network (RNN and Linear), relative to teacher forcing
+    free          the time of the network fed its own ŷ (or o), with BPTT through the feedback, likewise
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CASES = [
 
 
 def products(jordan: nn.JordanRNN, x: Array, y: Array | None, do: Array) -> Callable[[], None]:
-    """All matrix products of a step of training with teacher forcing, and nothing else but sums of rows for db, dc."""
+    """All matrix products of a training step with teacher forcing, and only the row sums for db and dc besides."""
     p, g = jordan.parameters, jordan.gradients
     h, _ = _rnnrs.jordan_forced(x, (None, None, np.full(x.shape[:2], -1)), jordan._arrays(p), "tanh", None)[
         ::-1
@@ -58,7 +58,7 @@ def products(jordan: nn.JordanRNN, x: Array, y: Array | None, do: Array) -> Call
 
 
 def training(jordan: nn.JordanRNN, x: Array, y: Array | None, do: Array) -> Callable[[], None]:
-    """A step of training; without targets the network runs free."""
+    """A training step; without targets the network is free-running."""
 
     def run() -> None:
         _, cache = jordan.forward(x, y)
@@ -68,7 +68,7 @@ def training(jordan: nn.JordanRNN, x: Array, y: Array | None, do: Array) -> Call
 
 
 def hidden_to_hidden(I: int, O: int, x: Array, do: Array) -> Callable[[], None]:
-    """A step of training of RNN and Linear."""
+    """A training step of RNN and Linear."""
     rnn, output = nn.RNN(I, I), nn.Linear(I, O)
 
     def run() -> None:
@@ -82,7 +82,7 @@ def hidden_to_hidden(I: int, O: int, x: Array, do: Array) -> Callable[[], None]:
 
 
 def measure(runs: list[Callable[[], None]], seconds: float) -> list[float]:
-    """Seconds of each, in turn again and again: the first quartile, for other programs only ever make a run longer."""
+    """Seconds of each run, measured alternately: the first quartile, since other programs only slow a run down."""
     times: list[list[float]] = [[] for _ in runs]
     end = time.perf_counter() + seconds
     while len(times[0]) < 9 or time.perf_counter() < end:

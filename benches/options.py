@@ -1,11 +1,11 @@
-"""What lengths, dropout and layer normalization cost: `python benches/options.py [--seconds 2]`.
+"""The cost of lengths, dropout and layer normalization: `python benches/options.py [--seconds 2]`.
 
-Training steps (forward, BPTT, gradients of U, W, b, no dx) of each cell, I = H = 256, B = 32, T = 100, as ratios of
-measurements that took turns, so that other programs disturb all alike:
+Training steps (forward pass, BPTT, gradients of U, W, b, no dx) of each cell, I = H = 256, B = 32, T = 100, as
+ratios of alternating measurements, so that other programs disturb both equally:
 
-    lengths   time per step of a sequence, of that without lengths; lengths drawn from 10 to 100
-    …         time with an option, of that without: input dropout 0.3, recurrent dropout 0.3, zoneout 0.1, dropped
-              weights 0.3, layer normalization
+    lengths   time per step of a sequence, relative to that without lengths; lengths are sampled from 10 to 100
+    …         time with an option, relative to that without: input dropout 0.3, recurrent dropout 0.3,
+              zoneout 0.1, dropped weights 0.3, layer normalization
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def training(net: nn.Recurrent, x: Any, dh: Any, **options: Any) -> Callable[[], None]:
-    """A step of training."""
+    """A training step."""
 
     def run() -> None:
         _, cache = net.forward(x, **options)
@@ -41,8 +41,11 @@ def training(net: nn.Recurrent, x: Any, dh: Any, **options: Any) -> Callable[[],
 
 
 def ratio(run: Callable[[], None], other: Callable[[], None], seconds: float) -> float:
-    """The time of one, of that of the other, in turn again and again: the first quartiles, for other programs only ever
-    make a run longer. Only these two take turns: more would drive each other's arrays out of the caches."""
+    """The time of one run relative to the other, measured alternately.
+
+    Compares the first quartiles, since other programs only slow a run down. No more than two runs alternate: more
+    would evict each other's arrays from the caches.
+    """
     times: list[list[float]] = [[], []]
     end = time.perf_counter() + 2 * seconds
     while len(times[0]) < 9 or time.perf_counter() < end:

@@ -1,9 +1,10 @@
-"""What a training step of a language model costs with each output layer and loss, against the full softmax.
+"""The time of a language model's training step by output layer and loss, relative to the full softmax.
 
     python benches/output_layers.py [--sizes 33278,200,200,20,35] [--samples 1024] [--rounds 8]
 
-Words are drawn by Zipf's law. In every round each of them takes its turn, so that the ratios are of one time; the
-median over the rounds is printed. A step is: clear the gradients, loss and BPTT, clip, Adam.
+Words are sampled by Zipf's law. Every round runs one step of each variant, so that the ratios compare times
+measured together; the median over the rounds is printed. A step clears the gradients, computes loss and BPTT,
+clips, and applies Adam.
 """
 
 from __future__ import annotations
@@ -64,11 +65,11 @@ def main() -> None:
     for round_ in range(a.rounds + 2):
         for name, step in steps.items():
             seconds = step()
-            if round_ >= 2:  # the first ones make the optimizer's state
+            if round_ >= 2:  # the first two allocate the optimizer's state
                 times[name].append(seconds)
     medians = {name: float(np.median(own)) for name, own in times.items()}
     print(f"V, E, H, B, T = {a.sizes}; {rnnrs.get_num_threads()} threads ({rnnrs.instruction_set()})")
-    print("| | ms a step | × full softmax |\n|---|---|---|")
+    print("| | ms per step | × full softmax |\n|---|---|---|")
     for name, own in medians.items():
         print(f"| {name} | {1e3 * own:.1f} | {medians['full softmax'] / own:.1f} |")
 

@@ -1,15 +1,16 @@
 """How the cost of training a recurrence scales: `python benches/scaling.py [WHAT …]`.
 
-Each figure is a ratio of two measurements that took turns, so that other programs disturb both alike; a turn is the
-median of several runs of forward, BPTT and the gradients of U, W and b (I = H, no dx). WHAT are some of
+Each figure is a ratio of two alternating measurements, so that other programs disturb both equally. A turn
+is the median of several runs of forward pass, BPTT and the gradients of U, W and b (I = H, no dx). WHAT is any of
 
-    threads   one thread → two: how much faster
-    isa       AVX2 forced: rate, of AVX-512's
-    steps     T from 25 to 10,000: time per step, of that at T = 100
-    f64       float64: rate, of float32's
-    sizes     odd H and B: time per operation, of the mean of their even neighbors'
+    threads   speedup of two threads over one
+    isa       rate with AVX2 forced, relative to AVX-512
+    steps     time per step for T from 25 to 10,000, relative to T = 100
+    f64       rate of float64, relative to float32
+    sizes     time per operation for odd H and B, relative to the mean of their even neighbors
 
-and all of them by default. The instruction set is chosen when a process starts, so every setting has one of its own.
+and defaults to all of them. The instruction set is chosen when a process starts, so every setting has its own
+process.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from statistics import median
 
 import numpy as np
 
-#: Turns of each of the two measurements of a ratio, and seconds of one.
+#: Turns of each of a ratio's two measurements, and seconds per turn.
 TURNS, SECONDS = 7, 0.25
 
 
 @dataclass(frozen=True)
 class Case:
-    """A recurrence, and the process that it runs in."""
+    """A recurrence and the settings of its process."""
 
     H: int
     B: int
@@ -46,7 +47,7 @@ class Case:
 
 
 def serve(case: Case) -> None:
-    """Answers every line with the seconds of a run: the median over a turn."""
+    """Answers every input line with the seconds of a run: the median over a turn."""
     import rnnrs
     from rnnrs import nn
 
@@ -100,7 +101,7 @@ class Worker:
 
 
 def per_operation(*cases: Case) -> list[float]:
-    """Seconds per operation of several cases that take turns."""
+    """Seconds per operation of several cases, measured alternately."""
     workers = [Worker(case) for case in cases]
     turns = [[worker.turn() for worker in workers] for _ in range(TURNS)]
     for worker in workers:

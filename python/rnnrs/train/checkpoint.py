@@ -106,12 +106,16 @@ def load(
 
 
 def restore_callbacks(run: RunState, callbacks: Sequence[Callback]) -> None:
-    """Restores the state of each callback from the saved one of the same class."""
-    saved = dict(run.callbacks)
+    """Restores the states of the callbacks: the first of a class gets the first state of that class, and so on.
+
+    A callback whose class has no further state starts anew.
+    """
+    saved = list(run.callbacks)
     for callback in callbacks:
         kind = type(callback).__name__
-        if kind in saved:
-            callback.load_state(saved[kind])
+        place = next((i for i, (name, _) in enumerate(saved) if name == kind), None)
+        if place is not None:
+            callback.load_state(saved.pop(place)[1])
 
 
 def _read(

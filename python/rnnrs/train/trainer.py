@@ -288,15 +288,25 @@ class Trainer:
         scale, norm = clip_factor(gradients, math.inf if self.clip_norm is None else self.clip_norm)
         if not (math.isfinite(L) and math.isfinite(norm)):
             raise _non_finite(self.step + 1, L, self.model)
+        rate = self._rate()
         if self.clip_value is not None:
             if self.clip_norm is not None:
                 clip_norm(gradients, self.clip_norm)
                 scale = 1.0
             clip_value(gradients, self.clip_value)
-        rate = self.optimizer.learning_rate * (1.0 if self.schedule is None else self.schedule(self.step))
         self.optimizer.step(self.model.parameters, gradients, rate, scale=scale)
         self.step += 1
         return StepRecord(self.step, self.epoch, L, rate, norm, positions(batch), 0.0)
+
+    def _rate(self) -> float:
+        """The learning rate of the step."""
+        factor = 1.0 if self.schedule is None else self.schedule(self.step)
+        rate = self.optimizer.learning_rate * factor
+        if not (math.isfinite(rate) and rate >= 0.0):
+            raise ValueError(
+                f"Trainer.fit: schedule: expected a finite factor from 0, got {factor} at step {self.step}"
+            )
+        return rate
 
     def _book(self, record: StepRecord) -> None:
         self.history.add(record)
