@@ -1,20 +1,20 @@
-"""Only equal results are compared in time."""
+"""Checks results against the reference: only equal results are compared in time."""
 
 from __future__ import annotations
 
 import numpy as np
 from tasks import Array, Arrays
 
-#: Largest difference allowed, relative to the largest number of the right result.
+#: Largest allowed difference, relative to the largest number of the expected result.
 TOLERANCE = 1e-4
 
 
 class Disagreement(Exception):
-    """A library's result is not the right one."""
+    """A library's result differs from the reference."""
 
 
 def difference(actual: Array, expected: Array) -> float:
-    """max |actual − expected| / max |expected|; infinite where a number is missing, NaN or infinite."""
+    """Returns max |actual − expected| / max |expected|; infinite if the shapes differ or a number is NaN or infinite."""
     if actual.shape != expected.shape or not np.isfinite(actual).all():
         return float("inf")
     scale = float(np.max(np.abs(expected), initial=0.0)) or 1.0
@@ -22,16 +22,16 @@ def difference(actual: Array, expected: Array) -> float:
 
 
 def check(who: str, result: Arrays, expected: Arrays, tolerance: float = TOLERANCE) -> float:
-    """The largest difference of all arrays.
+    """Returns the largest difference over all arrays.
 
     Args:
-        who: for the message.
-        result: what a library computed.
+        who: the library's name, for the error message.
+        result: the library's arrays.
         expected: the reference.
         tolerance: see `TOLERANCE`.
 
     Raises:
-        Disagreement: if an array is missing, unknown, or differs by more.
+        Disagreement: if an array is missing, unknown, or differs by more than `tolerance`.
     """
     if result.keys() != expected.keys():
         raise Disagreement(f"{who}: expected {', '.join(sorted(expected))}; got {', '.join(sorted(result))}")

@@ -1,7 +1,7 @@
-"""JAX: `jit` of a `lax.scan`, gradients by JAX's own reverse mode.
+"""JAX: `jit` of a `lax.scan`, with gradients by JAX's reverse mode.
 
-Variants: U x_t inside the loop; U x hoisted out of it, as one product over all steps; that, with the loop
-unrolled.
+Three variants: U x_t inside the loop; U x hoisted out of it, as one product over all steps; the latter with
+the loop unrolled.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def variants(task: Task, threads: int) -> dict[str, Variant]:
 
 
 def _rnn_step(p: Tree, state: tuple[Any, ...], a: Any) -> tuple[Any, ...]:
-    """The state after a step, h first, from U x_t + b."""
+    """Returns the state after a step, h first, from a = U x_t + b."""
     return (jnp.tanh(a + state[0] @ p["W"].T),)
 
 
@@ -131,7 +131,7 @@ def _train(inputs: Arrays, states: States) -> Variant:
 
 
 def _adam(p: Tree, m: Tree, v: Tree, g: Tree, step: Any) -> tuple[Tree, Tree, Tree]:
-    """Adam, after clipping by the norm."""
+    """Returns weights and moments after clipping by the norm and a step of Adam."""
     norm = jnp.sqrt(sum(jnp.vdot(a, a) for a in g.values()))
     scale = jnp.minimum(1.0, MAX_NORM / norm)
     g = {name: a * scale for name, a in g.items()}
@@ -144,7 +144,7 @@ def _adam(p: Tree, m: Tree, v: Tree, g: Tree, step: Any) -> tuple[Tree, Tree, Tr
 
 
 class Trainer:
-    """A step of training, all of it one compiled function that overwrites its weights and moments."""
+    """Training steps. A step is one compiled function that overwrites its weights and moments."""
 
     def __init__(self, inputs: Arrays, states: States) -> None:
         self.first = {name: inputs[name] for name in WEIGHTS}
@@ -194,7 +194,7 @@ def _next_tokens(inputs: Arrays) -> Variant:
 
     def run() -> Any:
         h = scores = rest
-        for token in tokens:  # whoever picks the next token must see these scores first
+        for token in tokens:  # picking the next token requires these scores
             scores, h = step(p, h, token)
             scores.block_until_ready()
         return scores

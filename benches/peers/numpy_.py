@@ -1,4 +1,4 @@
-"""NumPy: a loop over the steps; what needs no loop is one product. In float64 it is the reference for all."""
+"""NumPy: a loop over the steps, with all other work in one product. In float64 it is everyone's reference."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def variants(task: Task, threads: int) -> dict[str, Variant]:
 
 
 def reference(task: Task) -> Arrays:
-    """The results in float64, from the same float32 inputs."""
+    """Returns the results in float64, from the same float32 inputs."""
     variant = _variant(task, np.float64)
     variant.prepare()
     return variant.check()
@@ -70,7 +70,7 @@ def _without_dh(inputs: Arrays) -> Arrays:
 
 
 def forward(x: Array, h0: Array, U: Array, W: Array, b: Array) -> Array:
-    """h (T, B, H)."""
+    """Returns h (T, B, H)."""
     T, B, I = x.shape
     h = (x.reshape(T * B, I) @ U.T + b).reshape(T, B, -1)
     before = h0
@@ -81,7 +81,7 @@ def forward(x: Array, h0: Array, U: Array, W: Array, b: Array) -> Array:
 
 
 def through_time(dh: Array, h: Array, W: Array) -> Array:
-    """da (T, B, H)."""
+    """Returns da (T, B, H)."""
     da = 1 - h * h
     after = np.zeros_like(h[0])
     for t in reversed(range(len(h))):
@@ -91,20 +91,20 @@ def through_time(dh: Array, h: Array, W: Array) -> Array:
 
 
 def weight_gradients(da: Array, x: Array, h0: Array, h: Array) -> Arrays:
-    """dU, dW, db: each one product over all T·B rows."""
+    """Returns dU, dW, db: each one product over all T·B rows."""
     rows = da.reshape(-1, da.shape[-1])
     before = np.concatenate([h0[None], h[:-1]]).reshape(rows.shape)
     return {"dU": rows.T @ x.reshape(len(rows), -1), "dW": rows.T @ before, "db": rows.sum(axis=0)}
 
 
 def train(x: Array, h0: Array, dh: Array, U: Array, W: Array, b: Array) -> Arrays:
-    """dU, dW, db."""
+    """Returns dU, dW, db."""
     h = forward(x, h0, U, W, b)
     return weight_gradients(through_time(dh, h, W), x, h0, h)
 
 
 def cross_entropy(o: Array, y: Array) -> tuple[float, Array]:
-    """(L, do): the mean over the rows of o (rows, V); o is used up."""
+    """Returns (L, do): L is the mean over the rows of o (rows, V); o is overwritten."""
     rows = np.arange(len(o))
     o -= o.max(axis=1, keepdims=True)
     at_y = o[rows, y]
@@ -117,7 +117,7 @@ def cross_entropy(o: Array, y: Array) -> tuple[float, Array]:
 
 
 class Trainer:
-    """A language model, its gradients by BPTT, clipping, Adam."""
+    """Training steps of a language model: gradients by BPTT, clipping, Adam."""
 
     def __init__(self, inputs: Arrays) -> None:
         self.first = {name: inputs[name] for name in WEIGHTS}
@@ -125,14 +125,14 @@ class Trainer:
         self.weights: Arrays = {}
 
     def reset(self) -> None:
-        """Back to the first weights."""
+        """Restores the initial weights."""
         self.weights = {name: w.copy() for name, w in self.first.items()}
         self.moments = {name: (np.zeros_like(w), np.zeros_like(w)) for name, w in self.first.items()}
         self.steps = 0
         self.state = np.zeros((self.ids.shape[1], len(self.first["b"])), self.first["b"].dtype)
 
     def gradients(self) -> tuple[float, Arrays]:
-        """L, and the gradient of every weight; carries the state over."""
+        """Returns L and the gradient of every weight; carries the state over."""
         p = self.weights
         x = p["E"][self.ids]
         h = forward(x, self.state, p["U"], p["W"], p["b"])
@@ -147,7 +147,7 @@ class Trainer:
         return L, by_name
 
     def step(self) -> float:
-        """One step of training; gives L before it."""
+        """Takes one training step; returns L before it."""
         L, gradients = self.gradients()
         norm = float(np.sqrt(sum(np.vdot(g, g) for g in gradients.values())))
         self.steps += 1
@@ -170,7 +170,7 @@ class Trainer:
 
 
 def changes(after: dict[str, Any], before: Arrays) -> Arrays:
-    """The norm of every weight's change."""
+    """Returns the norm of every weight's change."""
     return {
         f"change.{name}": np.asarray(np.linalg.norm(np.asarray(after[name], np.float64) - w))
         for name, w in before.items()
@@ -178,7 +178,7 @@ def changes(after: dict[str, Any], before: Arrays) -> Arrays:
 
 
 def next_tokens(ids: Array, E: Array, U: Array, W: Array, b: Array, V: Array, c: Array) -> Array:
-    """The scores (V,) after the last token; each token's are computed on the way."""
+    """Returns the scores (V,) after the last token; computes those of every token."""
     h = np.zeros(len(W), W.dtype)
     scores = c
     for token in ids.tolist():

@@ -1,4 +1,4 @@
-"""Measurements as a table for people and a CSV for later."""
+"""Reports measurements as a table for readers and a CSV for later comparison."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TITLES = {
     "lstm train": "LSTM, forward and backward with dU, dW, db: milliseconds",
     "gru forward": "GRU, forward: milliseconds",
     "gru train": "GRU, forward and backward with dU, dW, db, db_h: milliseconds",
-    "step": "Language model, a step of training (clipping and Adam included): milliseconds",
+    "step": "Language model, a training step (clipping and Adam included): milliseconds",
     "next": "Language model, next token at batch 1, called from Python: microseconds",
 }
 UNITS = {"next": 1e6}
@@ -33,7 +33,7 @@ MILLI = 1e3
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and with what it was measured."""
+    """The machine and the versions that were measured."""
 
     date: str
     cpu: str
@@ -44,7 +44,7 @@ class Machine:
 
     @classmethod
     def here(cls, threads: int, versions: Mapping[str, str]) -> Machine:
-        """This machine, now."""
+        """Returns a description of this machine at the present time."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         date = datetime.now().astimezone().isoformat(timespec="seconds")
         return cls(date, _cpu(), cores, threads, _commit(), versions)
@@ -55,7 +55,7 @@ class Machine:
 
 
 def _cpu() -> str:
-    """The processor's name, as far as the system tells."""
+    """Returns the processor's name, as far as the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -65,7 +65,7 @@ def _cpu() -> str:
 
 
 def _commit() -> str:
-    """The commit, with a + where files differ from it; empty outside of a repository."""
+    """Returns the commit, followed by + if files differ from it; empty outside a repository."""
     found = [
         subprocess.run(
             ["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
@@ -78,24 +78,24 @@ def _commit() -> str:
 
 
 def fastest_peer(row: Row) -> Measurement | None:
-    """The fastest of the others."""
+    """Returns the fastest measurement of another library, or None."""
     peers = [m for library, m in row.items() if library != OURS]
     return min(peers, key=lambda m: m.seconds, default=None)
 
 
 def speedups(row: Row) -> tuple[float, float]:
-    """How many times as fast we are as the fastest peer, and as PyTorch; NaN where one was not measured."""
+    """Returns this package's speedups over the fastest peer and over PyTorch; NaN for missing measurements."""
     ours, peer, torch = row.get(OURS), fastest_peer(row), row.get("torch")
     over = [other.seconds / ours.seconds if ours and other else math.nan for other in (peer, torch)]
     return over[0], over[1]
 
 
 def table(kind: str, rows: Sequence[Row], libraries: Sequence[str], sgemm: Measurement) -> str:
-    """The measurements of one kind.
+    """Returns a table of the measurements of one kind.
 
     Args:
-        kind: of all tasks in `rows`.
-        rows: one for each task.
+        kind: the kind of all tasks in `rows`.
+        rows: one per task.
         libraries: the columns.
         sgemm: the machine's rate.
     """
@@ -125,7 +125,7 @@ def table(kind: str, rows: Sequence[Row], libraries: Sequence[str], sgemm: Measu
 
 
 def _number(value: float) -> str:
-    """Three digits that matter."""
+    """Formats a value with three significant digits."""
     digits = max(0, 2 - math.floor(math.log10(value))) if value > 0 else 0
     return f"{value:.{digits}f}"
 
@@ -140,10 +140,11 @@ def _geometric_mean(values: Sequence[float]) -> float:
 
 
 def write_csv(folder: Path, machine: Machine, rows: Sequence[Row], sgemm: Measurement) -> Path:
-    """One line for each task and library, the machine's description in each; gives the new file's path.
+    """Writes one line per task and library, each with the machine's description; returns the new file's path.
 
-    Columns that do not explain themselves: `difference` from the reference, relative; `others`, cores that
-    other programs used meanwhile; `ours_over`, how many times as fast this package is as the line's library.
+    Columns that need an explanation: `difference` is the relative difference from the reference; `others` is the
+    number of cores that other programs used meanwhile; `ours_over` is this package's speedup over the line's
+    library.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stamp = machine.date[:19].replace(":", "").replace("T", "-")

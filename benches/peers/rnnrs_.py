@@ -26,7 +26,7 @@ from rnnrs.models import LanguageModel
 from rnnrs.nn import GRU, LSTM, RNN, Recurrent
 from rnnrs.optim import Adam, clip_factor
 
-#: Our short names → those in the model.
+#: Short names → the model's parameter names.
 NAMES = dict(zip(WEIGHTS, ("embedding.E", "rnn.U", "rnn.W", "rnn.b", "output.V", "output.c"), strict=True))
 
 
@@ -67,7 +67,7 @@ def _forward(task: Recurrence) -> Variant:
 
 
 def _state(task: Recurrence, inputs: Arrays) -> Array:
-    """The first state (B, S): of an LSTM h0, and c = 0."""
+    """Returns the initial state (B, S): h0, for an LSTM followed by c = 0."""
     h0 = inputs["h0"]
     return np.concatenate([h0, np.zeros_like(h0)], axis=1) if task.cell == "lstm" else h0
 
@@ -86,13 +86,13 @@ def _train(task: Recurrence) -> Variant:
 
 
 def _model(weights: Arrays) -> LanguageModel:
-    """A language model of these sizes: of its vocabulary it needs no more than the length here."""
+    """Returns a language model of these sizes; only its vocabulary's length matters here."""
     (V, E), H = weights["E"].shape, len(weights["b"])
     return LanguageModel(range(V), embedding_size=E, hidden_size=H)  # type: ignore[arg-type]
 
 
 class Trainer:
-    """A step of training, as `rnnrs.Trainer` takes it."""
+    """Training steps, as `rnnrs.Trainer` performs them."""
 
     def __init__(self, task: LanguageModelStep) -> None:
         inputs = task.inputs()

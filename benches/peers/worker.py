@@ -1,6 +1,6 @@
-"""The process in which one library works: `worker.py LIBRARY THREADS DESCRIPTOR`; `workers.py` starts it.
+"""The process of one library: `worker.py LIBRARY THREADS DESCRIPTOR`; started by `workers.py`.
 
-Requests come as (verb, argument), answers go as ("done", result), ("missing", why) or ("failed", traceback).
+Requests are (verb, argument). Answers are ("done", result), ("missing", reason) or ("failed", traceback).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 from library import Library, Variant
 from tasks import Arrays, Task
 
-#: Part of a measurement's seconds that goes into runs before it, untimed: caches, clock, threads wake up.
+#: Share of a measurement's seconds spent on untimed runs before it, to warm up caches, clock and threads.
 WARM_UP = 0.2
 
 
 def time_runs(run: Callable[[], Any], seconds: float) -> list[float]:
-    """The seconds that each of several runs takes; one run at least, after one untimed."""
+    """Returns the seconds of each of several runs: at least one, after at least one untimed run."""
     gc.collect()
     gc.disable()
     clock = time.perf_counter
@@ -52,7 +52,7 @@ class Worker:
         return self.library.version()
 
     def open(self, task: Task) -> dict[str, Arrays]:
-        """Prepares every variant of a task; gives their results, for comparison."""
+        """Prepares every variant of a task; returns their results, for comparison."""
         self.close(None)
         self.variants = self.library.variants(task, self.threads)
         results = {}
@@ -62,29 +62,29 @@ class Worker:
         return results
 
     def time(self, request: tuple[str, float]) -> list[float]:
-        """The times of a variant's runs over about so many seconds."""
+        """Returns the times of a variant's runs; the request is (variant, total seconds)."""
         name, seconds = request
         variant = self.variants[name]
         variant.prepare()
         return time_runs(variant.run, seconds)
 
     def keep(self, name: str) -> None:
-        """Forgets all variants but one."""
+        """Discards all variants but one."""
         self.variants = {name: self.variants[name]}
 
     def close(self, _: None) -> None:
-        """Forgets the task."""
+        """Discards the task."""
         self.variants = {}
         gc.collect()
 
     def reference(self, task: Task) -> Arrays:
-        """The right results: NumPy's worker only."""
+        """Returns the reference results; only for NumPy's worker."""
         result: Arrays = self.library.reference(task)  # type: ignore[attr-defined]
         return result
 
 
 def serve(name: str, threads: int, requests: Connection) -> None:
-    """Answers until the other side hangs up."""
+    """Answers requests until the connection is closed."""
     try:
         worker = Worker(importlib.import_module(f"{name}_"), threads)
     except ImportError as error:
@@ -98,7 +98,7 @@ def serve(name: str, threads: int, requests: Connection) -> None:
             return
         try:
             requests.send(("done", getattr(worker, verb)(argument)))
-        except Exception:  # whatever it is, the driver reports it and ends
+        except Exception:  # the driver reports any error and exits
             requests.send(("failed", traceback.format_exc()))
 
 

@@ -1,12 +1,12 @@
-"""Makes torch_conv.npz: what PyTorch computes for layers of pictures, to hold this package against.
+"""Makes torch_conv.npz: PyTorch's results for convolution, pooling and batch normalization, as a reference.
 
-    python tests/golden/make_torch_conv.py        (needs torch and numpy; writes beside itself)
+    python tests/golden/make_torch_conv.py        (needs torch and numpy; writes into its own folder)
 
-float64; each case by its place in `CASES`, `POOLS`. Keys are `<conv|max|mean>/<case>/<quantity>`; arrays have
-the channels last and kernels are (kernel height, kernel width, I, O), as this package has them. `sizes` holds
-kernel, stride and padding, each along Y and X. The mean is PyTorch's with `count_include_pad=False`. The loss
-is Σ dy ⊙ y, for a fixed dy. `norm/0` is a batch normalization in training, with its moving averages after the
-batch; `norm/1` the same one afterwards, not in training.
+All arrays are float64. Keys are `<conv|max|mean>/<case>/<quantity>`, where a case is its index in `CASES` or
+`POOLS`. As in this package, channels are the last axis and kernels are (kernel height, kernel width, I, O).
+`sizes` contains kernel, stride and padding, each along Y and X. The mean is PyTorch's with
+`count_include_pad=False`. The loss is Σ dy ⊙ y for a fixed dy. `norm/0` is a batch normalization in training
+mode, with its moving averages after the batch; `norm/1` is the same layer afterwards, in inference mode.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ POOLS = [
 
 
 def first(x: Tensor) -> Tensor:
-    """Channels, that stood last, after the batch."""
+    """Moves the channels from the last axis to the one after the batch."""
     return x.permute(0, 3, 1, 2)
 
 
 def last(x: Tensor) -> np.ndarray:
-    """Channels last, as a NumPy array."""
+    """Moves the channels to the last axis and converts to NumPy."""
     return np.ascontiguousarray(x.detach().permute(0, 2, 3, 1).numpy())
 
 
 def convolution(case: int) -> dict[str, np.ndarray]:
-    """A layer with tanh, forward and back."""
+    """Returns the arrays of a layer with tanh: forward and backward pass."""
     (B, Y, X, I, O), kernel, stride, padding = CASES[case]
     draw = torch.Generator().manual_seed(case)
     x, K, b = (
@@ -67,7 +67,10 @@ def convolution(case: int) -> dict[str, np.ndarray]:
 
 
 def pooling(kind: str, case: int) -> dict[str, np.ndarray]:
-    """The largest or the mean, forward and back; of few different numbers, so that some are equal."""
+    """Returns the arrays of a max or mean pooling: forward and backward pass.
+
+    The inputs take few distinct values, so that ties occur.
+    """
     size, kernel, stride, padding = POOLS[case]
     draw = torch.Generator().manual_seed(case)
     x = torch.randint(-2, 3, size, generator=draw).double().requires_grad_()
@@ -84,7 +87,7 @@ def pooling(kind: str, case: int) -> dict[str, np.ndarray]:
 
 
 def normalization() -> dict[str, np.ndarray]:
-    """A batch in training, then another one."""
+    """Returns the arrays of a batch normalization: one batch in training mode, then another in inference mode."""
     draw = torch.Generator().manual_seed(9)
     layer = torch.nn.BatchNorm2d(4, dtype=torch.float64)
     with torch.no_grad():

@@ -1,11 +1,12 @@
-"""Makes torch_recurrent.npz: what PyTorch computes for its recurrent layers, to hold `rnnrs.interop.torch` against.
+"""Makes torch_recurrent.npz: results of PyTorch's recurrent layers, as a reference for `rnnrs.interop.torch`.
 
-    python tests/golden/make_torch_recurrent.py        (needs torch and numpy; writes beside itself)
+    python tests/golden/make_torch_recurrent.py        (needs torch and numpy; writes into its own folder)
 
-`nn.RNN` (tanh and relu), `nn.LSTM`, `nn.GRU`; 1 to 3 layers, one direction and both; without lengths, and with lengths
-(packed), in float32. `numbers` holds all arrays one after the other, in the order of `index`: JSON, case → quantity →
-shape. Quantities are the state dict's names, x, first states; h, last states; and for L = Σ dh ⊙ h + Σ dlast ⊙ last
-the gradients of every weight (`grad.<name>`), of x and of the first states.
+The layers are `nn.RNN` (tanh and relu), `nn.LSTM` and `nn.GRU`, with 1 to 3 layers, unidirectional and
+bidirectional, without lengths and with lengths (packed), in float32. `numbers` contains all arrays concatenated,
+in the order of `index`, which is JSON: case → quantity → shape. The quantities are the state dict's names, x and
+the initial states; h and the last states; and, for L = Σ dh ⊙ h + Σ dlast ⊙ last, the gradients of every weight
+(`grad.<name>`), of x and of the initial states.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ KINDS = {
 
 
 def case(kind: str, layers: int, both: bool, lengths: bool) -> dict[str, np.ndarray]:
-    """All that belongs to one layer."""
+    """Returns all arrays of one layer."""
     torch.manual_seed(len(kind) + 10 * layers + 100 * both + 1000 * lengths)
     make, options = KINDS[kind]
     net = make(I, H, num_layers=layers, bidirectional=both, **options)

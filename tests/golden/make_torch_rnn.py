@@ -1,22 +1,24 @@
-"""Makes torch_rnn.npz: what PyTorch computes for the network of the equations, to hold this package against.
+"""Makes torch_rnn.npz: PyTorch's results for the network of the equations, as a reference for this package.
 
-    python tests/golden/make_torch_rnn.py        (needs torch and numpy; writes beside itself)
+    python tests/golden/make_torch_rnn.py        (needs torch and numpy; writes into its own folder)
 
 Embedding → `nn.RNN` → `nn.Linear` → cross-entropy, at T=7, B=3, V=11, E=5, H=8; tanh and relu; float32 and
-float64 from the same first weights, which float32 holds exactly. Keys are `<dtype>/<case>/<quantity>`:
+float64 from the same initial weights, which float32 represents exactly. Keys are `<dtype>/<case>/<quantity>`:
 
 - `tanh`, `relu`: ids, y, h0, the parameters, h, logits, loss, every gradient, dx (embedded inputs), dh0.
-- `tanh/sgd`, `tanh/adam`, …: ten steps on that batch, the gradient's norm clipped: losses and norms before
-  each step's update, and the parameters after the last.
+- `tanh/sgd`, `tanh/adam`, …: ten steps on that batch with the gradient norm clipped: losses and norms before
+  each step's update, and the parameters after the last one.
 - `loss/…`: losses alone, of scores o against targets y: L and do, as mean and as sum over positions.
 
-Three choices make PyTorch's definitions meet ours:
+Three choices reconcile PyTorch's definitions with ours:
 
-- `nn.RNN` has two biases, whose sum is our b. The second stays frozen at zero: training moves one bias, too.
-- Clipping multiplies by max_norm / norm exactly; `clip_grad_norm_` would add 1e-6 to the norm.
-- Class weights together with label smoothing weigh the position as a whole, by its right answer.
-  `nn.CrossEntropyLoss(weight=…, label_smoothing=…)` would weigh each class's share of the smoothed target by
-  itself, so that case is built from its unweighted losses; either setting without the other is PyTorch's own.
+- `nn.RNN` has two biases; their sum is our b. The second stays frozen at zero, so that training changes one
+  bias, as here.
+- Clipping multiplies by exactly max_norm / norm; `clip_grad_norm_` would add 1e-6 to the norm.
+- Class weights together with label smoothing weight a position as a whole, by its correct class.
+  `nn.CrossEntropyLoss(weight=…, label_smoothing=…)` would weight each class's share of the smoothed target
+  separately, so that case is built from unweighted losses. With only one of the two settings, the loss is
+  PyTorch's own.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class Network(nn.Module):
 
     def __init__(self, nonlinearity: str, dtype: torch.dtype) -> None:
         super().__init__()
-        torch.manual_seed(0)  # the weights are drawn in float32, then converted
+        torch.manual_seed(0)  # the weights are sampled in float32, then converted
         self.embedding = nn.Embedding(V, E)
         self.rnn = nn.RNN(E, H, nonlinearity=nonlinearity)
         self.output = nn.Linear(H, V)
@@ -54,7 +56,7 @@ class Network(nn.Module):
         self.to(dtype)
 
     def named(self) -> dict[str, nn.Parameter]:
-        """The parameters by this package's names."""
+        """Returns the parameters by this package's names."""
         return {
             "embedding.E": self.embedding.weight,
             "rnn.U": self.rnn.weight_ih_l0,
@@ -65,19 +67,19 @@ class Network(nn.Module):
         }
 
     def forward(self, ids: Tensor, h0: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x (T, B, E), h (T, B, H), o (T, B, V) of ids (T, B) and h0 (B, H)."""
+        """Returns x (T, B, E), h (T, B, H), o (T, B, V) for ids (T, B) and h0 (B, H)."""
         x = self.embedding(ids)
         h, _ = self.rnn(x, h0[None])
         return x, h, self.output(h)
 
 
 def array(tensor: Tensor) -> np.ndarray:
-    """A copy in NumPy."""
+    """Returns a copy as a NumPy array."""
     return tensor.detach().numpy().copy()
 
 
 def batch(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """ids (T, B), y (T, B), h0 (B, H)."""
+    """Returns ids (T, B), y (T, B), h0 (B, H)."""
     generator = torch.Generator().manual_seed(1)
     ids = torch.randint(V, (T, B), generator=generator)
     y = torch.randint(V, (T, B), generator=generator)
@@ -86,12 +88,12 @@ def batch(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def cross_entropy(o: Tensor, y: Tensor) -> Tensor:
-    """The mean over all positions."""
+    """Returns the mean over all positions."""
     return F.cross_entropy(o.reshape(-1, V), y.reshape(-1))
 
 
 def one_pass(nonlinearity: str, dtype: torch.dtype) -> Arrays:
-    """Every quantity of one forward and backward pass."""
+    """Returns every quantity of one forward and backward pass."""
     network = Network(nonlinearity, dtype)
     ids, y, h0 = batch(dtype)
     h0.requires_grad_()
@@ -110,7 +112,7 @@ def one_pass(nonlinearity: str, dtype: torch.dtype) -> Arrays:
 
 
 def optimizer(name: str, network: Network) -> torch.optim.Optimizer:
-    """The settings that the test repeats."""
+    """Returns an optimizer with the settings that the test uses, too."""
     parameters = network.named().values()
     if name == "sgd":
         return torch.optim.SGD(parameters, lr=0.5, momentum=0.9)
@@ -118,7 +120,7 @@ def optimizer(name: str, network: Network) -> torch.optim.Optimizer:
 
 
 def clip(network: Network) -> Tensor:
-    """Scales the gradients so that their common norm is at most MAX_NORM; gives the norm before."""
+    """Scales the gradients to a global norm of at most MAX_NORM; returns the norm before scaling."""
     gradients = [p.grad for p in network.named().values() if p.grad is not None]
     norm = torch.sqrt(sum(((g**2).sum() for g in gradients), start=gradients[0].new_zeros(())))
     if norm > MAX_NORM:
@@ -128,7 +130,7 @@ def clip(network: Network) -> Tensor:
 
 
 def training(nonlinearity: str, dtype: torch.dtype, name: str) -> Arrays:
-    """Ten steps on one batch."""
+    """Returns losses, norms and parameters of ten steps on one batch."""
     network = Network(nonlinearity, dtype)
     ids, y, h0 = batch(dtype)
     rule = optimizer(name, network)
@@ -140,13 +142,13 @@ def training(nonlinearity: str, dtype: torch.dtype, name: str) -> Arrays:
         norms.append(clip(network))
         losses.append(loss)
         rule.step()
-    assert not network.rnn.bias_hh_l0.any(), "the second bias has moved"
+    assert not network.rnn.bias_hh_l0.any(), "the second bias has changed"
     after = {f"parameters/{n}": array(p) for n, p in network.named().items()}
     return {"losses": array(torch.stack(losses)), "norms": array(torch.stack(norms)), **after}
 
 
 def softmax_loss(smoothing: float, weights: Tensor | None, reduction: str) -> Loss:
-    """Cross-entropy with ignored positions and, as given, label smoothing and class weights."""
+    """Returns cross-entropy with ignored positions and optional label smoothing and class weights."""
 
     def loss(o: Tensor, y: Tensor) -> Tensor:
         rows, answers = o.reshape(-1, V), y.reshape(-1)
@@ -164,7 +166,7 @@ def softmax_loss(smoothing: float, weights: Tensor | None, reduction: str) -> Lo
 
 
 def by_position(term: Loss, reduction: str) -> Loss:
-    """The terms of a position added up, then the mean or sum over positions."""
+    """Returns a loss that sums the terms of each position, then takes the mean or sum over positions."""
 
     def loss(o: Tensor, y: Tensor) -> Tensor:
         positions = term(o, y).sum(dim=-1)
@@ -174,7 +176,7 @@ def by_position(term: Loss, reduction: str) -> Loss:
 
 
 def losses(dtype: torch.dtype) -> dict[str, Arrays]:
-    """Each loss by itself, of the same scores."""
+    """Returns each loss alone, all computed from the same scores."""
     generator = torch.Generator().manual_seed(2)
     scores = (3.0 * torch.randn(T, B, V, generator=generator)).to(dtype)
     y = torch.randint(V, (T, B), generator=generator)
@@ -206,7 +208,7 @@ def losses(dtype: torch.dtype) -> dict[str, Arrays]:
 
 
 def everything(dtype: torch.dtype) -> Arrays:
-    """All cases at one precision, by `<case>/<quantity>`."""
+    """Returns all cases at one precision, by `<case>/<quantity>`."""
     cases = {f"loss/{name}": arrays for name, arrays in losses(dtype).items()}
     for nonlinearity in ("tanh", "relu"):
         cases[nonlinearity] = one_pass(nonlinearity, dtype)
@@ -216,7 +218,7 @@ def everything(dtype: torch.dtype) -> Arrays:
 
 
 def main() -> None:
-    """Computes, checks the two precisions against each other, writes."""
+    """Computes all cases, checks the two precisions against each other, writes the file."""
     torch.set_num_threads(1)
     single, double = everything(torch.float32), everything(torch.float64)
     worst = max(float(np.max(np.abs(single[k] - double[k]) / (1 + np.abs(double[k])))) for k in single)

@@ -287,6 +287,8 @@ class SequenceClassifier(SequenceModel):
                 f"{op}: sequences: expected the classes {', '.join(self.classes)}, "
                 f"got {', '.join(sequences.classes)}"
             )
+        if isinstance(sequences, LabeledSequences) and labels is sequences.labels:
+            labels = _own(op, sequences)
         places = self._labels.encode(op, labels)
         if len(places) != len(encoded):
             raise ShapeError(
@@ -296,7 +298,7 @@ class SequenceClassifier(SequenceModel):
 
 
 def _own(op: str, sequences: Sequences) -> Any:
-    """Returns the labels that a reader returned with the sequences."""
+    """Returns the labels that a reader returned with the sequences, by name."""
     if not isinstance(sequences, LabeledSequences) or sequences.labels is None or not sequences.classes:
         raise ValueError(f"{op}: labels: expected one for each sequence, got none")
-    return sequences.labels
+    return [sequences.classes[k] for k in sequences.labels]

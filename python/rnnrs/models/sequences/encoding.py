@@ -152,6 +152,8 @@ def listed(sequences: Sequences) -> Any:
 class Labels:
     """The names of labels, and labels as indices of these names.
 
+    Where names are whole numbers ("7", "8"), a label that is a number means the name, never the index.
+
     Args:
         op: the caller's name, for error messages.
         argument: the argument's name, for error messages.
@@ -159,16 +161,19 @@ class Labels:
 
     Raises:
         ValueError: for fewer than two names, or a name that occurs twice.
-        TypeError: for names that are not strings.
+        TypeError: for names that are not strings, or that have no order.
     """
 
     def __init__(self, op: str, argument: str, names: Sequence[str]) -> None:
+        if isinstance(names, (set, frozenset)):
+            raise TypeError(f"{op}: {argument}: expected names in an order, got a {type(names).__name__}")
         self.names = tuple(names)
         if not all(isinstance(name, str) for name in self.names):
             raise TypeError(f"{op}: {argument}: expected strings, got {self.names!r}")
         if len(set(self.names)) != len(self.names) or len(self.names) < 2:
             raise ValueError(f"{op}: {argument}: expected at least two different ones, got {self.names!r}")
         self._places = {name: i for i, name in enumerate(self.names)}
+        self._numeric = any(name.strip().lstrip("+-").isdigit() for name in self.names)
 
     def encode(self, op: str, labels: Sequence[Any] | Array, argument: str = "labels") -> NDArray[np.int64]:
         """Returns the indices (N,) of labels that are names or indices.
@@ -186,7 +191,9 @@ class Labels:
     def _place(self, place: str, label: Any) -> int:
         if isinstance(label, str) and label in self._places:
             return self._places[label]
-        if type(label) is int and 0 <= label < len(self.names):
+        if type(label) is int and str(label) in self._places:
+            return self._places[str(label)]
+        if type(label) is int and 0 <= label < len(self.names) and not self._numeric:
             return label
         known = ", ".join(self.names[:8]) + (", …" if len(self.names) > 8 else "")
         raise ValueError(f"{place}: expected one of {known}, got {label!r}")
