@@ -1,4 +1,4 @@
-"""An LSTM and a GRU in NumPy, forward and by BPTT: a loop over the steps; what needs no loop is one product."""
+"""An LSTM and a GRU in NumPy, forward and by BPTT: a loop over the steps, with all other work in one product."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _sigmoid(a: Array) -> Array:
 
 
 def _project(x: Array, U: Array, b: Array) -> Array:
-    """b + U x for all steps."""
+    """Returns b + U x for all steps."""
     T, B, I = x.shape
     return (x.reshape(T * B, I) @ U.T + b).reshape(T, B, -1)
 
@@ -26,7 +26,7 @@ def _rows(a: Array) -> Array:
 
 
 def lstm(x: Array, h0: Array, dh: Array, U: Array, W: Array, b: Array, *, backward: bool) -> Arrays:
-    """h (T, B, H); or dU, dW, db of a given dh."""
+    """Returns h (T, B, H), or dU, dW, db for a given dh."""
     a = _project(x, U, b)
     T, (B, H) = len(x), h0.shape
     h, c = np.empty((T + 1, B, H), x.dtype), np.zeros((T + 1, B, H), x.dtype)
@@ -59,7 +59,7 @@ def lstm(x: Array, h0: Array, dh: Array, U: Array, W: Array, b: Array, *, backwa
 def gru(
     x: Array, h0: Array, dh: Array, U: Array, W: Array, b: Array, b_h: Array, *, backward: bool
 ) -> Arrays:
-    """h (T, B, H); or dU, dW, db, db_h of a given dh."""
+    """Returns h (T, B, H), or dU, dW, db, db_h for a given dh."""
     a = _project(x, U, b)
     T, (B, H) = len(x), h0.shape
     h, w = np.empty((T + 1, B, H), x.dtype), np.empty((T, B, H), x.dtype)
@@ -73,7 +73,7 @@ def gru(
         h[t + 1] = (1 - z) * n + z * h[t]
     if not backward:
         return {"h": h[1:]}
-    # Of the sums b + U x and of W h: they differ in n's block, where the reset gate stands between.
+    # Gradients of the sums b + U x and W h: they differ in n's block, where the reset gate is in between.
     da, dw, later = np.empty_like(a), np.empty_like(a), np.zeros_like(h0)
     for t in reversed(range(T)):
         r, z, n = (a[t, :, k * H : (k + 1) * H] for k in range(3))

@@ -1,7 +1,7 @@
-"""What a library's module offers: `version()`, and `variants(task, threads)`.
+"""The interface of a library's module: `version()` and `variants(task, threads)`.
 
-A module `NAME_.py` on Python's path makes NAME a library of `run.py --libraries`. Modules are imported in a
-process of their own, after the environment has set the number of threads.
+A module `NAME_.py` on Python's path makes NAME available to `run.py --libraries`. Each module is imported in
+its own process, after the environment has set the number of threads.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tasks import Arrays, Task
 
 
 def _nothing() -> None:
-    """Needs no preparation."""
+    """Prepares nothing."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Variant:
     """One way in which a library can do a task.
 
     Attributes:
-        run: what is timed. It returns once the results are there, as the library's own arrays.
-        check: does the task and gives its results as NumPy arrays:
-            "forward": h. "train": dU, dW, db. "sgemm": C. "next": scores, those after the last token.
+        run: the timed function. It returns when the results are available as the library's own arrays.
+        check: does the task and returns its results as NumPy arrays:
+            "forward": h. "train": dU, dW, db. "sgemm": C. "next": scores after the last token.
             "step": losses (CHECKED_STEPS,), and for each weight w the norm of its change, `change.w`.
-        prepare: called before each series of runs, and before `check`: chooses the variant's settings, sets
-            back what runs change.
+        prepare: called before each series of runs and before `check`. It applies the variant's settings and
+            resets the state that runs change.
     """
 
     run: Callable[[], Any]
@@ -39,9 +39,9 @@ class Library(Protocol):
     """The functions of a library's module."""
 
     def version(self) -> str:
-        """Name and version."""
+        """Returns name and version."""
         ...
 
     def variants(self, task: Task, threads: int) -> dict[str, Variant]:
-        """The ways to do the task, by name; none if the library does not do it."""
+        """Returns the variants of a task by name; empty if the library does not support the task."""
         ...

@@ -1,4 +1,4 @@
-"""Alternating measurements of one task by several libraries."""
+"""Measures one task alternately in several libraries."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from workers import Worker
 
 @dataclass(frozen=True)
 class Effort:
-    """How much time measuring may take.
+    """The time to spend on measuring.
 
     Attributes:
-        rounds: how often the libraries take turns.
-        seconds: about how long a turn is.
-        attempts: how often a task is measured, at most, if other programs are at work meanwhile.
+        rounds: the number of turns of each library.
+        seconds: the approximate duration of a turn.
+        attempts: the largest number of attempts at a task while other programs are running.
     """
 
     rounds: int
@@ -29,15 +29,16 @@ class Effort:
 
 @dataclass(frozen=True)
 class Measurement:
-    """How long one library takes for one task.
+    """The time of one library for one task.
 
     Attributes:
-        task: what was done.
-        library: by whom.
-        variant: in which of its ways: the fastest.
-        seconds: the median over the rounds of each round's median. For `NextToken`, of one token.
-        difference: of its results from the reference, relative to the largest number there.
-        others: cores that other programs used meanwhile, on average; None if unknown.
+        task: the task.
+        library: the library's name.
+        variant: the library's fastest variant.
+        seconds: the median over the rounds of each round's median; for `NextToken`, per token.
+        difference: the largest difference of its results from the reference, relative to the reference's
+            largest number.
+        others: average number of cores that other programs used meanwhile; None if unknown.
     """
 
     task: Task
@@ -49,7 +50,7 @@ class Measurement:
 
     @property
     def gflops(self) -> float:
-        """Rate in GFLOP/s, by the task's own count of operations."""
+        """The rate in GFLOP/s, by the task's count of operations."""
         return self.task.flops / _parts(self.task) / self.seconds / 1e9
 
 
@@ -61,7 +62,7 @@ def _parts(task: Task) -> int:
 
 
 def disturbed(row: Row) -> bool:
-    """Whether other programs took part of the machine meanwhile."""
+    """Returns whether other programs used part of the machine meanwhile."""
     return _others(row) > TOLERATED
 
 
@@ -70,7 +71,7 @@ def _others(row: Row) -> float:
 
 
 def compare_in_peace(task: Task, workers: Mapping[str, Worker], effort: Effort) -> Row:
-    """`compare`, repeated while it is disturbed: the least disturbed attempt. Raises what `compare` does."""
+    """Repeats `compare` while it is disturbed; returns the least disturbed attempt. Raises as `compare` does."""
     attempts: list[Row] = []
     while len(attempts) < effort.attempts and (not attempts or disturbed(attempts[-1])):
         attempts.append(compare(task, workers, effort))
@@ -78,19 +79,19 @@ def compare_in_peace(task: Task, workers: Mapping[str, Worker], effort: Effort) 
 
 
 def compare(task: Task, workers: Mapping[str, Worker], effort: Effort) -> Row:
-    """Checks the results against the reference, finds each library's best variant, then measures in turns.
+    """Checks the results against the reference, finds each library's best variant, then measures alternately.
 
     Args:
-        task: what to do.
-        workers: the libraries by name, "numpy" among them: it computes the reference.
-        effort: how long.
+        task: the task.
+        workers: the libraries by name, including "numpy", which computes the reference.
+        effort: the time to spend.
 
     Returns:
-        The measurements of those libraries that do this task.
+        The measurements of the libraries that support this task.
 
     Raises:
         Disagreement: if a variant's result is wrong.
-        WorkerFailed: if one fails.
+        WorkerFailed: if a library fails.
     """
     expected = workers["numpy"].ask("reference", task)
     best: dict[str, str] = {}
@@ -120,7 +121,7 @@ def compare(task: Task, workers: Mapping[str, Worker], effort: Effort) -> Row:
 
 
 def _fastest(worker: Worker, variants: list[str], effort: Effort) -> str:
-    """The variant with the shortest median, over two turns of each."""
+    """Returns the variant with the shortest median over two turns of each."""
     if len(variants) == 1:
         return variants[0]
     times: dict[str, list[float]] = {variant: [] for variant in variants}

@@ -33,13 +33,13 @@ def variants(task: Task, threads: int) -> dict[str, Variant]:
 def _session(
     nodes: list[onnx.NodeProto], weights: Arrays, ends: dict[str, list], threads: int
 ) -> onnxruntime.InferenceSession:
-    """The graph of `nodes`, in a session of its own.
+    """Returns a session that runs the graph of `nodes`.
 
     Args:
-        nodes: in order.
-        weights: the constants, by name.
+        nodes: the nodes in order of execution.
+        weights: the constants by name.
         ends: inputs and outputs: name → [type, sizes …].
-        threads: of the session.
+        threads: the session's number of threads.
     """
     values = {name: helper.make_tensor_value_info(name, kind, sizes) for name, (kind, *sizes) in ends.items()}
     made = {output for node in nodes for output in node.output}
@@ -59,12 +59,12 @@ def _session(
     return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
 
 
-#: The places of ONNX's gates among ours: i, o, f, c of i, f, g, o; z, r, h of r, z, n.
+#: Our indices of ONNX's gates: its i, o, f, c among our i, f, g, o; its z, r, h among our r, z, n.
 ORDER = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [1, 0, 2]}
 
 
 def _rnn_weights(inputs: Arrays, cell: str = "rnn") -> Arrays:
-    """ONNX has a first axis for directions, two biases in one, and an order of its own for the gates."""
+    """Converts the weights: ONNX has a first axis for directions, both biases in one array, and another gate order."""
     H = inputs["W"].shape[1]
 
     def ordered(rows: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Whether other programs were at work while something was measured."""
+"""Detects other programs that run during a measurement."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-#: Cores that others may use, on average, before a measurement counts as disturbed.
+#: Average number of cores that other programs may use before a measurement counts as disturbed.
 TOLERATED = 0.1
 
 
 class Others:
-    """The cores that processes other than the given ones use from now on; Linux only.
+    """Measures the cores used by all processes except the given ones, from its creation on; Linux only.
 
     Args:
-        pids: the processes that measure; this one is added.
+        pids: the measuring processes; the current one is added.
     """
 
     def __init__(self, pids: Iterable[int]) -> None:
@@ -23,7 +23,7 @@ class Others:
         self._before = self._clocks()
 
     def cores(self) -> float | None:
-        """On average since the beginning; None where the system does not tell."""
+        """Returns the average number of cores since creation; None if the system does not report it."""
         now = self._clocks()
         if now is None or self._before is None:
             return None
@@ -31,7 +31,7 @@ class Others:
         return max(0.0, (busy - own) / wall) if wall > 0 else 0.0
 
     def _clocks(self) -> tuple[float, float, float] | None:
-        """Seconds: of the wall clock; that all cores together were busy; that our processes ran."""
+        """Returns seconds of wall clock, of all cores' busy time, and of our processes' run time."""
         try:
             ticks = os.sysconf("SC_CLK_TCK")
             # user, nice, system, idle, iowait, irq, softirq, steal (proc(5))
@@ -42,6 +42,6 @@ class Others:
         return time.monotonic(), (sum(fields) - fields[3] - fields[4]) / ticks, own
 
     def _seconds(self, pid: int) -> float:
-        """User and system time of a process; its name, in brackets, may hold spaces."""
+        """Returns user plus system time of a process. Its name, in parentheses, may contain spaces."""
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""Side by side with other libraries: the same inputs, equal results, measured in turns. See README.md here.
+"""Compares rnnrs with other libraries: same inputs, checked results, alternating measurements. See README.md.
 
 python benches/peers/run.py                            # everything; about ten minutes
 python benches/peers/run.py --quick                    # shorter turns
@@ -26,7 +26,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 
 def _sizes(names: str) -> type:
-    """Reads `64,32,100` as a tuple of as many sizes as there are names."""
+    """Returns a type that parses `64,32,100` as a tuple with one size per name."""
 
     class Sizes(tuple[int, ...]):
         def __new__(cls, text: str) -> Sizes:
@@ -40,9 +40,9 @@ def _sizes(names: str) -> type:
 
 
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
-        description="Measures rnnrs beside other libraries. Without sizes: everything."
+        description="Compares rnnrs with other libraries. Without sizes, measures everything."
     )
     add = parser.add_argument
     add("--rows", nargs="+", type=_sizes("H,B,T"), metavar="H,B,T", default=[], help="recurrences, I = H")
@@ -57,25 +57,25 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
         nargs="+",
         choices=("forward", "train"),
         default=["forward", "train"],
-        help="of --rows, --lstm, --gru",
+        help="modes of --rows, --lstm, --gru",
     )
     add("--libraries", nargs="+", default=LIBRARIES, metavar="NAME", help=f"default: {' '.join(LIBRARIES)}")
-    add("--threads", type=int, default=2, help="for every library; default: 2")
-    add("--quick", action="store_true", help="shorter and fewer turns: a first look")
-    add("--attempts", type=int, default=3, help="at a task that other programs disturb; default: 3")
+    add("--threads", type=int, default=2, help="threads of every library; default: 2")
+    add("--quick", action="store_true", help="fewer and shorter turns, for a first impression")
+    add("--attempts", type=int, default=3, help="attempts at a task that other programs disturb; default: 3")
     add(
         "--sgemm",
         type=int,
         default=sgemm.SIZE,
         metavar="N",
-        help=f"size of the products; default: {sgemm.SIZE}",
+        help=f"size of sgemm's matrices; default: {sgemm.SIZE}",
     )
     add(
         "--csv",
         type=Path,
         default=RESULTS,
         metavar="DIR",
-        help="where the CSV goes; default: benches/results",
+        help="folder of the CSV; default: benches/results",
     )
     options = parser.parse_args(words)
     if not any((options.rows, options.lstm, options.gru, options.steps, options.next)):
@@ -87,7 +87,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 def tasks(options: argparse.Namespace) -> list[list[Task]]:
-    """The tasks of each kind."""
+    """Returns the tasks of each kind."""
     kinds: list[list[Task]] = [
         [Recurrence(H, H, B, T, mode, cell) for H, B, T in rows]
         for cell, rows in (("rnn", options.rows), ("lstm", options.lstm), ("gru", options.gru))
@@ -99,11 +99,11 @@ def tasks(options: argparse.Namespace) -> list[list[Task]]:
 
 
 def measure(options: argparse.Namespace, workers: Mapping[str, Worker]) -> Path:
-    """Everything that was asked for: prints the tables, writes the CSV.
+    """Measures all requested tasks, prints the tables, and writes the CSV; returns its path.
 
     Raises:
         Disagreement: if a library's result is wrong.
-        WorkerFailed: if one fails.
+        WorkerFailed: if a library fails.
     """
     effort = replace(QUICK if options.quick else FULL, attempts=options.attempts)
     machine = report.Machine.here(options.threads, {name: worker.version for name, worker in workers.items()})
@@ -124,14 +124,14 @@ def measure(options: argparse.Namespace, workers: Mapping[str, Worker]) -> Path:
         print("\n" + report.table(kind_name, rows, list(workers), rate))
     everything = [row for rows in kinds for row in rows]
     if any(map(disturbed, everything)):
-        print("\n! other programs were at work meanwhile: measure these again on a quiet machine")
+        print("\n! other programs were running meanwhile: measure these again on a quiet machine")
     return report.write_csv(options.csv, machine, everything, rate)
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """The exit status: 0, or 1 if a result was wrong or a library failed."""
+    """Runs the command; returns 0, or 1 if a result was wrong or a library failed."""
     options = arguments(words)
-    # NumPy computes the reference; so it always takes part.
+    # NumPy computes the reference, so it always takes part.
     names = list(dict.fromkeys(["numpy", *options.libraries]))
     try:
         with start(names, options.threads) as (workers, missing):

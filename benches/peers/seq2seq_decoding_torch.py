@@ -1,12 +1,13 @@
-"""Greedy decoding of a trained translator beside the same network in PyTorch; and beam search: sentences a second.
+"""Decoding speed of a trained translator, in sentences per second: greedy, beside PyTorch, and beam search.
 
     python benches/peers/seq2seq_decoding_torch.py MODEL.rnn TEST.de [--rounds 5] [--threads 2]
 
-Needs torch, and a model with general attention and tied embeddings, as `benches/quality/translation.py --save` writes
-it. Groups of 64 sentences of like lengths are the same on both sides. PyTorch's loop is as fast as it could be made:
-inference mode, packed encoder, keys projected once a batch, one fused cell a step; it goes on until all sentences of a
-group have ended, or without those that have: the faster one counts. Beside them, on every tenth text, the loop as
-tutorials write it, one sentence at a time. Its time is from ids to ids; the time here is from texts to texts.
+Needs torch, and a model with general attention and tied embeddings, as saved by
+`benches/quality/translation.py --save`. Both libraries decode the same groups of 64 sentences of similar lengths.
+PyTorch's loop is as fast as it could be made: inference mode, packed encoder, keys projected once per batch, one
+fused cell per step. It either keeps all sentences of a group until the last one has ended or drops those that have
+ended; the faster variant counts. A third variant decodes one sentence at a time, as tutorials do, for every tenth
+text. PyTorch is timed from ids to ids, this package from texts to texts.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from rnnrs.models.text_to_text.writing import similar_lengths
 
 
 class Greedy:
-    """PyTorch's loop."""
+    """PyTorch's decoding loop."""
 
     def __init__(self, model: Translator, drop: bool) -> None:
         self.network, self.drop, self.end = Network(model, True), drop, model.target_vocabulary.end_id
 
     @torch.inference_mode()
     def __call__(self, source: torch.Tensor, lengths: torch.Tensor, longest: torch.Tensor) -> list[list[int]]:
-        """The ids that are written for a batch (S, B)."""
+        """Returns the decoded ids for a batch (S, B)."""
         n, B = self.network, source.shape[1]
         packed = torch.nn.utils.rnn.pack_padded_sequence(n.source(source), lengths, enforce_sorted=False)
         m, last = n.encoder(packed)
@@ -74,7 +75,7 @@ class Greedy:
 
 
 def main() -> None:
-    """Compares, and prints what came out."""
+    """Compares the two libraries and prints the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model")
     parser.add_argument("source")
@@ -86,7 +87,7 @@ def main() -> None:
     model, texts = Translator.load(given.model), [clean_text(line) for line in lines(given.source)]
     encoded = [model.encoding.source(text)[0] for text in texts]
     groups = list(similar_lengths([len(ids) - 1 for ids in encoded]))
-    # Last, every tenth text by itself.
+    # The last groups are single texts: every tenth one.
     alone = [[i] for i in range(0, len(texts), 10)]
     batches = []
     for members in [*groups, *alone]:
@@ -128,8 +129,8 @@ def main() -> None:
                 for w, (best, *_) in zip(words, ours, strict=True)
             ]
         )
-        print(f"{name}: {same:.1%} of the sentences are those of rnnrs")
-        assert same > 0.98, "not the same network"
+        print(f"{name}: {same:.1%} of the sentences equal those of rnnrs")
+        assert same > 0.98, "the networks differ"
     for name, times in seconds.items():
         print(f"{name}: {len(texts) / np.median(times[1:]):.0f} sentences/s")
     fastest = min(loops, key=lambda name: np.median(seconds[name][1:]))

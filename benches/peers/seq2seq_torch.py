@@ -1,14 +1,14 @@
-"""Training of an encoder–decoder with attention beside the same network in PyTorch: target tokens a second.
+"""Training speed of an encoder–decoder with attention, compared with PyTorch: target tokens per second.
 
     python benches/peers/seq2seq_torch.py TRAIN.de TRAIN.en [--batches 30] [--rounds 3] [--threads 2] [--cell gru]
     [--profile]
 
-Needs torch and a POSIX system. All networks begin with the same weights; their losses on the same batch, without
-dropout, are compared first. Then all train on the same batches, by turns of some steps: forward, back, clipping to 1,
-Adam at 1e-3, dropout 0.4, label smoothing 0.1. Each has a process of its own, and who has no turn is stopped, as in
-`run.py`. PyTorch is timed as it is fastest: with packed sequences, or with an encoder that reads the padding, too; its
-Adam is the fused one. What is compared are the times of steps on the same batch: the median of their ratios says more
-than a sum does where a machine is shared.
+Needs torch and a POSIX system. All networks start from the same weights; their losses on the same batch, without
+dropout, are compared first. Then all train on the same batches, alternating every few steps: forward and backward
+pass, clipping to 1, Adam at 1e-3, dropout 0.4, label smoothing 0.1. Each has its own process, and idle processes
+are stopped, as in `run.py`. PyTorch is timed in its fastest variant: with packed sequences, or with an encoder that
+also reads the padding; its Adam is the fused one. The comparison is between times of steps on the same batch: on a
+shared machine, the median of their ratios is more reliable than a ratio of sums.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from rnnrs.text import WordVocabulary
 
 RATE, SMOOTHING = 0.4, 0.1
 
-#: Steps before the next one has its turn.
+#: Steps per turn.
 TURN = 5
 
 
 def lines(path: str) -> list[str]:
-    """A text file's lines; .gz is understood."""
+    """Returns a text file's lines; the file may be gzipped (.gz)."""
     data = Path(path).read_bytes()
     return (gzip.decompress(data) if path.endswith(".gz") else data).decode().splitlines()
 
 
 class Network(nn.Module):
-    """The same equations as `rnnrs.models.EncoderDecoder` with general attention, one layer, tied."""
+    """The equations of `rnnrs.models.EncoderDecoder` with general attention, one layer, tied embeddings."""
 
     def __init__(self, model: Seq2Seq, pack: bool) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class Network(nn.Module):
         self.take(model)
 
     def take(self, model: Seq2Seq) -> None:
-        """The model's weights."""
+        """Copies the model's weights."""
         p = {name: torch.from_numpy(np.array(array)) for name, array in model.parameters.items()}
         given = {
             "source.weight": p["source_embedding.E"],
@@ -100,7 +100,7 @@ class Network(nn.Module):
         self.load_state_dict(given)
 
     def forward(self, batch: dict[str, torch.Tensor], rate: float, smoothing: float) -> torch.Tensor:
-        """The mean loss of a batch."""
+        """Returns the mean loss of a batch."""
         x = dropout(self.source(batch["source"]), rate)
         if self.pack:
             packed = pack_padded_sequence(x, batch["source_lengths"], enforce_sorted=False)
@@ -110,7 +110,7 @@ class Network(nn.Module):
             m, last = self.encoder(x)
         B = x.shape[1]
         parts = last if self.lstm else (last,)  # h, or h and c, each (2, B, E)
-        # As here a direction's state is h, then c.
+        # As in this package, a direction's state is h, then c.
         z = torch.stack(parts).permute(2, 1, 0, 3).reshape(B, -1)
         first = torch.tanh(self.bridge(z))
         H = self.decoder.hidden_size
@@ -132,7 +132,7 @@ class Network(nn.Module):
 
 
 def tensors(batch: PairBatch) -> dict[str, torch.Tensor]:
-    """A batch as PyTorch takes it."""
+    """Converts a batch to PyTorch's tensors and adds the attention mask."""
     given = {
         name: torch.from_numpy(np.ascontiguousarray(a))
         for name, a in batch._asdict().items()
@@ -151,7 +151,7 @@ class Torch:
         self.optimizer = torch.optim.Adam(self.network.parameters(), 1e-3, fused=True)
 
     def steps(self, batches: list[dict[str, torch.Tensor]]) -> float:
-        """One step on each; the last loss."""
+        """Takes one step per batch; returns the last loss."""
         for batch in batches:
             self.optimizer.zero_grad()
             loss = self.network(batch, RATE, SMOOTHING)
@@ -168,7 +168,7 @@ class Ours:
         self.model, self.optimizer, self.step = model, Adam(1e-3), 0
 
     def steps(self, batches: list[PairBatch]) -> float:
-        """One step on each; the last loss."""
+        """Takes one step per batch; returns the last loss."""
         for batch in batches:
             self.model.gradients.fill(0.0)
             loss, _ = self.model.loss(batch, noise=self.step)
@@ -179,7 +179,7 @@ class Ours:
 
 
 def prepare(given: argparse.Namespace) -> tuple[Seq2Seq, list[PairBatch]]:
-    """The network that all begin with, and what they train on."""
+    """Returns the common initial model and the training batches."""
     torch.set_num_threads(given.threads)
     rnnrs.set_num_threads(given.threads)
     sources, targets = lines(given.source), lines(given.target)
@@ -198,7 +198,7 @@ def prepare(given: argparse.Namespace) -> tuple[Seq2Seq, list[PairBatch]]:
 
 
 def work(name: str, given: argparse.Namespace, asked: Connection) -> None:
-    """One trainer's process: the first batch's loss, then for every list of batches the seconds of a step on each."""
+    """The process of one trainer: sends the first batch's loss, then, per list of batches, the seconds of each step."""
     model, batches = prepare(given)
     steps: Callable[[Any], float]
     data: list[Any]
@@ -223,7 +223,7 @@ def work(name: str, given: argparse.Namespace, asked: Connection) -> None:
 
 
 def main() -> None:
-    """Compares, and prints what came out."""
+    """Compares the trainers and prints the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("source")
     parser.add_argument("target")
@@ -257,7 +257,7 @@ def main() -> None:
         os.kill(pid, signal.SIGKILL)
     for name, times in seconds.items():
         step = np.median(times, axis=0).mean()
-        print(f"{name}: {sum(positions) / count / step:.0f} target tokens/s, {1e3 * step:.0f} ms a step")
+        print(f"{name}: {sum(positions) / count / step:.0f} target tokens/s, {1e3 * step:.0f} ms per step")
     fastest = min(("packed", "padded"), key=lambda name: np.median(seconds[name]))
     ratios = seconds[fastest] / seconds["rnnrs"]
     rounds = ", ".join(f"{ratio:.2f}" for ratio in np.median(ratios, axis=1))
@@ -268,7 +268,7 @@ def main() -> None:
 
 
 def profile(ours: Ours, batches: list[PairBatch]) -> None:
-    """Where the time goes."""
+    """Prints a profile of this package's steps."""
     import cProfile
     import pstats
 

@@ -1,7 +1,7 @@
-"""The machine's rate of multiplying float32 matrices, the best of NumPy's and PyTorch's.
+"""The machine's rate of float32 matrix products: the better of NumPy's and PyTorch's.
 
-Taken at the beginning of a run and at its end: the higher one counts, so that a clock that rises or falls in
-between flatters nobody.
+It is measured at the beginning and the end of a run. The higher rate counts, so that a clock that rises or falls
+in between favors nobody.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from workers import Worker
 #: Rows and columns.
 SIZE = 2048
 
-#: Whose products count.
+#: The libraries that are measured.
 LIBRARIES = ("numpy", "torch")
 
 
 def best(workers: Mapping[str, Worker], size: int, effort: Effort) -> Measurement:
-    """The faster of the two libraries, or NumPy alone.
+    """Returns the measurement of the faster library, or of NumPy if PyTorch is missing.
 
     Raises:
         Disagreement: if their products differ.

@@ -1,11 +1,10 @@
-"""What is measured: the tasks, their inputs and weights, and how many floating-point operations each needs.
+"""The tasks: their inputs and weights, and the number of floating-point operations that each requires.
 
-A multiplication and an addition count as two operations. Counted are the products that the task cannot do
-without; not activations, gathers, softmax, clipping and optimizer, and nothing that a library computes beyond
-what was asked.
+A multiplication and an addition count as two operations. Only the products that the task requires are counted:
+not activations, gathers, softmax, clipping or the optimizer, and nothing that a library computes beyond the task.
 
-Inputs and weights are drawn from a seed that is the same for all libraries. Letters: T steps, B sequences,
-I inputs, H hidden, V vocabulary, E embedding.
+Inputs and weights are sampled with the same seed for all libraries. Letters: T steps, B sequences, I inputs,
+H hidden, V vocabulary, E embedding.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Arrays = dict[str, Array]
 
-#: Learning rate, β₁, β₂, ε of Adam, and the norm that gradients are clipped to, in `LanguageModelStep`.
+#: Adam's learning rate, β₁, β₂ and ε, and the clipping norm of the gradients, in `LanguageModelStep`.
 LEARNING_RATE, BETA1, BETA2, EPSILON, MAX_NORM = 1e-3, 0.9, 0.999, 1e-8, 0.25
 
 #: Steps whose losses and effects are compared before a `LanguageModelStep` is timed.
@@ -27,7 +26,7 @@ CHECKED_STEPS = 3
 
 
 def _uniform(rng: np.random.Generator, H: int, *shape: int) -> Array:
-    """On ±1/√H, as PyTorch draws the weights of its recurrent layers."""
+    """Samples uniformly from ±1/√H, as PyTorch does for the weights of its recurrent layers."""
     return rng.uniform(-(H**-0.5), H**-0.5, shape).astype(np.float32)
 
 
@@ -35,8 +34,9 @@ def _uniform(rng: np.random.Generator, H: int, *shape: int) -> Array:
 class Recurrence:
     """h_t = tanh(b + W h_{t−1} + U x_t) over a sequence, from h0; or an LSTM's or a GRU's step.
 
-    mode "forward": h from x and h0. mode "train": that, and dU, dW, db (a GRU's db_h, too) from a given dh; neither dx
-    nor dh0. An LSTM's gates are i, f, g, o, and c0 is zero; a GRU's are r, z, n, with b_h inside the reset.
+    Mode "forward" computes h from x and h0. Mode "train" also computes dU, dW, db (and a GRU's db_h) from a given
+    dh, but neither dx nor dh0. An LSTM's gates are i, f, g, o, and c0 is zero; a GRU's are r, z, n, with b_h inside
+    the reset.
     """
 
     I: int
@@ -52,7 +52,7 @@ class Recurrence:
 
     @property
     def gates(self) -> int:
-        """Blocks of H in U, W and b."""
+        """The number of blocks of H rows in U, W and b."""
         return {"rnn": 1, "lstm": 4, "gru": 3}[self.cell]
 
     @property
@@ -66,13 +66,15 @@ class Recurrence:
 
     @property
     def flops(self) -> float:
-        """U x_t and W h_{t−1}; in training also Wᵀ da_t, Σ da_t h_{t−1}ᵀ and Σ da_t x_tᵀ."""
+        """Operations of U x_t and W h_{t−1}; in training also of Wᵀ da_t, Σ da_t h_{t−1}ᵀ and Σ da_t x_tᵀ."""
         rows = 2.0 * self.gates * self.T * self.B * self.H
         forward, backward = rows * (self.I + self.H), rows * (2 * self.H + self.I)
         return forward + (backward if self.mode == "train" else 0.0)
 
     def inputs(self) -> Arrays:
-        """x (T, B, I), h0 (B, H), dh (T, B, H), U (gates·H, I), W (gates·H, H), b (gates·H), b_h (H), float32."""
+        """Returns, in float32, x (T, B, I), h0 (B, H), dh (T, B, H), U (gates·H, I), W (gates·H, H), b (gates·H),
+        b_h (H).
+        """
         rng = np.random.default_rng(0)
         T, B, I, H = self.T, self.B, self.I, self.H
         arrays = {
@@ -91,8 +93,10 @@ class Recurrence:
 
 @dataclass(frozen=True)
 class LanguageModelStep:
-    """A step of training a language model: embedding, recurrence, output layer, mean softmax cross-entropy,
-    BPTT, clipping by the norm, Adam. The last state is carried over to the next step.
+    """A training step of a language model, with the last state carried over to the next step.
+
+    The step consists of embedding, recurrence, output layer, mean softmax cross-entropy, BPTT, clipping by the norm,
+    and Adam.
     """
 
     V: int
@@ -108,11 +112,11 @@ class LanguageModelStep:
 
     @property
     def flops(self) -> float:
-        """U x_t, W h_{t−1} and V h_t, and for each of them the two products of its way back."""
+        """Operations of U x_t, W h_{t−1}, V h_t and, for each, the two products of its backward pass."""
         return 6.0 * self.T * self.B * self.H * (self.E + self.H + self.V)
 
     def inputs(self) -> Arrays:
-        """The weights E, U, W, b, V, c (float32), and ids, y (T, B) (int64)."""
+        """Returns the weights E, U, W, b, V, c (float32), and ids, y (T, B) (int64)."""
         rng = np.random.default_rng(1)
         weights = language_model_weights(rng, self.V, self.E, self.H)
         ids = rng.integers(self.V, size=(self.T + 1, self.B))
@@ -135,11 +139,11 @@ class NextToken:
 
     @property
     def flops(self) -> float:
-        """U x, W h and V h, for every token."""
+        """Operations of U x, W h and V h for every token."""
         return 2.0 * self.tokens * self.H * (self.E + self.H + self.V)
 
     def inputs(self) -> Arrays:
-        """The weights, and ids (tokens,)."""
+        """Returns the weights, and ids (tokens,)."""
         rng = np.random.default_rng(2)
         weights = language_model_weights(rng, self.V, self.E, self.H)
         return weights | {"ids": rng.integers(self.V, size=self.tokens)}
@@ -147,7 +151,7 @@ class NextToken:
 
 @dataclass(frozen=True)
 class Sgemm:
-    """C = A B of n × n float32 matrices: the machine's rate, which the others are held against."""
+    """C = A B of n × n float32 matrices: the machine's rate, with which the others are compared."""
 
     n: int
     kind: str = "sgemm"
@@ -161,7 +165,7 @@ class Sgemm:
         return 2.0 * self.n**3
 
     def inputs(self) -> Arrays:
-        """A, B (n, n)."""
+        """Returns A, B (n, n)."""
         rng = np.random.default_rng(3)
         return {name: rng.standard_normal((self.n, self.n), np.float32) for name in "AB"}
 
@@ -170,7 +174,7 @@ Task = Recurrence | LanguageModelStep | NextToken | Sgemm
 
 
 def language_model_weights(rng: np.random.Generator, V: int, E: int, H: int) -> Arrays:
-    """E (V, E), U (H, E), W (H, H), b (H), V (V, H), c (V)."""
+    """Returns E (V, E), U (H, E), W (H, H), b (H), V (V, H), c (V)."""
     weights = {"E": rng.standard_normal((V, E), np.float32)}
     weights |= {"U": _uniform(rng, H, H, E), "W": _uniform(rng, H, H, H), "b": _uniform(rng, H, H)}
     return weights | {"V": _uniform(rng, H, V, H), "c": np.zeros(V, np.float32)}

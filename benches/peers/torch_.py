@@ -1,4 +1,4 @@
-"""PyTorch: `nn.RNN`, eager; with one thread and with all, with oneDNN and without: the best counts."""
+"""PyTorch: `nn.RNN` in eager mode, with one thread and with all, with and without oneDNN: the fastest counts."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def variants(task: Task, threads: int) -> dict[str, Variant]:
 def _settings(
     threads: int, make: Callable[[], Variant], onednn: tuple[bool, ...] = (True,)
 ) -> dict[str, Variant]:
-    """The same computation under every combination of settings."""
+    """Returns the same computation under every combination of settings."""
     found = {}
     for n, enabled in product(sorted({1, threads}), onednn):
         variant = make()
@@ -76,9 +76,9 @@ def _settings(
 
 
 def _rnn(weights: Tensors, cell: str = "rnn") -> nn.RNNBase:
-    """`nn.RNN`, `nn.LSTM` or `nn.GRU` with these weights.
+    """Returns `nn.RNN`, `nn.LSTM` or `nn.GRU` with these weights.
 
-    Its second bias is zero and frozen, since the sum of the two is our b; but a GRU's holds b_h, and goes along.
+    The second bias is zero and frozen, since the sum of the two is our b. A GRU's contains b_h and is trained.
     """
     H, I = weights["W"].shape[1], weights["U"].shape[1]
     rnn = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell](I, H)
@@ -92,7 +92,7 @@ def _rnn(weights: Tensors, cell: str = "rnn") -> nn.RNNBase:
 
 
 def _first(inputs: Tensors, cell: str) -> Tensor | tuple[Tensor, Tensor]:
-    """The first state as the layer takes it."""
+    """Returns the initial state in the layer's form."""
     h0 = inputs["h0"][None]
     return (h0, torch.zeros_like(h0)) if cell == "lstm" else h0
 
@@ -139,19 +139,19 @@ class LanguageModel(nn.Module):
         self.output.load_state_dict({"weight": weights["V"], "bias": weights["c"]})
 
     def forward(self, ids: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores (T, B, V) and the last state (1, B, H)."""
+        """Returns scores (T, B, V) and the last state (1, B, H)."""
         states, h = self.rnn(self.embedding(ids), h)
         return self.output(states), h
 
     def named(self) -> Tensors:
-        """The weights by our names."""
+        """Returns the weights by this package's names."""
         rnn = self.rnn
         by_name = {"E": self.embedding.weight, "U": rnn.weight_ih_l0, "W": rnn.weight_hh_l0}
         return by_name | {"b": rnn.bias_ih_l0, "V": self.output.weight, "c": self.output.bias}
 
 
 class Trainer:
-    """A step of training, and the way back to the first weights."""
+    """Training steps; `reset` restores the initial weights."""
 
     def __init__(self, task: LanguageModelStep, inputs: Tensors, adam: str) -> None:
         self.inputs, self.adam = inputs, adam
@@ -190,13 +190,13 @@ Stepper = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def _rnn_stepper(inputs: Tensors) -> tuple[Stepper, Tensor, tuple[int, ...]]:
-    """The model over a sequence of one token: the function, the first state, the shape of its ids."""
+    """The model over a sequence of one token: its step, the initial state, the shape of its ids."""
     model = LanguageModel(inputs)
     return model, torch.zeros(1, 1, len(inputs["b"])), (1, 1)
 
 
 def _cell_stepper(inputs: Tensors) -> tuple[Stepper, Tensor, tuple[int, ...]]:
-    """`nn.RNNCell` between the same embedding and output layer."""
+    """`nn.RNNCell` between the same embedding and output layer; returns the same triple."""
     model = LanguageModel(inputs)
     H, I = inputs["U"].shape
     cell = nn.RNNCell(I, H)

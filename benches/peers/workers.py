@@ -1,7 +1,7 @@
-"""One process for each library, of which only the one that has been asked something runs.
+"""One process per library; only the process with a pending request runs.
 
-All others are stopped (SIGSTOP) at that time: threads that spin while they wait for work — OpenBLAS's, ONNX
-Runtime's — would otherwise take cores from the library being measured. See the README.
+All others are stopped (SIGSTOP) meanwhile. Otherwise threads that spin while they wait for work, such as
+OpenBLAS's and ONNX Runtime's, would take cores from the library being measured. See the README.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
-#: prctl(2): the signal that a process gets when its parent ends. A stopped process would wait for ever.
+#: prctl(2): the signal that a process receives when its parent ends. A stopped process would otherwise wait forever.
 PR_SET_PDEATHSIG = 1
 
 FOLDER = Path(__file__).parent
@@ -25,22 +25,23 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class MissingLibrary(Exception):
-    """A library that is not installed, or does not import."""
+    """A library is not installed or cannot be imported."""
 
 
 class WorkerFailed(Exception):
-    """An error inside a worker; the message is its traceback."""
+    """An error occurred in a worker; the message is its traceback."""
 
 
 class Worker:
-    """A library's process, seen from outside.
+    """The driver's handle of a library's process.
 
     Args:
         library: its name; the module is `<name>_`.
-        threads: how many it may use. On Linux the process is held to as many cores: XLA knows no other way.
+        threads: the number of threads it may use. On Linux the process is restricted to the same number of cores,
+            since XLA offers no other setting.
 
     Raises:
-        MissingLibrary: if it does not import.
+        MissingLibrary: if it cannot be imported.
     """
 
     def __init__(self, library: str, threads: int) -> None:
@@ -61,10 +62,10 @@ class Worker:
         self._stop()
 
     def ask(self, verb: str, argument: Any = None) -> Any:
-        """Lets the worker run until it has answered.
+        """Lets the worker run until it has answered; returns the answer.
 
         Raises:
-            WorkerFailed: with the traceback, if it could not.
+            WorkerFailed: if the request failed; the message contains the traceback.
         """
         self._process.send_signal(signal.SIGCONT)
         self._requests.send((verb, argument))
@@ -74,7 +75,7 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The process's id."""
         return self._process.pid
 
     def close(self) -> None:
@@ -101,12 +102,12 @@ class Worker:
 
 def _environment(threads: int) -> dict[str, str]:
     settings = dict.fromkeys(THREAD_VARIABLES, str(threads))
-    # A CPU's libraries are compared; a GPU is not to be looked for.
+    # The comparison is on the CPU: no library may look for a GPU.
     return os.environ | settings | {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def _settle(threads: int) -> None:
-    """In the new process, on Linux: stays on its cores; does not outlive the driver, however that ends."""
+    """Restricts the new process to its cores and lets it end with the driver, however that ends (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if hasattr(os, "sched_setaffinity"):
@@ -115,7 +116,7 @@ def _settle(threads: int) -> None:
 
 @contextmanager
 def start(libraries: Iterable[str], threads: int) -> Iterator[tuple[dict[str, Worker], dict[str, str]]]:
-    """Workers by library, and why others are missing; ends the processes afterwards."""
+    """Yields workers by library, and the reasons why others are missing; ends the processes afterwards."""
     workers: dict[str, Worker] = {}
     missing: dict[str, str] = {}
     try:

@@ -20,6 +20,7 @@ from ...nn.build import build_pooling, build_recurrent
 from ...text import Vocabulary, vocabulary_from_config
 from ...train import History
 from ...types import Array
+from ..base.groups import groups_of_similar_length
 from ..base.recurrent_network import RecurrentNetwork
 from ..base.saved import constructed, sizes_of
 from ..base.training import TrainedModel, TrainingSettings, train
@@ -30,6 +31,9 @@ M = TypeVar("M", bound="SequenceModel")
 
 #: The number of sequences that are predicted side by side.
 BATCH = 256
+
+#: The most positions (steps × sequences) that are computed side by side: a bound of the memory.
+POSITIONS = 1 << 15
 
 #: The options of the recurrent layers.
 RECURRENT = (
@@ -221,9 +225,8 @@ class SequenceModel(TrainedModel):
     ) -> Iterator[tuple[NDArray[np.int64], Array, Array]]:
         """Yields (indices of sequences of similar length, their lengths, ln P (B, O) or (T, B, O))."""
         lengths = np.array([len(sequence) for sequence in encoded], np.int64)
-        order = np.argsort(lengths, kind="stable")
-        for start in range(0, len(order), BATCH):
-            members = order[start : start + BATCH]
+        for group in groups_of_similar_length(lengths.tolist(), BATCH, POSITIONS):
+            members = np.array(group)
             x = fill([encoded[n] for n in members], 0)
             o, _ = self.network.forward(x, lengths=lengths[members], gradient=False)
             yield members, lengths[members], log_softmax(o)

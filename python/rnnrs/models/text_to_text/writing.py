@@ -9,6 +9,7 @@ from ..._rnnrs import Decoder
 from ...data import clean_text
 from ...decoding import Hypothesis
 from ...text import Vocabulary
+from ..base.groups import groups_of_similar_length
 from ..writer.search import Search, Written, search_steps
 from .pairs import check_texts
 from .seq2seq import Seq2Seq
@@ -152,14 +153,10 @@ def similar_lengths(lengths: Sequence[int]) -> Iterator[list[int]]:
         >>> list(similar_lengths([9000, 3, 0, 9000]))
         [[1], [0], [3]]
     """
-    group: list[int] = []
-    for i in sorted((i for i, length in enumerate(lengths) if length), key=lambda i: lengths[i]):
-        if group and (len(group) == SIDE_BY_SIDE or (len(group) + 1) * (lengths[i] + 1) > PLACES):
-            yield group
-            group = []
-        group.append(i)
-    if group:
-        yield group
+    texts = [i for i, length in enumerate(lengths) if length]
+    with_end = [lengths[i] + 1 for i in texts]
+    for group in groups_of_similar_length(with_end, SIDE_BY_SIDE, PLACES):
+        yield [texts[k] for k in group]
 
 
 def _word(steps: Seq2SeqSteps, b: int, id: int) -> str:

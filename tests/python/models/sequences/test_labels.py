@@ -59,3 +59,20 @@ def test_tags_too():
 def test_names_without_an_order_are_refused(names):
     with pytest.raises(TypeError, match=r"classes: expected names in an order, got a (frozen)?set"):
         SequenceClassifier(names, input_size=2)
+
+
+def test_memory_of_predictions_is_bounded_whatever_the_lengths(monkeypatch):
+    model = SequenceClassifier(["a", "b"], input_size=2, hidden_size=4)
+    lengths = [5, 40_000, 3, *([4] * 600)]
+    sequences = [RANDOM.normal(size=(length, 2)) for length in lengths]
+    shapes, forward = [], model.network.forward
+
+    def watched(x, **options):
+        shapes.append(x.shape[:2])
+        return forward(x, **options)
+
+    monkeypatch.setattr(model.network, "forward", watched)
+    together = model.predict_proba(sequences)
+    assert all(T * B <= 1 << 15 or B == 1 for T, B in shapes) and sum(B for _, B in shapes) == len(lengths)
+    for i in (0, 1, 2, 3):
+        np.testing.assert_array_equal(model.predict_proba([sequences[i]])[0], together[i])
