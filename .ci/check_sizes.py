@@ -20,7 +20,7 @@ COMMENT_COLUMNS, PROSE_COLUMNS = 110, 120
 MOST_EXCEPTIONS = 10
 PROSE = ("README.md", "CHANGELOG.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
 
-#: Exceptions and their reasons, by path (the file's length) or path:function (the body). Shared by both languages.
+#: Exceptions and their reasons, by path (the file's length) or path:function (the body), for both languages.
 EXCEPTIONS: dict[str, str] = {
     "src/decoding.rs": "one step of beam search, whose stages share their scratch memory",
     "src/kernels/generic.rs": "the bodies of all kernels, written once, generic over the vector",
@@ -63,7 +63,7 @@ def check_length(path: str, text: str) -> Iterator[Violation]:
 def functions(
     node: ast.AST, prefix: str = ""
 ) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """Yields (qualified name, function) for every function below a node, including methods and nested functions."""
+    """Yields (qualified name, function) for all functions below a node, including methods and nested ones."""
     for child in ast.iter_child_nodes(node):
         name = prefix
         if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -84,7 +84,7 @@ def is_text(statement: ast.stmt) -> bool:
 
 
 def check_functions(path: str, tree: ast.Module) -> Iterator[Violation]:
-    """Checks the lines of each function's body, from the first statement after the docstring to the last line."""
+    """Checks the lines of each function's body: from the first statement after the docstring to the end."""
     for name, function in functions(tree):
         body = function.body[1:] if is_text(function.body[0]) else function.body
         if not body:

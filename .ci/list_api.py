@@ -1,7 +1,9 @@
-"""Lists every public name with its signature: `python .ci/list_api.py > docs/api.txt`; a test compares the two.
+"""Lists every public name with its signature: `python .ci/list_api.py > docs/api.txt`.
 
-A name is public if it is in the `__all__` of a module below, or is a method or property of such a class and does
-not begin with an underscore.
+A test compares that file with the script's output.
+
+A name is public if it is in the `__all__` of a module below, or is a method or property of such a class and
+does not begin with an underscore.
 """
 
 from __future__ import annotations

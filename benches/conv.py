@@ -1,4 +1,6 @@
-"""Convolution compared with PyTorch and the machine's sgemm: `python benches/conv.py [--threads 2] [--seconds 4]`.
+"""Convolution compared with PyTorch and the machine's sgemm.
+
+    python benches/conv.py [--threads 2] [--seconds 4]
 
 Each library has its own process. The processes alternate, and an idle one is stopped (SIGSTOP), so that a
 spinning thread pool does not occupy the other library's cores. Rates are relative to PyTorch's product of
@@ -37,7 +39,7 @@ LAYERS = [
     (64, 4, 128, 128),
 ]
 
-#: The network's channels. Each layer is followed by a pooling to half the size, the last one by a global mean.
+#: The network's channels. A pooling to half the size follows each layer, a global mean the last one.
 NETWORK = (3, 16, 32, 64, 128)
 BATCHES = (32, 128)
 SIZE = 32
@@ -165,8 +167,10 @@ class Library:
 
 
 def measure(libraries: Mapping[str, Library], case: tuple[int, ...], seconds: float) -> dict[str, float]:
-    """Seconds of each run of each library: the first quartile of eight turns, since other programs only slow a
-    run down."""
+    """Returns the seconds of each run of each library.
+
+    These are first quartiles of eight turns, since other programs only slow a run down.
+    """
     rounds = 8
     turns = [(name, run) for name, library in libraries.items() for run in library.ask(case)]
     times: dict[str, list[float]] = {f"{name} {run}": [] for name, run in turns}

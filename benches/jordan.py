@@ -1,7 +1,7 @@
 """The time that teacher forcing saves: `python benches/jordan.py [--seconds 3]`.
 
-Training steps (forward and backward pass, all gradients, no dx and no loss) of the output-to-hidden network, as
-ratios of alternating measurements, so that other programs disturb all of them equally:
+Training steps (forward and backward pass, all gradients, no dx and no loss) of the output-to-hidden network,
+as ratios of alternating measurements, so that other programs disturb all of them equally:
 
     of products   the rate of teacher forcing, relative to its matrix products alone
     RNN           the time of the hidden-to-hidden network (RNN and Linear), relative to teacher forcing
@@ -38,7 +38,7 @@ CASES = [
 
 
 def products(jordan: nn.JordanRNN, x: Array, y: Array | None, do: Array) -> Callable[[], None]:
-    """All matrix products of a training step with teacher forcing, and only the row sums for db and dc besides."""
+    """All matrix products of a training step with teacher forcing, plus only the row sums for db and dc."""
     p, g = jordan.parameters, jordan.gradients
     h, _ = _rnnrs.jordan_forced(x, (None, None, np.full(x.shape[:2], -1)), jordan._arrays(p), "tanh", None)[
         ::-1
@@ -82,7 +82,10 @@ def hidden_to_hidden(I: int, O: int, x: Array, do: Array) -> Callable[[], None]:
 
 
 def measure(runs: list[Callable[[], None]], seconds: float) -> list[float]:
-    """Seconds of each run, measured alternately: the first quartile, since other programs only slow a run down."""
+    """Returns the seconds of each run, measured alternately.
+
+    These are first quartiles, since other programs only slow a run down.
+    """
     times: list[list[float]] = [[] for _ in runs]
     end = time.perf_counter() + seconds
     while len(times[0]) < 9 or time.perf_counter() < end:

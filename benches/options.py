@@ -1,9 +1,9 @@
 """The cost of lengths, dropout and layer normalization: `python benches/options.py [--seconds 2]`.
 
-Training steps (forward pass, BPTT, gradients of U, W, b, no dx) of each cell, I = H = 256, B = 32, T = 100, as
-ratios of alternating measurements, so that other programs disturb both equally:
+Training steps (forward pass, BPTT, gradients of U, W, b, no dx) of each cell, I = H = 256, B = 32, T = 100,
+as ratios of alternating measurements, so that other programs disturb both equally:
 
-    lengths   time per step of a sequence, relative to that without lengths; lengths are sampled from 10 to 100
+    lengths   time per step of a sequence, relative to that without lengths (sampled from 10 to 100)
     …         time with an option, relative to that without: input dropout 0.3, recurrent dropout 0.3,
               zoneout 0.1, dropped weights 0.3, layer normalization
 """
@@ -43,8 +43,8 @@ def training(net: nn.Recurrent, x: Any, dh: Any, **options: Any) -> Callable[[],
 def ratio(run: Callable[[], None], other: Callable[[], None], seconds: float) -> float:
     """The time of one run relative to the other, measured alternately.
 
-    Compares the first quartiles, since other programs only slow a run down. No more than two runs alternate: more
-    would evict each other's arrays from the caches.
+    Compares the first quartiles, since other programs only slow a run down. No more than two runs alternate:
+    more would evict each other's arrays from the caches.
     """
     times: list[list[float]] = [[], []]
     end = time.perf_counter() + 2 * seconds

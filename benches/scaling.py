@@ -1,7 +1,8 @@
 """How the cost of training a recurrence scales: `python benches/scaling.py [WHAT …]`.
 
 Each figure is a ratio of two alternating measurements, so that other programs disturb both equally. A turn
-is the median of several runs of forward pass, BPTT and the gradients of U, W and b (I = H, no dx). WHAT is any of
+is the median of several runs of forward pass, BPTT and the gradients of U, W and b (I = H, no dx). WHAT is
+any of
 
     threads   speedup of two threads over one
     isa       rate with AVX2 forced, relative to AVX-512

@@ -14,7 +14,10 @@ class Disagreement(Exception):
 
 
 def difference(actual: Array, expected: Array) -> float:
-    """Returns max |actual − expected| / max |expected|; infinite if the shapes differ or a number is NaN or infinite."""
+    """Returns max |actual − expected| / max |expected|.
+
+    The result is infinite if the shapes differ or an actual number is NaN or infinite.
+    """
     if actual.shape != expected.shape or not np.isfinite(actual).all():
         return float("inf")
     scale = float(np.max(np.abs(expected), initial=0.0)) or 1.0

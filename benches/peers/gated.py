@@ -1,4 +1,4 @@
-"""An LSTM and a GRU in NumPy, forward and by BPTT: a loop over the steps, with all other work in one product."""
+"""An LSTM and a GRU in NumPy, with BPTT: a loop over the steps, with all other work in one product."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def _others(row: Row) -> float:
 
 
 def compare_in_peace(task: Task, workers: Mapping[str, Worker], effort: Effort) -> Row:
-    """Repeats `compare` while it is disturbed; returns the least disturbed attempt. Raises as `compare` does."""
+    """Repeats `compare` while disturbed; returns the least disturbed attempt. Raises as `compare` does."""
     attempts: list[Row] = []
     while len(attempts) < effort.attempts and (not attempts or disturbed(attempts[-1])):
         attempts.append(compare(task, workers, effort))

@@ -64,7 +64,10 @@ ORDER = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [1, 0, 2]}
 
 
 def _rnn_weights(inputs: Arrays, cell: str = "rnn") -> Arrays:
-    """Converts the weights: ONNX has a first axis for directions, both biases in one array, and another gate order."""
+    """Converts the weights to ONNX's form.
+
+    ONNX has a first axis for directions, both biases in one array, and another order of the gates.
+    """
     H = inputs["W"].shape[1]
 
     def ordered(rows: Array) -> Array:

@@ -84,7 +84,7 @@ def fastest_peer(row: Row) -> Measurement | None:
 
 
 def speedups(row: Row) -> tuple[float, float]:
-    """Returns this package's speedups over the fastest peer and over PyTorch; NaN for missing measurements."""
+    """Returns this package's speedups over the fastest peer and over PyTorch; NaN if one is missing."""
     ours, peer, torch = row.get(OURS), fastest_peer(row), row.get("torch")
     over = [other.seconds / ours.seconds if ours and other else math.nan for other in (peer, torch)]
     return over[0], over[1]
@@ -142,9 +142,9 @@ def _geometric_mean(values: Sequence[float]) -> float:
 def write_csv(folder: Path, machine: Machine, rows: Sequence[Row], sgemm: Measurement) -> Path:
     """Writes one line per task and library, each with the machine's description; returns the new file's path.
 
-    Columns that need an explanation: `difference` is the relative difference from the reference; `others` is the
-    number of cores that other programs used meanwhile; `ours_over` is this package's speedup over the line's
-    library.
+    Columns that need an explanation: `difference` is the relative difference from the reference; `others` is
+    the number of cores that other programs used meanwhile; `ours_over` is this package's speedup over the
+    line's library.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stamp = machine.date[:19].replace(":", "").replace("T", "-")

@@ -3,11 +3,11 @@
     python benches/peers/seq2seq_decoding_torch.py MODEL.rnn TEST.de [--rounds 5] [--threads 2]
 
 Needs torch, and a model with general attention and tied embeddings, as saved by
-`benches/quality/translation.py --save`. Both libraries decode the same groups of 64 sentences of similar lengths.
-PyTorch's loop is as fast as it could be made: inference mode, packed encoder, keys projected once per batch, one
-fused cell per step. It either keeps all sentences of a group until the last one has ended or drops those that have
-ended; the faster variant counts. A third variant decodes one sentence at a time, as tutorials do, for every tenth
-text. PyTorch is timed from ids to ids, this package from texts to texts.
+`benches/quality/translation.py --save`. Both libraries decode the same groups of 64 sentences of similar
+lengths. PyTorch's loop is as fast as it could be made: inference mode, packed encoder, keys projected once
+per batch, one fused cell per step. It either keeps all sentences of a group until the last one has ended or
+drops those that have ended; the faster variant counts. A third variant decodes one sentence at a time, as
+tutorials do, for every tenth text. PyTorch is timed from ids to ids, this package from texts to texts.
 """
 
 from __future__ import annotations

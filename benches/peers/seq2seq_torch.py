@@ -1,14 +1,15 @@
 """Training speed of an encoder–decoder with attention, compared with PyTorch: target tokens per second.
 
-    python benches/peers/seq2seq_torch.py TRAIN.de TRAIN.en [--batches 30] [--rounds 3] [--threads 2] [--cell gru]
-    [--profile]
+    python benches/peers/seq2seq_torch.py TRAIN.de TRAIN.en [--batches 30] [--rounds 3] [--threads 2]
+        [--cell gru] [--profile]
 
-Needs torch and a POSIX system. All networks start from the same weights; their losses on the same batch, without
-dropout, are compared first. Then all train on the same batches, alternating every few steps: forward and backward
-pass, clipping to 1, Adam at 1e-3, dropout 0.4, label smoothing 0.1. Each has its own process, and idle processes
-are stopped, as in `run.py`. PyTorch is timed in its fastest variant: with packed sequences, or with an encoder that
-also reads the padding; its Adam is the fused one. The comparison is between times of steps on the same batch: on a
-shared machine, the median of their ratios is more reliable than a ratio of sums.
+Needs torch and a POSIX system. All networks start from the same weights; their losses on the same batch,
+without dropout, are compared first. Then all train on the same batches, alternating every few steps: forward
+and backward pass, clipping to 1, Adam at 1e-3, dropout 0.4, label smoothing 0.1. Each has its own process,
+and idle processes are stopped, as in `run.py`. PyTorch is timed in its fastest variant: with packed
+sequences, or with an encoder that also reads the padding; its Adam is the fused one. The comparison is
+between times of steps on the same batch: on a shared machine, the median of their ratios is more reliable
+than a ratio of sums.
 """
 
 from __future__ import annotations
@@ -198,7 +199,10 @@ def prepare(given: argparse.Namespace) -> tuple[Seq2Seq, list[PairBatch]]:
 
 
 def work(name: str, given: argparse.Namespace, asked: Connection) -> None:
-    """The process of one trainer: sends the first batch's loss, then, per list of batches, the seconds of each step."""
+    """The process of one trainer.
+
+    Sends the first batch's loss and, in answer to every list of batch numbers, the seconds of a step on each.
+    """
     model, batches = prepare(given)
     steps: Callable[[Any], float]
     data: list[Any]

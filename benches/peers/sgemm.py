@@ -1,7 +1,7 @@
 """The machine's rate of float32 matrix products: the better of NumPy's and PyTorch's.
 
-It is measured at the beginning and the end of a run. The higher rate counts, so that a clock that rises or falls
-in between favors nobody.
+It is measured at the beginning and the end of a run. The higher rate counts, so that a clock that rises or
+falls in between favors nobody.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The tasks: their inputs and weights, and the number of floating-point operations that each requires.
 
-A multiplication and an addition count as two operations. Only the products that the task requires are counted:
-not activations, gathers, softmax, clipping or the optimizer, and nothing that a library computes beyond the task.
+A multiplication and an addition count as two operations. Only the products that the task requires are
+counted: not activations, gathers, softmax, clipping or the optimizer, and nothing that a library computes
+beyond the task.
 
 Inputs and weights are sampled with the same seed for all libraries. Letters: T steps, B sequences, I inputs,
 H hidden, V vocabulary, E embedding.
@@ -34,9 +35,9 @@ def _uniform(rng: np.random.Generator, H: int, *shape: int) -> Array:
 class Recurrence:
     """h_t = tanh(b + W h_{t−1} + U x_t) over a sequence, from h0; or an LSTM's or a GRU's step.
 
-    Mode "forward" computes h from x and h0. Mode "train" also computes dU, dW, db (and a GRU's db_h) from a given
-    dh, but neither dx nor dh0. An LSTM's gates are i, f, g, o, and c0 is zero; a GRU's are r, z, n, with b_h inside
-    the reset.
+    Mode "forward" computes h from x and h0. Mode "train" also computes dU, dW, db (and a GRU's db_h) from a
+    given dh, but neither dx nor dh0. An LSTM's gates are i, f, g, o, and c0 is zero; a GRU's are r, z, n,
+    with b_h inside the reset.
     """
 
     I: int
@@ -72,8 +73,10 @@ class Recurrence:
         return forward + (backward if self.mode == "train" else 0.0)
 
     def inputs(self) -> Arrays:
-        """Returns, in float32, x (T, B, I), h0 (B, H), dh (T, B, H), U (gates·H, I), W (gates·H, H), b (gates·H),
-        b_h (H).
+        """Returns the inputs in float32.
+
+        x (T, B, I), h0 (B, H), dh (T, B, H), U (gates·H, I), W (gates·H, H), b (gates·H), and a GRU's b_h
+        (H).
         """
         rng = np.random.default_rng(0)
         T, B, I, H = self.T, self.B, self.I, self.H
@@ -95,8 +98,8 @@ class Recurrence:
 class LanguageModelStep:
     """A training step of a language model, with the last state carried over to the next step.
 
-    The step consists of embedding, recurrence, output layer, mean softmax cross-entropy, BPTT, clipping by the norm,
-    and Adam.
+    The step consists of embedding, recurrence, output layer, mean softmax cross-entropy, BPTT, clipping by
+    the norm, and Adam.
     """
 
     V: int

@@ -1,4 +1,4 @@
-"""PyTorch: `nn.RNN` in eager mode, with one thread and with all, with and without oneDNN: the fastest counts."""
+"""PyTorch: `nn.RNN` in eager mode, with one thread and all, with and without oneDNN; the fastest counts."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def _settings(
 def _rnn(weights: Tensors, cell: str = "rnn") -> nn.RNNBase:
     """Returns `nn.RNN`, `nn.LSTM` or `nn.GRU` with these weights.
 
-    The second bias is zero and frozen, since the sum of the two is our b. A GRU's contains b_h and is trained.
+    The second bias is zero and frozen, since the sum of the two is our b. A GRU's contains b_h and is
+    trained.
     """
     H, I = weights["W"].shape[1], weights["U"].shape[1]
     rnn = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell](I, H)

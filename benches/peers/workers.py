@@ -17,7 +17,8 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
-#: prctl(2): the signal that a process receives when its parent ends. A stopped process would otherwise wait forever.
+#: prctl(2): the signal that a process receives when its parent ends. A stopped process would otherwise wait
+#: forever.
 PR_SET_PDEATHSIG = 1
 
 FOLDER = Path(__file__).parent
@@ -37,8 +38,8 @@ class Worker:
 
     Args:
         library: its name; the module is `<name>_`.
-        threads: the number of threads it may use. On Linux the process is restricted to the same number of cores,
-            since XLA offers no other setting.
+        threads: the number of threads it may use. On Linux the process is restricted to the same number of
+            cores, since XLA offers no other setting.
 
     Raises:
         MissingLibrary: if it cannot be imported.

@@ -1,11 +1,12 @@
-"""Descriptions of pictures: how many names of emoji a captioner gets right, and whether names find their picture.
+"""Captions of emoji: the share of names that a captioner gets right, and retrieval of pictures by name.
 
     python benches/quality/captions.py PICTURES.npz NAMES.jsonl.gz [--language en] [--held-back 150] …
 
-PICTURES.npz holds `images` (N, 32, 32, 3); the n-th line of NAMES is of the n-th of them and has the name in each
-language and "split", "train" or another. Without `--held-back` the model learns from all of "train" and is judged on
-the rest. With it, so many variants of a skin tone are drawn from "train", kept from the training, and judged on
-instead, after some epochs and at the end: the defaults were chosen by 150 of these, English.
+PICTURES.npz contains `images` (N, 32, 32, 3). Line n of NAMES belongs to picture n and contains its name in
+each language and "split", which is "train" or another value. Without `--held-back N` the model is trained on
+all of "train" and evaluated on the rest. With it, N skin-tone variants are sampled from "train", excluded
+from training, and used for evaluation instead, every few epochs and at the end. The default settings were
+chosen with 150 of them, in English.
 """
 
 from __future__ import annotations
@@ -22,37 +23,37 @@ import numpy as np
 from rnnrs.models import Augmentation, Captioner
 from rnnrs.train import Callback
 
-#: How often a held-back part is judged, in epochs.
+#: Epochs between two evaluations of the held-out part.
 EVERY = 10
 
 
 class Judge(Callback):
-    """Prints how good descriptions are, after every so many epochs."""
+    """Prints the quality of descriptions every `EVERY` epochs."""
 
     def __init__(self, model: Captioner, pictures: Any, names: list[str]) -> None:
         self.model, self.pictures, self.names = model, pictures, names
 
     def on_validation(self, trainer: Any, loss: float) -> None:
-        """After an epoch: the trainer's seconds are of training alone."""
+        """Prints a line; the trainer's seconds cover training alone."""
         if (trainer.epoch + 1) % EVERY == 0:
             found = self.model.evaluate(self.pictures, self.names, beam=1)
             training = float(np.mean(trainer.history.losses[-100:]))
             print(
-                f"epoch {trainer.epoch + 1}: {trainer.seconds:.0f} s, training {training:.3f}, held back {loss:.3f} "
-                f"nats a word; exact {100 * found.exact:.1f} %, among 10 {100 * found.right_among_10:.1f} %",
+                f"epoch {trainer.epoch + 1}: {trainer.seconds:.0f} s, training {training:.3f}, held out {loss:.3f} "
+                f"nats per word; exact {100 * found.exact:.1f} %, among 10 {100 * found.right_among_10:.1f} %",
                 flush=True,
             )
 
 
 def read(pictures: str, names: str, language: str) -> tuple[Any, list[str], list[str]]:
-    """Pictures, their names, their splits."""
+    """Returns pictures, their names and their splits."""
     text = gzip.decompress(Path(names).read_bytes()).decode()
     rows = [json.loads(line) for line in text.splitlines()]
     return np.load(pictures)["images"], [row[language] for row in rows], [row["split"] for row in rows]
 
 
 def speed(model: Captioner, pictures: Any) -> float:
-    """Pictures a second, greedily, of 1,000."""
+    """Returns pictures per second of greedy decoding, measured on 1,000 pictures."""
     thousand = pictures[np.arange(1000) % len(pictures)]
     start = time.monotonic()
     model.describe_all(thousand, beam=1)
@@ -60,7 +61,7 @@ def speed(model: Captioner, pictures: Any) -> float:
 
 
 def main() -> None:
-    """Trains, and prints what came out."""
+    """Trains the captioner and prints its scores."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("files", nargs=2)
     parser.add_argument("--language", default="en")
@@ -93,7 +94,7 @@ def main() -> None:
         seed=given.seed,
     )
     print(
-        f"{len(kept)} pictures to learn from, {len(judged)} to judge by, {len(model.vocabulary)} words, "
+        f"{len(kept)} training pictures, {len(judged)} evaluation pictures, {len(model.vocabulary)} words, "
         f"{model.parameters.size} parameters"
     )
     history = model.fit(
@@ -115,7 +116,7 @@ def main() -> None:
     for name, description in zip(test[1], found.descriptions, strict=True):
         if name.lower() != description.lower():
             print(f"  {name} | {description}")
-    print(f"{speed(model, pictures):.0f} pictures/s, greedily")
+    print(f"{speed(model, pictures):.0f} pictures/s, greedy decoding")
     if given.save:
         model.save(given.save)
 

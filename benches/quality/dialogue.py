@@ -1,20 +1,22 @@
-"""Chatbots: answers to questions typed otherwise, choice among answers, sentences for dialogue acts.
+"""Chatbots: replies to varied spellings of questions, choice among answers, sentences for dialogue acts.
 
     python benches/quality/dialogue.py chatterbot DIALOGUES.jsonl
     python benches/quality/dialogue.py rnnlg TRAIN.tsv VALID.tsv TEST.tsv
     python benches/quality/dialogue.py camrest CamRest676.json
 
-.gz is understood. `--time-limit`, `--epochs`, `--hidden`, … set the training; each task has a recipe of its own.
+Files may be gzipped (.gz). `--time-limit`, `--epochs`, `--hidden`, … override the training recipe of each
+task.
 
-- chatterbot: trains on all dialogues, each once; then each first turn, as it is and typed in other ways, must get
-  one of the answers that were recorded for it, word for word.
-- rnnlg: BLEU-4 of the test acts' sentences, tokens as in the data, against all sentences of the test data whose act
-  has the same slots, their values replaced by the act's own (as Wen et al. 2015 group them), and against the one
-  recorded sentence alone; slot error as `rnnrs.metrics.slot_error` has it.
-- camrest: the last 100 dialogues are held out. recall@1: how often, of the recorded answer and nine others drawn from
-  held-out dialogues, the recorded one is ranked first; λ by the last 100 dialogues of the rest, with a model that was
-  trained without them. Perplexity of the answers' tokens, ends included, of the
-  network and of a trigram model of the same vocabulary that was trained on the same answers.
+- chatterbot: trains on all distinct dialogues. Each first turn, unchanged and in other spellings, must then
+  receive one of its recorded answers, word for word.
+- rnnlg: BLEU-4 of the test acts' sentences, with the data's tokens. There are two sets of references: all
+  sentences of the test data whose act has the same slots, with their values replaced by the act's own (the
+  grouping of Wen et al. 2015), and the one recorded sentence. Slot errors are counted by
+  `rnnrs.metrics.slot_error`.
+- camrest: the last 100 dialogues are held out. recall@1 is how often the recorded answer is ranked first
+  among itself and nine others sampled from held-out dialogues. λ is chosen on the last 100 dialogues of the
+  rest, with a model trained without them. Perplexity is that of the answers' tokens, ends included, of the
+  network and of a trigram model with the same vocabulary that was trained on the same answers.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from rnnrs.metrics import bleu, slot_error
 from rnnrs.models import Chatbot, Utterance
 from rnnrs.text import find_words
 
-#: Ways of typing a question.
+#: Spellings of a question.
 TYPED: dict[str, Callable[[str], str]] = {
     "as recorded": lambda text: text,
     "capitals": str.upper,
@@ -46,15 +48,15 @@ TYPED: dict[str, Callable[[str], str]] = {
     "without its first article": lambda text: re.sub(r"\b(a|an|the)\b ?", "", text, count=1, flags=re.I),
 }
 
-#: Turns of CamRest that are held out, and answers to choose among.
+#: The number of held-out CamRest dialogues, and the number of answers to choose among.
 HELD_OUT, CHOICES = 100, 10
 
-#: λ of `Chatbot.rank` that are tried.
+#: Candidate values of λ (`prior` of `Chatbot.rank`).
 PRIORS = (0.0, 0.5, 0.75, 1.0)
 
 
 def train(bot: Chatbot, dialogues: Sequence[Sequence[str]], given: argparse.Namespace, **recipe: Any) -> None:
-    """Trains by the task's recipe, in which options of the command line come first."""
+    """Trains with the task's recipe; command-line options take precedence."""
     own = {name: getattr(given, name) for name in ("epochs", "time_limit", "batch_size", "learning_rate")}
     settings = recipe | {name: value for name, value in own.items() if value is not None}
     start = time.monotonic()
@@ -67,7 +69,7 @@ def train(bot: Chatbot, dialogues: Sequence[Sequence[str]], given: argparse.Name
 
 
 def chatterbot(given: argparse.Namespace) -> None:
-    """Recorded answers to questions typed in other ways."""
+    """Measures how often varied spellings of a question receive a recorded answer."""
     dialogues = list(dict.fromkeys(map(tuple, read_dialogues(given.files[0]))))
     bot = Chatbot.from_dialogues(
         dialogues, history=2, embedding_size=128, hidden_size=given.hidden or 256, dropout=0.1
@@ -80,11 +82,11 @@ def chatterbot(given: argparse.Namespace) -> None:
         asked = [q for q in recorded if typed(q).strip() and (name == "as recorded" or typed(q) != q)]
         replies = bot.reply_all([typed(question) for question in asked])
         hits = [tuple(find_words(r.text)) in recorded[q] for q, r in zip(asked, replies, strict=True)]
-        print(f"{name}: {np.mean(hits):.1%} of {len(asked)} get a recorded answer")
+        print(f"{name}: {np.mean(hits):.1%} of {len(asked)} receive a recorded answer")
 
 
 def same_slots(examples: Sequence[tuple[DialogueAct, str]]) -> list[list[str]]:
-    """For each example the sentences of all whose act has the same slots, with its own values."""
+    """Returns, per example, the sentences of all acts with the same slots, with its own values inserted."""
     templates = defaultdict(list)
     for act, sentence in examples:
         templates[act.source].append(act.delexicalize(sentence))
@@ -95,7 +97,7 @@ def same_slots(examples: Sequence[tuple[DialogueAct, str]]) -> list[list[str]]:
 
 
 def padded(references: Sequence[list[str]]) -> list[list[str]]:
-    """As many references for all: the first again and again, which changes no n-gram's clipped count."""
+    """Pads the lists of references to one length with the first, which changes no clipped n-gram count."""
     most = max(map(len, references))
     return [own + own[:1] * (most - len(own)) for own in references]
 
@@ -106,13 +108,15 @@ def judge_acts(found: Sequence[Utterance], examples: Sequence[tuple[DialogueAct,
     acts = [act for act, _ in examples]
     many = bleu(said, padded(same_slots(examples)), tokenize="none", lowercase=True)
     one = bleu(said, [sentence for _, sentence in examples], tokenize="none", lowercase=True)
-    print(f"BLEU {many.score:.1f} of all references of an act's slots, {one.score:.1f} of the one sentence")
+    print(
+        f"BLEU {many.score:.1f} against all references with an act's slots, {one.score:.1f} against the one sentence"
+    )
     print(many.signature)
     print(slot_error(acts, [utterance.template for utterance in found]))
 
 
 def rnnlg(given: argparse.Namespace) -> None:
-    """Sentences for dialogue acts."""
+    """Trains on dialogue acts and evaluates the generated sentences."""
     training, validation, test = (read_dialogue_acts(path) for path in given.files)
     dialogues = act_dialogues(training)
     bot = Chatbot.from_dialogues(
@@ -135,7 +139,7 @@ def rnnlg(given: argparse.Namespace) -> None:
 
 
 def read_camrest(path: str) -> list[list[str]]:
-    """Its dialogues as turns."""
+    """Returns CamRest's dialogues as lists of turns."""
     data = Path(path).read_bytes()
     found = json.loads(gzip.decompress(data) if path.endswith(".gz") else data)
     sides = [[(turn["usr"]["transcript"], turn["sys"]["sent"]) for turn in one["dial"]] for one in found]
@@ -143,7 +147,7 @@ def read_camrest(path: str) -> list[list[str]]:
 
 
 def recall(bot: Chatbot, dialogues: Sequence[Sequence[str]], prior: float, seed: int) -> float:
-    """How often the recorded answer is ranked above nine others."""
+    """Returns how often the recorded answer is ranked above nine others."""
     draw = np.random.default_rng(seed)
     answers = [turn for turns in dialogues for turn in turns[1::2]]
     hits = []
@@ -157,7 +161,7 @@ def recall(bot: Chatbot, dialogues: Sequence[Sequence[str]], prior: float, seed:
 
 
 def restaurant_bot(dialogues: Sequence[Sequence[str]], given: argparse.Namespace) -> Chatbot:
-    """A model trained on CamRest dialogues."""
+    """Returns a model trained on CamRest dialogues."""
     bot = Chatbot.from_dialogues(
         dialogues,
         history=9,
@@ -173,13 +177,13 @@ def restaurant_bot(dialogues: Sequence[Sequence[str]], given: argparse.Namespace
 
 
 def camrest(given: argparse.Namespace) -> None:
-    """Choice among ten answers, and perplexity."""
+    """Measures choice among ten answers, and perplexity."""
     dialogues = read_camrest(given.files[0])
     training, held_out = dialogues[:-HELD_OUT], dialogues[-HELD_OUT:]
     first = restaurant_bot(training[:-HELD_OUT], given)
     shares = {prior: recall(first, training[-HELD_OUT:], prior, given.seed) for prior in PRIORS}
     for prior, share in shares.items():
-        print(f"training's own last {HELD_OUT} dialogues: recall@1 among {CHOICES}, λ = {prior}: {share:.1%}")
+        print(f"last {HELD_OUT} training dialogues: recall@1 among {CHOICES}, λ = {prior}: {share:.1%}")
     bot = restaurant_bot(training, given)
     encode, end = bot.target_vocabulary.encode, bot.target_vocabulary.end_id
     sides = [[encode(answer) for _, answer in bot.pairs(part)] for part in (training, held_out)]
@@ -193,7 +197,7 @@ def camrest(given: argparse.Namespace) -> None:
     chosen = max(shares, key=shares.__getitem__)
     for prior in PRIORS:
         share = recall(bot, held_out, prior, given.seed)
-        mark = ", as chosen by the training's own" if prior == chosen else ""
+        mark = ", as chosen on the training dialogues" if prior == chosen else ""
         print(
             f"recall@1 among {CHOICES} answers, λ = {prior}{mark}: {share:.1%} of {len(sides[1])}", flush=True
         )

@@ -1,10 +1,11 @@
-"""Output layers, training losses and caches for a vocabulary of words: true perplexities, on the same text and recipe.
+"""Output layers, training losses and caches for a word vocabulary: true perplexities on one text and recipe.
 
     python benches/quality/large_vocabulary.py [TEXT] [--hidden 128] [--epochs 4] [--min-count 2] [--seed 0]
 
-TEXT (the bundled tiny Shakespeare by default) is cut into 90 % to train on, 5 % to validate on, 5 % to test on. 20
-streams of 35 words side by side, embedding = H, Adam at 2e-3 with cosine decay, gradient norm clipped to 1. Caches are
-given to the first model; their settings are those that do best on the validation text.
+TEXT (the bundled tiny Shakespeare by default) is split into 90 % for training, 5 % for validation and 5 % for
+testing. 20 parallel streams in chunks of 35 words, embedding = H, Adam at 2e-3 with cosine decay, gradient
+norm clipped to 1. Caches are added to the first model, with the settings that are best on the validation
+text.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ WEIGHTS = (0.03, 0.05, 0.1, 0.15, 0.2)
 
 
 def main() -> None:
-    """Trains, and prints the tables."""
+    """Trains the models and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("text", nargs="?")
     parser.add_argument("--hidden", type=int, default=128)
@@ -65,7 +66,7 @@ def main() -> None:
     cutoffs = [size // 8, size // 3]
     trained(f"adaptive softmax, {cutoffs}", {"cutoffs": cutoffs}, {})
     unknown = full.evaluate(test)
-    print(f"\n{size:,} words, {unknown.unknown / unknown.tokens:.2%} of the test text's unknown")
+    print(f"\n{size:,} words, {unknown.unknown / unknown.tokens:.2%} of the test text's words unknown")
 
     print("\n| cache | validation | test | known words of the test text |\n|---|---|---|---|")
     families: dict[str, list[Cache]] = {

@@ -1,4 +1,4 @@
-"""How much the process grows over many rounds of a gradient step, a checkpoint and a resume (Linux).
+"""Measures a process's growth over many rounds of a gradient step, a checkpoint and a resume (Linux).
 
 python benches/quality/leaks.py [--rounds 10000]
 """
@@ -18,12 +18,12 @@ from rnnrs.models import RecurrentNetwork
 
 
 def resident() -> int:
-    """Bytes of the process in memory."""
+    """Returns the process's resident memory in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def trainer(seed: int) -> Trainer:
-    """A small network and its trainer."""
+    """Returns the trainer of a small network."""
     model = RecurrentNetwork(
         nn.RNN(16, 64, seed=seed),
         nn.Linear(64, 30),

@@ -1,17 +1,19 @@
-"""Two tasks that need a long memory, and nothing else: adding and copying.
+"""Two tasks that require only a long memory: adding and copying.
 
-    python benches/quality/long_memory.py adding [--cell gru] [--length 600] [--hidden 128] [--steps 4500] [--seed 0]
-    python benches/quality/long_memory.py copy [--cell gru] [--length 1000] [--hidden 128] [--steps 4000] [--seed 0]
+    python benches/quality/long_memory.py adding [--cell gru] [--length 600] [--hidden 128] [--steps 4500] …
+    python benches/quality/long_memory.py copy [--cell gru] [--length 1000] [--hidden 128] [--steps 4000] …
 
-*Adding* (Hochreiter and Schmidhuber 1997): T pairs of a number from 0 to 1 and a mark; two are marked, one in either
-half; the answer after the last step is the sum of their numbers. Always answering 1 has a mean squared error of 0.167.
+*Adding* (Hochreiter and Schmidhuber 1997): T pairs of a number from 0 to 1 and a mark. Two pairs are marked,
+one in each half; the target after the last step is the sum of their numbers. A constant answer of 1 has a
+mean squared error of 0.167.
 
-*Copying* (the same; Arjovsky et al. 2016): ten symbols out of eight, T − 1 blanks, a sign, and then, with nothing
-but blanks to read, the ten symbols again. Without memory the mean loss is 10 ln 8 / (T + 20).
+*Copying* (the same; Arjovsky et al. 2016): the input is ten symbols from a set of eight, T − 1 blanks, a sign
+and ten blanks. The target is blank, except for the ten symbols again at the end. Without memory the mean loss
+is 10 ln 8 / (T + 20).
 
-No sequence is seen twice. Cells: rnn (tanh, orthogonal W), irnn (ReLU, W the identity: Le, Jaitly, Hinton 2015), lstm
-and gru, whose forget and update gates begin at σ(1). Copying is learned by delays that grow to T: the next one when the
-loss is a twentieth of that without memory.
+No sequence is used twice. Cells: rnn (tanh, orthogonal W), irnn (ReLU, W the identity: Le, Jaitly, Hinton
+2015), lstm and gru, with forget and update gates initialized to σ(1). Copying is trained with delays that
+grow to T; the next delay follows when the loss is below a twentieth of that without memory.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ DELAYS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
 def layer(cell: str, inputs: int, hidden: int, seed: int) -> nn.Recurrent:
-    """The recurrent layer of that name."""
+    """Returns the recurrent layer of that name."""
     if cell == "rnn":
         return nn.RNN(inputs, hidden, recurrent_initializer="orthogonal", seed=seed)
     if cell == "irnn":
@@ -45,7 +47,7 @@ def layer(cell: str, inputs: int, hidden: int, seed: int) -> nn.Recurrent:
 
 
 def adding(draw: np.random.Generator, T: int, B: int) -> Batch:
-    """x (T, B, 2), sums (B, 1)."""
+    """Returns x (T, B, 2) and sums (B, 1)."""
     x = np.zeros((T, B, 2), np.float32)
     x[..., 0] = draw.random((T, B))
     first, second = draw.integers(0, T // 2, B), draw.integers(T // 2, T, B)
@@ -55,7 +57,7 @@ def adding(draw: np.random.Generator, T: int, B: int) -> Batch:
 
 
 def copying(draw: np.random.Generator, T: int, B: int) -> Batch:
-    """Ids (T + 20, B) in and out."""
+    """Returns input and target ids, each (T + 20, B)."""
     symbols = draw.integers(0, SYMBOLS, (COPIED, B))
     inputs = np.full((T + 2 * COPIED, B), BLANK)
     inputs[:COPIED] = symbols
@@ -66,7 +68,7 @@ def copying(draw: np.random.Generator, T: int, B: int) -> Batch:
 
 
 class Unseen:
-    """New sequences at every step; an epoch is 25 steps."""
+    """Data with new sequences at every step; an epoch is 25 steps."""
 
     carries_state = False
 
@@ -79,7 +81,7 @@ class Unseen:
         return 25
 
     def epoch(self, number: int) -> Sequence[Batch]:
-        """The batches, drawn by the epoch's number."""
+        """Returns the batches, sampled with the epoch's number as part of the seed."""
         draw = np.random.default_rng([self.seed, number])
         return [self.make(draw, self.T, self.B) for _ in range(len(self))]
 
@@ -89,7 +91,7 @@ class Unseen:
 
 
 def run_adding(o: argparse.Namespace) -> None:
-    """Trains and judges."""
+    """Trains and evaluates the adding task."""
     rnn = layer(o.cell, 2, o.hidden, o.seed)
     model = RecurrentNetwork(
         rnn, nn.Linear(o.hidden, 1, seed=o.seed + 1), losses.SquaredError(), pooling=nn.Pooling("last")
@@ -109,7 +111,7 @@ def run_adding(o: argparse.Namespace) -> None:
 
 
 def run_copy(o: argparse.Namespace) -> None:
-    """Trains with growing delays, and judges."""
+    """Trains the copying task with growing delays and evaluates it."""
     rnn = layer(o.cell, SYMBOLS + 2, o.hidden, o.seed)
     model = RecurrentNetwork(
         rnn,
@@ -142,7 +144,7 @@ def run_copy(o: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """The command."""
+    """Runs the chosen task."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

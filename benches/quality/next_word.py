@@ -1,14 +1,16 @@
-"""Next-word suggestions on sentences: a word model against a bigram model with back-off.
+"""Next-word suggestions on sentences: a word model compared with a bigram model with back-off.
 
     python benches/quality/next_word.py TRAIN VALID [--column 0] [--epochs 8] [--hidden 256] …
 
-TRAIN and VALID hold a sentence a line, or tab-separated columns of which one is taken (.gz is understood). Both
-models know the same words; measured on VALID are
+TRAIN and VALID contain one sentence per line, or tab-separated columns, one of which is used; they may be
+gzipped (.gz). Both models have the same vocabulary. The measures on VALID are
 
 - perplexity: exp of the mean −ln P of a token, sentence ends included;
-- top-1, top-3: how often the next word (known words only, no sentence ends) is the likeliest, or one of the three;
-- keystrokes saved: of a typist who sees three suggestions before each letter and takes the right one, with one
-  key for the word and the space after it, as soon as it is there. Typing it all takes a key for each letter and space.
+- top-1, top-3: how often the next word (known words only, no sentence ends) is the most probable one, or
+  among the three most probable ones;
+- keystrokes saved: by a typist who sees three suggestions before each letter and accepts the right one as
+  soon as it appears, with one key for the word and the space after it. Typing in full takes a key per letter
+  and space.
 """
 
 from __future__ import annotations
@@ -29,26 +31,28 @@ from rnnrs.models import LanguageModel
 from rnnrs.text import WordVocabulary
 
 Ids = NDArray[np.int64]
-#: (contexts, targets) -> log P(· | context), one row for each target
+#: Pairs of log P(· | context), one row per target, and the targets.
 Scored = Iterator[tuple[NDArray[Any], Ids]]
 
 
 def read(path: str, column: int) -> list[str]:
-    """The sentences of a file, each once, in the order of their first appearance."""
+    """Returns the distinct sentences of a file, in the order of their first occurrence."""
     data = Path(path).read_bytes()
     text = (gzip.decompress(data) if path.endswith(".gz") else data).decode("utf-8")
     return list(dict.fromkeys(line.split("\t")[column] for line in text.splitlines() if line.strip()))
 
 
 class Bigram:
-    """P(w | v) = max(c(v w) − d, 0) / c(v) + d n(v) / c(v) · P(w): absolute discounting (Ney, Essen and Kneser 1994).
+    """A bigram model with absolute discounting (Ney, Essen and Kneser 1994).
 
-    P(w) itself is discounted against the uniform distribution; n(v) is how many words follow v.
+    P(w | v) = max(c(v w) − d, 0) / c(v) + d n(v) / c(v) · P(w).
+    P(w) itself is discounted and interpolated with the uniform distribution; n(v) is the number of distinct
+    words that follow v.
     """
 
     def __init__(self, sentences: list[Ids], size: int, end_id: int, discount: float = 0.75) -> None:
         follow = np.concatenate([np.concatenate([[end_id], s, [end_id]]) for s in sentences])
-        # A sentence's end is followed by the next one's start in this list: such pairs are left out.
+        # The end of a sentence is followed by the start of the next one here; these pairs are excluded.
         ends = np.cumsum([len(s) + 2 for s in sentences]) - 1
         first = np.delete(np.arange(len(follow)), ends)
         pairs, counts = np.unique(follow[first] * size + follow[first + 1], return_counts=True)
@@ -64,7 +68,7 @@ class Bigram:
         self._total, self._kinds, self._discount = total_of, kinds_of, discount
 
     def log_prob(self, word: int) -> NDArray[np.float64]:
-        """ln P(· | word)."""
+        """Returns ln P(· | word)."""
         total = self._total[word]
         if total == 0:
             return np.log(self._unigram)
@@ -74,14 +78,14 @@ class Bigram:
         return np.log(p)
 
     def score(self, sentences: list[Ids], end_id: int) -> Scored:
-        """A sentence at a time."""
+        """Scores one sentence at a time."""
         for sentence in sentences:
             context = np.concatenate([[end_id], sentence])
             yield np.stack([self.log_prob(int(word)) for word in context]), np.append(sentence, end_id)
 
 
 def score_network(model: LanguageModel, sentences: list[Ids], end_id: int) -> Scored:
-    """A batch of sentences at a time."""
+    """Scores one batch of sentences at a time."""
     for inputs, targets, *_ in SentenceBatches(sentences, 32, end_id).epoch(0):
         h, _ = model.rnn.forward(model.embedding.forward(inputs)[0])
         log_p = log_softmax(model.output.forward(h)[0])
@@ -90,7 +94,7 @@ def score_network(model: LanguageModel, sentences: list[Ids], end_id: int) -> Sc
 
 
 def measure(scored: Scored, vocabulary: WordVocabulary) -> dict[str, float]:
-    """The figures of the table."""
+    """Returns the figures of the table."""
     nll = tokens = words = top1 = top3 = keys = pressed = 0.0
     with_prefix: dict[str, Ids] = {}
     offered = np.array([token[0].isalnum() for token in vocabulary.tokens])
@@ -123,7 +127,7 @@ def keystrokes(
     offered: NDArray[np.bool_],
     with_prefix: dict[str, Ids],
 ) -> int:
-    """Keys for one word: letters until it is among the three best that fit, and one to take it."""
+    """Returns the keys for one word: letters until it is among the three best matches, and one to accept."""
     if not offered[target]:
         return len(word) + 1
     for typed in range(len(word)):
@@ -137,7 +141,7 @@ def keystrokes(
 
 
 def main() -> None:
-    """Trains, and prints the table."""
+    """Trains both models and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("train")
     parser.add_argument("valid")
@@ -179,8 +183,8 @@ def main() -> None:
     held_out = [encode(sentence) for sentence in valid]
     unknown = np.mean(np.concatenate(held_out) == vocabulary.unknown_id)
     print(
-        f"{len(train):,} sentences to learn from, {len(valid):,} new ones to judge on; {len(vocabulary):,} words, "
-        f"{unknown:.2%} of the running ones unknown; trained in {seconds:.0f} s"
+        f"{len(train):,} training sentences, {len(valid):,} new validation sentences; {len(vocabulary):,} words, "
+        f"{unknown:.2%} of the validation words unknown; trained in {seconds:.0f} s"
     )
     bigram = Bigram([encode(sentence) for sentence in train], len(vocabulary), end)
     rows = {

@@ -1,4 +1,4 @@
-"""A trigram model to compare with: interpolated Kneser–Ney (Kneser and Ney 1995; Chen and Goodman 1999)."""
+"""A trigram model as a baseline: interpolated Kneser–Ney (Kneser and Ney 1995; Chen and Goodman 1999)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ Ids = NDArray[np.int64]
 class Trigram:
     """P(w | u v), each order interpolated with the next lower one.
 
-    P(w | u v) = max(c(u v w) − d, 0) / c(u v ·) + d n(u v ·) / c(u v ·) · P(w | v), where n counts different words; in
-    the two lower orders c counts in how many different contexts a word came instead of how often, and the lowest
-    is interpolated with 1 / V. d is n_1 / (n_1 + 2 n_2) of each order's counts of 1 and 2.
+    P(w | u v) = max(c(u v w) − d, 0) / c(u v ·) + d n(u v ·) / c(u v ·) · P(w | v), where n is the number of
+    distinct words. In the two lower orders c is the number of distinct contexts of a word instead of its
+    occurrences. The lowest order is interpolated with 1 / V. d = n_1 / (n_1 + 2 n_2), where n_1 and n_2 are
+    the numbers of n-grams of an order with a count of 1 and 2.
 
     Args:
-        sentences: ids, without ends.
+        sentences: ids, without end tokens.
         size: V.
-        end_id: stands twice before a sentence and once after it.
+        end_id: the token added twice before a sentence and once after it.
     """
 
     def __init__(self, sentences: Iterable[Ids], size: int, end_id: int) -> None:
@@ -52,7 +53,7 @@ class Trigram:
         return once / (once + 2 * twice) if once and twice else 0.75
 
     def probability(self, gram: tuple[int, ...]) -> float:
-        """P(its last word | those before)."""
+        """Returns P(last word | words before it) of an n-gram."""
         if not gram:
             return 1.0 / self._size
         order, context = len(gram) - 1, gram[:-1]
@@ -65,6 +66,6 @@ class Trigram:
         return (own + d * self._kinds[order][context] * lower) / total
 
     def perplexity(self, sentences: Iterable[Ids]) -> float:
-        """exp of the mean −ln P of a token, ends included."""
+        """Returns exp of the mean −ln P of a token, ends included."""
         logs = [np.log(self.probability(t)) for sentence in sentences for t in self._triples(sentence)]
         return float(np.exp(-np.mean(logs)))

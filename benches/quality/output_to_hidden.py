@@ -1,14 +1,15 @@
-"""Jordan's network beside Elman's: what it cannot learn, what it learns better, and the exposure gap.
+"""Jordan's network compared with Elman's: a task it cannot learn, one it learns better, and the exposure gap.
 
     python benches/quality/output_to_hidden.py [--steps 1500] [--seed 0]
 
-*Echo*: which of two symbols stood two steps before? With teacher forcing, all that Jordan's network knows at step t is
-x_t and y_{t−1} = x_{t−3}. Neither says anything of x_{t−2}, so no weights can bring its loss below ln 2 = 0.693.
-*Parity*: of all symbols so far, y_t = y_{t−1} xor x_t. Here the output is all that has to be remembered. 32 units, Adam
-at 5e-3, 32 sequences of 50 steps, none seen twice; judged on new ones.
+*Echo*: the target is the symbol, one of two, from two steps before. With teacher forcing, Jordan's network
+receives at step t only x_t and y_{t−1} = x_{t−3}. Neither depends on x_{t−2}, so no weights can reduce its
+loss below ln 2 = 0.693. *Parity* of all symbols so far: y_t = y_{t−1} xor x_t. Here the previous output is
+all that has to be remembered. 32 units, Adam at 5e-3, 32 sequences of 50 steps, none used twice; evaluated on
+new sequences.
 
-*Exposure gap*: y_t = 0.9 y_{t−1} + 0.5 tanh(x_t), values, for networks trained with the target fed back, with ever
-fewer of them (scheduled sampling, linear in the steps), and with none.
+*Exposure gap*: y_t = 0.9 y_{t−1} + 0.5 tanh(x_t), real values, for networks trained with the target fed back,
+with a decreasing share of targets (scheduled sampling, linear in the steps), and without targets.
 """
 
 from __future__ import annotations
@@ -29,19 +30,19 @@ T, B, H = 50, 32, 32
 
 
 def echo(draw: np.random.Generator) -> Batch:
-    """What stood two steps before."""
+    """Returns a batch with the symbol from two steps before as the target."""
     ids = draw.integers(0, 2, (T, B))
     return Batch(np.eye(2, dtype="f")[ids], np.concatenate([np.full((2, B), -1), ids[:-2]]))
 
 
 def parity(draw: np.random.Generator) -> Batch:
-    """Whether there were oddly many ones so far."""
+    """Returns a batch with the parity of the ones so far as the target."""
     ids = draw.integers(0, 2, (T, B))
     return Batch(np.eye(2, dtype="f")[ids], np.cumsum(ids, axis=0) % 2)
 
 
 def leaky(draw: np.random.Generator) -> Batch:
-    """A sum that leaks."""
+    """Returns a batch with a leaky sum as the target."""
     x = draw.standard_normal((T, B, 1)).astype("f")
     y, last = np.empty_like(x), np.zeros((B, 1), "f")
     for t in range(T):
@@ -50,13 +51,13 @@ def leaky(draw: np.random.Generator) -> Batch:
 
 
 def jordan(inputs: int, outputs: int, feedback: str, forcing: float, seed: int) -> JordanNetwork:
-    """Output to hidden."""
+    """Returns an output-to-hidden network."""
     layer = nn.JordanRNN(inputs, H, outputs, feedback=feedback, seed=seed)
     return JordanNetwork(layer, teacher_forcing=forcing)
 
 
 def elman(seed: int) -> RecurrentNetwork:
-    """Hidden to hidden."""
+    """Returns a hidden-to-hidden network."""
     return RecurrentNetwork(
         nn.RNN(2, H, seed=seed), nn.Linear(H, 2, seed=seed + 1), losses.SoftmaxCrossEntropy()
     )
@@ -72,7 +73,7 @@ def train(
     seed: int,
     *callbacks: rnnrs.train.Callback,
 ) -> None:
-    """Trains on batches that are never seen twice."""
+    """Trains on batches, each of which is used once."""
     draw = np.random.default_rng([seed, 0])
     batches = [task(draw) for _ in range(steps)]
     trainer = rnnrs.Trainer(model, optim.Adam(5e-3), clip_norm=1.0, callbacks=callbacks)
@@ -80,7 +81,7 @@ def train(
 
 
 def right(o: NDArray[np.floating], targets: NDArray[np.integer]) -> float:
-    """The share of right answers."""
+    """Returns the share of right answers."""
     scored = targets >= 0
     return float((o.argmax(axis=-1) == targets)[scored].mean())
 
@@ -118,8 +119,8 @@ def main() -> None:
     test = [leaky(new) for _ in range(20)]
     for name, schedule in (
         ("the targets", None),
-        ("ever fewer of them", ScheduledSampling(LinearForcing(a.steps // 2))),
-        ("none", ScheduledSampling(LinearForcing(1, 0.0))),
+        ("a decreasing share of targets", ScheduledSampling(LinearForcing(a.steps // 2))),
+        ("no targets", ScheduledSampling(LinearForcing(1, 0.0))),
     ):
         model = jordan(1, 1, "output", 1.0, a.seed)
         train(model, leaky, a.steps, a.seed, *([] if schedule is None else [schedule]))

@@ -1,10 +1,10 @@
-"""Which unit counts quotes? A network reads Shakespeare with every speech in quotation marks, and is asked.
+"""Finds units that track quotes in a network trained on Shakespeare with every speech in quotation marks.
 
     python benches/quality/quotes.py [--seconds 60] [--hidden 256] [--seed 0] [--output FOLDER]
 
-The bundled text has no quotation marks, so each speech gets a pair: nothing else tells the network what a mark opens.
-Units are chosen on one half of the text that was held out, and judged on the other. After Karpathy, Johnson and Fei-Fei
-(2015), who found such units in LSTMs.
+The bundled text has no quotation marks, so the script encloses each speech in a pair. Nothing else tells the
+network whether a mark opens or closes. Units are chosen on one half of the held-out text and evaluated on the
+other. After Karpathy, Johnson and Fei-Fei (2015), who found such units in LSTMs.
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ from rnnrs import inspection, plot
 from rnnrs.models import LanguageModel
 from rnnrs.text import split, tiny_shakespeare
 
-#: A speaker's name, and what is said up to the next empty line.
+#: A speaker's name and the speech up to the next empty line.
 SPEECH = re.compile(r"^([A-Z][^\n:]*:)\n((?:.+\n?)+)", re.M)
 
 
 def with_quotes(text: str) -> str:
-    """Every speech in quotation marks."""
+    """Returns the text with every speech in quotation marks."""
     return SPEECH.sub(lambda speech: f'{speech[1]}\n"{speech[2].rstrip()}"\n', text)
 
 
 def chosen(seen: inspection.TextStates, other: inspection.TextStates) -> dict[int, str]:
-    """The unit that follows each signal best, none twice, and a label for it; prints how well it does on both texts."""
+    """Returns the unit that follows each signal best, with a label; prints its correlations on both texts.
+
+    No unit is chosen twice.
+    """
     best: dict[int, str] = {}
     print("| signal | unit | correlation | on the other half |\n|---|---|---|---|")
     for name in ("quotes", "word", "line", "capitals"):
@@ -39,12 +42,12 @@ def chosen(seen: inspection.TextStates, other: inspection.TextStates) -> dict[in
 
 
 def main() -> None:
-    """Trains, asks, draws."""
+    """Trains the network, finds the units, and draws them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, help="folder for model and pictures")
+    parser.add_argument("--output", type=Path, help="folder for the model and the figures")
     arguments = parser.parse_args()
     training, held_out, test = map(with_quotes, split(tiny_shakespeare()))
     model = LanguageModel.from_text(training, hidden_size=arguments.hidden, seed=arguments.seed)

@@ -1,4 +1,4 @@
-"""Classifiers, forecasts and a model of music, on real data: what docs/results.md reports.
+"""Classifiers, forecasters and a model of music on real data: the results in docs/results.md.
 
     python benches/quality/sequences.py vowels  JapaneseVowels_TRAIN.ts JapaneseVowels_TEST.ts
     python benches/quality/sequences.py mnist1d train.npz
@@ -7,8 +7,9 @@
     python benches/quality/sequences.py airline Airline.csv
     python benches/quality/sequences.py chorales JSB_Chorales.json.gz [--cell gru]
 
-Every task holds out what it is judged on: the archive's test file; an eighth of MNIST-1D's training signals; a tenth of
-the names, drawn by seed; the end of a series; the chorales' test part, with the epoch chosen on their validation part.
+Every task is evaluated on held-out data: the archive's test file; an eighth of MNIST-1D's training signals; a
+tenth of the names, sampled with a seed; the end of a series; the chorales' test part, with the epoch chosen
+on their validation part.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from rnnrs.nn.build import build_recurrent
 
 
 def vowels(o: argparse.Namespace) -> None:
-    """Nine speakers by how they say two vowels."""
+    """Recognizes nine speakers by how they say two vowels."""
     train, test = (read_ts(path) for path in o.files)
     for pooling in nn.POOLINGS:
         found = []
@@ -39,11 +40,11 @@ def vowels(o: argparse.Namespace) -> None:
             )
             model.fit(train, epochs=60, batch_size=16, learning_rate=3e-3, seed=seed, progress=False)
             found.append(model.evaluate(test).accuracy)
-        print(f"vowels, GRU both ways, H = 64, {pooling}: accuracy {_spread(found)}")
+        print(f"vowels, bidirectional GRU, H = 64, {pooling}: accuracy {_spread(found)}")
 
 
 def mnist1d(o: argparse.Namespace) -> None:
-    """Ten kinds of signals of 40 steps; in training each stands 16 times, turned round, scaled and disturbed."""
+    """Recognizes ten kinds of signals of 40 steps; trains on 16 shifted, scaled, noisy copies of each."""
     with np.load(o.files[0]) as held:
         x, y = held["x"], held["y"].astype(int)
     found = []
@@ -65,18 +66,18 @@ def mnist1d(o: argparse.Namespace) -> None:
         found.append(model.evaluate([x[i][:, None] for i in test], y[test].tolist()).accuracy)
         print(f"seed {seed}: {found[-1]:.4f}", flush=True)
     print(
-        f"MNIST-1D, {o.cell} both ways, {o.pooling}: accuracy {_spread(found)} on {len(x) // 8} held-out signals"
+        f"MNIST-1D, bidirectional {o.cell}, {o.pooling}: accuracy {_spread(found)} on {len(x) // 8} held-out signals"
     )
 
 
 def _disturbed(draw: np.random.Generator, signal: np.ndarray) -> np.ndarray:
-    """What the data's own maker varies: the place (a digit may wrap around), the height, smooth noise."""
+    """Varies a signal as the data's generator does: position (with wraparound), amplitude, smooth noise."""
     noise = np.convolve(draw.standard_normal(len(signal) + 4), np.ones(5) / 5, "valid")
     return np.roll(signal, draw.integers(len(signal))) * draw.uniform(0.7, 1.4) + 0.1 * noise
 
 
 def names(o: argparse.Namespace) -> None:
-    """The language of a surname, by its characters."""
+    """Recognizes the language of a surname by its characters."""
     rows = [
         (line.strip(), path.stem)
         for path in sorted(Path(o.files[0]).glob("*.txt"))
@@ -97,14 +98,15 @@ def names(o: argparse.Namespace) -> None:
     common = max(np.bincount(np.unique([b for _, b in test], return_inverse=True)[1])) / len(test)
     print(
         f"names, 18 languages: accuracy {_spread(found)}, macro F1 {np.mean(balanced):.3f} on {len(test)} names "
-        f"(always the commonest: {common:.1%})"
+        f"(most frequent class: {common:.1%})"
     )
 
 
 def sunspots(o: argparse.Namespace) -> None:
-    """A year's sunspots, eleven years ahead, by the mean forecast of several networks; judged on 1948 to 2008.
+    """Forecasts yearly sunspots up to eleven years ahead by the mean of several networks.
 
-    H, T and epochs are those that do best on the years 1888 to 1947.
+    The evaluation covers 1948 to 2008. H, T and epochs are those with the least error on the years 1888 to
+    1947.
     """
     x = read_csv_series(o.files[0], ["SUNACTIVITY"], dtype="float64").x
     cut = int(0.8 * len(x))
@@ -119,7 +121,7 @@ def sunspots(o: argparse.Namespace) -> None:
         return models
 
     def errors(models: list[Forecaster] | None, start: int, end: int) -> np.ndarray:
-        """Mean absolute errors 1 … 11 years ahead, from each year on; without models, of the cycle before."""
+        """Returns mean absolute errors 1 to 11 years ahead; without models, of the value 11 years before."""
         found: list[list[float]] = [[] for _ in range(11)]
         for year in range(start, end):
             steps = min(11, end - year)
@@ -145,7 +147,7 @@ def sunspots(o: argparse.Namespace) -> None:
 
 
 def airline(o: argparse.Namespace) -> None:
-    """A month's passengers, twelve months ahead, judged on the last three years."""
+    """Forecasts monthly passengers up to twelve months ahead; evaluated on the last three years."""
     x = read_csv_series(o.files[0], ["Passengers"], dtype="float64").x
     found, errors = [], []
     for seed in range(o.seeds):
@@ -163,7 +165,7 @@ def airline(o: argparse.Namespace) -> None:
 
 
 def chorales(o: argparse.Namespace) -> None:
-    """The next step's notes of Bach's chorales: nats a step, summed over 88 notes."""
+    """Predicts the next step's notes of Bach's chorales: nats per step, summed over 88 notes."""
     with gzip.open(o.files[0], "rt") as file:
         parts = json.load(file)
     rolls = {part: [_roll(piece) for piece in pieces] for part, pieces in parts.items()}
@@ -184,13 +186,13 @@ def chorales(o: argparse.Namespace) -> None:
         if valid < best[0]:
             best = (valid, test, epoch)
     print(
-        f"chorales, {o.cell}, H = {H}: {best[1]:.2f} nats a step on the test part, {best[0]:.2f} on the validation "
+        f"chorales, {o.cell}, H = {H}: {best[1]:.2f} nats per step on the test part, {best[0]:.2f} on the validation "
         f"part (epoch {best[2]} of {epochs}; {time.perf_counter() - begin:.0f} s)"
     )
 
 
 def _roll(piece: list[list[int]]) -> np.ndarray:
-    """Which of 88 notes sound at each step (T, 88)."""
+    """Returns which of 88 notes sound at each step, (T, 88)."""
     roll = np.zeros((len(piece), 88), np.float32)
     for t, notes in enumerate(piece):
         roll[t, [note - 21 for note in notes]] = 1.0
@@ -202,12 +204,12 @@ def _next_step(rolls: list[np.ndarray], batch: int, seed: int = 0) -> SequenceBa
 
 
 def _spread(found: list[float], form: str = ".1%") -> str:
-    """Mean, least and most of several seeds."""
+    """Formats mean, minimum and maximum over several seeds."""
     return f"{np.mean(found):{form}} ({min(found):{form}} to {max(found):{form}}, {len(found)} seeds)"
 
 
 def main() -> None:
-    """The command."""
+    """Runs the chosen task."""
     tasks = {task.__name__: task for task in (vowels, mnist1d, names, sunspots, airline, chorales)}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -215,7 +217,7 @@ def main() -> None:
     parser.add_argument("task", choices=tasks)
     parser.add_argument("files", nargs="+")
     parser.add_argument("--cell", choices=("rnn", "lstm", "gru"), default="gru")
-    parser.add_argument("--pooling", choices=nn.POOLINGS, default="last", help="of mnist1d and names")
+    parser.add_argument("--pooling", choices=nn.POOLINGS, default="last", help="pooling of mnist1d and names")
     parser.add_argument("--hidden", type=int)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,9 +1,11 @@
-"""A language model on the bundled tiny Shakespeare, by the recipe of docs/results.md: nats per character.
+"""A language model of the bundled tiny Shakespeare, with the recipe of docs/results.md: nats per character.
 
-    python benches/quality/shakespeare.py [--cell rnn|lstm|gru] [--hidden 512] [--epochs 8] [--dropout 0] [--seed 0]
+    python benches/quality/shakespeare.py [--cell rnn|lstm|gru] [--hidden 512] [--epochs 8]
+        [--dropout 0] [--seed 0]
 
-90 % of the text to train on, the next 5 % to validate on, the last 5 % to test on. Embedding 64, 50 sequences of 50
-characters side by side, Adam at 2e-3 with cosine decay, orthogonal W, gradient norm clipped to 1.
+The first 90 % of the text are for training, the next 5 % for validation, the last 5 % for testing. Embedding
+64, 50 parallel streams in chunks of 50 characters, Adam at 2e-3 with cosine decay, orthogonal W, gradient
+norm clipped to 1.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from rnnrs.text import split, tiny_shakespeare
 
 
 def main() -> None:
-    """Trains, and prints what came out."""
+    """Trains the model and prints its losses."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cell", choices=("rnn", "lstm", "gru"), default="rnn")
     parser.add_argument("--hidden", type=int, default=512)

@@ -1,10 +1,10 @@
-"""The recipe of shakespeare.py in PyTorch, for comparison: needs torch, and this package for the text.
+"""The recipe of shakespeare.py in PyTorch, for comparison; needs torch, and this package for the text.
 
     python benches/quality/shakespeare_torch.py [--hidden 512] [--epochs 8] [--threads 2]
 
-Embedding 64, tanh RNN, 50 sequences of 50 characters side by side whose state is carried over, Adam at 2e-3 with
-cosine decay, orthogonal W, gradient norm clipped to 1. Prints the seconds of training and the loss on the validation
-part.
+Embedding 64, tanh RNN, 50 parallel streams in chunks of 50 characters with the state carried over, Adam at
+2e-3 with cosine decay, orthogonal W, gradient norm clipped to 1. Prints the training time and the loss on the
+validation part.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ class Network(nn.Module):
         nn.init.orthogonal_(self.rnn.weight_hh_l0)
 
     def forward(self, ids: torch.Tensor, h: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """o (T, B, V) and the last state."""
+        """Returns o (T, B, V) and the last state."""
         x, h = self.rnn(self.embedding(ids), h)
         return self.output(x), h
 
 
 def batches(ids: torch.Tensor, B: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """B parallel streams of a text, cut into T steps."""
+    """Returns batches of B parallel streams of a text, cut into chunks of T steps."""
     length = (len(ids) - 1) // B
     x, y = (part[: length * B].view(B, length).t().contiguous() for part in (ids[:-1], ids[1:]))
     return [(x[i : i + T], y[i : i + T]) for i in range(0, length, T)]
 
 
 def main() -> None:
-    """Trains, and prints what came out."""
+    """Trains the network and prints its loss."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--epochs", type=int, default=8)

@@ -1,11 +1,12 @@
-"""Summaries in a line: ROUGE beside that of the first 12 words, and how many names of packages are copied right.
+"""One-line summaries: ROUGE compared with the first 12 words, and correctly copied package names.
 
     python benches/quality/summarization.py TRAIN.tsv VALID.tsv [--epochs 10] [--time-limit SECONDS] …
 
-A row for each package, of three columns: its name, the first paragraph of its description, its synopsis (.gz is
-understood). Every epoch prints losses and, of greedily written summaries, ROUGE-1, -2 and -L (F1); the end prints those
-of beam search with the parameters of the lowest validation loss, and both kinds' names: of the synopses that have their
-package's name, how many of the summaries have it, too.
+Files contain one row per package, with three columns: its name, the first paragraph of its description, its
+synopsis; they may be gzipped (.gz). Every epoch prints losses and ROUGE-1, -2 and -L (F1) of greedy decoding.
+The end prints ROUGE of beam search with the parameters of the lowest validation loss, and of the first 12
+words. It also counts names for both: among packages whose synopsis contains the package's name, the summaries
+that contain it, too.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from rnnrs.train import Callback
 
 Pairs = list[tuple[str, str]]
 
-#: The most words of a paragraph to learn from.
+#: The largest number of words of a training paragraph.
 LONGEST = 200
 
 
 def named(names: Sequence[str], summaries: Sequence[str], wanted: Sequence[str]) -> str:
-    """How many of the summaries have the package's name, of those whose synopsis has it."""
+    """Counts the summaries that contain the package's name, among those whose synopsis contains it."""
 
     def has(text: str, name: str) -> bool:
         return name.lower() in [word.lower() for word in find_words(text)]
@@ -42,7 +43,7 @@ def named(names: Sequence[str], summaries: Sequence[str], wanted: Sequence[str])
 
 
 def scores(found: Rouge) -> str:
-    """ROUGE-1, -2 and -L, 0..100."""
+    """Formats ROUGE-1, -2 and -L on a scale of 0 to 100."""
     return " / ".join(f"{100 * score.f1:.1f}" for score in (found.rouge_1, found.rouge_2, found.rouge_l))
 
 
@@ -53,31 +54,31 @@ class EachEpoch(Callback):
         self.model, self.pairs = model, pairs
 
     def on_validation(self, trainer: Any, loss: float) -> None:
-        """After an epoch: the trainer's seconds are of training alone."""
+        """Prints a line; the trainer's seconds cover training alone."""
         found = self.model.summarize_all([source for source, _ in self.pairs], beam=1)
         training = float(np.mean(trainer.history.losses[-100:]))
         print(
             f"epoch {trainer.epoch + 1}: {trainer.seconds:.0f} s, training {training:.3f}, validation {loss:.3f} "
-            f"nats a word; ROUGE-1/2/L {scores(rouge(found, [target for _, target in self.pairs]))}",
+            f"nats per word; ROUGE-1/2/L {scores(rouge(found, [target for _, target in self.pairs]))}",
             flush=True,
         )
 
 
 def judge(model: Summarizer, names: list[str], pairs: Pairs) -> None:
-    """Beam search beside the first words, and some of what was written."""
+    """Prints the scores of beam search and of the first words, and some summaries."""
     sources, wanted = [source for source, _ in pairs], [target for _, target in pairs]
     start = time.monotonic()
     found = model.summarize_all(sources)
     rate = len(pairs) / (time.monotonic() - start)
     simple = [first_words(source) for source in sources]
     print(f"first 12 words: {scores(rouge(simple, wanted))}; {named(names, simple, wanted)}")
-    print(f"summaries: {scores(rouge(found, wanted))}; {named(names, found, wanted)}; {rate:.0f} a second")
+    print(f"summaries: {scores(rouge(found, wanted))}; {named(names, found, wanted)}; {rate:.0f} per second")
     for i in range(0, len(pairs), max(1, len(pairs) // 10)):
-        print(f"\n{sources[i]}\n  wanted  {wanted[i]}\n  got     {found[i]}")
+        print(f"\n{sources[i]}\n  reference  {wanted[i]}\n  summary    {found[i]}")
 
 
 def main() -> None:
-    """Trains, and prints what came out."""
+    """Trains the summarizer and prints its scores."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("files", nargs=2)
     parser.add_argument("--epochs", type=int, default=10)

@@ -1,12 +1,13 @@
-"""Translation: an encoder–decoder with attention, its BLEU after every epoch, greedily; at the end by beam search, too.
+"""Translation by an encoder–decoder with attention: BLEU per epoch (greedy), and by beam search at the end.
 
     python benches/quality/translation.py TRAIN.de TRAIN.en VALID.de VALID.en TEST.de TEST.en [--epochs 10] …
 
-A sentence a line (.gz is understood), the languages in the order from, to. Words that occur twice, lower-cased;
-embeddings 256, the target's tied to the output layer; bidirectional GRU encoder, 256 each way, GRU decoder, 512;
-general attention by default; dropout 0.4, label smoothing 0.1; Adam at 1e-3 falling to 0 along a cosine, gradient
-norm clipped to 1; 64 sentences of like lengths a batch. BLEU is sacrebleu's, of lower-cased text (needs the extra
-"metrics"; without it only losses are printed).
+Files contain one sentence per line and may be gzipped (.gz); source files come before target files. The
+vocabulary consists of lower-cased words that occur at least twice. Embeddings 256, the target's tied to the
+output layer; bidirectional GRU encoder, 256 per direction, GRU decoder, 512; general attention by default;
+dropout 0.4, label smoothing 0.1; Adam at 1e-3 with cosine decay to 0, gradient norm clipped to 1; batches of
+64 sentences of similar lengths. BLEU is sacrebleu's, on lower-cased text (needs the extra "metrics"; without
+it only losses are printed).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from rnnrs.train import Callback
 
 
 def score(model: Translator, pairs: list[tuple[str, str]], beam: int) -> str:
-    """BLEU of the translations, and how many a second they were."""
+    """Returns the translations' BLEU and the sentences per second."""
     start = time.monotonic()
     found = model.translate_all([source for source, _ in pairs], beam=beam)
     rate = len(pairs) / (time.monotonic() - start)
@@ -43,18 +44,18 @@ class EachEpoch(Callback):
         self.model, self.test = model, test
 
     def on_validation(self, trainer: Any, loss: float) -> None:
-        """After an epoch: the trainer's seconds are of training alone, those of processors of everything."""
+        """Prints a line: the trainer's seconds cover training alone, the CPU seconds everything."""
         training = float(np.mean(trainer.history.losses[-100:]))
-        seconds = f"{trainer.seconds:.0f} s ({time.process_time():.0f} s of processors)"
+        seconds = f"{trainer.seconds:.0f} s ({time.process_time():.0f} s of CPU time)"
         print(
-            f"epoch {trainer.epoch + 1}: {seconds}, training {training:.3f}, validation {loss:.3f} nats a token; "
+            f"epoch {trainer.epoch + 1}: {seconds}, training {training:.3f}, validation {loss:.3f} nats per token; "
             f"{score(self.model, self.test, beam=1)}",
             flush=True,
         )
 
 
 def main() -> None:
-    """Trains, and prints what came out."""
+    """Trains the translator and prints its scores."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("files", nargs=6)
     parser.add_argument("--epochs", type=int, default=10)
@@ -65,7 +66,7 @@ def main() -> None:
     parser.add_argument("--attention", default="general")
     parser.add_argument("--dropout", type=float, default=0.4)
     parser.add_argument("--level", default="word")
-    parser.add_argument("--vocabulary", type=int, help="the most tokens of a vocabulary")
+    parser.add_argument("--vocabulary", type=int, help="largest number of tokens of a vocabulary")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save")
     given = parser.parse_args()

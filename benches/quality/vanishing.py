@@ -1,12 +1,13 @@
-"""Vanishing and exploding gradients on real runs: which networks can learn what stood 60 steps ago?
+"""Vanishing and exploding gradients in training runs: which networks learn a dependency over 60 steps?
 
     python benches/quality/vanishing.py [--length 60] [--steps 1000] [--seed 0] [--output FOLDER]
 
-The first of T symbols is one of four, the others are noise from four others; at the end the network has to say which
-was the first. So the only gradient that teaches it anything has to go all the way back. Seven networks of 64 units, the
-same recipe (Adam at 3e-3, gradients clipped to a norm of 1, 32 sequences, no sequence twice). Before training and
-after: ‖∂L/∂s_1‖ / ‖∂L/∂s_T‖, ln ‖∂s_T/∂s_1‖ and the spectral radius of the mean Jacobian, the mean over a
-probe batch; then the share of right answers on 1024 new sequences.
+The first of T symbols is one of four; the others are noise from four other symbols. At the last step the
+network has to name the first symbol, so the only useful gradient must pass through all T steps. Seven
+networks of 64 units share one recipe: Adam at 3e-3, gradients clipped to a norm of 1, 32 sequences per step,
+no sequence used twice. The table shows, before and after training, ‖∂L/∂s_1‖ / ‖∂L/∂s_T‖, ln ‖∂s_T/∂s_1‖ and
+the spectral radius of the mean Jacobian, as means over a probe batch; then the accuracy on 1024 new
+sequences.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ SYMBOLS, HIDDEN, BATCH = 4, 64, 32
 
 
 def tanh(gain: float) -> Callable[[int], nn.Recurrent]:
-    """h = tanh(b + gain Q h + U x), Q orthogonal."""
+    """Returns a maker of h = tanh(b + gain Q h + U x), Q orthogonal."""
     return lambda seed: nn.RNN(8, HIDDEN, recurrent_initializer="orthogonal", recurrent_scale=gain, seed=seed)
 
 
 def lstm(forget_bias: float) -> Callable[[int], nn.Recurrent]:
-    """An LSTM whose forget gates begin at σ(forget_bias)."""
+    """Returns a maker of an LSTM with forget gates initialized to σ(forget_bias)."""
     return lambda seed: nn.LSTM(8, HIDDEN, forget_bias=forget_bias, seed=seed)
 
 
 def gru(update_bias: float) -> Callable[[int], nn.Recurrent]:
-    """A GRU whose update gates begin at about σ(update_bias)."""
+    """Returns a maker of a GRU with update gates initialized to about σ(update_bias)."""
 
     def make(seed: int) -> nn.Recurrent:
         layer = nn.GRU(8, HIDDEN, seed=seed)
@@ -60,7 +61,7 @@ NETWORKS = {
 
 
 def batches(rng: np.random.Generator, length: int, count: int) -> list[Batch]:
-    """Sequences that begin with one of the four symbols; a target at the last step alone."""
+    """Returns sequences that begin with one of the four symbols, with a target only at the last step."""
     ids = rng.integers(SYMBOLS, 2 * SYMBOLS, (count, length, BATCH))
     ids[:, 0] -= SYMBOLS
     targets = np.full(ids.shape, -1)
@@ -69,19 +70,19 @@ def batches(rng: np.random.Generator, length: int, count: int) -> list[Batch]:
 
 
 def network(make: Callable[[int], nn.Recurrent], seed: int) -> RecurrentNetwork:
-    """Embedding, recurrence, output layer."""
+    """Returns a network of embedding, recurrence and output layer."""
     embedding, output = nn.Embedding(2 * SYMBOLS, 8, seed=seed), nn.Linear(HIDDEN, SYMBOLS, seed=seed + 2)
     return RecurrentNetwork(make(seed + 1), output, losses.SoftmaxCrossEntropy(), embedding=embedding)
 
 
 def accuracy(model: RecurrentNetwork, test: list[Batch]) -> float:
-    """The share of right answers."""
+    """Returns the share of right answers."""
     right = [model.forward(batch.inputs)[0][-1].argmax(axis=-1) == batch.targets[-1] for batch in test]
     return float(np.mean(right))
 
 
 def report(name: str, monitor: GradientMonitor, accuracy: float, seconds: float) -> None:
-    """A row of the table."""
+    """Prints a row of the table."""
     ratio = monitor["gradient.first"] / monitor["gradient.last"]
     cells = [
         f"{ratio[i]:.0e} | {monitor['log_jacobian'][i]:+.1f} | {monitor['radius'][i]:.2f}" for i in (0, -1)
@@ -90,12 +91,12 @@ def report(name: str, monitor: GradientMonitor, accuracy: float, seconds: float)
 
 
 def main() -> None:
-    """Trains all of them, prints a table, draws the pictures."""
+    """Trains all networks, prints a table, draws the figures."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--length", type=int, default=60)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, help="folder for pictures and the monitors' numbers")
+    parser.add_argument("--output", type=Path, help="folder for figures and the monitors' CSV files")
     arguments = parser.parse_args()
     rng = np.random.default_rng(arguments.seed)
     probe, *data = batches(rng, arguments.length, arguments.steps + 1)

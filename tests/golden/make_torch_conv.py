@@ -87,7 +87,7 @@ def pooling(kind: str, case: int) -> dict[str, np.ndarray]:
 
 
 def normalization() -> dict[str, np.ndarray]:
-    """Returns the arrays of a batch normalization: one batch in training mode, then another in inference mode."""
+    """Returns the arrays of a batch normalization: a batch in training mode, then one in inference mode."""
     draw = torch.Generator().manual_seed(9)
     layer = torch.nn.BatchNorm2d(4, dtype=torch.float64)
     with torch.no_grad():

@@ -3,10 +3,10 @@
     python tests/golden/make_torch_recurrent.py        (needs torch and numpy; writes into its own folder)
 
 The layers are `nn.RNN` (tanh and relu), `nn.LSTM` and `nn.GRU`, with 1 to 3 layers, unidirectional and
-bidirectional, without lengths and with lengths (packed), in float32. `numbers` contains all arrays concatenated,
-in the order of `index`, which is JSON: case → quantity → shape. The quantities are the state dict's names, x and
-the initial states; h and the last states; and, for L = Σ dh ⊙ h + Σ dlast ⊙ last, the gradients of every weight
-(`grad.<name>`), of x and of the initial states.
+bidirectional, without lengths and with lengths (packed), in float32. `numbers` contains all arrays
+concatenated, in the order of `index`, which is JSON: case → quantity → shape. The quantities are the state
+dict's names, x and the initial states; h and the last states; and, for L = Σ dh ⊙ h + Σ dlast ⊙ last, the
+gradients of every weight (`grad.<name>`), of x and of the initial states.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def load(
 
 
 def restore_callbacks(run: RunState, callbacks: Sequence[Callback]) -> None:
-    """Restores the states of the callbacks: the first of a class gets the first state of that class, and so on.
+    """Restores the callbacks' states: the first of a class gets the first state of that class, and so on.
 
     A callback whose class has no further state starts anew.
     """
