@@ -124,6 +124,13 @@ def check_prose(path: str, text: str) -> Iterator[Violation]:
                 yield Violation(path, number, "columns of prose", width, PROSE_COLUMNS)
 
 
+def check_rust_comments(path: str, text: str) -> Iterator[Violation]:
+    """Yields the lines that are a comment of Rust's and too wide."""
+    for line, content in enumerate(text.splitlines(), 1):
+        if content.lstrip().startswith("//") and len(content) > COMMENT_COLUMNS:
+            yield Violation(path, line, "columns of a comment", len(content), COMMENT_COLUMNS)
+
+
 def violations() -> Iterator[Violation]:
     """Yields every size above its limit, including the allowed exceptions."""
     for file in sorted([*ROOT.glob("python/**/*.py"), *ROOT.glob("python/**/*.pyi")]):
@@ -133,7 +140,9 @@ def violations() -> Iterator[Violation]:
         yield from check_functions(path, tree)
         yield from check_comments(path, text, tree)
     for file in sorted(ROOT.glob("src/**/*.rs")):
-        yield from check_length(file.relative_to(ROOT).as_posix(), file.read_text("utf-8"))
+        path, text = file.relative_to(ROOT).as_posix(), file.read_text("utf-8")
+        yield from check_length(path, text)
+        yield from check_rust_comments(path, text)
     for file in [*(ROOT / name for name in PROSE), *sorted(ROOT.glob("docs/*.md"))]:
         yield from check_prose(file.relative_to(ROOT).as_posix(), file.read_text("utf-8"))
 

@@ -26,7 +26,8 @@
 //! use rnnrs::layers::recurrence::{self, Back, Extras, Input, Passed, Recurrent, Sequences};
 //!
 //! // One unit that keeps half of its state and adds the input: three steps of one sequence.
-//! let layer = Recurrent { cell: Cell::Rnn(Activation::Identity), hidden: 1, w: &[0.5], extras: Extras::NONE };
+//! let cell = Cell::Rnn(Activation::Identity);
+//! let layer = Recurrent { cell, hidden: 1, w: &[0.5], extras: Extras::NONE };
 //! let sequences = Sequences::even(3, 1);
 //! let input = Input::Vectors { x: Lines::all(&[1.0, 0.0, 2.0], 1), u: &[1.0], b: &[0.0] };
 //! let trace = recurrence::forward("example", layer, &sequences, input, None, true)?;

@@ -90,8 +90,8 @@ fn pool() -> Result<Arc<Pool>> {
     Ok(pool)
 }
 
-/// Returns `RNNRS_NUM_THREADS`, else the first number of `OMP_NUM_THREADS`, which schedulers and process pools
-/// set, else the processors that the affinity mask and the control group's quota leave to this process.
+/// Returns `RNNRS_NUM_THREADS`, else the first number of `OMP_NUM_THREADS`, which schedulers and process
+/// pools set, else the processors that the affinity mask and the control group's quota leave to this process.
 fn threads_from_environment() -> Result<usize> {
     let parse = |text: &str| text.trim().parse().ok().filter(|n| (1..=MOST_THREADS).contains(n));
     if let Some(text) = std::env::var("RNNRS_NUM_THREADS").ok().filter(|text| !text.is_empty()) {

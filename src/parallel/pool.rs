@@ -1,9 +1,9 @@
 //! The pool of threads: several parts of a computation at the same time, each on a thread of its own.
 //!
-//! Every thread is a rayon pool of one thread. A part therefore runs on the thread that it is given to, not on
-//! whichever is free first: parts that wait for each other all run at the same time, no thread is left without
-//! work because another one took two parts, and a thread gets the same part of one computation after the
-//! other, whose data are in its caches.
+//! Every thread is a rayon pool of one thread. A part therefore runs on the thread that it is given to, not
+//! on whichever is free first: parts that wait for each other all run at the same time, no thread is left
+//! without work because another one took two parts, and a thread gets the same part of one computation after
+//! the other, whose data are in its caches.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -58,8 +58,8 @@ impl Pool {
         !self.workers.is_empty() && self.process == std::process::id()
     }
 
-    /// Runs `work(0)`, …, `work(count − 1)` at the same time: the first on the calling thread, and then `last`,
-    /// each other one on a thread of its own.
+    /// Runs `work(0)`, …, `work(count − 1)` at the same time: the first on the calling thread, and then
+    /// `last`, each other one on a thread of its own.
     ///
     /// # Panics
     /// If there are fewer than `count` threads; with the panic of a `work`.

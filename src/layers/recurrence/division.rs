@@ -1,6 +1,6 @@
-//! How the threads divide a recurrence: each takes some of the sequences for all time steps, or all share each
-//! step, every thread with some of the units (`lockstep.rs`). The way that is estimated to be faster is taken;
-//! the bits are the same.
+//! How the threads divide a recurrence: each takes some of the sequences for all time steps, or all share
+//! each step, every thread with some of the units (`lockstep.rs`). The way that is estimated to be faster is
+//! taken; the bits are the same.
 
 use super::CACHE;
 use crate::error::Result;
@@ -65,9 +65,9 @@ impl Step {
     }
 }
 
-/// Returns the team of threads that shares the steps of W (rows, H) in the backward pass, if that is estimated
-/// to be faster than dividing the sequences, and the threads are available. `exchanged` numbers per sequence
-/// and unit go from thread to thread.
+/// Returns the team of threads that shares the steps of W (rows, H), if that is estimated to be faster than
+/// dividing the sequences, and the threads are available. `exchanged` numbers per sequence and unit go from
+/// thread to thread.
 pub(super) fn team<R: Real>(
     batch: usize,
     rows: usize,
