@@ -110,27 +110,3 @@ def build_pooling(
             f"{op}: pooling: expected mean, max or attention for directions merged by {top.merge}, got 'last'"
         )
     return Pooling(kind, back_size=top.back.hidden_size)
-
-
-def recurrent_shapes(
-    cell: str,
-    input_size: int,
-    hidden_size: int,
-    *,
-    layers: int = 1,
-    layer_norm: bool = False,
-    bidirectional: bool = False,
-) -> dict[str, tuple[int, ...]]:
-    """Returns the parameter shapes of the result of `build_recurrent`.
-
-    Raises:
-        KeyError: if the cell is unknown.
-    """
-    shapes: dict[str, tuple[int, ...]] = {}
-    for i in range(layers):
-        width = input_size if i == 0 else hidden_size * (2 if bidirectional else 1)
-        own = CELLS[cell].parameter_shapes(width, hidden_size, layer_norm=layer_norm)
-        place = f"{i}." if layers > 1 else ""
-        for direction in ("ahead.", "back.") if bidirectional else ("",):
-            shapes |= {f"{place}{direction}{name}": shape for name, shape in own.items()}
-    return shapes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,19 @@ from ...nn.layer import Layer
 from ...nn.linear import LinearCache
 from ...nn.noise import DropoutCache
 from ...types import Array
+
+#: The options of recurrent layers that models have, too.
+RECURRENT = (
+    "layers",
+    "bidirectional",
+    "dropout",
+    "activation",
+    "recurrent_initializer",
+    "recurrent_dropout",
+    "zoneout",
+    "weight_drop",
+    "layer_norm",
+)
 
 
 class NetworkCache(NamedTuple):
@@ -181,3 +195,8 @@ def _weights(batch: Batch) -> dict[str, Array]:
         return {}
     inside = np.arange(len(targets))[:, None] < np.asarray(batch.lengths)
     return {"weights": inside.astype(targets.dtype if targets.dtype.kind == "f" else np.float64)}
+
+
+def recurrent_options(sizes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns those of a model's sizes that are options of its recurrent layers (`build_recurrent`)."""
+    return {name: sizes[name] for name in RECURRENT if name in sizes}

@@ -226,9 +226,8 @@ def train(
     try:
         history = trainer.fit(data, validation=validation, **settings.bounds)
     finally:
-        trainer.schedule = (
-            None  # it refers to the trainer: the two would keep each other, and the model, alive
-        )
+        # The schedule refers to the trainer: the two would keep each other, and the model, alive.
+        trainer.schedule = None
     if best is not None:
         best.restore(model)
     return history

@@ -18,20 +18,9 @@ from ...nn.feedback import check_word
 from ...nn.noise import check_rate
 from ...text import Vocabulary
 from ...types import Array, Ids
+from ..base.recurrent_network import recurrent_options
 from ..base.saved import sizes_of
 from .adaptive_stepper import AdaptiveStepper, AnyStepper
-
-#: The options of the recurrent layers.
-RECURRENT = (
-    "layers",
-    "dropout",
-    "activation",
-    "recurrent_initializer",
-    "recurrent_dropout",
-    "zoneout",
-    "weight_drop",
-    "layer_norm",
-)
 
 
 class LanguageNetwork:
@@ -72,7 +61,7 @@ class LanguageNetwork:
         self.embedding = Embedding(
             len(vocabulary), embedding_size, row_dropout=row_dropout, seed=seed, dtype=dtype
         )
-        recurrent = {name: self.sizes[name] for name in RECURRENT}
+        recurrent = recurrent_options(self.sizes)
         rnn = build_recurrent(op, cell, embedding_size, hidden_size, seed=seed + 1, dtype=dtype, **recurrent)
         assert not isinstance(rnn, Bidirectional)  # the following tokens are not known
         self.rnn = rnn

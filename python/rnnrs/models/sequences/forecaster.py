@@ -22,7 +22,7 @@ from ...nn.feedback import check_word
 from ...train import Callback, History
 from ...types import Array
 from ..base.options import option, whole
-from ..base.recurrent_network import RecurrentNetwork
+from ..base.recurrent_network import RecurrentNetwork, recurrent_options
 from ..base.saved import constructed, sizes_of
 from ..base.training import TrainedModel, TrainingOptions, TrainingSettings, train
 from ..base.validation import held_out_count, held_out_share, spread
@@ -31,9 +31,6 @@ from .scaling import Scaling
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-#: The options of the recurrent layers.
-RECURRENT = ("layers", "dropout", "activation", "recurrent_dropout", "zoneout", "weight_drop", "layer_norm")
 
 
 class ForecastTrainingOptions(TrainingOptions, total=False):
@@ -124,7 +121,7 @@ class Forecaster(TrainedModel):
         I = len(self.columns)
         self.horizon = check_size(op, "horizon", horizon)
         self.scaling = Scaling(op, I, transform, difference)
-        recurrent = {name: self.sizes[name] for name in RECURRENT}
+        recurrent = recurrent_options(self.sizes)
         rnn = build_recurrent(op, cell, I, hidden_size, seed=seed, dtype=dtype, **recurrent)
         assert not isinstance(rnn, Bidirectional)  # the following steps are not known
         self._rnn = rnn

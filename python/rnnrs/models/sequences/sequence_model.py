@@ -21,7 +21,7 @@ from ...text import Vocabulary, vocabulary_from_config
 from ...train import History
 from ...types import Array
 from ..base.groups import groups_of_similar_length
-from ..base.recurrent_network import RecurrentNetwork
+from ..base.recurrent_network import RecurrentNetwork, recurrent_options
 from ..base.saved import constructed, sizes_of
 from ..base.training import TrainedModel, TrainingSettings, train
 from ..base.validation import chosen, divided, held_out_share, spread
@@ -34,18 +34,6 @@ BATCH = 256
 
 #: The most positions (steps × sequences) that are computed side by side: a bound of the memory.
 POSITIONS = 1 << 15
-
-#: The options of the recurrent layers.
-RECURRENT = (
-    "layers",
-    "bidirectional",
-    "dropout",
-    "activation",
-    "recurrent_dropout",
-    "zoneout",
-    "weight_drop",
-    "layer_norm",
-)
 
 
 class SequenceModel(TrainedModel):
@@ -101,7 +89,7 @@ class SequenceModel(TrainedModel):
             width = check_size(op, "embedding_size", embedding_size)
             self._inputs = Tokens(vocabulary)
             embedding = Embedding(len(vocabulary), width, seed=seed, dtype=dtype)
-        recurrent = {name: self.sizes[name] for name in RECURRENT}
+        recurrent = recurrent_options(self.sizes)
         rnn = build_recurrent(op, cell, width, hidden_size, seed=seed + 1, dtype=dtype, **recurrent)
         self.network = RecurrentNetwork(
             rnn,
