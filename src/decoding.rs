@@ -185,7 +185,8 @@ pub fn best<R: Real>(
     const OP: &str = "beam_search";
     rules.check(OP, totals.len(), columns)?;
     assert_eq!(scores.len(), totals.len() * columns, "expected one row of scores per hypothesis");
-    let places = sources.len() * keep;
+    let places = sources.len().checked_mul(keep).ok_or_else(|| too_many(keep))?;
+    parallel::check_memory(OP, (places as u64).saturating_mul(24))?;
     let mut found =
         Best { rows: vec![-1; places], tokens: vec![-1; places], totals: vec![f64::NEG_INFINITY; places] };
     let ranges = parallel::ranges(sources.len(), GRAIN * sources.len() / scores.len().max(1))?;
@@ -198,7 +199,10 @@ pub fn best<R: Real>(
     parallel::for_each(parts, |(((rows, tokens), sums), range), _| {
         let mut work = room(columns);
         for (i, source) in sources[range].iter().enumerate() {
-            let mut all: Vec<(f64, usize, usize)> = Vec::with_capacity(source.len() * keep);
+            let mut all: Vec<(f64, usize, usize)> = Vec::new();
+            let wanted = source.len().saturating_mul(keep.min(columns));
+            parallel::check_memory(OP, (wanted as u64).saturating_mul(24))?;
+            all.try_reserve(wanted).map_err(|_| too_many(keep))?;
             for number in source.clone() {
                 let scores = &scores[number * columns..][..columns];
                 continuations(
@@ -219,6 +223,16 @@ pub fn best<R: Real>(
         Ok(())
     })?;
     Ok(found)
+}
+
+/// Returns the error of a beam that does not fit in memory.
+fn too_many(keep: usize) -> Error {
+    Error::Value {
+        op: "beam_search",
+        argument: "beam",
+        expected: "hypotheses that fit in memory".into(),
+        got: keep.to_string(),
+    }
 }
 
 /// Passes the best next tokens of a hypothesis, with their ln P, to `found`.

@@ -7,8 +7,9 @@
 //! backward pass beside its forward pass. [`optim`] then clips the gradients and updates the parameters.
 //!
 //! [`init`] creates the initial weights. [`layers::stepper`] and [`sampling`] generate text one token at a
-//! time; [`decoding`] searches for the best continuations. Everything rests on [`kernels`] (vector
-//! instructions, the only `unsafe` code) and [`parallel`] (threads, interruption, fallible allocation).
+//! time; [`decoding`] searches for the best continuations; [`text`] turns texts into token ids and back.
+//! Everything rests on [`kernels`] (vector instructions, the only `unsafe` code) and [`parallel`] (threads,
+//! interruption, fallible allocation).
 //!
 //! # Notation
 //! T time steps, B sequences in a minibatch, I input size, H hidden size, O output size. Arrays are
@@ -52,6 +53,7 @@ pub mod optim;
 pub mod parallel;
 pub mod random;
 pub mod sampling;
+pub mod text;
 
 #[cfg(feature = "python")]
 mod python;

@@ -14,11 +14,14 @@ use std::time::{Duration, Instant};
 mod memory;
 mod pool;
 mod team;
+mod waiting;
 
 pub use self::memory::check_memory;
 pub(crate) use self::memory::{scratch, zeros};
 use self::pool::Pool;
 pub(crate) use self::team::{Team, team};
+use self::waiting::Waiting;
+pub use self::waiting::count_waiting;
 
 use crate::error::{Error, Result};
 use crate::kernels::Processors;
@@ -247,7 +250,7 @@ impl Outcome {
     }
 
     fn wait(&self, each_poll: impl Fn()) {
-        let start = Instant::now();
+        let (start, waiting) = (Instant::now(), Waiting::begin());
         while self.left.load(Ordering::Acquire) > 0 {
             if start.elapsed() < SPIN {
                 std::hint::spin_loop();
@@ -258,6 +261,7 @@ impl Outcome {
                 each_poll();
             }
         }
+        waiting.end();
     }
 
     fn first_error(&self) -> Result<()> {

@@ -92,7 +92,15 @@ impl Sampling {
     /// Implements `choose` when every token is allowed, which needs no sorting.
     fn choose_of_all<R: Real>(&self, scores: &[R], u: f64) -> usize {
         let mut weights: Vec<R> = scores.iter().map(|o| R::of(o.wide() / self.temperature)).collect();
-        let _ = exponentials(&mut weights);
+        let (most, _) = exponentials(&mut weights);
+        if !most.is_finite() {
+            // o / temperature overflows; the distance from the largest score does so where the weight is 0.
+            let best = scores.iter().fold(f64::NEG_INFINITY, |m, o| m.max(o.wide()));
+            for (w, o) in weights.iter_mut().zip(scores) {
+                *w = R::of((o.wide() - best) / self.temperature);
+            }
+            let _ = exponentials(&mut weights);
+        }
         let total: f64 = weights.iter().map(|w| w.wide()).sum();
         let mut left = u.clamp(0.0, 1.0) * total;
         let mut last = 0;
@@ -188,6 +196,24 @@ mod tests {
         let scores = [0.0f64, (3.0f64).ln()];
         let draws = (0..1000).filter(|i| PLAIN.choose(&scores, f64::from(*i) / 1000.0).unwrap() == 1).count();
         assert_eq!(draws, 750);
+    }
+
+    #[test]
+    fn cold_draws_take_the_largest_score_and_hot_ones_any() {
+        let cold = [f64::from_bits(1), 1e-300, 1e-40, 1e-30];
+        for temperature in cold {
+            for (top_k, top_p) in [(0, 1.0), (2, 1.0), (0, 0.9)] {
+                let sampling = Sampling { temperature, top_k, top_p };
+                for u in [0.0, 0.5, 0.999] {
+                    assert_eq!(sampling.choose(&[1.0f32, -2.0, 3.0, f32::NEG_INFINITY], u).unwrap(), 2);
+                    assert_eq!(sampling.choose(&[-1e30f64, -2e30, f64::NEG_INFINITY], u).unwrap(), 0);
+                }
+            }
+        }
+        let hot = Sampling { temperature: 1e300, ..PLAIN };
+        for (u, token) in [(0.1, 0), (0.4, 1), (0.9, 2)] {
+            assert_eq!(hot.choose(&[1.0f32, -50.0, 90.0, f32::NEG_INFINITY], u).unwrap(), token);
+        }
     }
 
     #[test]

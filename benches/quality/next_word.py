@@ -97,7 +97,8 @@ def measure(scored: Scored, vocabulary: WordVocabulary) -> dict[str, float]:
     """Returns the figures of the table."""
     nll = tokens = words = top1 = top3 = keys = pressed = 0.0
     with_prefix: dict[str, Ids] = {}
-    offered = np.array([token[0].isalnum() for token in vocabulary.tokens])
+    surfaces = [vocabulary.surface(token) for token in vocabulary.tokens]
+    offered = np.array([surface[:1].isalnum() for surface in surfaces])
     offered[[vocabulary.end_id, vocabulary.unknown_id]] = False
     for log_p, targets in scored:
         nll -= float(np.take_along_axis(log_p, targets[:, None], 1).sum(dtype=np.float64))
@@ -108,7 +109,7 @@ def measure(scored: Scored, vocabulary: WordVocabulary) -> dict[str, float]:
             words += 1
             better = int((row > row[target]).sum())
             top1, top3 = top1 + (better < 1), top3 + (better < 3)
-            word = vocabulary.tokens[target]
+            word = surfaces[target]
             keys += len(word) + 1
             pressed += keystrokes(row, int(target), word, vocabulary, offered, with_prefix)
     return {

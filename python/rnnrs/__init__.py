@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._rnnrs import __version__, get_num_threads, instruction_set, set_num_threads
 from .errors import DTypeError, FormatError, MissingExtraError, NonFiniteError, ShapeError
+from .openblas import shorten_polling as _shorten_polling
 from .threads import register_with_threadpoolctl as _register_with_threadpoolctl
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ _MODULES = (
 
 
 _register_with_threadpoolctl()
+_shorten_polling()
 
 
 def __getattr__(name: str) -> Any:

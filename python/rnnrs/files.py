@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+
+from .locks import FileLock, is_file, try_lock
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
@@ -15,7 +18,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
 
     The bytes go to a new file in the target's folder, which is synced to disk and renamed to the target; then
     the folder is synced. If anything fails on the way (a full disk, Ctrl-C, a crash), the old file is still
-    there. Symbolic links are followed; an existing file keeps its permissions.
+    there. Symbolic links are followed; an existing file keeps its permissions. The new file of a process that
+    was killed is removed by the next `claimed` of the same target.
 
     Raises:
         OSError: if the folder is missing or not writable, the target is a folder or a device, the disk is
@@ -24,16 +28,9 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     with _named(path):
         check_writable(path)
         target = Path(os.path.realpath(path))
-        # A name of fixed length: the target's may already have the maximum length.
-        part = target.with_name(f".rnnrs-{os.urandom(8).hex()}.part")
-        with _open_folder(target.parent) as folder:
-            try:
-                _write(part, data, _mode(target))
-                os.replace(part, target)
-            except BaseException:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(part)
-                raise
+        with _open_folder(target.parent) as folder, _new_part(target) as part:
+            _write(part, data, _mode(target))
+            os.replace(part, target)
             if folder is not None:
                 os.fsync(folder)
 
@@ -61,9 +58,78 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise PermissionError(errno.EACCES, f"the folder {folder} may not be written to", os.fspath(path))
 
 
+@contextlib.contextmanager
+def claimed(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Returns a context in which no other run of this package writes a file.
+
+    On entry, removes what killed runs left of the same file (`.rnnrs-….part`), never a file that another
+    process is writing.
+
+    Raises:
+        BlockingIOError: if another run or thread writes the file.
+        OSError: if the file cannot be written, see `check_writable`.
+    """
+    check_writable(path)
+    target = Path(os.path.realpath(path))
+    with _named(path):
+        lock = FileLock(target.with_name(f"{_prefix(target)}.lock"), path)
+        lock.__enter__()
+    try:
+        _sweep(target)
+        yield
+    finally:
+        lock.__exit__()
+
+
+def _prefix(target: Path) -> str:
+    """Returns the beginning of the names of a target's temporary files.
+
+    It has a fixed length: the target's name may already have the maximum length.
+    """
+    return f".rnnrs-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}"
+
+
+@contextlib.contextmanager
+def _new_part(target: Path) -> Iterator[Path]:
+    """Creates a file beside the target, locked until the context ends; removes it if the context fails."""
+    while True:
+        part = target.with_name(f"{_prefix(target)}-{os.urandom(8).hex()}.part")
+        handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        if os.name != "posix" or (try_lock(handle) is not False and is_file(part, handle)):
+            break
+        os.close(handle)  # a run that swept the folder was faster
+    if os.name != "posix":  # an open file cannot be renamed there, nor removed, so that it needs no lock
+        os.close(handle)
+    try:
+        yield part
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+        raise
+    finally:
+        if os.name == "posix":
+            os.close(handle)
+
+
+def _sweep(target: Path) -> None:
+    """Removes the temporary files that killed processes left of a target."""
+    with contextlib.suppress(OSError):  # a folder that may be written to, but not listed
+        for part in target.parent.glob(f"{_prefix(target)}-*.part"):
+            with contextlib.suppress(OSError):
+                if os.name != "posix":
+                    os.unlink(part)
+                    continue
+                handle = os.open(part, os.O_RDWR)
+                try:
+                    if try_lock(handle):  # nobody writes it
+                        os.unlink(part)
+                finally:
+                    os.close(handle)
+
+
 def _write(part: Path, data: bytes, mode: int | None) -> None:
-    """Writes a new file and syncs it to disk, with the given mode or the one that the umask implies."""
-    with open(part, "xb") as file:
+    """Fills a new file and syncs it to disk, with the given mode or the one that the umask implies."""
+    with open(part, "wb") as file:
         if mode is not None:
             os.chmod(part, mode)
         file.write(data)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .errors import DTypeError
 from .nn.parameters import Parameters
+from .shown import short_repr
 from .types import Array
 
 
@@ -36,6 +37,9 @@ class GradientCheck(NamedTuple):
     relative_error: dict[str, float]
     worst: float
     numbers: int
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def gradient_check(
@@ -80,16 +84,17 @@ def gradient_check(
         return float(loss(batch, state, gradient=gradient, **options)[0])
 
     draw = np.random.default_rng(seed)
-    try:
-        model.gradients.fill(0.0)
-        loss = L(gradient=True)
-        if not np.isfinite(loss):
-            raise ValueError(f"gradient_check: batch: expected a finite loss, got {loss}")
-        analytic = model.gradients.flat.copy()
-        places = _places(model.parameters, samples, draw)
-        numeric = {name: _differences(L, theta, at, step) for name, at in places.items()}
-    finally:
-        model.gradients.flat[...] = before
+    with model.gradients.adding, model.parameters.changing:
+        try:
+            model.gradients.fill(0.0)
+            loss = L(gradient=True)
+            if not np.isfinite(loss):
+                raise ValueError(f"gradient_check: batch: expected a finite loss, got {loss}")
+            analytic = model.gradients.flat.copy()
+            places = _places(model.parameters, samples, draw)
+            numeric = {name: _differences(L, theta, at, step) for name, at in places.items()}
+        finally:
+            model.gradients.flat[...] = before
     largest = max((float(np.abs(n).max()) for n in numeric.values() if n.size), default=0.0)
     floor = max(1e-8 * largest, np.finfo(np.float64).tiny)
     errors = {}

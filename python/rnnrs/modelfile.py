@@ -8,6 +8,7 @@ Nothing in a file is ever executed.
 from __future__ import annotations
 
 import json
+import math
 import os
 import reprlib
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ import numpy as np
 from . import _rnnrs
 from .errors import FormatError
 from .files import write_atomically
+from .shown import short_repr
 from .types import Array
 
 #: The version of the format that this library writes, and the newest that it reads.
@@ -94,6 +96,8 @@ class ModelFile:
     run: dict[str, Any] | None = None
     version: int = VERSION
 
+    __repr__ = short_repr
+
 
 #: The prefix of the names of tensors that are not parameters.
 _EXTRA = "run/"
@@ -104,15 +108,16 @@ def save(path: str | os.PathLike[str], model: ModelFile) -> None:
 
     Raises:
         OSError: if the file cannot be written.
-        ValueError, TypeError: if the configuration cannot be represented in JSON (NaN, an array).
+        TypeError: for a value that JSON does not have, such as an array; names its place.
+        ValueError: for a number of the configuration that is not finite.
         DTypeError: for a tensor that does not hold real numbers.
     """
     header = {
         "format": "rnnrs",
         "version": VERSION,
         "kind": model.kind,
-        "config": model.config,
-        "run": model.run,
+        "config": plain("config", model.config, finite=True),
+        "run": plain("run", model.run),
     }
     tensors = dict(model.tensors)
     tensors.update({_EXTRA + name: tensor for name, tensor in model.extra.items()})
@@ -177,7 +182,63 @@ def _header(path: str | os.PathLike[str], text: str | None) -> dict[str, Any]:
             "an object or null as run"
         )
     header.setdefault("run", None)
-    return header
+    return header | {"run": _with_infinities(header["run"])}
+
+
+#: The key of an object that stands for a number that JSON does not have: "nan", "inf" or "-inf".
+_NUMBER = "number"
+
+
+def plain(place: str, value: Any, *, arrays: bool = False, finite: bool = False) -> Any:
+    """Returns a value as JSON types: numbers of NumPy become Python's, tuples lists.
+
+    Args:
+        place: its place in the file, for error messages.
+        value: the value.
+        arrays: whether dictionaries of arrays are taken, too, as they are: in the state of a callback.
+        finite: whether NaN and infinities are refused.
+
+    Raises:
+        TypeError: for a value that is of no such type; names its place.
+        ValueError: for a number that is not finite, with `finite`.
+
+    Example:
+        >>> plain("config", {"rates": (np.float32(0.5), None), "best": float("inf")})
+        {'rates': [0.5, None], 'best': {'number': 'inf'}}
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        if finite:
+            raise ValueError(f"{place}: expected a finite number, got {value}")
+        return {_NUMBER: str(value)}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [plain(f"{place}[{i}]", part, arrays=arrays, finite=finite) for i, part in enumerate(value)]
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        kind = (
+            "a dictionary with other keys than strings" if isinstance(value, dict) else type(value).__name__
+        )
+        raise TypeError(
+            f"{place}: expected numbers, strings, None, lists or dictionaries of them, got {kind}"
+        )
+    if arrays and value and all(isinstance(part, np.ndarray) for part in value.values()):
+        return value
+    return {
+        name: plain(f"{place}[{name!r}]", part, arrays=arrays, finite=finite) for name, part in value.items()
+    }
+
+
+def _with_infinities(value: Any) -> Any:
+    """Returns a value of a file with the numbers that JSON does not have."""
+    if isinstance(value, list):
+        return [_with_infinities(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {_NUMBER} and value[_NUMBER] in ("nan", "inf", "-inf"):
+        return float(value[_NUMBER])
+    return {name: _with_infinities(part) for name, part in value.items()}
 
 
 def _renamed(value: Any) -> Any:

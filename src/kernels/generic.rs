@@ -92,8 +92,8 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
             };
             let mut left = most;
             for line in 0..p.lines {
-                for row in (0..p.rows).step_by(S::ROWS) {
-                    let rows = (p.rows - row).min(S::ROWS);
+                let (mut row, mut rows) = (0, tile_height::<S>(p.rows));
+                while rows > 0 {
                     // SAFETY: all offsets stay within the matrices that `Product` describes: line < lines,
                     // row < rows, column < columns, done < depth. The panel at `column` starts after
                     // `column` · depth packed numbers.
@@ -123,8 +123,8 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
                             c_row: p.c_row,
                             ahead,
                             ahead_step: if left > 0 { S::LANES } else { 0 },
-                            next: c.cast_const().wrapping_add(if row + S::ROWS < p.rows {
-                                S::ROWS * p.c_row
+                            next: c.cast_const().wrapping_add(if row + rows < p.rows {
+                                rows * p.c_row
                             } else {
                                 p.c_line.wrapping_sub(row * p.c_row)
                             }),
@@ -142,6 +142,8 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
                             ahead = ahead.wrapping_add(depth * S::LANES);
                         }
                     }
+                    row += rows;
+                    rows = tile_height::<S>(p.rows - row);
                 }
             }
         }
@@ -150,6 +152,15 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
             return;
         }
     }
+}
+
+/// Returns the height of the next register tile if `rows` rows are left.
+///
+/// Rows that would be too few to keep the multiply-adds busy by themselves share the last whole tile's rows.
+#[inline(always)]
+fn tile_height<S: Simd>(rows: usize) -> usize {
+    let too_few = super::row::most_rows::<S>();
+    if rows > S::ROWS && rows <= S::ROWS + too_few { rows.div_ceil(2) } else { rows.min(S::ROWS) }
 }
 
 /// One register tile of C: up to `ROWS` rows and `VECTORS` vectors of columns.

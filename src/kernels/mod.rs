@@ -46,7 +46,7 @@ pub use noise::{Place, bernoulli};
 pub use norm::{Norm, differentiate_norm, normalize};
 pub use outer::accumulate_transposed;
 pub use pack::{AlignedVec, Packed, Rows, RowsMut, Start};
-pub(crate) use processor::Processors;
+pub(crate) use processor::{Processors, thread_time};
 pub use real::Real;
 pub(crate) use update::Update;
 pub use windows::{Steps, Windows};

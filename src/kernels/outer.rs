@@ -189,8 +189,8 @@ pub(super) fn accumulate_with<R: Real>(
     for begin in (0..k).step_by(room) {
         packed.depth = room.min(k - begin);
         let used = packed.depth * n.next_multiple_of(kernels.lanes);
-        let (data, order) = b.part(begin..begin + packed.depth).parts();
-        pack(kernels, data, (packed.depth, n), order, n, &mut packed.panels.as_mut_slice()[..used]);
+        let (data, stride, order) = b.part(begin..begin + packed.depth).parts();
+        pack(kernels, data, (packed.depth, stride), order, n, &mut packed.panels.as_mut_slice()[..used]);
         let mut rest = &mut *c;
         for &(first, m) in columns {
             let (part, after) = rest.split_at_mut(m * n);

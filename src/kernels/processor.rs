@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Number of processors tracked: the size of Linux's `cpu_set_t`.
 const MOST: usize = 1024;
@@ -57,9 +58,24 @@ impl Processors {
     }
 }
 
+/// Returns the processor time that the calling thread has used, if the system tells.
+pub(crate) fn thread_time() -> Option<Duration> {
+    system::thread_time()
+}
+
 #[cfg(all(target_os = "linux", not(miri)))]
 mod system {
+    use std::time::Duration;
+
     use super::MOST;
+
+    pub(super) fn thread_time() -> Option<Duration> {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the call writes to `time` only.
+        let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) } != 0;
+        let nanoseconds = u32::try_from(time.tv_nsec).ok()?;
+        if failed { None } else { Some(Duration::new(u64::try_from(time.tv_sec).ok()?, nanoseconds)) }
+    }
 
     /// Returns the processor that the calling thread runs on.
     pub(super) fn current() -> Option<usize> {
@@ -93,6 +109,12 @@ mod system {
 
 #[cfg(not(all(target_os = "linux", not(miri))))]
 mod system {
+    use std::time::Duration;
+
+    pub(super) fn thread_time() -> Option<Duration> {
+        None
+    }
+
     /// Returns `None`: the processor is unknown.
     pub(super) fn current() -> Option<usize> {
         None

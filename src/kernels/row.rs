@@ -125,6 +125,8 @@ unsafe fn panels<S: Simd, const M: usize, const P: usize, const V: usize, const 
                 }
             }
         }
+        // Copies, here and below: an array that is accessed as a slice stays in memory, not in registers.
+        let (mut sums, mut rest) = (sums, rest);
         let (mut a, mut b, mut b_rest) = (g.a, g.b, g.b.add(P * g.panel));
         for _ in 0..g.depth {
             let mut x = [S::constant(0.0); M];
@@ -150,7 +152,8 @@ unsafe fn panels<S: Simd, const M: usize, const P: usize, const V: usize, const 
             b = b.add(V * S::LANES);
             b_rest = b_rest.add(L * S::LANES);
         }
-        for (r, (sums, rest)) in sums.iter().zip(&rest).enumerate() {
+        let (done, done_rest) = (sums, rest);
+        for (r, (sums, rest)) in done.iter().zip(&done_rest).enumerate() {
             for (j, sum) in sums.as_flattened().iter().chain(rest).enumerate() {
                 let c = g.c.add(r * g.c_row + j * S::LANES);
                 if j == partial { sum.store_first(c, g.last) } else { sum.store(c) }

@@ -17,6 +17,10 @@ const BLOCK: usize = 256;
 const LONG: usize = 512;
 const SMALL: (usize, usize) = (1 << 17, 64);
 
+/// Minimum number of a matrix's outputs and inputs per thread.
+const LEAST_OUTPUTS: usize = 8;
+const LEAST_INPUTS: usize = 32;
+
 /// Minimum number of operations (a multiply-add counts as two) per thread.
 const GRAIN: usize = 1 << 20;
 
@@ -90,7 +94,7 @@ pub(crate) fn product<R: Real>(
     })
 }
 
-/// Adds dV (O, I) += Σ doᵀ x over all rows, with V's rows divided among the threads; `dout` is O
+/// Adds dV (O, I) += Σ doᵀ x over all rows, with V's elements divided among the threads; `dout` is O
 /// columns of a matrix.
 ///
 /// # Errors
@@ -102,32 +106,95 @@ pub(crate) fn accumulate_weights<R: Real>(
     dv: &mut [R],
 ) -> Result<()> {
     let (rows, inputs, outputs) = (x.count(), x.width(), dout.count());
-    let threads = parallel::ranges(outputs, least_rows(2 * rows * inputs).max(8))?.len();
     if rows < LONG || outputs * inputs > SMALL.0.min(SMALL.1 * rows) {
-        let ranges = parallel::even_ranges(outputs, threads);
-        let parts = parallel::split_rows(dv, &ranges, inputs).into_iter().zip(ranges).collect();
-        return parallel::for_each(parts, |(dv, range): (&mut [R], Range<usize>), stop| {
-            outer_products(op, dout, &range, x, dv, stop)
-        });
+        return accumulate_sums(op, dout, x, vec![(dv, 0..rows)]);
     }
     // A long sum into a small matrix is computed as two sums, over the first and the second half of the rows,
     // for any number of threads. Two threads then do not read the same rows.
-    let ranges = parallel::even_ranges(outputs, threads / 2);
     let mut second = parallel::scratch(op, &[outputs, inputs])?;
     second.fill(R::zero());
     let half = rows / 2;
-    let mut parts = Vec::with_capacity(2 * ranges.len());
-    for (into, rows) in [(&mut *dv, 0..half), (&mut second[..], half..rows)] {
-        let pieces = parallel::split_rows(into, &ranges, inputs);
-        parts.extend(pieces.into_iter().zip(&ranges).map(|(piece, range)| (piece, range, rows.clone())));
-    }
-    parallel::for_each(parts, |(into, range, rows), stop| {
-        let part = &dout.data[rows.start * dout.width..rows.end * dout.width];
-        let dout = Columns { data: part, ..dout.clone() };
-        outer_products(op, &dout, range, x.part(rows), into, stop)
-    })?;
+    accumulate_sums(op, dout, x, vec![(&mut *dv, 0..half), (&mut second[..], half..rows)])?;
     dv.iter_mut().zip(&second).for_each(|(sum, x)| *sum += *x);
     Ok(())
+}
+
+/// Computes sums of outer products, each over some rows, in parallel.
+fn accumulate_sums<R: Real>(
+    op: &'static str,
+    dout: &Columns<'_, R>,
+    x: Lines<'_, R>,
+    mut sums: Vec<(&mut [R], Range<usize>)>,
+) -> Result<()> {
+    let (inputs, outputs) = (x.width(), dout.count());
+    let least = (GRAIN / (2 * x.count()).max(1)).max(LEAST_OUTPUTS * inputs.min(LEAST_INPUTS));
+    let threads = parallel::ranges(outputs * inputs, least)?.len() / sums.len();
+    let (down, across) = grid(threads, outputs, inputs);
+    let (down, across) = (parallel::even_ranges(outputs, down), parallel::even_ranges(inputs, across));
+    let cells: Vec<_> = down.iter().flat_map(|i| across.iter().map(move |j| (i, j))).collect();
+    let room = if across.len() > 1 { outputs * inputs } else { 0 };
+    let mut blocks = parallel::scratch(op, &[sums.len(), room])?;
+    let mut parts = Vec::with_capacity(sums.len() * cells.len());
+    let mut free = &mut blocks[..];
+    for (sum, rows) in &mut sums {
+        let (own, others) = std::mem::take(&mut free).split_at_mut(room);
+        free = others;
+        swap_blocks(sum, own, &cells, inputs);
+        let mut rest = if room > 0 { own } else { &mut **sum };
+        for &(i, j) in &cells {
+            let (part, after) = rest.split_at_mut(i.len() * j.len());
+            parts.push((part, i, j, rows.clone()));
+            rest = after;
+        }
+    }
+    let outcome = parallel::for_each(parts, |(part, i, j, rows), stop| {
+        let data = &dout.data[rows.start * dout.width..rows.end * dout.width];
+        let dout = Columns { data, ..dout.clone() };
+        outer_products(op, &dout, i, x.part(rows).columns(j.clone()), part, stop)
+    });
+    for ((sum, _), own) in sums.iter_mut().zip(blocks.chunks_exact_mut(room.max(1))) {
+        swap_blocks(sum, own, &cells, inputs);
+    }
+    outcome
+}
+
+/// Exchanges the numbers of a matrix with those of its blocks, which are stored one after the other; does
+/// nothing if there are none.
+fn swap_blocks<R>(
+    matrix: &mut [R],
+    mut blocks: &mut [R],
+    cells: &[(&Range<usize>, &Range<usize>)],
+    columns: usize,
+) {
+    if blocks.is_empty() {
+        return;
+    }
+    for (i, j) in cells {
+        for row in (*i).clone() {
+            let (part, rest) = std::mem::take(&mut blocks).split_at_mut(j.len());
+            matrix[row * columns..][(*j).clone()].swap_with_slice(part);
+            blocks = rest;
+        }
+    }
+}
+
+/// Returns into how many ranges of outputs, and of inputs, a matrix is divided for some threads.
+///
+/// A thread copies its columns of do and of x before it multiplies them: thin stripes would copy x as many
+/// times as there are threads.
+fn grid(threads: usize, outputs: usize, inputs: usize) -> (usize, usize) {
+    /// Multiply-adds in whose time a number is copied.
+    const COPY: usize = 20;
+    let cost = |&(down, across): &(usize, usize)| {
+        let (o, i) = (outputs.div_ceil(down), inputs.div_ceil(across));
+        o * i + COPY * (o + i)
+    };
+    (1..=threads)
+        .rev()
+        .map(|down| (down, threads / down))
+        .filter(|(down, across)| outputs >= down * LEAST_OUTPUTS && inputs >= across * LEAST_INPUTS)
+        .min_by_key(cost)
+        .unwrap_or((threads.clamp(1, outputs.max(1)), 1))
 }
 
 /// Adds some rows of dV += Σ doᵀ x, in blocks, to respond to a stop; each element is one chain of
@@ -237,4 +304,36 @@ pub fn backward<R: Real>(
     let v = Packed::of(OP, layer.v, layer.outputs, layer.inputs)?;
     product(&rows, n, &v, Start::Zero, &mut dx)?;
     Ok(Some(dx))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_is_divided_into_stripes_for_few_threads_and_into_a_grid_for_many() {
+        assert_eq!(grid(1, 128, 128), (1, 1));
+        assert_eq!(grid(2, 128, 128), (2, 1));
+        assert_eq!(grid(8, 128, 128), (4, 2));
+        assert_eq!(grid(16, 256, 256), (4, 4));
+        assert_eq!(grid(16, 1000, 3), (16, 1), "a thread has at least {LEAST_INPUTS} inputs");
+        assert_eq!(grid(2, 9, 64), (1, 2), "a thread has at least {LEAST_OUTPUTS} outputs");
+        assert_eq!(grid(0, 0, 0), (1, 1));
+    }
+
+    #[test]
+    fn blocks_are_exchanged_with_a_matrix_and_back() {
+        let before: Vec<f32> = (0..15u8).map(f32::from).collect();
+        let (down, across) = (parallel::even_ranges(3, 2), parallel::even_ranges(5, 2));
+        let cells: Vec<_> = down.iter().flat_map(|i| across.iter().map(move |j| (i, j))).collect();
+        let (mut matrix, mut blocks) = (before.clone(), vec![-1.0; 15]);
+        swap_blocks(&mut matrix, &mut blocks, &cells, 5);
+        assert_eq!(matrix, [-1.0; 15]);
+        let expected = [0, 1, 2, 3, 4, 5, 6, 10, 11, 7, 8, 9, 12, 13, 14].map(|i| f32::from(i as u8));
+        assert_eq!(blocks, expected);
+        swap_blocks(&mut matrix, &mut blocks, &cells, 5);
+        assert_eq!(matrix, before);
+        swap_blocks(&mut matrix, &mut [], &cells, 5);
+        assert_eq!(matrix, before);
+    }
 }

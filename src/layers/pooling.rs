@@ -4,7 +4,7 @@
 //! steps: equal scores e give the mean. States after a sequence's end are never read.
 
 use crate::error::Result;
-use crate::kernels::Real;
+use crate::kernels::{self, Real};
 use crate::parallel;
 
 /// Minimum number of elements per thread.
@@ -58,6 +58,7 @@ pub fn weighted<R: Real>(of: Sequences<'_>, h: &[R], e: Option<&[R]>) -> Result<
 fn shares<R: Real>(op: &'static str, of: Sequences<'_>, e: Option<&[R]>) -> Result<Vec<R>> {
     let batch = of.batch();
     let mut alpha = parallel::zeros::<R>(op, &[of.steps, batch])?;
+    let mut own = Vec::with_capacity(of.steps);
     for (b, &length) in of.lengths.iter().enumerate() {
         let places = || (0..length).map(|t| t * batch + b);
         let Some(e) = e else {
@@ -65,13 +66,12 @@ fn shares<R: Real>(op: &'static str, of: Sequences<'_>, e: Option<&[R]>) -> Resu
             places().for_each(|i| alpha[i] = share);
             continue;
         };
-        let most = places().map(|i| e[i]).fold(R::neg_infinity(), R::max);
-        let mut sum = R::zero();
-        for i in places() {
-            alpha[i] = (e[i] - most).exp();
-            sum += alpha[i];
-        }
-        places().for_each(|i| alpha[i] /= sum);
+        own.clear();
+        own.extend(places().map(|i| e[i]));
+        // The sum of `exponentials` depends on the width of the vectors; this one does not.
+        kernels::exponentials(&mut own);
+        let sum = own.iter().fold(R::zero(), |sum, &e| sum + e);
+        places().zip(&own).for_each(|(i, &e)| alpha[i] = e / sum);
     }
     Ok(alpha)
 }

@@ -153,8 +153,8 @@ impl<R: Real> Targets<'_, R> {
             score
         };
         let (most, sum) = kernels::exponentials(o);
-        let log_sum = R::of(sum.wide().ln());
-        let loss = log_sum + ((R::one() - smoothing) * (most - score) + smoothing * (most - mean));
+        let log_sum = R::of(libm::log(sum.wide()));
+        let loss = log_sum + apart(smoothing, most - score, most - mean);
         let weight = self.weight(position, scale, loss);
         if weight == 0.0 {
             o.fill(R::zero());
@@ -170,6 +170,11 @@ impl<R: Real> Targets<'_, R> {
         o[right] -= (R::one() - smoothing) * weight;
         loss
     }
+}
+
+/// Returns (1 − ε) (m − o_y) + ε (m − mean(o)), with m the largest score: for ε = 0 without 0 · ∞.
+fn apart<R: Real>(smoothing: R, score: R, mean: R) -> R {
+    if smoothing == R::zero() { score } else { (R::one() - smoothing) * score + smoothing * mean }
 }
 
 /// Computes softmax cross-entropy of the scores o (rows, classes), which are replaced by do.
@@ -242,7 +247,11 @@ pub fn sigmoid_cross_entropy<R: Real>(
     elementwise(OP, (o, labels), y, weighting, |o, y| {
         let tail = libm::exp(-o.abs());
         let sigma = if o >= 0.0 { 1.0 / (1.0 + tail) } else { tail / (1.0 + tail) };
-        (o.max(0.0) - o * y + libm::log1p(tail), sigma - y)
+        // For o = ±∞, the other label has probability 0: its loss is ∞, unless y never asks for it.
+        let other = if o > 0.0 { 1.0 - y } else { y };
+        let infinite = if other == 0.0 { 0.0 } else { f64::INFINITY };
+        let linear = if o.is_finite() { o.max(0.0) - o * y } else { infinite };
+        (linear + libm::log1p(tail), sigma - y)
     })
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::SPIN;
+use super::{SPIN, Waiting};
 
 /// How long an idle thread polls for work before it sleeps.
 const AWAKE: Duration = Duration::from_micros(500);
@@ -102,14 +102,18 @@ impl Worker {
         }
         let awake = self.awake.clone();
         self.rayon.spawn(move || {
-            let mut idle_since = Instant::now();
+            let (mut idle_since, mut waiting) = (Instant::now(), Waiting::begin());
             while idle_since.elapsed() < AWAKE {
-                match rayon::yield_now() {
-                    Some(rayon::Yield::Executed) => idle_since = Instant::now(),
-                    _ if idle_since.elapsed() < SPIN => std::hint::spin_loop(),
-                    _ => std::thread::yield_now(),
+                let next = || rayon::yield_now() == Some(rayon::Yield::Executed);
+                if waiting.unless_working(next) {
+                    idle_since = Instant::now();
+                } else if idle_since.elapsed() < SPIN {
+                    std::hint::spin_loop();
+                } else {
+                    std::thread::yield_now();
                 }
             }
+            waiting.end();
             awake.store(false, Ordering::Relaxed);
         });
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
-use super::{Busy, Pool, Stop, for_each_on, pool};
+use super::{Busy, Pool, Stop, Waiting, for_each_on, pool};
 use crate::error::Result;
 
 /// Held by the computation whose threads wait for each other: two such computations at once could deadlock,
@@ -66,7 +66,7 @@ impl Team {
             self.round.fetch_add(1, Ordering::Release);
             return true;
         }
-        let mut spins = 0u32;
+        let (mut spins, waiting) = (0u32, Waiting::begin());
         while self.round.load(Ordering::Acquire) == round {
             if stop.requested() {
                 return false;
@@ -74,6 +74,7 @@ impl Team {
             spins += 1;
             if spins < 1000 { std::hint::spin_loop() } else { std::thread::yield_now() }
         }
+        waiting.end();
         true
     }
 }

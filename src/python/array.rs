@@ -1,6 +1,8 @@
 //! Arrays at the boundary to Python. A suitable array is used in place; any other array of real numbers is
 //! converted by NumPy; everything else is rejected with an error that names the argument.
 
+use std::time::Duration;
+
 use ndarray::{ArrayD, IxDyn};
 use numpy::{
     BorrowError, Element, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn,
@@ -102,11 +104,35 @@ fn convert<'py, T: Element>(
 fn borrow_error(op: &str, argument: &str, error: BorrowError) -> PyErr {
     match error {
         BorrowError::NotWriteable => value_error(op, argument, "a writable array", "a read-only one"),
-        _ => value_error(op, argument, "an array that overlaps no other argument", "one that does"),
+        _ => value_error(
+            op,
+            argument,
+            "an array that overlaps no other argument",
+            "one that does, or is in use by another thread",
+        ),
     }
 }
 
-/// Opens an array of real numbers for reading.
+/// Opens an array as `open` does. As long as another thread has it open, waits: an optimizer's step is short.
+fn when_free<'py, T: Element, A>(
+    (op, argument): (&str, &str),
+    array: &Bound<'py, PyArrayDyn<T>>,
+    open: impl Fn(&Bound<'py, PyArrayDyn<T>>) -> Result<A, BorrowError>,
+) -> PyResult<A> {
+    loop {
+        match open(array) {
+            Ok(opened) => return Ok(opened),
+            Err(BorrowError::AlreadyBorrowed) => {
+                array.py().detach(|| std::thread::sleep(Duration::from_micros(50)));
+                array.py().check_signals()?;
+            }
+            Err(error) => return Err(borrow_error(op, argument, error)),
+        }
+    }
+}
+
+/// Opens an array of real numbers for reading; waits while another thread changes it. A function opens all
+/// its inputs before the arrays that it changes: it would wait for itself otherwise.
 pub(super) fn input<'py, R: Number>(
     op: &str,
     argument: &str,
@@ -114,7 +140,7 @@ pub(super) fn input<'py, R: Number>(
 ) -> PyResult<PyReadonlyArrayDyn<'py, R>> {
     let wanted = format!("an array of real numbers ({})", R::NAME);
     let array = convert::<R>((op, argument), value, ("fiub", &wanted), R::NAME)?;
-    array.try_readonly().map_err(|e| borrow_error(op, argument, e))
+    when_free((op, argument), &array, |array| array.try_readonly())
 }
 
 /// Opens an optional array of real numbers for reading.
@@ -143,13 +169,39 @@ pub(super) fn target<'py, R: Number>(
     argument: &str,
     value: &Bound<'py, PyAny>,
 ) -> PyResult<PyReadwriteArrayDyn<'py, R>> {
+    changeable(op, argument, value)?.try_readwrite().map_err(|e| borrow_error(op, argument, e))
+}
+
+/// Opens an array as `target` does; waits while another thread reads it, unless it overlaps `read`, which
+/// this call has open.
+pub(super) fn target_when_free<'py, R: Number>(
+    op: &str,
+    argument: &str,
+    value: &Bound<'py, PyAny>,
+    read: &PyReadonlyArrayDyn<'py, R>,
+) -> PyResult<PyReadwriteArrayDyn<'py, R>> {
+    let array = changeable::<R>(op, argument, value)?;
+    let bytes = |start: *mut R, len: usize| (start as usize, start as usize + len * size_of::<R>());
+    let (own, other) = (bytes(array.data(), array.len()), bytes(read.data(), read.len()));
+    if own.0 < other.1 && other.0 < own.1 {
+        return array.try_readwrite().map_err(|e| borrow_error(op, argument, e));
+    }
+    when_free((op, argument), array, |array| array.try_readwrite())
+}
+
+/// Returns an array that can be modified in place, but for its borrowing.
+fn changeable<'a, 'py, R: Number>(
+    op: &str,
+    argument: &str,
+    value: &'a Bound<'py, PyAny>,
+) -> PyResult<&'a Bound<'py, PyArrayDyn<R>>> {
     let Ok(array) = value.cast::<PyArrayDyn<R>>() else {
         return Err(dtype_error(op, argument, &format!("an array of {}", R::NAME), &describe(value)));
     };
     if !lies_well(array) {
         return Err(value_error(op, argument, "a C-contiguous array", "one that is not"));
     }
-    array.try_readwrite().map_err(|e| borrow_error(op, argument, e))
+    Ok(array)
 }
 
 /// Returns the elements of an array opened by `input`, `ids` or `target`.

@@ -23,6 +23,9 @@ mod recurrence;
 mod sampling;
 mod stepper;
 mod storage;
+mod text;
+
+use std::collections::BTreeMap;
 
 use pyo3::prelude::*;
 
@@ -45,6 +48,13 @@ fn set_num_threads(threads: i64) -> PyResult<()> {
 #[pyfunction]
 fn get_num_threads() -> PyResult<usize> {
     Ok(parallel::num_threads()?)
+}
+
+/// Starts or stops counting the processor time that threads spend waiting; returns the seconds of each thread
+/// since the last call, by the thread's name.
+#[pyfunction]
+fn count_waiting(on: bool) -> BTreeMap<String, f64> {
+    parallel::count_waiting(on).into_iter().map(|(thread, time)| (thread, time.as_secs_f64())).collect()
 }
 
 /// Checks that this many bytes are available; raises MemoryError otherwise.
@@ -75,6 +85,7 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(set_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(get_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(instruction_set, module)?)?;
+    module.add_function(wrap_pyfunction!(count_waiting, module)?)?;
     module.add_function(wrap_pyfunction!(check_memory, module)?)?;
     module.add_function(wrap_pyfunction!(init::initialize, module)?)?;
     layers::register(module)?;
@@ -88,6 +99,7 @@ fn _rnnrs(module: &Bound<'_, PyModule>) -> PyResult<()> {
     optim::register(module)?;
     pooling::register(module)?;
     attention::register(module)?;
+    text::register(module)?;
     module.add_function(wrap_pyfunction!(sampling::sample, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::top_k, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::log_softmax, module)?)?;

@@ -3,7 +3,7 @@
 use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
 
-use super::array::{by_kind, ids, input, slice, target};
+use super::array::{by_kind, ids, input, slice, target, target_when_free};
 use crate::error::check_shape;
 use crate::optim::{self, Spans};
 
@@ -24,7 +24,7 @@ macro_rules! update {
     ($op:expr, $parameters:expr, $gradients:expr, [$($state:ident),*], |$p:ident, $g:ident| $body:expr) => {
         by_kind!($op, "parameters", $parameters, R => {
             let gradients = input::<R>($op, "gradients", $gradients)?;
-            let mut parameters = target::<R>($op, "parameters", $parameters)?;
+            let mut parameters = target_when_free::<R>($op, "parameters", $parameters, &gradients)?;
             check_shape($op, "parameters", parameters.shape(), &[("n", None)])?;
             $(let mut $state = target::<R>($op, stringify!($state), $state)?;
               let $state = $state.as_slice_mut()?;)*

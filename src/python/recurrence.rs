@@ -328,13 +328,13 @@ fn recurrent_gradient<'py>(
     let (_, op) = names(cell);
     by_kind!(op, "dW", dW, R => {
         let (da, h) = (input::<R>(op, "da", da)?, input::<R>(op, "h", h)?);
-        let (state, mut dw) = (optional::<R>(op, "state", state)?, target::<R>(op, "dW", dW)?);
+        let (state, mask) = (optional::<R>(op, "state", state)?, optional::<R>(op, "mask", mask)?);
+        let mut dw = target::<R>(op, "dW", dW)?;
         let (layout, hidden) = (cell.layout(), hidden_of(op, cell, dw.shape())?);
         let lie = Lie::of(op, ("h", without_last(h.shape())), order)?;
         lie.check(op, "h", h.shape(), ("H", hidden))?;
         lie.check(op, "da", da.shape(), ("sums", layout.sums * hidden))?;
         lie.check_state(op, "state", state.as_ref().map(|s| s.shape()), layout.states() * hidden)?;
-        let mask = optional::<R>(op, "mask", mask)?;
         if let Some(mask) = &mask {
             check_shape(op, "mask", mask.shape(), &[("B", Some(lie.sequences.batch())), ("H", Some(hidden))])?;
         }

@@ -7,12 +7,13 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnrs import files
+from rnnrs import files, locks
 from rnnrs.files import check_writable, write_atomically
 
 OLD, NEW = b"the old file", b"the new one" * 1000
@@ -199,3 +200,134 @@ def test_a_folder_that_may_not_be_written_to(target, monkeypatch):
     assert target.read_bytes() == OLD and only(target)
     monkeypatch.undo()
     check_writable(target)
+
+
+def hold(path, *, kill=False):
+    """A process that claims a file, says so, and waits for a line; with `kill` it is killed before."""
+    program = f"""
+        import os, signal, sys
+        from rnnrs import files, locks
+        with files.claimed({str(path)!r}):
+            print("held", flush=True)
+            if {kill}:
+                os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
+                files.write_atomically({str(path)!r}, b"new")
+            sys.stdin.readline()
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout.readline() == b"held\n"
+    return process
+
+
+def end(process):
+    process.communicate(b"\n", timeout=60)
+
+
+def test_a_second_run_on_a_file_is_refused_at_once_also_through_a_link(tmp_path, target):
+    link = tmp_path / "link"
+    link.symlink_to(target.name)
+    process = hold(target)
+    for path in (target, link, os.path.relpath(target)):
+        with (
+            pytest.raises(
+                BlockingIOError, match=f"another run is writing it .process {process.pid}"
+            ) as caught,
+            files.claimed(path),
+        ):
+            pass
+        assert caught.value.filename == str(path)
+    with files.claimed(tmp_path / "other"):
+        pass
+    end(process)
+    with files.claimed(link):
+        pass
+    assert sorted(os.listdir(tmp_path)) == ["link", "model.rnn"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL of POSIX")
+def test_the_next_run_sweeps_what_a_killed_run_left_and_nothing_else(tmp_path, target):
+    process = hold(target, kill=True)
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    process.stdin.close(), process.stdout.close()
+    left = set(os.listdir(tmp_path)) - {target.name}
+    assert {name.rpartition(".")[2] for name in left} == {"lock", "part"}
+    other, mine = tmp_path / "other.rnn", tmp_path / ".rnnrs-mine.part"
+    mine.write_bytes(b"mine")
+    with files.claimed(other):
+        assert left <= set(os.listdir(tmp_path))  # of another output
+    with files.claimed(target):
+        pass
+    assert sorted(os.listdir(tmp_path)) == [mine.name, target.name]
+    assert target.read_bytes() == OLD
+
+
+def test_a_file_that_is_being_written_is_not_swept(target, monkeypatch):
+    def replace(source, destination, really=os.replace):
+        program = f"from rnnrs import files\nwith files.claimed({str(target)!r}): pass"
+        subprocess.run([sys.executable, "-c", program], check=True)
+        really(source, destination)
+
+    monkeypatch.setattr(os, "replace", replace)
+    write_atomically(target, NEW)
+    assert target.read_bytes() == NEW and only(target)
+
+
+def test_a_thread_may_claim_a_file_again_and_another_may_not(target):
+    errors = []
+
+    def claim():
+        try:
+            with files.claimed(target):
+                errors.append(None)
+        except BlockingIOError as error:
+            errors.append(error.strerror)
+
+    with files.claimed(target):
+        with files.claimed(target):
+            pass
+        thread = threading.Thread(target=claim)
+        thread.start()
+        thread.join()
+    claim()
+    assert errors == ["another thread is writing it", None]
+    assert only(target)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork of POSIX")
+def test_a_lock_ends_with_its_process_not_with_those_it_forked(target):
+    program = f"""
+        import os, sys, time
+        from rnnrs import files, locks
+        with files.claimed({str(target)!r}):
+            if os.fork() == 0:
+                os.close(0), os.close(1)
+                time.sleep(60)
+            print("held", flush=True)
+            sys.stdin.readline()
+            os._exit(0)
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == b"held\n"
+    end(process)
+    try:
+        with files.claimed(target):
+            pass
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="flock of POSIX")
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS])
+def test_a_file_system_without_locks_is_said(target, monkeypatch, number):
+    def flock(handle, operation):
+        raise OSError(number, "no locks")
+
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    with pytest.warns(UserWarning, match="model.rnn: this file system has no locks"), files.claimed(target):
+        write_atomically(target, NEW)
+    assert target.read_bytes() == NEW and only(target)

@@ -1,18 +1,23 @@
 """The command `rnnrs`.
 
 Exit codes: 0 success, 1 an error (one line on standard error; with RNNRS_DEBUG=1 the traceback), 2 wrong
-usage, 130 interrupted by Ctrl-C, 141 the reader of the output closed it.
+usage, 130 interrupted by Ctrl-C, 143 ended by SIGTERM, 129 by SIGHUP, 141 the reader of the output closed it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib import import_module
 
-from .common import Parser, one_line
+from ..signals import TERMINATIONS, Terminator
+from ..terminal import standard_streams
+from .common import Done, Parser, ending, one_line, say
 
 #: The command groups: name → (module, line in the help). The module's `add` adds the arguments or verbs.
 GROUPS = {
@@ -40,7 +45,7 @@ examples:
   rnnrs caption train descriptions.tsv -o album.rnn   learn to describe pictures
   rnnrs info letters.rnn                              show the contents of a file
 
-exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted
+exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted, 143 terminated, 129 hung up
 environment: RNNRS_NUM_THREADS=N limits the threads, RNNRS_DEBUG=1 shows the traceback of an error
 """
 
@@ -70,26 +75,54 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code, see above.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # characters that the terminal cannot show
-    try:
-        arguments = parser().parse_args(argv)
-        arguments.argv = list(sys.argv[1:] if argv is None else argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    with standard_streams(), _terminations():
+        try:
+            code = _run(words)
+            sys.stdout.flush()
+            return code
+        except KeyboardInterrupt as interrupt:
+            return _failed(*ending(interrupt))
+        except BrokenPipeError:
+            return 141
+        except Done as done:
+            say(f"rnnrs: {done}")
+            return 0
+        except Exception as error:
+            if os.environ.get("RNNRS_DEBUG") == "1":
+                raise
+            return _failed(one_line(error), 1)
+
+
+def _run(words: list[str]) -> int:
+    arguments = parser().parse_args(words)
+    arguments.argv = words
+    if getattr(arguments, "check", None) is not None:
+        arguments.check(arguments)
+    from .files import Files
+
+    with Files(arguments) as arguments.guard:
         code: int = arguments.run(arguments)
-        sys.stdout.flush()
-        return code
-    except KeyboardInterrupt:
-        return _failed("interrupted", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it exits
-        return 141
-    except Exception as error:
-        if os.environ.get("RNNRS_DEBUG") == "1":
-            raise
-        return _failed(one_line(error), 1)
+    return code
+
+
+@contextlib.contextmanager
+def _terminations() -> Iterator[None]:
+    """Returns a context in which SIGTERM and SIGHUP raise `Terminated` where they would end the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours = [number for number in TERMINATIONS if signal.getsignal(number) is signal.SIG_DFL]
+    terminator = Terminator()
+    for number in ours:
+        signal.signal(number, terminator)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _failed(message: str, code: int) -> int:
-    print(f"rnnrs: {message}", file=sys.stderr)
+    say(f"rnnrs: {message}")
     return code

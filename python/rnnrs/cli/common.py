@@ -6,9 +6,15 @@ import argparse
 import contextlib
 import json
 import math
+import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
+
+from .. import reading
+from ..signals import Terminated
+from ..terminal import Screen, is_terminal
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,9 +41,16 @@ class Parser(argparse.ArgumentParser):
         return self
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Adds the arguments, then parses."""
+        """Adds the arguments, then parses; unknown words are an error of this parser, not of those above."""
         self.filled()
-        return super().parse_known_args(args, namespace)
+        namespace, extras = super().parse_known_args(args, namespace)
+        if extras := self.take_late(namespace, extras):
+            self.error(f"unrecognized arguments: {' '.join(extras)}")
+        return namespace, extras
+
+    def take_late(self, namespace: argparse.Namespace, words: list[str]) -> list[str]:
+        """Returns the remaining words that no argument takes."""
+        return words
 
     def error(self, message: str) -> NoReturn:
         """Exits with 2 and one line on standard error."""
@@ -52,14 +65,50 @@ class VerbParser(Parser):
     """
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parses, and gives remaining words to the argument that takes any number of them."""
-        namespace, extras = super().parse_known_args(args, namespace)
+        """Parses; an option with `only_joined` does not take the word after it."""
+        self.filled()
+        joined = {
+            word
+            for action in self._actions
+            if hasattr(action, "only_joined")
+            for word in action.option_strings
+        }
+        if joined and args is not None:
+            end = args.index("--") if "--" in args else len(args)
+            args = [f"{word}=yes" if word in joined and i < end else word for i, word in enumerate(args)]
+        return super().parse_known_args(args, namespace)
+
+    def take_late(self, namespace: argparse.Namespace, words: list[str]) -> list[str]:
+        """Gives remaining words to the argument that takes any number of them."""
         late = [action.dest for action in self._actions if action.nargs == "*" and not action.option_strings]
-        if late and extras and (extras[0] == "--" or not any(word.startswith("-") for word in extras)):
-            words = extras[1:] if extras[0] == "--" else extras
-            setattr(namespace, late[0], [*getattr(namespace, late[0]), *words])
-            extras = []
-        return namespace, extras
+        if not late or not words or (words[0] != "--" and any(word.startswith("-") for word in words)):
+            return words
+        words = words[1:] if words[0] == "--" else words
+        setattr(namespace, late[0], [*getattr(namespace, late[0]), *words])
+        return []
+
+
+def only_joined(action: argparse.Action) -> argparse.Action:
+    """Marks an option whose value follows "=" only: `--resume` or `--resume=auto`."""
+    action.only_joined = True  # type: ignore[attr-defined]
+    return action
+
+
+def reads(action: argparse.Action) -> argparse.Action:
+    """Marks an argument that names files to read; see `cli/files.py`. Returns it."""
+    action.reads = True  # type: ignore[attr-defined]
+    return action
+
+
+def writes(action: argparse.Action, *, updates: bool = False) -> argparse.Action:
+    """Marks an argument that names a file to write; see `cli/files.py`. Returns it.
+
+    Args:
+        action: the argument.
+        updates: whether the file is also read, and so may exist.
+    """
+    action.writes = "updates" if updates else "writes"  # type: ignore[attr-defined]
+    return action
 
 
 def add_verbs(group: Parser) -> Any:
@@ -76,6 +125,7 @@ def add_verb(
     run: Callable[[argparse.Namespace], int],
     *,
     aliases: Sequence[str] = (),
+    check: Callable[[argparse.Namespace], None] | None = None,
 ) -> None:
     """Adds a verb to a group.
 
@@ -87,17 +137,54 @@ def add_verb(
         fill: adds its arguments.
         run: runs it and returns the exit code.
         aliases: further spellings.
+        check: checks that the options fit together, before any file is looked at.
     """
     description = f"{summary[0].upper()}{summary[1:]}."
     verb = verbs.add_parser(
         name, aliases=aliases, help=summary, description=description, epilog=epilog, fill=fill
     )
-    verb.set_defaults(run=run)
+    verb.set_defaults(run=run, check=check, parser=verb)
 
 
-def add_model(verb: Any) -> None:
-    """Adds the first argument of every verb but `train`: the model's file."""
-    verb.add_argument("model", metavar="MODEL", help="a model's file")
+def add_model(verb: Any, *, updates: bool = False) -> None:
+    """Adds the first argument of every verb but `train`: the model's file.
+
+    Args:
+        verb: the parser.
+        updates: whether the verb also writes the file.
+    """
+    model = verb.add_argument("model", metavar="MODEL", help="a model's file")
+    writes(model, updates=True) if updates else reads(model)
+
+
+def add_encoding(group: Any) -> None:
+    """Adds `--encoding`."""
+    group.add_argument(
+        "--encoding",
+        metavar="NAME",
+        type=_encoding,
+        default="utf-8",
+        help="encoding of texts: utf-16, cp1252, … (%(default)s)",
+    )
+
+
+def _encoding(name: str) -> str:
+    try:
+        reading.check_encoding("", name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).partition("encoding: ")[2]) from None
+    return name
+
+
+def unescaped(text: str) -> str:
+    """Returns a word of the command line with \\n, \\r, \\t and \\\\ as the characters that they mean."""
+    meant = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
+    return re.sub(r"\\([nrt\\])", lambda found: meant[found[1]], text)
+
+
+def add_force(group: Any) -> None:
+    """Adds `--force`."""
+    group.add_argument("--force", action="store_true", help="replace an existing file")
 
 
 def add_json(verb: Any, what: str = "the result as JSON") -> None:
@@ -107,6 +194,10 @@ def add_json(verb: Any, what: str = "the result as JSON") -> None:
 
 class CommandError(Exception):
     """A request that cannot be fulfilled; the message says why."""
+
+
+class Done(Exception):
+    """There is nothing left to do, which is a success; the message says why."""
 
 
 #: The errors that users can cause. Any other is a bug, and is shown with its class.
@@ -124,6 +215,14 @@ def one_line(error: Exception) -> str:
     if not isinstance(error, _EXPECTED):
         message = f"{type(error).__name__}: {message} (RNNRS_DEBUG=1 shows where)"
     return message
+
+
+def ending(interrupt: KeyboardInterrupt) -> tuple[str, int]:
+    """Returns the word for a signal that ended a command, and the exit code."""
+    if isinstance(interrupt, Terminated):
+        word = "terminated" if interrupt.number == signal.SIGTERM else "hung up"
+        return word, 128 + interrupt.number
+    return "interrupted", 128 + signal.SIGINT
 
 
 def whole(least: int) -> Any:
@@ -170,30 +269,29 @@ def _plain(value: Any) -> Any:
 
 
 def say(text: str, quiet: bool = False) -> None:
-    """Prints a line for the person at the terminal on standard error; standard output is for results."""
+    """Prints a line for the person at the terminal on standard error; standard output is for results.
+
+    A line that cannot be written is left out.
+    """
     if not quiet:
-        print(text, file=sys.stderr, flush=True)
+        print(text, file=Screen(sys.stderr), flush=True)
 
 
-def input_lines(prompt: str = "> ") -> Iterator[str]:
+def input_lines(prompt: str = "> ", encoding: str = "utf-8") -> Iterator[str]:
     """Yields the lines of standard input without line ends; at a terminal, each after a prompt.
 
     Raises:
-        CommandError: if they are not UTF-8.
+        OSError: if standard input is closed.
+        FormatError: if they are not in the encoding.
+        ValueError: for an unknown encoding.
     """
-    if sys.stdin.isatty():
-        with contextlib.suppress(ImportError):  # missing on Windows
-            import readline  # noqa: F401  (enables line editing)
-        try:
-            while True:
-                yield input(prompt)
-        except EOFError:
-            print()
-            return
-    if hasattr(sys.stdin, "reconfigure"):
-        sys.stdin.reconfigure(encoding="utf-8", errors="strict")
+    if not is_terminal(sys.stdin):
+        yield from reading.input_lines(encoding)
+        return
+    with contextlib.suppress(ImportError):  # missing on Windows
+        import readline  # noqa: F401  (enables line editing)
     try:
-        for line in sys.stdin:
-            yield line.rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise CommandError(f"standard input: expected UTF-8 text: {error.reason}") from None
+        while True:
+            yield input(prompt)
+    except EOFError:
+        print()

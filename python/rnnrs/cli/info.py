@@ -7,7 +7,7 @@ import math
 import os
 from typing import Any
 
-from .common import Parser, add_json, print_json
+from .common import Parser, add_json, print_json, reads
 
 _EXAMPLES = """\
 examples:
@@ -28,7 +28,7 @@ _SHARED = "target_embedding.E"
 def add(info: Parser) -> None:
     """Adds the arguments."""
     info.description, info.epilog = "Shows the contents of a model's file.", _EXAMPLES
-    info.add_argument("model", metavar="MODEL", help="a model's file, or a checkpoint of its training")
+    reads(info.add_argument("model", metavar="MODEL", help="a model's file, or a checkpoint of its training"))
     add_json(info, "the same as JSON")
     info.set_defaults(run=run)
 
@@ -45,12 +45,20 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"parameters: {facts['parameter_count']:,}")
     for name, tensor in facts["parameters"].items():
         print(f"  {name} {tuple(tensor['shape'])} {tensor['dtype']}")
-    if facts["run"] is not None:
-        print("a checkpoint: training can continue from here")
-        for name, value in facts["run"].items():
-            if isinstance(value, (int, float, str)):
-                print(f"  {name}: {value}")
+    for name, title in (
+        ("run", "a checkpoint: training can continue from here"),
+        ("finished_run", "trained until the end of its run, which --resume with more --epochs continues"),
+    ):
+        if facts[name] is not None:
+            print(title)
+            _print_run(facts[name])
     return 0
+
+
+def _print_run(run: dict[str, Any]) -> None:
+    for name, value in run.items():
+        if isinstance(value, (int, float, str)) and name != "finished":
+            print(f"  {name}: {value}")
 
 
 def describe(path: str) -> dict[str, Any]:
@@ -69,6 +77,7 @@ def describe(path: str) -> dict[str, Any]:
             options = {k: v for k, v in vocabulary.items() if k not in ("tokens", "tokenizer")}
             rows = len(file.tensors[embedding if embedding in file.tensors else _SHARED])
             config[name] = {"size": rows, **options}
+    ended = file.run is not None and file.run.get("finished", False) is not False
     return {
         "file": path,
         "kind": file.kind,
@@ -80,7 +89,8 @@ def describe(path: str) -> dict[str, Any]:
         "parameters": {
             name: {"shape": list(t.shape), "dtype": str(t.dtype)} for name, t in file.tensors.items()
         },
-        "run": file.run,
+        "run": None if ended else file.run,
+        "finished_run": file.run if ended else None,
     }
 
 

@@ -237,3 +237,23 @@ def vocabulary_given(arguments: argparse.Namespace, cls: type[Any], level: str) 
         if name not in known:
             raise CommandError(f"--{name.replace('_', '-')}: has no meaning with --level {level}")
     return options
+
+
+def check_unchanged(arguments: argparse.Namespace, what: str, there: Mapping[str, Any]) -> None:
+    """Checks that no option contradicts what a file holds.
+
+    Args:
+        arguments: the command line.
+        what: the beginning of the message.
+        there: the values in the file.
+
+    Raises:
+        CommandError: if one does.
+    """
+    for name, value in given(arguments, there).items():
+        if value != there[name]:
+            raise CommandError(f"{what} {name} {_word(there[name])}, which cannot become {_word(value)}")
+
+
+def _word(value: Any) -> Any:
+    return "none" if value is None else value

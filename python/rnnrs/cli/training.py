@@ -1,21 +1,23 @@
-"""The `train` verbs: options from the table of `fit`, checkpoints, Ctrl-C, the final line."""
+"""The `train` verbs: options from the table of `fit`, checkpoints, signals, the final line."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from .common import CommandError, add_json, print_json, say, whole
-from .options import add_option, given, names_of
+from .common import CommandError, add_force, add_json, ending, only_joined, print_json, reads, say, writes
+from .options import VOCABULARY, add_option, check_unchanged, given, names_of
 
 if TYPE_CHECKING:
     from ..models.base.training import TrainedModel
+    from ..text import Vocabulary
 
-#: The options that may change when a run is resumed.
-BOUNDS = ("epochs", "time_limit")
+#: The options for which "none" is not a value.
+_BOUNDS = ("epochs", "time_limit")
 
 #: Descriptions for the command line: for an option that affects more than `fit`, and for a flag.
 _DOCS = {
@@ -40,10 +42,12 @@ _LINE = 72
 
 def add_output(verb: Any) -> None:
     """Adds the model's file, and what is shown."""
-    verb.add_argument(
-        "-o", "--output", metavar="MODEL", required=True, help="the model's file, to be written"
+    writes(
+        verb.add_argument(
+            "-o", "--output", metavar="MODEL", required=True, help="the model's file, to be written"
+        )
     )
-    verb.add_argument("--force", action="store_true", help="replace an existing file")
+    add_force(verb)
     verb.add_argument("--quiet", action="store_true", help="no progress bar, no advice")
     add_json(verb, "the final result as JSON")
 
@@ -77,7 +81,7 @@ def add_training(
             reading = names_of(name)
         elif kind is not bool:
             metavar = _METAVARS.get(name, "N" if kind is int else "X")
-            if type(None) in get_args(hints[name]) and default is not None and name not in BOUNDS:
+            if type(None) in get_args(hints[name]) and default is not None and name not in _BOUNDS:
                 metavar += "|none"
             reading = {"type": _checked(cls, name, kind), "metavar": metavar}
         spelling = (_SPELLINGS | dict(spellings or {})).get(name)
@@ -114,7 +118,7 @@ def _checked(cls: type[TrainedModel], name: str, kind: type[Any]) -> Callable[[s
     check = metadata(cls.TRAINING, name, "check")
 
     def parse(text: str) -> Any:
-        value = None if text == "none" and name not in BOUNDS else kind(text)
+        value = None if text == "none" and name not in _BOUNDS else kind(text)
         try:
             return check("", name, value)
         except (TypeError, ValueError) as error:
@@ -125,31 +129,60 @@ def _checked(cls: type[TrainedModel], name: str, kind: type[Any]) -> Callable[[s
 
 
 def add_checkpoints(verb: Any) -> None:
-    """Adds the options of checkpoints."""
+    """Adds the options of checkpoints, and of what a run begins from."""
     group = verb.add_argument_group("checkpoints")
-    group.add_argument("--resume", action="store_true", help="continue from the checkpoint in MODEL")
-    group.add_argument("--checkpoint", metavar="FILE", help="write checkpoints to another file (MODEL)")
-    group.add_argument("--checkpoint-every", type=whole(1), metavar="N", help="also every N steps (none)")
+    only_joined(
+        group.add_argument(
+            "--resume",
+            nargs="?",
+            const="yes",
+            choices=("yes", "auto"),
+            metavar="auto",
+            help="continue from the checkpoint in MODEL; --resume=auto: or begin anew if there is none",
+        )
+    )
+    reads(
+        group.add_argument(
+            "--from",
+            metavar="MODEL",
+            help="begin with the parameters and vocabulary of this model (fine-tuning)",
+        )
+    )
+    writes(
+        group.add_argument("--checkpoint", metavar="FILE", help="write checkpoints to another file (MODEL)")
+    )
+    group.add_argument(
+        "--checkpoint-every",
+        type=_interval,
+        metavar="N|TIME",
+        default="5m",
+        help="also every N steps, or after a time such as 30s, 5m, 2h (%(default)s)",
+    )
+
+
+def _interval(text: str) -> str:
+    from ..train.checkpoint import Interval
+
+    try:
+        Interval.of("", text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).partition("checkpoint_every: ")[2]) from None
+    return text
 
 
 def check_files(arguments: argparse.Namespace) -> str:
-    """Returns the checkpoint's file.
-
-    Refuses, before any work is done, files that could not be written, and models that would be lost.
+    """Returns the checkpoint's file; with `--resume=auto`, decides whether there is one to resume from.
 
     Raises:
-        CommandError: for a file that exists, or a checkpoint to resume from that does not.
-        OSError: for a file that cannot be written.
+        CommandError: if there is no checkpoint to resume from.
     """
-    from ..files import check_writable
-
     checkpoint: str = arguments.checkpoint or arguments.output
-    for path in dict.fromkeys((arguments.output, checkpoint)):
-        check_writable(path)
-        if os.path.exists(path) and not (arguments.force or arguments.resume):
-            raise CommandError(f"{path}: exists; --resume continues its training, --force replaces it")
     if arguments.resume and not os.path.exists(checkpoint):
-        raise CommandError(f"{checkpoint}: no checkpoint to resume from")
+        if arguments.resume != "auto":
+            raise CommandError(f"{checkpoint}: no checkpoint to resume from")
+        arguments.resume = None
+        if os.path.exists(arguments.output) and not arguments.force:
+            raise CommandError(f"{arguments.output}: exists, without its checkpoint; --force replaces it")
     return checkpoint
 
 
@@ -158,53 +191,43 @@ def started(
     checkpoint: str,
     cls: type[Any],
     contents: Callable[[Any], dict[str, Any]] = lambda model: {},
+    parts: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[Any, dict[str, Any]]:
-    """Returns the model to resume and the settings of its run; or None and the settings that were given.
+    """Returns the model to begin with, or None for a new one, and the settings of the run.
 
     Args:
-        arguments: the command line.
+        arguments: the command line. With `--resume`, options that it lacks become those of the run.
         checkpoint: its file.
         cls: the application.
         contents: the model's properties besides its sizes that options must not contradict.
+        parts: the settings that have options for their parts, with the names of these.
 
     Raises:
-        CommandError: if an option contradicts the checkpoint, or the file is not one.
+        CommandError: if an option contradicts the checkpoint or the model, or the file is not one.
+        Done: with `--resume=auto`, if the run has already ended.
     """
     now = given(arguments, cls.training_defaults())
-    if not arguments.resume:
+    if arguments.resume:
+        from .resuming import resumed
+
+        return resumed(arguments, checkpoint, cls, contents, parts or {})
+    path = getattr(arguments, "from")
+    if path is None:
         return None, now
-    model = cls.load(checkpoint)
-    if model.settings is None:
-        raise CommandError(f"{checkpoint}: expected a checkpoint, got a model that has not been trained")
-    before = model.settings.to_config()
-    fixed = model.sizes | contents(model) | {k: v for k, v in before.items() if k not in BOUNDS}
-    del fixed["seed"]  # of the model; that of the run comes from its settings
-    check_unchanged(arguments, checkpoint, fixed | {"seed": before["seed"]})
-    return model, before | now
-
-
-def check_unchanged(arguments: argparse.Namespace, checkpoint: str, there: Mapping[str, Any]) -> None:
-    """Checks that no option contradicts a checkpoint.
-
-    Raises:
-        CommandError: if one does.
-    """
-    for name, value in given(arguments, there).items():
-        if value != there[name]:
-            raise CommandError(
-                f"{checkpoint}: was started with {name} {_word(there[name])}, "
-                f"which cannot become {_word(value)}"
-            )
-
-
-def _word(value: Any) -> Any:
-    return "none" if value is None else value
+    model = cls.load(path)
+    if names := [*given(arguments, VOCABULARY)]:
+        raise CommandError(
+            f"--{names[0].replace('_', '-')}: has no meaning with --from: the model has a vocabulary"
+        )
+    fixed = {name: value for name, value in (model.sizes | contents(model)).items() if name != "seed"}
+    check_unchanged(arguments, f"{path}: has", fixed)
+    return model, now
 
 
 def fit_or_stop(
     arguments: argparse.Namespace, model: TrainedModel, checkpoint: str, fit: Callable[..., Any]
 ) -> int:
-    """Trains and saves the model; after Ctrl-C says how to continue.
+    """Trains and saves the model; after a signal says how to continue.
 
     Args:
         arguments: the command line.
@@ -213,8 +236,14 @@ def fit_or_stop(
         fit: trains; takes `fit`'s arguments for checkpoints and progress.
 
     Returns:
-        0, or 130 after Ctrl-C.
+        0, or after a signal its exit code: 130, 143, 129.
+
+    Raises:
+        CommandError: if the run to resume had other data.
     """
+    from ..train.checkpoint import ChangedData
+    from .resuming import changed_files, options_of_run
+
     before = _stamp(checkpoint)
     try:
         fit(
@@ -222,19 +251,24 @@ def fit_or_stop(
             checkpoint_every=arguments.checkpoint_every,
             resume=checkpoint if arguments.resume else None,
             progress=not arguments.quiet,
+            callbacks=[options_of_run(arguments, model)],
         )
-    except KeyboardInterrupt:
+    except ChangedData as error:
+        raise CommandError(changed_files(arguments, checkpoint, str(error))) from None
+    except KeyboardInterrupt as interrupt:
         if _stamp(checkpoint) == before:
             raise  # before the training began: there is nothing new to keep
         if checkpoint != arguments.output:
             model.save(arguments.output)
-        words = [word for word in arguments.argv if word not in ("--resume", "--force")]
+        words = [word for word in arguments.argv if word not in ("--resume", "--resume=auto", "--force")]
+        word, code = ending(interrupt)
         say(
-            f"rnnrs: interrupted; {arguments.output} can be used as it is; "
+            f"rnnrs: {word}; {arguments.output} can be used as it is; "
             f"to continue: {shlex.join(['rnnrs', *words, '--resume'])}"
         )
-        return 130
-    model.save(arguments.output)
+        return code
+    if checkpoint != arguments.output:
+        model.save(arguments.output)
     return 0
 
 
@@ -244,6 +278,25 @@ def _stamp(path: str) -> tuple[int, int] | None:
         return None
     status = os.stat(path)
     return status.st_ino, status.st_mtime_ns
+
+
+def tell_unknown(arguments: argparse.Namespace, texts: Iterable[tuple[Vocabulary, Iterable[str]]]) -> None:
+    """Says how many words of the training data the vocabulary of a `--from` model lacks.
+
+    Args:
+        arguments: the command line.
+        texts: texts with the vocabulary that encodes them.
+    """
+    if getattr(arguments, "from") is None or arguments.resume:
+        return
+    unknown = total = 0
+    for vocabulary, some in texts:
+        for text in some:
+            ids = vocabulary.encode(text)
+            total += len(ids)
+            unknown += int((ids == vocabulary.unknown_id).sum())
+    share = unknown / max(total, 1)
+    say(f"{unknown:,} of {total:,} tokens ({share:.1%}) are unknown to the model", arguments.quiet)
 
 
 def report(
@@ -262,6 +315,8 @@ def report(
         facts: the same for JSON.
         advice: commands, with {model} for the file.
     """
+    if getattr(sys.stdout, "plain", sys.stdout) is None:
+        return 0  # a closed output, as services have it: the result is the model's file
     if arguments.json:
         size = model.parameters.size
         print_json({"model": arguments.output, "parameters": size, "validation": facts})

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from .common import CommandError, say
+from .common import CommandError, reads, say
 from .options import given
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def add_validation(
     """
     metavar = f"{files}|SHARE" if files else "SHARE"
     help_text = f"{doc}; 0: none ({share:g})"
-    training.add_argument("--validation", metavar=metavar, nargs=nargs, help=help_text)
+    action = reads(training.add_argument("--validation", metavar=metavar, nargs=nargs, help=help_text))
+    action.share = share  # type: ignore[attr-defined]
 
 
 class Validation(NamedTuple):

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .common import real, whole
+from .common import add_force, real, whole, writes
 from .options import add_option, given
 
 if TYPE_CHECKING:
@@ -50,7 +50,21 @@ def add_output(verb: Any, cls: type[TextToText] | type[Captioner], source: str, 
     doc = f"number of results per {source}"
     add_option(output, "n_best", doc, cls.search().n_best, type=whole(1), metavar="N")
     output.add_argument("--json", action="store_true", help=f"JSON with scores, one object per {source}")
-    output.add_argument("--plot", metavar=plot, help=f"draw the attention of each word; for one {source}")
+    help_text = f"draw the attention of each word; for one {source}"
+    writes(output.add_argument("--plot", metavar=plot, help=help_text))
+    add_force(output)
+
+
+def add_tokenize(verb: Any, metric: str, names: str) -> None:
+    """Adds the option of the tokenizer.
+
+    Args:
+        verb: the parser.
+        metric: the metric that counts the words.
+        names: the names of tokenizers.
+    """
+    doc = f"the words that {metric} counts: {names}"
+    add_option(verb, "tokenize", doc, None, default_doc="by the script", metavar="NAME")
 
 
 def search_of(arguments: argparse.Namespace, model: TextToText | Captioner) -> Search:

@@ -17,8 +17,9 @@ from .pair_batches import PairBatch, PairBatches
 from .pairs import PairReport, clean_pairs, clean_text, read_json_pairs, read_parallel_pairs, read_tsv_pairs
 from .pictures import Pictures, find_pictures, read_array, read_picture, read_pictures
 from .sequence_batches import SequenceBatches
-from .sequences import LabeledSequences
-from .tables import Series, read_csv_sequences, read_csv_series, read_csv_texts
+from .sequences import LabeledSequences, Series
+from .series import read_csv_series
+from .tables import read_csv_sequences, read_csv_texts
 from .truncated import TruncatedBPTT
 from .ts import read_ts
 from .windows import WindowBatches

@@ -10,8 +10,9 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import IGNORE
+from ..checks import IGNORE, as_array, as_ids
 from ..errors import DTypeError, ShapeError
+from ..shown import batches_repr, short_repr
 
 #: A type of batch.
 Kind = TypeVar("Kind", covariant=True)
@@ -40,6 +41,9 @@ class Batch(NamedTuple):
     carry: int | None = None
     warm: int = 0
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
     @property
     def options(self) -> dict[str, Any]:
         """The keyword arguments of a recurrent layer's forward pass: lengths, resets and keys, if set."""
@@ -61,30 +65,62 @@ class Batch(NamedTuple):
 
     @property
     def positions(self) -> int:
-        """The number of scored positions.
+        """The number of scored positions: what counts, in a loss, a mean and a report.
 
-        For ids, (T, B) or one per sequence (B,): those that are not −1. For values (T, B, O): the steps
-        before the ends of the sequences. For values (B, O), one row per sequence: B.
+        For ids (T, B): those that are not −1, from step `warm` on and before the ends of the sequences. For
+            values
+        (T, B, O): these steps. For ids (B,), one per sequence: those that are not −1; for values (B, O): B.
         """
-        targets = np.asarray(self.targets)
-        if targets.dtype.kind in "iu" and targets.ndim <= 2:
+        targets = as_ids("Batch", "targets", self.targets)
+        ids = targets.dtype.kind in "iu" and targets.ndim <= 2
+        if ids and targets.ndim < 2:
             return int(np.count_nonzero(targets != IGNORE))
-        if targets.ndim == 2 and targets.shape != np.shape(self.inputs)[:2]:
+        if not ids and targets.ndim == 2 and targets.shape != np.shape(self.inputs)[:2]:
             return len(targets)
-        if self.lengths is not None:
-            return int(np.sum(self.lengths))
-        return int(np.prod(targets.shape[:2]))
+        if ids and self.lengths is None:
+            return int(np.count_nonzero((targets[self.warm :] if self.warm else targets) != IGNORE))
+        counts = targets != IGNORE if ids else np.ones(targets.shape[:2], np.bool_)
+        inside = self.inside
+        return int(
+            np.count_nonzero(counts[self.warm :] if inside is None else (counts & inside)[self.warm :])
+        )
+
+    @property
+    def inside(self) -> NDArray[np.bool_] | None:
+        """(T, B), True before the end of a sequence; None if no target (T, B, …) is behind an end."""
+        shape = as_ids("Batch", "targets", self.targets).shape
+        if self.lengths is None or len(shape) < 2 or np.shape(self.lengths) != shape[1:2]:
+            return None
+        return np.asarray(np.arange(shape[0])[:, None] < np.asarray(self.lengths))
+
+    def without_padding(self) -> Batch:
+        """Returns the batch with 0 as input id and −1 as target id behind the ends of the sequences.
+
+        So padding is neither looked up nor scored, whatever it consists of.
+        """
+        inside = self.inside
+        if inside is None or inside.all():
+            return self
+        inputs, targets = as_array("Batch", "inputs", self.inputs), as_array("Batch", "targets", self.targets)
+        if inputs.shape == inside.shape and inputs.dtype.kind in "iu":
+            inputs = np.where(inside, inputs, inputs.dtype.type(0))
+        if targets.shape == inside.shape and targets.dtype.kind in "iu":
+            targets = np.where(inside, targets.astype(np.int64, copy=False), IGNORE)
+        return self._replace(inputs=inputs, targets=targets)
 
 
 def positions(batch: Any) -> int:
     """Returns the number of scored positions of a batch; a plain tuple is read as a `Batch`."""
-    if hasattr(batch, "positions"):
-        return int(batch.positions)
-    return Batch(*batch).positions
+    own = getattr(batch, "positions", None)
+    return Batch(*batch).positions if own is None else int(own)
 
 
 class Data(Protocol):
-    """The data that `Trainer.fit` iterates over."""
+    """The data that `Trainer.fit` iterates over.
+
+    An optional method `contents() -> Contents` describes the data, so that a checkpoint can say in words what
+    has changed when a run is to be resumed on other data.
+    """
 
     #: Whether the state at the end of a batch is the initial state of the next one.
     carries_state: bool
@@ -110,6 +146,9 @@ class Data(Protocol):
 
 class Batches(Sequence[Kind], Generic[Kind]):
     """A sequence of batches, each made on access."""
+
+    def __repr__(self) -> str:
+        return batches_repr(self)
 
     def __init__(self, count: int, make: Callable[[int], Kind]) -> None:
         self._count, self._make = count, make
@@ -167,12 +206,11 @@ def check_token_ids(op: str, argument: str, ids: ArrayLike) -> NDArray[np.int64]
         ShapeError: if they are not a vector.
         IndexError: if one is negative, or too large for any vocabulary.
     """
-    array = np.asarray(ids)
+    array = as_ids(op, argument, ids)
     if array.dtype.kind not in "iu" and array.size:
         raise DTypeError(f"{op}: {argument}: expected whole numbers, got {array.dtype}")
     if array.ndim != 1:
         raise ShapeError(f"{op}: {argument}: expected a vector (N,), got shape {array.shape}")
-    # uint64 values that are too large become negative as int64.
     signed = array.astype(np.int64, copy=False)
     if signed.size and signed.min() < 0:
         place = int(signed.argmin())

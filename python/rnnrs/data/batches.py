@@ -12,16 +12,21 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import IGNORE, check_size
+from ..checks import IGNORE, as_ids, check_repeatable, check_size
 from ..errors import DTypeError, ShapeError
+from ..shown import batches_repr
 from ..types import Array
 from .batch import Batch, Batches, check_token_ids, digest
+from .contents import Contents
 
 
 class ListData:
     """A list of batches, the same in every epoch; each batch starts from the initial state."""
 
     carries_state = False
+
+    def __repr__(self) -> str:
+        return batches_repr(self)
 
     def __init__(self, batches: Sequence[Batch]) -> None:
         self._batches = list(batches)
@@ -37,6 +42,10 @@ class ListData:
         """See `Data.fingerprint`."""
         arrays = (array for batch in self._batches for array in batch if array is not None)
         return digest("list", *(np.asarray(array) for array in arrays))
+
+    def contents(self) -> Contents:
+        """See `Data.contents`."""
+        return Contents("batch", [[np.asarray(batch[0]) for batch in self._batches]], {})
 
 
 class StreamBatches:
@@ -57,6 +66,9 @@ class StreamBatches:
     """
 
     carries_state = True
+
+    def __repr__(self) -> str:
+        return batches_repr(self)
 
     def __init__(self, ids: ArrayLike, batch_size: int, steps: int) -> None:
         stream = check_token_ids("StreamBatches", "ids", ids)
@@ -102,6 +114,12 @@ class StreamBatches:
     def _fingerprint(self) -> str:
         return digest("stream", self.steps, self._columns)
 
+    def contents(self) -> Contents:
+        """See `Data.contents`."""
+        return Contents(
+            "token", [self._columns[:-1].T.ravel()], {"batch_size": self.batch_size, "steps": self.steps}
+        )
+
 
 class SentenceBatches:
     """Sentences as independent sequences from h_0 = 0; sentences of similar length share a batch.
@@ -123,7 +141,11 @@ class SentenceBatches:
 
     carries_state = False
 
+    def __repr__(self) -> str:
+        return batches_repr(self)
+
     def __init__(self, sentences: Sequence[ArrayLike], batch_size: int, end_id: int, seed: int = 0) -> None:
+        check_repeatable("SentenceBatches", "sentences", sentences)
         if not len(sentences):
             raise ValueError("SentenceBatches: sentences: expected at least one, got none")
         self.batch_size = check_size("SentenceBatches", "batch_size", batch_size)
@@ -182,6 +204,11 @@ class SentenceBatches:
     def _fingerprint(self) -> str:
         return digest("sentences", self.batch_size, self.end_id, self.seed, self._lengths, self._stream)
 
+    def contents(self) -> Contents:
+        """See `Data.contents`."""
+        sentences = np.split(self._stream, self._starts[1:])
+        return Contents("sentence", [sentences], {"batch_size": self.batch_size, "seed": self.seed})
+
 
 class ArrayBatches:
     """N sequences of equal length from arrays, in batches of B; every batch starts from the initial state.
@@ -201,10 +228,13 @@ class ArrayBatches:
 
     carries_state = False
 
+    def __repr__(self) -> str:
+        return batches_repr(self)
+
     def __init__(
         self, x: ArrayLike, y: ArrayLike, batch_size: int, *, seed: int = 0, shuffle: bool = True
     ) -> None:
-        self._x, self._y = np.asarray(x), np.asarray(y)
+        self._x, self._y = as_ids("ArrayBatches", "x", x), as_ids("ArrayBatches", "y", y)
         if self._x.ndim < 2 or self._y.shape[:2] != self._x.shape[:2] or 0 in self._x.shape[:2]:
             raise ShapeError(
                 "ArrayBatches: x, y: expected (T, N, …) with the same T, N ≥ 1, "
@@ -242,3 +272,8 @@ class ArrayBatches:
     @cached_property
     def _fingerprint(self) -> str:
         return digest("arrays", self.batch_size, self.seed, self.shuffle, self._x, self._y)
+
+    def contents(self) -> Contents:
+        """See `Data.contents`."""
+        settings = {"batch_size": self.batch_size, "seed": self.seed, "shuffle": self.shuffle}
+        return Contents("sequence", [self._x.swapaxes(0, 1), self._y.swapaxes(0, 1)], settings)

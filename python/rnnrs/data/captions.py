@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 from ..checks import check_size
 from ..errors import FormatError, ShapeError
-from .pairs import clean_text, read_lines
+from ..reading import STANDARD_INPUT, name_of, read_text, split_lines
+from ..shown import short_repr
+from .cells import tab_rows
+from .pairs import clean_text
 from .pictures import read_pictures
 from .sequences import shorten
 
@@ -32,6 +35,9 @@ class Captions(NamedTuple):
     descriptions: tuple[tuple[str, ...], ...]
     problems: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
 
 @dataclass(frozen=True)
 class DescribedPictures:
@@ -48,6 +54,8 @@ class DescribedPictures:
     descriptions: list[list[str]]
     files: tuple[str, ...]
     problems: tuple[str, ...]
+
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         return len(self.descriptions)
@@ -72,6 +80,7 @@ def read_captions(
     *,
     columns: tuple[int, int] = (0, 1),
     fields: tuple[str, str] = ("file", "description"),
+    encoding: str = "utf-8",
 ) -> Captions:
     """Reads (file, description) rows: one JSON object per line (.json, .jsonl), or columns separated by tabs.
 
@@ -79,32 +88,37 @@ def read_captions(
     characters become spaces. A line without text in a description is named in `problems`.
 
     Args:
-        path: the file, gzip-compressed or not.
+        path: the file, gzip-compressed or not; "-": standard input, which is JSON if it begins with "{".
         columns: the indices of file and description, from 0.
         fields: their names in JSON.
+        encoding: the encoding of the text.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: for a line with too few columns, without such an object, or that is not UTF-8 (names the
-            line); for a file without any description.
-        ValueError: for a negative index.
+        FormatError: for a line with too few columns, without such an object, or that is not in the encoding
+            (names the line); for a file without any description.
+        ValueError: for a negative index, or an unknown encoding.
     """
     found: dict[str, list[str]] = {}
     problems: list[str] = []
-    for number, (file, *texts) in _rows(path, tuple(columns), tuple(fields)):
+    for number, (file, *texts) in _rows(path, tuple(columns), tuple(fields), encoding):
         kept = [text for text in map(clean_text, texts) if text]
         if not file.strip() or len(kept) < len(texts) or not texts:
             what = "no file" if not file.strip() else f"{file}: an empty description"
-            problems.append(f"{os.fspath(path)}: line {number}: {what}")
+            problems.append(f"{name_of(path)}: line {number}: {what}")
         if file.strip() and kept:
             found.setdefault(file.strip(), []).extend(kept)
     if not found:
-        raise FormatError(f"{os.fspath(path)}: expected files and their descriptions, got none")
+        raise FormatError(f"{name_of(path)}: expected files and their descriptions, got none")
     return Captions(tuple(found), tuple(map(tuple, found.values())), tuple(problems))
 
 
 def read_descriptions(
-    path: str | os.PathLike[str], *, column: int = 0, field: str = "description"
+    path: str | os.PathLike[str],
+    *,
+    column: int = 0,
+    field: str = "description",
+    encoding: str = "utf-8",
 ) -> Captions:
     """Reads the descriptions of the pictures in an array: one line per row of the array.
 
@@ -112,6 +126,7 @@ def read_descriptions(
         path: a file in a format of `read_captions`, gzip-compressed or not.
         column: the index of the description among the columns, from 0.
         field: its name in JSON.
+        encoding: the encoding of the text.
 
     Returns:
         As `read_captions`, without files; a row without text has no description.
@@ -121,18 +136,18 @@ def read_descriptions(
     """
     rows: list[tuple[str, ...]] = []
     problems: list[str] = []
-    for number, texts in _rows(path, (column,), (field,)):
+    for number, texts in _rows(path, (column,), (field,), encoding):
         kept = tuple(text for text in map(clean_text, texts) if text)
         if len(kept) < len(texts) or not texts:
-            problems.append(f"{os.fspath(path)}: line {number}: an empty description")
+            problems.append(f"{name_of(path)}: line {number}: an empty description")
         rows.append(kept)
     if not any(rows):
-        raise FormatError(f"{os.fspath(path)}: expected descriptions, got none")
+        raise FormatError(f"{name_of(path)}: expected descriptions, got none")
     return Captions((), tuple(rows), tuple(problems))
 
 
 def _rows(
-    path: str | os.PathLike[str], columns: tuple[int, ...], fields: tuple[str, ...]
+    path: str | os.PathLike[str], columns: tuple[int, ...], fields: tuple[str, ...], encoding: str
 ) -> list[tuple[int, list[str]]]:
     """Returns the number and the requested cells of each line; the last cell may be several.
 
@@ -140,26 +155,24 @@ def _rows(
         FormatError: for a line without them.
     """
     plain = os.fspath(path).removesuffix(".gz").lower()
-    lines = list(enumerate(read_lines(path), 1))
-    if plain.endswith((".json", ".jsonl")):
+    text = read_text(path, encoding)
+    if plain.endswith((".json", ".jsonl")) or (plain == STANDARD_INPUT and text.startswith("{")):
+        lines = enumerate(split_lines(text), 1)
         return [(number, _fields(path, number, line, fields)) for number, line in lines if line.strip()]
     places = [check_size("read_captions", "columns", column, least=0) for column in columns]
     rows: list[tuple[int, list[str]]] = []
-    for number, line in lines:
-        cells = line.split("\t")
-        if not line and len(places) > 1:
-            continue
+    for number, cells in tab_rows(text, empty=len(places) == 1):
         if len(cells) <= max(places):
             raise FormatError(
-                f"{os.fspath(path)}: line {number}: "
-                f"expected at least {max(places) + 1} columns between tabs, got {len(cells)}: {shorten(line)}"
+                f"{name_of(path)}: line {number}: expected at least {max(places) + 1} columns between tabs, "
+                f"got {len(cells)}: {shorten(cells[0])}"
             )
         rows.append((number, [cells[place] for place in places]))
     return rows
 
 
 def _fields(path: str | os.PathLike[str], number: int, line: str, fields: tuple[str, ...]) -> list[str]:
-    where = f"{os.fspath(path)}: line {number}: expected"
+    where = f"{name_of(path)}: line {number}: expected"
     try:
         given = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -172,6 +185,28 @@ def _fields(path: str | os.PathLike[str], number: int, line: str, fields: tuple[
             raise FormatError(f"{where} an object with a text {name!r}, got {shorten(line)}")
         cells += texts
     return cells
+
+
+def by_picture(captions: Captions, folder: str | os.PathLike[str]) -> dict[str, list[str]]:
+    """Returns the descriptions of each picture, by its path.
+
+    A picture under several names (`a.jpg`, `./a.jpg`, a link) is one, under the first of them.
+
+    Args:
+        captions: the result of `read_captions`.
+        folder: the folder to which the names of the files are relative.
+    """
+    paths: dict[object, str] = {}
+    own: dict[str, list[str]] = {}
+    for file, texts in zip(captions.files, captions.descriptions, strict=True):
+        path = str(Path(folder, file))
+        try:
+            status = os.stat(path)
+            identity: object = (status.st_dev, status.st_ino)
+        except OSError:  # a picture that cannot be read
+            identity = os.path.normpath(path)
+        own.setdefault(paths.setdefault(identity, path), []).extend(texts)
+    return own
 
 
 def read_described_pictures(
@@ -192,9 +227,7 @@ def read_described_pictures(
     Raises:
         See `read_pictures`: an error only if none of them can be read.
     """
-    own: dict[str, list[str]] = {}
-    for file, texts in zip(captions.files, captions.descriptions, strict=True):
-        own.setdefault(str(Path(folder, file)), []).extend(texts)
+    own = by_picture(captions, folder)
     pictures = read_pictures(list(own), size, fit=fit, cache=cache)
     return DescribedPictures(
         pictures.images,

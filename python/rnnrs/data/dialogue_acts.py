@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import FormatError
+from ..reading import name_of
+from ..shown import short_repr
 from ..text import join_words
 from .pairs import read_tsv_pairs
 
@@ -48,6 +50,8 @@ class DialogueAct:
     kind: str
     slots: tuple[tuple[str, str], ...] = ()
     question: bool = False
+
+    __repr__ = short_repr
 
     @classmethod
     def parse(cls, text: str) -> DialogueAct:
@@ -166,19 +170,26 @@ def readable(tokens: Sequence[str]) -> str:
     return join_words(words)
 
 
-def read_dialogue_acts(path: str | os.PathLike[str]) -> list[tuple[DialogueAct, str]]:
+def read_dialogue_acts(
+    path: str | os.PathLike[str], *, encoding: str = "utf-8"
+) -> list[tuple[DialogueAct, str]]:
     """Reads acts and sentences from lines of the form act, tab, sentence; further columns are ignored.
+
+    Args:
+        path: the file, gzip-compressed or not; "-": standard input.
+        encoding: the encoding of the text.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: for a line that is not an act and a sentence.
+        FormatError: for a line that is not an act and a sentence, or not in the encoding.
+        ValueError: for an unknown encoding.
     """
     found = []
-    for number, (act, sentence) in enumerate(read_tsv_pairs(path), 1):
+    for number, (act, sentence) in enumerate(read_tsv_pairs(path, encoding=encoding), 1):
         try:
             found.append((DialogueAct.parse(act), sentence))
         except FormatError as error:
-            raise FormatError(f"{path}: pair {number}: {error}") from None
+            raise FormatError(f"{name_of(path)}: pair {number}: {error}") from None
     return found
 
 

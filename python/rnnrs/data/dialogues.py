@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import FormatError
-from .pairs import read_lines
+from ..reading import STANDARD_INPUT, name_of, read_lines
 from .sequences import shorten
 
 #: Turns in order: the first is the person's, the second the assistant's, and so on.
@@ -38,22 +38,30 @@ def check_dialogues(op: str, dialogues: Any) -> list[list[str]]:
     return checked
 
 
-def read_dialogues(path: str | os.PathLike[str]) -> list[list[str]]:
+def read_dialogues(path: str | os.PathLike[str], *, encoding: str = "utf-8") -> list[list[str]]:
     """Reads dialogues from a file, gzip-compressed or not.
 
-    The format follows from the file name:
+    The format follows from the file name, that of standard input ("-") from its first line:
 
     - `.jsonl`, `.json`: each line is a list of turns, or an object with such a list as "turns";
     - `.tsv`: each line is a dialogue, its turns separated by tabs;
     - any other: each line is a turn, with an empty line between dialogues.
 
+    Args:
+        path: the file.
+        encoding: the encoding of the text.
+
     Raises:
         OSError: if the file cannot be read.
-        FormatError: for a dialogue of fewer than two turns, or a line that is invalid or not UTF-8 (names the
-            line); for a file without dialogues.
+        FormatError: for a dialogue of fewer than two turns, or a line that is invalid or not in the encoding
+            (names the line); for a file without dialogues.
+        ValueError: for an unknown encoding.
     """
+    lines = read_lines(path, encoding)
     name = os.fspath(path).removesuffix(".gz")
-    lines = read_lines(path)
+    if name == STANDARD_INPUT:
+        first = next((line for line in lines if line.strip()), "")
+        name = ".json" if first.lstrip().startswith(("{", "[")) else ".tsv" if "\t" in first else ""
     found: Iterator[tuple[int, list[str]]]
     if name.endswith((".jsonl", ".json")):
         found = ((n, _parse(path, n, line)) for n, line in enumerate(lines, 1) if line.strip())
@@ -64,10 +72,10 @@ def read_dialogues(path: str | os.PathLike[str]) -> list[list[str]]:
     dialogues = []
     for number, turns in found:
         if len(turns) < 2:
-            raise FormatError(f"{path}: line {number}: expected at least 2 turns, got {len(turns)}")
+            raise FormatError(f"{name_of(path)}: line {number}: expected at least 2 turns, got {len(turns)}")
         dialogues.append(turns)
     if not dialogues:
-        raise FormatError(f"{path}: expected dialogues, got an empty file")
+        raise FormatError(f"{name_of(path)}: expected dialogues, got an empty file")
     return dialogues
 
 
@@ -75,11 +83,13 @@ def _parse(path: str | os.PathLike[str], number: int, line: str) -> list[str]:
     try:
         given = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path}: line {number}: expected JSON, got {shorten(line)}: {error}") from None
+        raise FormatError(
+            f"{name_of(path)}: line {number}: expected JSON, got {shorten(line)}: {error}"
+        ) from None
     turns = given.get("turns") if isinstance(given, dict) else given
     if not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
         raise FormatError(
-            f"{path}: line {number}: "
+            f"{name_of(path)}: line {number}: "
             f'expected a list of turns, or an object with one as "turns", got {shorten(line)}'
         )
     return turns

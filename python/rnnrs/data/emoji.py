@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..shown import short_repr
+
 _SIZE = 32
 _LEVELS = 31  #: largest color level in the file: 5 bits, to keep it small
 
@@ -27,6 +29,9 @@ class Emoji(NamedTuple):
     characters: tuple[str, ...]
     names: dict[str, tuple[str, ...]]
     held_out: NDArray[np.bool_]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def noto_emoji() -> Emoji:

@@ -9,10 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import IGNORE, check_size
+from ..checks import IGNORE, check_repeatable, check_size
 from ..errors import ShapeError
+from ..shown import batches_repr, short_repr
 from ..types import Array
 from .batch import batches_of_like, check_token_ids, digest
+from .contents import Contents
 from .sequence_batches import fill
 
 #: The candidate widths of a band, in lengths of one side.
@@ -41,6 +43,9 @@ class PairBatch(NamedTuple):
     lengths: Array
     keys: Array
     copies: Array | None = None
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     @property
     def positions(self) -> int:
@@ -72,6 +77,9 @@ class PairBatches:
 
     carries_state = False
 
+    def __repr__(self) -> str:
+        return batches_repr(self)
+
     def __init__(
         self,
         sources: Sequence[ArrayLike],
@@ -83,6 +91,8 @@ class PairBatches:
         seed: int = 0,
     ) -> None:
         op = "PairBatches"
+        for argument, given in (("sources", sources), ("targets", targets), ("copies", copies)):
+            check_repeatable(op, argument, given)
         if not len(sources):
             raise ValueError(f"{op}: sources: expected at least one, got none")
         if len(sources) != len(targets):
@@ -111,7 +121,7 @@ class PairBatches:
     def epoch(self, number: int) -> Sequence[PairBatch]:
         """Returns the batches in the order of this epoch."""
         draw = np.random.default_rng([self.seed, number])
-        return batches_of_like(self._rank, self.batch_size, draw, self._pad)
+        return batches_of_like(self._rank, self.batch_size, draw, self.batch)
 
     def fingerprint(self) -> str:
         """See `Data.fingerprint`."""
@@ -122,7 +132,14 @@ class PairBatches:
         parts = [*self._sources, *self._targets, *(self._copies or ())]
         return digest("pairs", self.batch_size, self.end_id, self.seed, *parts)
 
-    def _pad(self, members: Array) -> PairBatch:
+    def contents(self) -> Contents:
+        """See `Data.contents`."""
+        settings = {"batch_size": self.batch_size, "seed": self.seed}
+        return Contents(
+            "pair", [self._sources, self._targets, *([self._copies] if self._copies else [])], settings
+        )
+
+    def batch(self, members: Array) -> PairBatch:
         """Returns pairs, given by index, as padded columns."""
         targets = fill([self._targets[n] for n in members], IGNORE)
         inputs = np.concatenate([np.full((1, len(members)), self.end_id), targets[:-1]])

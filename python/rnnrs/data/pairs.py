@@ -11,7 +11,9 @@ from typing import Any
 
 from ..checks import check_size
 from ..errors import FormatError
-from .sequences import read_bytes, shorten
+from ..reading import name_of, read_lines, read_text
+from .cells import tab_rows
+from .sequences import shorten
 
 #: Non-text characters: controls, a byte order mark, a zero-width space, line and paragraph separators.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ufeff\u200b\u2028\u2029]")
@@ -51,77 +53,90 @@ class PairReport:
         return f"{self.kept} of {self.read} pairs kept" + (f" ({', '.join(dropped)})" if dropped else "")
 
 
-def read_tsv_pairs(path: str | os.PathLike[str], columns: tuple[int, int] = (0, 1)) -> Pairs:
+def read_tsv_pairs(
+    path: str | os.PathLike[str], columns: tuple[int, int] = (0, 1), *, encoding: str = "utf-8"
+) -> Pairs:
     """Reads pairs from a file with one pair per line, in columns separated by tabs.
 
-    There is no quoting; empty lines are skipped.
+    Empty lines are skipped. Quotes are text, unless the file was evidently written with quotes around cells:
+    a quoted cell has doubled quotes in it, or all cells of the first line are quoted.
 
     Args:
-        path: the file, gzip-compressed or not.
+        path: the file, gzip-compressed or not; "-": standard input.
         columns: the indices of source and target, from 0.
+        encoding: the encoding of the text.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: for a line with too few columns, or one that is not UTF-8; names the line.
-        ValueError: for a negative index.
+        FormatError: for a line with too few columns, or one that is not in the encoding; names the line.
+        ValueError: for a negative index, or an unknown encoding.
     """
     first, second = (check_size("read_tsv_pairs", "columns", column, least=0) for column in columns)
     pairs: Pairs = []
-    for number, line in enumerate(read_lines(path), 1):
-        if not line:
-            continue
-        cells = line.split("\t")
+    for number, cells in tab_rows(read_text(path, encoding)):
         if len(cells) <= max(first, second):
             raise FormatError(
-                f"{path}: line {number}: expected at least {max(first, second) + 1} columns, got {len(cells)}"
+                f"{name_of(path)}: line {number}: expected at least {max(first, second) + 1} columns, got {len(cells)}"
             )
         pairs.append((cells[first], cells[second]))
     return pairs
 
 
-def read_parallel_pairs(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Pairs:
+def read_parallel_pairs(
+    source: str | os.PathLike[str], target: str | os.PathLike[str], *, encoding: str = "utf-8"
+) -> Pairs:
     """Reads pairs from two files, line by line.
 
     Args:
-        source, target: the files, gzip-compressed or not.
+        source, target: the files, gzip-compressed or not; "-": standard input.
+        encoding: the encoding of both texts.
 
     Raises:
         OSError: if a file cannot be read.
-        FormatError: if the numbers of lines differ; for a line that is not UTF-8, which is named.
+        FormatError: if the numbers of lines differ; for a line that is not in the encoding, which is named.
+        ValueError: for an unknown encoding.
     """
-    sources, targets = read_lines(source), read_lines(target)
+    sources, targets = read_lines(source, encoding), read_lines(target, encoding)
     if len(sources) != len(targets):
         raise FormatError(
-            f"{source}, {target}: expected as many lines in both, got {len(sources)} and {len(targets)}"
+            f"{name_of(source)}, {name_of(target)}: "
+            f"expected as many lines in both, got {len(sources)} and {len(targets)}"
         )
     return list(zip(sources, targets, strict=True))
 
 
-def read_json_pairs(path: str | os.PathLike[str], source: str = "source", target: str = "target") -> Pairs:
+def read_json_pairs(
+    path: str | os.PathLike[str], source: str = "source", target: str = "target", *, encoding: str = "utf-8"
+) -> Pairs:
     """Reads pairs from a file with one JSON object per line. Empty lines are skipped.
 
     Args:
-        path: the file, gzip-compressed or not.
+        path: the file, gzip-compressed or not; "-": standard input.
         source, target: the names of the two texts in an object.
+        encoding: the encoding of the text.
 
     Raises:
         OSError: if the file cannot be read.
-        FormatError: for a line that is not an object with these two texts, or not UTF-8; names the line.
+        FormatError: for a line that is not an object with these two texts, or not in the encoding; names the
+            line.
+        ValueError: for an unknown encoding.
     """
     pairs: Pairs = []
-    for number, line in enumerate(read_lines(path), 1):
+    for number, line in enumerate(read_lines(path, encoding), 1):
         if not line.strip():
             continue
         try:
             given = json.loads(line)
         except ValueError as error:
-            raise FormatError(f"{path}: line {number}: expected JSON, got {shorten(line)}: {error}") from None
+            raise FormatError(
+                f"{name_of(path)}: line {number}: expected JSON, got {shorten(line)}: {error}"
+            ) from None
         texts: list[str] = []
         for name in (source, target):
             text = given.get(name) if isinstance(given, dict) else None
             if not isinstance(text, str):
                 raise FormatError(
-                    f"{path}: line {number}: expected an object with a text {name!r}, got {shorten(line)}"
+                    f"{name_of(path)}: line {number}: expected an object with a text {name!r}, got {shorten(line)}"
                 )
             texts.append(text)
         pairs.append((texts[0], texts[1]))
@@ -203,22 +218,3 @@ def _clean(op: str, i: int, pair: Any) -> tuple[str, str]:
     ):
         raise TypeError(f"{op}: pairs[{i}]: expected two texts, got {pair!r}")
     return clean_text(pair[0]), clean_text(pair[1])
-
-
-def read_lines(path: str | os.PathLike[str]) -> list[str]:
-    """Returns the lines of a file.
-
-    Only "\\n" and "\\r\\n" end a line; other line separators may occur in a text.
-    """
-    data = read_bytes(path)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        number = data[: error.start].count(b"\n") + 1
-        raise FormatError(
-            f"{path}: line {number}: expected UTF-8 text, got byte 0x{data[error.start]:02x}"
-        ) from None
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]

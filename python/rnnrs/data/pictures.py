@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, require
+from ..shown import short_repr
 from .picture_cache import PictureCache
 from .picture_decoding import check_fit, decode
 
@@ -36,6 +37,8 @@ class Pictures:
     images: NDArray[np.uint8]
     files: tuple[str, ...]
     problems: tuple[str, ...]
+
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         return len(self.files)

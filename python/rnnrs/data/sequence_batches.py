@@ -8,10 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import IGNORE, check_size
+from ..checks import IGNORE, as_ids, check_repeatable, check_size
 from ..errors import DTypeError, ShapeError
+from ..shown import batches_repr
 from ..types import Array
 from .batch import Batch, batches_of_like, digest
+from .contents import Contents
 
 
 class SequenceBatches:
@@ -35,6 +37,9 @@ class SequenceBatches:
 
     carries_state = False
 
+    def __repr__(self) -> str:
+        return batches_repr(self)
+
     def __init__(
         self,
         sequences: Sequence[ArrayLike],
@@ -43,6 +48,8 @@ class SequenceBatches:
         *,
         seed: int = 0,
     ) -> None:
+        for argument, given in (("sequences", sequences), ("targets", targets)):
+            check_repeatable("SequenceBatches", argument, given)
         self._x = [_numbers("sequences", i, x) for i, x in enumerate(sequences)]
         if not self._x:
             raise ValueError("SequenceBatches: sequences: expected at least one, got none")
@@ -55,7 +62,7 @@ class SequenceBatches:
         self.seed = check_size("SequenceBatches", "seed", seed, least=0)
         self._one_each = isinstance(targets, np.ndarray)
         self._y = (
-            np.asarray(targets)
+            as_ids("SequenceBatches", "targets", targets)
             if self._one_each
             else [_numbers("targets", i, y) for i, y in enumerate(targets)]
         )
@@ -77,6 +84,10 @@ class SequenceBatches:
     def _fingerprint(self) -> str:
         targets = [self._y] if isinstance(self._y, np.ndarray) else self._y
         return digest("sequences", self.batch_size, self.seed, *self._x, *targets)
+
+    def contents(self) -> Contents:
+        """See `Data.contents`."""
+        return Contents("sequence", [self._x, self._y], {"batch_size": self.batch_size, "seed": self.seed})
 
     def _pad(self, members: Array) -> Batch:
         """Returns sequences, given by index, as padded columns."""
@@ -120,7 +131,7 @@ def fill(sequences: Sequence[Array], nothing: int) -> Array:
 def _numbers(argument: str, i: int | None, values: ArrayLike) -> Array:
     """Checks one sequence's ids (T,) or values (T, I), or the targets of all sequences."""
     place = argument if i is None else f"{argument}[{i}]"
-    array = np.asarray(values)
+    array = as_ids("SequenceBatches", place, values)
     if array.dtype.kind not in "fiub" and array.size:
         raise DTypeError(f"SequenceBatches: {place}: expected numbers, got {array.dtype}")
     if array.ndim not in (1, 2):

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import gzip
-import os
-import zlib
 from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import FormatError
+from ..shown import short_repr
 from ..types import Array
+
+
+class Series(NamedTuple):
+    """One series, step after step.
+
+    Attributes:
+        x: (T, I), one column per variable.
+        columns: the names of the I columns; empty without a header.
+    """
+
+    x: Array
+    columns: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class LabeledSequences(NamedTuple):
@@ -25,12 +37,17 @@ class LabeledSequences(NamedTuple):
         labels: the label of each sequence (B,): the index of its class in `classes` (int64), or a number to
             predict. None without labels.
         classes: the names of the classes; empty if labels are numbers.
+        columns: the names of the I columns, by which a model finds them; empty if they have none.
     """
 
     x: Array
     lengths: NDArray[np.int64]
     labels: Array | None
     classes: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def pad(sequences: Sequence[Array], dtype: DTypeLike) -> tuple[Array, NDArray[np.int64]]:
@@ -112,22 +129,6 @@ class Numbers:
 def shorten(cell: str) -> str:
     """Returns a cell as an error message shows it."""
     return repr(cell if len(cell) <= 40 else cell[:40] + "…")
-
-
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Returns the content of a file, decompressed if it is a gzip file (whatever its name).
-
-    Raises:
-        OSError: if it cannot be read.
-        FormatError: if it is damaged.
-    """
-    data = Path(path).read_bytes()
-    if not data.startswith(b"\x1f\x8b"):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise FormatError(f"{path}: damaged gzip file: {error}") from None
 
 
 def number_classes(

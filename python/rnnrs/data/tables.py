@@ -1,38 +1,27 @@
-"""Sequences, series and texts from CSV files."""
+"""Sequences and texts from CSV files."""
 
 from __future__ import annotations
 
-import csv
-import io
 import operator
 import os
+import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import FormatError
+from ..reading import name_of
 from ..types import Array
-from .sequences import LabeledSequences, Numbers, check_missing, number_classes, pad, read_bytes
+from .cells import read_cells
+from .frames import check_unique
+from .sequences import LabeledSequences, Numbers, check_missing, number_classes, pad
 
 #: The spellings of a missing value, in lower case.
 MISSING = ("", "?", "nan", "na")
 
 
-class Series(NamedTuple):
-    """One series, step after step.
-
-    Attributes:
-        x: (T, I), one column per variable.
-        columns: the names of the I columns; empty without a header.
-    """
-
-    x: Array
-    columns: tuple[str, ...]
-
-
-class _Table:
+class Table:
     """The cells of a CSV file. In a table of numbers, a numeric first row is refused as a header.
 
     Attributes:
@@ -41,40 +30,36 @@ class _Table:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], delimiter: str, header: bool, numbers: bool = True
+        self,
+        path: str | os.PathLike[str],
+        delimiter: str,
+        header: bool,
+        numbers: bool = True,
+        encoding: str = "utf-8",
     ) -> None:
-        self.path = path
+        self.path = name_of(path)
         self.names: tuple[str, ...] = ()
-        self.rows: list[tuple[int, list[str]]] = list(self._read(delimiter))
+        self.rows = read_cells(path, delimiter, encoding)
         if header and self.rows:
             line, cells = self.rows.pop(0)
-            if numbers and all(_is_number(cell) for cell in cells):
+            if numbers and all(is_number(cell) for cell in cells):
                 raise FormatError(
-                    f"{path}: line {line}: "
+                    f"{self.path}: line {line}: "
                     "expected the columns' names, got numbers (header=False reads them as data)"
                 )
             self.names = tuple(cell.strip() for cell in cells)
         if not self.rows:
-            raise FormatError(f"{path}: expected at least one row of data, got none")
+            raise FormatError(f"{self.path}: expected at least one row of data, got none")
         self.width = len(self.names or self.rows[0][1])
         for line, cells in self.rows:
             if len(cells) != self.width:
-                raise FormatError(f"{path}: line {line}: expected {self.width} columns, got {len(cells)}")
+                raise FormatError(
+                    f"{self.path}: line {line}: expected {self.width} columns, got {len(cells)}"
+                )
 
-    def _read(self, delimiter: str) -> list[tuple[int, list[str]]]:
-        data = read_bytes(self.path)
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data[: error.start].count(b"\n") + 1
-            raise FormatError(
-                f"{self.path}: line {line}: expected UTF-8 text, got byte 0x{data[error.start]:02x}"
-            ) from None
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        try:
-            return [(reader.line_num, row) for row in reader if row]
-        except csv.Error as error:
-            raise FormatError(f"{self.path}: line {reader.line_num}: {error}") from None
+    def cells(self, column: int) -> list[str]:
+        """Returns the cells of a column, without the white space around them."""
+        return [cells[column].strip() for _, cells in self.rows]
 
     def column(self, op: str, argument: str, which: str | int) -> int:
         """Returns the index of a column, given by name or by index (from 0, or from −1 backward).
@@ -103,7 +88,13 @@ class _Table:
         """
         if isinstance(which, str) or not len(which):
             raise ValueError(f"{op}: columns: expected a list of at least one column, got {which!r}")
-        return [self.column(op, "columns", name) for name in which]
+        places = [self.column(op, "columns", name) for name in which]
+        check_unique(op, "columns", [self.names[place] if self.names else str(place) for place in places])
+        return places
+
+    def name(self, column: int) -> str:
+        """Returns a column's name or index, for error messages."""
+        return repr(self.names[column]) if self.names else str(column)
 
     def where(self, line: int, column: int) -> str:
         """Returns the location of a cell, for error messages."""
@@ -116,48 +107,12 @@ class _Table:
         return numbers([cells[column] for column in columns], lambda i: self.where(line, columns[i]))
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
     try:
         float(cell)
     except ValueError:
         return False
     return True
-
-
-def read_csv_series(
-    path: str | os.PathLike[str],
-    columns: Sequence[str | int] | None = None,
-    *,
-    header: bool = True,
-    delimiter: str = ",",
-    missing: float | None = None,
-    dtype: DTypeLike = np.float32,
-) -> Series:
-    """Reads a series to forecast: one row per step, one column per variable.
-
-    Args:
-        path: the file, gzip-compressed or not.
-        columns: the columns to read, by name or index; all by default.
-        header: whether the first row names the columns.
-        delimiter: the character between cells.
-        missing: the number that replaces a missing value (an empty cell, "?", "NA", "NaN"); by default there
-            must be none.
-        dtype: of x, float32 or float64.
-
-    Returns:
-        x (T, I) and the names of the columns.
-
-    Raises:
-        OSError: if the file cannot be read.
-        FormatError: if a cell is not a number, or rows have different lengths; names line and column.
-        ValueError, TypeError: for invalid arguments.
-    """
-    op = "read_csv_series"
-    kind = check_missing(op, missing, dtype)
-    table, numbers = _Table(path, delimiter, header), Numbers(kind, missing, MISSING)
-    places = table.columns(op, range(table.width) if columns is None else columns)
-    x = np.array([table.numbers(row, places, numbers) for row in range(len(table.rows))], kind)
-    return Series(x, tuple(table.names[place] for place in places) if table.names else ())
 
 
 def read_csv_sequences(
@@ -171,6 +126,7 @@ def read_csv_sequences(
     delimiter: str = ",",
     missing: float | None = None,
     dtype: DTypeLike = np.float32,
+    encoding: str = "utf-8",
 ) -> LabeledSequences:
     """Reads sequences to classify, in one of two layouts.
 
@@ -186,35 +142,62 @@ def read_csv_sequences(
         columns: the columns of the values; all others by default.
         classes: the possible labels, in order (for a test file, those of the training file); by default the
             labels that occur, sorted as text.
-        header, delimiter, missing, dtype: as in `read_csv_series`.
+        header, delimiter, missing, dtype, encoding: as in `read_csv_series`.
 
     Returns:
-        x (T, B, I), lengths (B,), labels (B,) and the classes.
+        x (T, B, I), lengths (B,), labels (B,), the classes, and with `by` the names of the I columns.
 
     Raises:
         OSError: if the file cannot be read.
         FormatError: for a cell that is not a number, rows of different lengths, a sequence without steps, in
-            several parts or with several labels, or a label outside `classes`; names line and column.
+            several parts or with several labels, or a label outside `classes`; names line and column. Without
+            `columns`, for columns of steps whose numbers (t1, t10, t2) are not in order.
         ValueError, TypeError: for invalid arguments.
     """
     op = "read_csv_sequences"
     kind = check_missing(op, missing, dtype)
-    table, numbers = _Table(path, delimiter, header), Numbers(kind, missing, MISSING)
+    table = Table(path, delimiter, header, encoding=encoding)
+    numbers = Numbers(kind, missing, MISSING)
     label_place = None if label is None else table.column(op, "label", label)
     by_place = None if by is None else table.column(op, "by", by)
     others = [place for place in range(table.width) if place not in (label_place, by_place)]
     places = table.columns(op, others if columns is None else columns)
+    for argument, place in (("label", label_place), ("by", by_place)):
+        if place in places:
+            raise ValueError(
+                f"{op}: columns: expected other columns than {argument}, got {table.name(place)}"
+            )
     if by_place is None:
+        if columns is None:
+            _check_steps_in_order(op, table, places)
         groups = [[row] for row in range(len(table.rows))]
         sequences = [_row(table, row, places, numbers) for row in range(len(table.rows))]
     else:
         groups = _groups(table, by_place, label_place)
         sequences = [np.array([table.numbers(row, places, numbers) for row in group]) for group in groups]
     x, lengths = pad(sequences, kind)
-    return LabeledSequences(x, lengths, *_labels(table, [group[0] for group in groups], label_place, classes))
+    labels, names = _labels(op, table, [group[0] for group in groups], label_place, classes)
+    columns_read = (
+        tuple(table.names[place] for place in places) if table.names and by_place is not None else ()
+    )
+    return LabeledSequences(x, lengths, labels, names, columns_read)
 
 
-def _row(table: _Table, row: int, places: list[int], numbers: Numbers) -> Array:
+def _check_steps_in_order(op: str, table: Table, places: list[int]) -> None:
+    """Checks that columns that are numbered (t1, t2, …, t10) come in the order of their numbers."""
+    numbered = [re.fullmatch(r"(.*?)(\d+)", table.names[place]) for place in places if table.names]
+    if not all(numbered) or len({match[1] for match in numbered if match}) > 1:
+        return
+    numbers = [int(match[2]) for match in numbered if match]
+    if numbers != sorted(numbers):
+        last = next(i for i, number in enumerate(numbers) if number < numbers[i - 1] and i)
+        raise FormatError(
+            f"{table.path}: expected the columns of steps in the order of their numbers, "
+            f"got {table.name(places[last])} after {table.name(places[last - 1])} (columns=… gives an order)"
+        )
+
+
+def _row(table: Table, row: int, places: list[int], numbers: Numbers) -> Array:
     """Returns a row as a sequence (T, 1); empty cells at its end are not steps."""
     line, cells = table.rows[row]
     steps = len(places)
@@ -225,7 +208,7 @@ def _row(table: _Table, row: int, places: list[int], numbers: Numbers) -> Array:
     return table.numbers(row, places[:steps], numbers)[:, None]
 
 
-def _groups(table: _Table, by: int, label: int | None) -> list[list[int]]:
+def _groups(table: Table, by: int, label: int | None) -> list[list[int]]:
     """Returns the runs of consecutive rows with the same cell in column `by`; checks that their labels agree.
 
     Raises:
@@ -255,7 +238,7 @@ def _groups(table: _Table, by: int, label: int | None) -> list[list[int]]:
 
 
 def _labels(
-    table: _Table, rows: list[int], place: int | None, classes: Sequence[str] | None
+    op: str, table: Table, rows: list[int], place: int | None, classes: Sequence[str] | None
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
     """Returns the labels of these rows as indices into the list of classes, and that list."""
     if place is None:
@@ -264,7 +247,10 @@ def _labels(
     if "" in labels:
         line = table.rows[rows[labels.index("")]][0]
         raise FormatError(f"{table.where(line, place)}: expected a label, got an empty cell")
-    names = tuple(sorted(set(labels)) if classes is None else classes)
+    if isinstance(classes, (str, set, frozenset)):
+        raise TypeError(f"{op}: classes: expected names in an order, got a {type(classes).__name__}")
+    names = tuple(sorted(set(labels)) if classes is None else map(str, classes))
+    check_unique(op, "classes", names)
     return number_classes(labels, names, lambda i: table.where(table.rows[rows[i]][0], place)), names
 
 
@@ -275,6 +261,7 @@ def read_csv_texts(
     *,
     header: bool = True,
     delimiter: str = ",",
+    encoding: str = "utf-8",
 ) -> tuple[list[str], list[str] | None]:
     """Reads texts to classify: one row per text, with its label.
 
@@ -284,6 +271,7 @@ def read_csv_texts(
         label: the column of the label; None: there are no labels.
         header: whether the first row names the columns.
         delimiter: the character between cells.
+        encoding: the encoding of the text.
 
     Returns:
         The texts, and their labels or None.
@@ -294,10 +282,10 @@ def read_csv_texts(
         ValueError, TypeError: for invalid arguments.
     """
     op = "read_csv_texts"
-    table = _Table(path, delimiter, header, numbers=False)
+    table = Table(path, delimiter, header, numbers=False, encoding=encoding)
     place = table.column(op, "text", text)
     texts = [cells[place] for _, cells in table.rows]
     if label is None:
         return texts, None
-    places, names = _labels(table, list(range(len(texts))), table.column(op, "label", label), None)
+    places, names = _labels(op, table, list(range(len(texts))), table.column(op, "label", label), None)
     return texts, [names[k] for k in places] if places is not None else None

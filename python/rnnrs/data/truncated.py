@@ -8,10 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import IGNORE, check_size
+from ..checks import IGNORE, as_array, as_ids, check_size
 from ..errors import DTypeError, ShapeError
+from ..shown import short_repr
 from .batch import Batch, Batches, digest
 from .batches import StreamBatches
+from .contents import Contents
 
 
 class TruncatedBPTT:
@@ -42,6 +44,8 @@ class TruncatedBPTT:
             targets must be ids, so that some can be left out.
     """
 
+    __repr__ = short_repr
+
     def __init__(
         self,
         inputs: ArrayLike,
@@ -55,8 +59,8 @@ class TruncatedBPTT:
         name = "TruncatedBPTT"
         self.window = check_size(name, "window", window)
         self.stride = self.window if stride is None else check_size(name, "stride", stride)
-        self.inputs, self.targets = np.asarray(inputs), np.asarray(targets)
-        self.resets = None if resets is None else np.asarray(resets)
+        self.inputs, self.targets = as_ids(name, "inputs", inputs), as_ids(name, "targets", targets)
+        self.resets = None if resets is None else as_array(name, "resets", resets)
         self.carries_state = carry
         if self.inputs.ndim < 2 or not self.inputs.size:
             raise ValueError(
@@ -123,6 +127,13 @@ class TruncatedBPTT:
         sizes = (self.window, self.stride, self.carries_state)
         resets = () if self.resets is None else (self.resets,)
         return digest("truncated", *sizes, self.inputs, self.targets, *resets)
+
+    def contents(self) -> Contents:
+        """See `Data.contents`."""
+        resets = [] if self.resets is None else [self.resets]
+        return Contents(
+            "step", [self.inputs, self.targets, *resets], {"window": self.window, "stride": self.stride}
+        )
 
     def _window(self, index: int) -> Batch:
         end = min((index + 1) * self.stride, len(self.inputs))

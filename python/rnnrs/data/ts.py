@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..errors import FormatError
+from ..reading import name_of, read_bytes
 from ..types import Array
-from .sequences import LabeledSequences, Numbers, check_missing, number_classes, pad, read_bytes
+from .sequences import LabeledSequences, Numbers, check_missing, number_classes, pad
 
 
 def read_ts(
@@ -25,7 +26,7 @@ def read_ts(
     them alike.
 
     Args:
-        path: the file.
+        path: the file; "-": standard input.
         missing: the number that replaces a missing value ("?"), for example nan; by default there must be
             none.
         dtype: of x, float32 or float64.
@@ -53,7 +54,7 @@ class _Reader:
     """A parser of a `.ts` file, line by line."""
 
     def __init__(self, path: str | os.PathLike[str], numbers: Numbers) -> None:
-        self.path, self.numbers = path, numbers
+        self.path, self.numbers = name_of(path), numbers
         self.line = 0
         self.settings: dict[str, list[str]] = {}
         self.in_data = False

@@ -8,9 +8,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import check_size
+from ..checks import as_array, check_size
 from ..errors import DTypeError, ShapeError
+from ..shown import batches_repr
 from .batch import Batch, Batches, digest
+from .contents import Contents
 
 
 class WindowBatches:
@@ -37,6 +39,9 @@ class WindowBatches:
 
     carries_state = False
 
+    def __repr__(self) -> str:
+        return batches_repr(self)
+
     def __init__(
         self,
         series: ArrayLike,
@@ -48,7 +53,7 @@ class WindowBatches:
         seed: int = 0,
         shuffle: bool = True,
     ) -> None:
-        self._series = np.asarray(series)
+        self._series = as_array("WindowBatches", "series", series)
         if self._series.ndim != 2:
             raise ShapeError(f"WindowBatches: series: expected (N, I), got {self._series.shape}")
         if self._series.dtype.kind != "f":
@@ -105,3 +110,8 @@ class WindowBatches:
     def _fingerprint(self) -> str:
         settings = (self.steps, self.horizon, self.batch_size, self.stride, self.seed, self.shuffle)
         return digest("windows", *settings, self._series)
+
+    def contents(self) -> Contents:
+        """See `Data.contents`."""
+        names = ("steps", "horizon", "batch_size", "stride", "seed", "shuffle")
+        return Contents("step", [self._series], {name: getattr(self, name) for name in names})

@@ -14,6 +14,7 @@ from ..errors import ShapeError
 from ..types import Array, Ids
 from .constraints import Constraints, Rules
 from .hypotheses import Ends, Hypothesis, Trace
+from .memory import check_hypotheses
 from .model import StepModel
 
 #: The lower bound of the attention to a source step; at 0, ln would be −∞.
@@ -109,26 +110,36 @@ def beam_search(
             raise ValueError(f"{op}: {argument}: expected a finite number from 0, got {value}")
     lengths = check_source_lengths(op, source_lengths, len(tokens))
     rules = Rules(op, constraints or Constraints(), len(tokens), end_id)
+    check_hypotheses(op, "n_best", n_best, 80, n_best * len(tokens))
     kept = _Kept(op, len(tokens), n_best, (length_penalty, coverage_penalty), lengths)
-    trace = _search(model, tokens, rules, kept, beam)
+    trace = _search(op, model, tokens, rules, kept, beam)
     return kept.hypotheses(trace, end_id is not None)
 
 
-def _search(model: StepModel, tokens: Ids, rules: Rules, kept: _Kept, beam: int) -> Trace:
+def _search(op: str, model: StepModel, tokens: Ids, rules: Rules, kept: _Kept, beam: int) -> Trace:
     """Runs the search until no hypothesis is left, and returns its trace."""
     trace, number = Trace(), 0
     sources = parents = np.arange(len(tokens))
     totals: Array = np.zeros(len(tokens))
     while len(sources):
         number += 1
-        scores = model.step(tokens, parents)
+        try:
+            scores = model.step(tokens, parents)
+        except MemoryError as error:
+            raise MemoryError(
+                f"{op}: beam: expected hypotheses that fit in memory, got {beam}: {error}"
+            ) from None
         trace.add(parents, tokens, model.attention)
         kept.look(parents, model.attention)
         columns = np.shape(scores)[-1] if np.ndim(scores) else 0
         now = rules.step(number, sources, tokens, parents, columns)
         active, starts = np.unique(sources, return_index=True)
-        found = best_continuations(scores, totals, np.append(starts, len(sources)), beam, now)
-        rows, words, sums = (array.reshape(len(active), beam) for array in found)
+        bounds = np.append(starts, len(sources))
+        # No source has more continuations than these; a larger beam only takes memory.
+        width = min(beam, int(np.diff(bounds).max()) * max(columns, 1))
+        check_hypotheses(op, "beam", beam, 24, len(sources) * min(width, columns))
+        found = best_continuations(scores, totals, bounds, width, now)
+        rows, words, sums = (array.reshape(len(active), width) for array in found)
         there = rows >= 0
         ended = there & rules.ended(number, active[:, None], words)
         if ended.any():
@@ -219,7 +230,8 @@ class _Kept:
 
     def _length(self, number: int | Ids) -> Any:
         """Returns lp of a number of tokens."""
-        return ((5.0 + np.asarray(number)) / 6.0) ** self._alpha
+        with np.errstate(over="ignore"):  # a penalty that no float can hold is the largest one
+            return np.minimum(((5.0 + np.asarray(number)) / 6.0) ** self._alpha, np.finfo(np.float64).max)
 
     def _coverage(self, sources: Ids, rows: Ids) -> Array | float:
         """Returns cp of continuations of these rows."""
@@ -228,7 +240,8 @@ class _Kept:
         looked = np.log(np.clip(self._cover[rows].astype(np.float64), LEAST_ATTENTION, 1.0))
         if self._lengths is not None:
             looked[np.arange(looked.shape[1]) >= self._lengths[sources][:, None]] = 0.0
-        return np.asarray(self._beta * looked.sum(axis=1))
+        with np.errstate(over="ignore"):
+            return np.asarray(self._beta * looked.sum(axis=1))
 
 
 def check_source_lengths(op: str, lengths: ArrayLike | None, count: int) -> Ids | None:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..checks import check_size
 from ..data.batch import check_token_ids
 from ..errors import ShapeError
+from ..shown import short_repr
 from ..types import Ids
 
 #: The rules of a step in the form that `_rnnrs` accepts.
@@ -47,6 +48,8 @@ class Constraints:
     prefixes: Sequence[ArrayLike] | None = None
     allowed: ArrayLike | None = None
     forbidden: ArrayLike | None = None
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         op = "Constraints"

@@ -15,7 +15,9 @@ from ..types import Array, Ids
 from .beam import check_source_lengths
 from .constraints import Constraints, Rules
 from .hypotheses import Ends, Hypothesis, Trace
+from .memory import check_hypotheses
 from .model import StepModel
+from .sampling import Sampling
 
 
 def sample(
@@ -40,7 +42,7 @@ def sample(
     Args:
         model, start, end_id, constraints, source_lengths: see `beam_search`.
         count: the number of sequences per source.
-        temperature: below 1 sharper, above 1 flatter; 0 always takes the likeliest token.
+        temperature: below 1 sharper, above 1 flatter; 0, or below 1e-20, always takes the likeliest token.
         top_k: sample among the k likeliest tokens only; 0 for all.
         top_p: sample among the likeliest tokens that together reach this probability (Holtzman et al. 2020);
             1 for all.
@@ -58,12 +60,14 @@ def sample(
     given = check_token_ids(op, "start", start)
     count = check_size(op, "count", count)
     check_size(op, "top_k", top_k, least=0)
+    how = Sampling(0, temperature, top_k, top_p, op=op)
     seed = secrets.randbits(63) if seed is None else check_size(op, "seed", seed, least=0) % 2**64
     known = np.arange(len(given)) if keys is None else check_token_ids(op, "keys", keys)
     if len(known) != len(given):
         raise ShapeError(f"{op}: keys: expected one for each of {len(given)} sources, got {len(known)}")
     lengths = check_source_lengths(op, source_lengths, len(given))
     rules = Rules(op, constraints or Constraints(), len(given), end_id)
+    check_hypotheses(op, "count", count, 64, count * len(given))
 
     trace, number = Trace(), 0
     sources = parents = np.repeat(np.arange(len(given), dtype=np.int64), count)
@@ -79,7 +83,7 @@ def sample(
         now = rules.step(number, sources, tokens, parents, columns)
         numbers = np.full(len(sources), number)
         draw_keys = np.stack([known[sources], places % count, numbers, 0 * numbers], axis=1)
-        words, log_p = draw_tokens(scores, now, (temperature, top_k, top_p), seed, draw_keys)
+        words, log_p = draw_tokens(scores, now, (how.temperature, how.top_k, how.top_p), seed, draw_keys)
         totals = totals + log_p
         ended = rules.ended(number, sources, words)
         rows = np.flatnonzero(ended)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..shown import short_repr
 from ..types import Array, Ids
 
 
@@ -25,6 +26,8 @@ class Hypothesis:
     score: float
     log_prob: float
     attention: Array | None = None
+
+    __repr__ = short_repr
 
 
 class Trace:
@@ -102,3 +105,5 @@ class Ends:
     lengths: Ids
     scores: Array
     log_probs: Array
+
+    __repr__ = short_repr

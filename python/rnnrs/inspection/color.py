@@ -6,6 +6,7 @@ import html
 
 import numpy as np
 
+from ..terminal import escaped
 from ..types import Array
 from .units import TextStates
 
@@ -35,6 +36,8 @@ def scale_of(states: TextStates, unit: int) -> tuple[Array, float]:
 def to_ansi(states: TextStates, unit: int) -> str:
     """Returns the text with colored backgrounds, for a terminal with 24-bit colors.
 
+    Other characters that a terminal obeys are written as escapes.
+
     Raises:
         IndexError: if there is no such unit.
     """
@@ -43,7 +46,7 @@ def to_ansi(states: TextStates, unit: int) -> str:
     for token, value in zip(states.tokens, values.tolist(), strict=True):
         r, g, b = _rgb(value)
         begin = f"\x1b[48;2;{r};{g};{b}m\x1b[30m"
-        pieces.append(begin + token.replace("\n", f"{end}\n{begin}") + end + gap)
+        pieces.append(begin + escaped(token).replace("\n", f"{end}\n{begin}") + end + gap)
     return "".join(pieces)
 
 

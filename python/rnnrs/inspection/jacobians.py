@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..nn import GRU, LSTM, RNN, Recurrent
 from ..nn.recurrent_cache import RecurrentCache
+from ..shown import short_repr
 from ..types import Array
 from .unfolded import UnfoldedLayer, check_plain, first_state
 
@@ -40,6 +41,8 @@ class Linearized:
     W: Array  #: (k, H, H)
     gates: Array  #: (T, B, m, k, H)
     direct: Array  #: (T, B, m, m, H)
+
+    __repr__ = short_repr
 
     @property
     def steps(self) -> int:
@@ -140,6 +143,8 @@ class JacobianNorms:
     t: int  #: the step
     log_spectral: Array  #: (t + 1, B), ln of the largest singular value of ∂s_t/∂s_s; 0 at s = t
     log_frobenius: Array  #: (t + 1, B), ln of √(Σ of the squared elements)
+
+    __repr__ = short_repr
 
     @property
     def spectral(self) -> Array:

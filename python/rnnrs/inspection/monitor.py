@@ -11,6 +11,7 @@ import numpy as np
 
 from ..data import Batch
 from ..files import write_atomically
+from ..shown import short_repr
 from ..train.callbacks import Callback
 from ..train.history import StepRecord
 from ..train.run import Run
@@ -56,6 +57,8 @@ class GradientMonitor(Callback):
     Raises:
         ValueError: if an argument is out of range.
     """
+
+    __repr__ = short_repr
 
     def __init__(
         self,

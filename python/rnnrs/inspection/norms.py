@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import as_array
 from ..errors import DTypeError, ShapeError
 from ..nn import RNN, Recurrent
 from ..nn.recurrent_cache import RecurrentCache
@@ -164,7 +165,7 @@ def saturation(
 
 
 def _numbers(op: str, argument: str, values: ArrayLike) -> Array:
-    array = np.asarray(values)
+    array = as_array(op, argument, values)
     if array.dtype.kind not in "fiub":
         raise DTypeError(f"{op}: {argument}: expected real numbers, got {array.dtype}")
     return array.astype(np.float64)

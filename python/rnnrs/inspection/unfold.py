@@ -9,12 +9,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from .. import _rnnrs
+from ..checks import as_array
 from ..data import Batch
 from ..errors import ShapeError
 from ..losses import SoftmaxCrossEntropy
+from ..nn.guarded import reading_first
 from ..nn.recurrent import Recurrent
 from ..nn.recurrent_cache import RecurrentCache
 from ..nn.stack import Stack
+from ..shown import short_repr
 from ..types import Array
 from .unfolded import UnfoldedGRU, UnfoldedLSTM, UnfoldedRNN, unfold_layer
 
@@ -58,6 +61,8 @@ class Unfolded:
     do: Array  #: (T, B, O), ∂L/∂o_t
     output_input: Array  #: (T, B, H), the input of the output layer: h of the highest layer
 
+    __repr__ = short_repr
+
     @cached_property
     def y_hat(self) -> Array:
         """(T, B, O), ŷ_t = softmax(o_t)"""
@@ -87,6 +92,7 @@ class Unfolded:
         return sorted({*super().__dir__(), *only})
 
 
+@reading_first
 def unfold(network: Unfoldable, batch: Batch, h0: Array | None = None) -> Unfolded:
     """Unfolds a network over a batch, back-propagates through time, and keeps every quantity.
 
@@ -107,7 +113,11 @@ def unfold(network: Unfoldable, batch: Batch, h0: Array | None = None) -> Unfold
     """
     rnn, output, loss = _parts(network)
     inputs, targets = batch.inputs, batch.targets
-    x = np.asarray(inputs) if network.embedding is None else network.embedding.forward(inputs)[0]
+    x = (
+        as_array("unfold", "inputs", inputs)
+        if network.embedding is None
+        else network.embedding.forward(inputs)[0]
+    )
     if x.ndim and len(x) == 0:
         raise ShapeError("unfold: batch: expected at least one step, got T=0")
     h, cache = rnn.forward(x, h0)

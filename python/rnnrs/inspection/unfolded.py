@@ -16,6 +16,7 @@ from ..nn.lstm import LSTM
 from ..nn.recurrent import Recurrent
 from ..nn.recurrent_cache import RecurrentCache
 from ..nn.rnn import RNN
+from ..shown import short_repr
 from ..types import Array
 
 
@@ -54,6 +55,8 @@ class UnfoldedLayer:
     #: Blocks of da that belong to U and b, and those that belong to W; all of them by default.
     _input_blocks: ClassVar[list[int] | None] = None
     _recurrent_blocks: ClassVar[list[int] | None] = None
+
+    __repr__ = short_repr
 
     @property
     def h_before(self) -> Array:
@@ -120,6 +123,8 @@ class UnfoldedLSTM(UnfoldedLayer):
     dc0: Array  #: (B, H), ∂L/∂c_0
     gates: Array  #: (T, B, 4H), i, f, g, o
 
+    __repr__ = short_repr
+
     i = _block("gates", 0, "the input gate, σ(a_i)")
     f = _block("gates", 1, "the forget gate, σ(a_f)")
     g = _block("gates", 2, "the candidate, tanh(a_g)")
@@ -176,6 +181,8 @@ class UnfoldedGRU(UnfoldedLayer):
 
     _input_blocks: ClassVar[list[int] | None] = [0, 1, 3]
     _recurrent_blocks: ClassVar[list[int] | None] = [0, 1, 2]
+
+    __repr__ = short_repr
 
     r = _block("gates", 0, "the reset gate, σ(a_r)")
     z = _block("gates", 1, "the update gate, σ(a_z)")

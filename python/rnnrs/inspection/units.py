@@ -9,12 +9,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import as_array
 from ..errors import ShapeError
 from ..nn import GRU, LSTM, Embedding, Recurrent, Stack
 from ..nn.recurrent_cache import RecurrentCache
 from ..nn.stack import StackCache
+from ..shown import short_repr
 from ..text import Vocabulary
-from ..types import Array
+from ..types import Array, Ids
 from .signals import SIGNALS, Signal
 
 #: The number of tokens read at a time, which bounds the memory; the state is carried over.
@@ -74,6 +76,8 @@ class TextStates:
     values: Array
     of: str
 
+    __repr__ = short_repr
+
     def __getitem__(self, part: slice) -> TextStates:
         """Returns a part of the text.
 
@@ -132,7 +136,8 @@ class TextStates:
             if signal not in SIGNALS:
                 raise ValueError(f"signal: expected one of {', '.join(SIGNALS)}, got {signal!r}")
             signal = SIGNALS[signal]
-        y = np.asarray(signal(self.tokens) if callable(signal) else signal, np.float64)
+        given = signal(self.tokens) if callable(signal) else signal
+        y = as_array(type(self).__name__, "signal", given).astype(np.float64)
         if y.shape != (len(self.tokens),):
             raise ShapeError(
                 f"signal: expected a number for each of {len(self.tokens)} tokens, got {y.shape}"
@@ -169,7 +174,8 @@ def text_states(model: Reader, text: str, *, layer: int = -1, of: str | None = N
     known = ["h", *(["c", "tanh_c"] if isinstance(cell, LSTM) else []), *_gates(cell)]
     if of not in known:
         raise ValueError(f"text_states: of: expected one of {', '.join(known)}, got {of!r}")
-    tokens, ids, resets = _read(model, text)
+    with model.rnn.parameters.reading:
+        tokens, ids, resets = _read(model, text)
     state, parts = None, []
     for window in _windows(len(ids)):
         begins = None if resets is None else resets[window, None]
@@ -231,17 +237,22 @@ def _read(model: Reader, text: str) -> tuple[list[str], Array, Array | None]:
     vocabulary = model.vocabulary
     if not model.by_sentence:
         ids = vocabulary.encode(text)
-        tokens = list(text) if vocabulary.level == "char" else [vocabulary.tokens[i] for i in ids]
+        tokens = list(text) if vocabulary.level == "char" else _surfaces(vocabulary, ids)
         before: list[Any] = [[vocabulary.end_id], ids]
     else:
         lines = [vocabulary.encode(line) for line in text.split("\n") if line.strip()]
         before = [part for line in lines for part in ([vocabulary.end_id], line)]
         ids = np.concatenate([*before, []]).astype(np.int64)[1:]
-        tokens = ["\n" if i == vocabulary.end_id else vocabulary.tokens[i] for i in ids]
+        surfaces = _surfaces(vocabulary, ids)
+        tokens = ["\n" if i == vocabulary.end_id else s for i, s in zip(ids, surfaces, strict=True)]
     if not tokens:
         raise ValueError("text_states: text: expected at least one token, got none")
     whole = np.concatenate(before).astype(np.int64)
     return tokens, whole, whole == vocabulary.end_id if model.by_sentence else None
+
+
+def _surfaces(vocabulary: Vocabulary, ids: Ids) -> list[str]:
+    return [vocabulary.surface(vocabulary.tokens[i]) for i in ids]
 
 
 def _windows(length: int) -> Iterator[slice]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._rnnrs import get_num_threads
+from ..checks import as_array
 from ..errors import DTypeError, FormatError, ShapeError, require
 from ..types import Array
 
@@ -109,7 +110,7 @@ class PictureFeatures:
             ShapeError, DTypeError: if the pictures have the wrong shape, size or dtype.
             FormatError: if the network fails, or its results are not features.
         """
-        array = np.asarray(pictures)
+        array = as_array("PictureFeatures", "pictures", pictures)
         wanted = ("Y", "X") if self.size is None else self.size
         shape = ", ".join(map(str, ("N", *wanted, 3)))
         if array.ndim != 4 or array.shape[3] != 3 or (self.size and array.shape[1:3] != self.size):

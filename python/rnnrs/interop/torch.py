@@ -26,9 +26,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import _rnnrs
+from ..checks import as_array
 from ..errors import DTypeError, FormatError, ShapeError
 from ..files import write_atomically
 from ..nn import GRU, LSTM, RNN, Bidirectional, Recurrent, Stack
+from ..nn.guarded import reading_first
 from ..types import Array
 
 Network = Recurrent | Bidirectional | Stack
@@ -85,6 +87,7 @@ def from_torch(
     return built[0] if layers == 1 else Stack(*built)
 
 
+@reading_first
 def to_torch(network: Network, *, prefix: str = "") -> dict[str, Array]:
     """Returns the state dict of the equivalent `nn.RNN`, `nn.LSTM` or `nn.GRU`.
 
@@ -165,7 +168,7 @@ def _read(state: Mapping[str, Any] | str | os.PathLike[str], prefix: str) -> Wei
 
 def _array(name: str, value: Any) -> Array:
     """Returns a weight as an array of real numbers."""
-    array = np.asarray(value)
+    array = as_array("from_torch", name, value)
     if array.dtype.kind != "f":
         raise DTypeError(f"from_torch: {name}: expected real numbers, got {array.dtype}")
     return array

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _rnnrs
+from ..checks import as_array, as_ids
 from ..errors import DTypeError, ShapeError
 from ..nn.adaptive import AdaptiveSoftmax, no_bias
+from ..shown import short_repr
 from ..types import Array
 from .dense import Evaluation
 
@@ -26,6 +28,8 @@ class AdaptiveCrossEntropy:
     Raises:
         ValueError: if the reduction is unknown.
     """
+
+    __repr__ = short_repr
 
     def __init__(self, reduction: str = "mean", *, ignore_id: int | None = -1) -> None:
         if reduction not in ("mean", "sum"):
@@ -57,7 +61,10 @@ class AdaptiveCrossEntropy:
                 range.
             ValueError: if there is no position for a mean.
         """
-        h, y = np.asarray(h), np.asarray(y)
+        h, y = (
+            as_array("AdaptiveCrossEntropy.through", "h", h),
+            as_ids("AdaptiveCrossEntropy.through", "y", y),
+        )
         counts = self._check(output, y, h.shape[:-1])
         w = self._weights(counts, weights)
         bounds = output.bounds
@@ -108,7 +115,9 @@ class AdaptiveCrossEntropy:
         weights.
         """
         op = "AdaptiveCrossEntropy.through"
-        given = np.ones(counts.shape) if weights is None else np.asarray(weights)
+        given = (
+            np.ones(counts.shape) if weights is None else as_array("AdaptiveCrossEntropy", "weights", weights)
+        )
         if given.dtype.kind not in "fiub":
             raise DTypeError(f"{op}: weights: expected an array of real numbers, got {given.dtype}")
         if given.shape != counts.shape:

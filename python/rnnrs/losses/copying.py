@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _rnnrs
+from ..checks import as_array, as_ids
 from ..nn.linear import Linear
+from ..shown import short_repr
 from ..types import Array
 from .dense import _Reduced
 
@@ -27,6 +28,9 @@ class CopyEvaluation(NamedTuple):
     gradient: Array | None
     dgate: Array | None
     dcopied: Array | None
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class CopyCrossEntropy:
@@ -47,6 +51,8 @@ class CopyCrossEntropy:
     Raises:
         ValueError: if the reduction is unknown.
     """
+
+    __repr__ = short_repr
 
     def __init__(self, reduction: str = "mean", *, ignore_id: int | None = -1) -> None:
         self.reduction = _Reduced.check_reduction(type(self).__name__, reduction)
@@ -78,15 +84,15 @@ class CopyCrossEntropy:
                 for a mean.
         """
         p, g = output.parameters, output.gradients
-        given = None if weights is None else np.asarray(weights)
+        given = None if weights is None else as_array("CopyCrossEntropy.through", "weights", weights)
         into = (g["V"], g["c"]) if gradient else (None, None)
         (total, positions, dh), mixed = _rnnrs.linear_mixture_cross_entropy(
-            h,
+            as_array("CopyCrossEntropy.through", "h", h),
             p["V"],
             p["c"],
-            np.asarray(y),
-            np.asarray(gate),
-            np.asarray(copied),
+            as_ids("CopyCrossEntropy.through", "y", y),
+            as_array("CopyCrossEntropy.through", "gate", gate),
+            as_array("CopyCrossEntropy.through", "copied", copied),
             given,
             self.ignore_id,
             self.reduction == "mean",

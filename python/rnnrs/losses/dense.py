@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _rnnrs
+from ..checks import as_array, as_ids
 from ..errors import ShapeError
 from ..nn.linear import Linear
+from ..shown import short_repr
 from ..types import Array
 
 
@@ -33,6 +35,9 @@ class Evaluation(NamedTuple):
     #: ∂L/∂o (…, O), or from `through` ∂L/∂h (…, H); None if not requested.
     gradient: Array | None
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
 
 class Criterion(Protocol):
     """A loss fused with an output layer: o (…, O) is never stored as a whole."""
@@ -51,6 +56,8 @@ class Criterion(Protocol):
 
 class _Reduced(ABC):
     """A loss with a reduction over positions."""
+
+    __repr__ = short_repr
 
     def __init__(self, reduction: str) -> None:
         self.reduction = self.check_reduction(type(self).__name__, reduction)
@@ -116,7 +123,9 @@ class SoftmaxCrossEntropy(_Reduced):
             )
         self.ignore_id = ignore_id
         self.label_smoothing = float(label_smoothing)
-        self.class_weights = None if class_weights is None else np.asarray(class_weights)
+        self.class_weights = (
+            None if class_weights is None else as_array("SoftmaxCrossEntropy", "class_weights", class_weights)
+        )
         if self.class_weights is not None and self.class_weights.ndim != 1:
             raise ShapeError(
                 f"SoftmaxCrossEntropy: class_weights: expected (O,), got {self.class_weights.shape}"
@@ -138,8 +147,8 @@ class SoftmaxCrossEntropy(_Reduced):
             ShapeError: if the shapes do not match.
             ValueError: if there is no position for a mean.
         """
-        y = np.asarray(y)
-        weighting = self._weights(y, np.asarray(o).shape[-1:], weights)
+        y = as_ids("SoftmaxCrossEntropy.evaluate", "y", y)
+        weighting = self._weights(y, as_array("SoftmaxCrossEntropy.evaluate", "o", o).shape[-1:], weights)
         result = _rnnrs.softmax_cross_entropy(
             o, y, weighting, self.ignore_id, self.label_smoothing, self._mean, gradient
         )
@@ -171,7 +180,7 @@ class SoftmaxCrossEntropy(_Reduced):
         Raises:
             IndexError, ShapeError, ValueError: as `evaluate`.
         """
-        y = np.asarray(y)
+        h, y = as_array("SoftmaxCrossEntropy.through", "h", h), as_ids("SoftmaxCrossEntropy.through", "y", y)
         p, g = output.parameters, output.gradients
         weighting = self._weights(y, (output.output_size,), weights)
         into = (g["V"], g["c"]) if gradient else (None, None)
@@ -182,7 +191,7 @@ class SoftmaxCrossEntropy(_Reduced):
 
     def _weights(self, y: Array, classes: tuple[int, ...], weights: ArrayLike | None) -> Array | None:
         """Returns the positions' weights: the given ones, times those of their correct classes."""
-        given = None if weights is None else np.asarray(weights)
+        given = None if weights is None else as_array("SoftmaxCrossEntropy", "weights", weights)
         if self.class_weights is None:
             return given
         if self.class_weights.shape != classes:
@@ -220,8 +229,10 @@ class _Elementwise(_Reduced):
             ShapeError: if the shapes do not match.
             ValueError: if there is no position for a mean.
         """
-        given = None if weights is None else np.asarray(weights)
-        return Evaluation(*type(self)._compute(o, np.asarray(y), given, self._mean, gradient))
+        op = f"{type(self).__name__}.evaluate"
+        given = None if weights is None else as_array(op, "weights", weights)
+        as_array(op, "o", o)  # masks
+        return Evaluation(*type(self)._compute(o, as_ids(op, "y", y), given, self._mean, gradient))
 
 
 class SigmoidCrossEntropy(_Elementwise):

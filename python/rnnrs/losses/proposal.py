@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import check_size
+from ..checks import as_array, check_size
 from ..errors import DTypeError, ShapeError
 from ..seeds import derive_seed
+from ..shown import short_repr
 from ..types import Array, Ids
 
 
@@ -29,8 +30,10 @@ class Proposal:
         ShapeError, DTypeError, ValueError: if the weights are not a vector of finite numbers above 0.
     """
 
+    __repr__ = short_repr
+
     def __init__(self, weights: ArrayLike) -> None:
-        given = np.asarray(weights)
+        given = as_array("Proposal", "weights", weights)
         if given.dtype.kind not in "iuf":
             raise DTypeError(f"Proposal: weights: expected real numbers, got {given.dtype}")
         if given.ndim != 1 or not given.size:
@@ -72,7 +75,7 @@ class Proposal:
         Raises:
             ValueError: if a count is below 0, or the power is not finite.
         """
-        numbers = np.asarray(counts)
+        numbers = as_array("Proposal.unigram", "counts", counts)
         if numbers.dtype.kind in "iuf" and (numbers < 0).any():
             raise ValueError(f"Proposal: counts: expected numbers from 0, got {numbers.min()}")
         if not np.isfinite(power):

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _rnnrs
-from ..checks import check_size
+from ..checks import as_array, as_ids, check_size
 from ..errors import ShapeError
 from ..nn.linear import Linear
 from ..seeds import derive_seed
+from ..shown import short_repr
 from ..types import Array
 from .dense import Evaluation
 from .proposal import Proposal
@@ -35,6 +36,8 @@ class _Sampled(ABC):
     name: str
     #: The engine's name for it.
     _rule: str
+
+    __repr__ = short_repr
 
     def __init__(
         self,
@@ -79,7 +82,8 @@ class _Sampled(ABC):
                 another number of classes.
             ValueError: if there is no position for a mean.
         """
-        y = np.asarray(y)
+        op = f"{type(self).__name__}.through"
+        h, y = as_array(op, "h", h), as_ids(op, "y", y)
         proposal = self._proposal_for(output.output_size)
         classes, counts = proposal.draw(self.samples, self.seed, self.step)
         p = output.parameters
@@ -87,7 +91,7 @@ class _Sampled(ABC):
         if gradient:
             rows = np.concatenate([classes, _ids_in(y, output.output_size)])
             into = (output.gradients.touch("V", rows), output.gradients["c"])
-        given = None if weights is None else np.asarray(weights)
+        given = None if weights is None else as_array(op, "weights", weights)
         result = _rnnrs.linear_sampled_loss(
             h,
             p["V"],

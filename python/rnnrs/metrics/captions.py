@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..shown import short_repr
 from ..text.words import find_words, is_word
 from .references import References, check_references
 from .rouge import rouge
+from .words import Tokenize, is_unspaced, tokenizer, unicode_words
 
 #: The maximum length of n-grams.
 ORDERS = 4
@@ -30,6 +32,7 @@ class CaptionScores:
         rouge_l: the mean of the descriptions' F1, 0..1.
         cider: the mean of the descriptions' CIDEr-D, 0..10; 0 for a single picture, since no n-gram
             distinguishes it from others.
+        tokenize: the name of the tokenizer.
     """
 
     bleu_1: float
@@ -38,25 +41,33 @@ class CaptionScores:
     bleu_4: float
     rouge_l: float
     cider: float
+    tokenize: str = "words"
+
+    __repr__ = short_repr
 
     def __str__(self) -> str:
         bleus = (self.bleu_1, self.bleu_2, self.bleu_3, self.bleu_4)
         return (
             f"BLEU-1/2/3/4 {' / '.join(f'{100 * bleu:.1f}' for bleu in bleus)}, "
             f"ROUGE-L {100 * self.rouge_l:.1f}, CIDEr {self.cider:.3f}"
+            + ("" if self.tokenize == "words" else f" (tok:{self.tokenize})")
         )
 
 
 def caption_words(text: str) -> list[str]:
-    """Returns the words of a description in lower case, without punctuation."""
-    return [word for word in find_words(text.lower()) if is_word(word)]
+    """Returns the words of a description in lower case, without punctuation.
+
+    Of a script that is written without spaces, each letter is a word.
+    """
+    words = [word for word in find_words(text.lower()) if is_word(word)]
+    return [part for word in words for part in (unicode_words(word) if is_unspaced(word) else [word])]
 
 
 def caption_scores(
     found: Sequence[str],
     wanted: References,
     *,
-    tokenize: Callable[[str], Sequence[str]] = caption_words,
+    tokenize: Tokenize | None = None,
 ) -> CaptionScores:
     """Computes BLEU, ROUGE-L and CIDEr-D of the descriptions of N pictures.
 
@@ -69,8 +80,9 @@ def caption_scores(
     Args:
         found: the description of each picture.
         wanted: the reference of each picture, or several.
-        tokenize: splits a text into words. COCO's evaluation uses the Penn Treebank tokenizer, which splits
-            some words differently ("don't"); its ROUGE-L gives more weight to recall.
+        tokenize: see `rouge`; by default words in lower case, with the apostrophes and hyphens in them, and
+            each letter of a script without spaces by itself. COCO's evaluation uses the Penn Treebank
+            tokenizer, which splits some words differently ("don't"); its ROUGE-L gives more weight to recall.
 
     Raises:
         ShapeError: if the numbers of descriptions and lists of references differ.
@@ -78,11 +90,13 @@ def caption_scores(
         TypeError: for an item that is not a text.
     """
     listed = check_references("caption_scores", found, wanted)
-    candidates = [_counts(tokenize(text)) for text in found]
-    references = [[_counts(tokenize(text)) for text in own] for own in listed]
+    name, split = tokenizer("caption_scores", tokenize or caption_words)
+    candidates = [_counts(split(text)) for text in found]
+    references = [[_counts(split(text)) for text in own] for own in listed]
     one, two, three, four = _bleu(candidates, references)
-    rouge_l = rouge(found, listed, tokenize=tokenize).rouge_l.f1
-    return CaptionScores(one, two, three, four, rouge_l, _cider(candidates, references))
+    rouge_l = rouge(found, listed, tokenize=split).rouge_l.f1
+    cider = _cider(candidates, references)
+    return CaptionScores(one, two, three, four, rouge_l, cider, "words" if tokenize is None else name)
 
 
 @dataclass(frozen=True)

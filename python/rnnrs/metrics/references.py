@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..checks import check_repeatable
+from ..data.frames import check_same_index
 from ..errors import ShapeError
 
 #: The reference of each candidate, or several.
@@ -19,7 +21,9 @@ def check_references(op: str, candidates: Sequence[str], references: References)
         ValueError: without candidates, or for one without a reference.
         TypeError: for an item that is not a text.
     """
+    check_same_index(op, ("candidates", candidates), ("references", references))
     for argument, texts in (("candidates", candidates), ("references", references)):
+        check_repeatable(op, argument, texts)
         if isinstance(texts, (str, bytes)):
             raise TypeError(f"{op}: {argument}: expected a list of texts, got {type(texts).__name__}")
     if not len(candidates):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ..shown import short_repr
 from .references import References, check_references
-
-_WORD = re.compile("[a-z0-9]+")
+from .words import Tokenize, tokenizer, words_by_script
 
 
 @dataclass(frozen=True)
@@ -34,27 +33,27 @@ class Rouge:
 
     Attributes:
         rouge_1, rouge_2, rouge_l: the scores.
+        tokenize: the name of the tokenizer; scores with different ones cannot be compared.
     """
 
     rouge_1: RougeScore
     rouge_2: RougeScore
     rouge_l: RougeScore
+    tokenize: str = "ascii"
+
+    __repr__ = short_repr
 
     def __str__(self) -> str:
         scores = (self.rouge_1, self.rouge_2, self.rouge_l)
-        return "ROUGE-1/2/L F1 " + " / ".join(f"{100 * score.f1:.1f}" for score in scores)
-
-
-def ascii_words(text: str) -> list[str]:
-    """Returns the words as in Lin's program: lower case, runs of a–z and 0–9; all else separates."""
-    return _WORD.findall(text.lower())
+        figures = " / ".join(f"{100 * score.f1:.1f}" for score in scores)
+        return f"ROUGE-1/2/L F1 {figures}" + ("" if self.tokenize == "ascii" else f" (tok:{self.tokenize})")
 
 
 def rouge(
     candidates: Sequence[str],
     references: References,
     *,
-    tokenize: Callable[[str], Sequence[str]] = ascii_words,
+    tokenize: Tokenize | None = None,
 ) -> Rouge:
     """Computes ROUGE-1, ROUGE-2 and ROUGE-L of N summaries, without stemming.
 
@@ -65,24 +64,33 @@ def rouge(
     Args:
         candidates: the N generated texts.
         references: the reference of each candidate, or several.
-        tokenize: splits a text into words; by default into runs of a–z and 0–9 in lower case, as for
-            published figures. For other languages pass another function, for example `rnnrs.text.find_words`.
+        tokenize: the tokenizer: "ascii", runs of a–z and 0–9 in lower case, as for published figures of
+            English; "unicode", runs of letters and digits of any script, with each letter of a script
+            without spaces by itself; "char"; or a function that splits a text into words. By default "ascii"
+            if all letters of the references are Latin, else "unicode"; the result says which.
 
     Raises:
         ShapeError: if the numbers of candidates and references differ.
-        ValueError: without candidates, or for one without a reference.
+        ValueError: without candidates, or for one without a reference; for an unknown tokenizer.
         TypeError: for an item that is not a text.
+
+    Example:
+        >>> str(rouge(["Кошка спит."], ["Кошка не спит"]))
+        'ROUGE-1/2/L F1 80.0 / 0.0 / 80.0 (tok:unicode)'
     """
     listed = check_references("rouge", candidates, references)
+    every = (text for own in listed for text in own)
+    name, split = tokenizer("rouge", words_by_script(every) if tokenize is None else tokenize)
     rows = [
-        _best([list(tokenize(text)) for text in own], list(tokenize(candidate)))
+        _best([list(split(text)) for text in own], list(split(candidate)))
         for candidate, own in zip(candidates, listed, strict=True)
     ]
     means = [
         [sum(values) / len(rows) for values in zip(*column, strict=True)]
         for column in zip(*rows, strict=True)
     ]
-    return Rouge(*(RougeScore(*mean) for mean in means))
+    one, two, longest = (RougeScore(*mean) for mean in means)
+    return Rouge(one, two, longest, name)
 
 
 Triple = tuple[float, float, float]

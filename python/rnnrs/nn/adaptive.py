@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import _rnnrs
-from ..checks import check_size
+from ..checks import as_array, check_size
 from ..errors import ShapeError
+from ..shown import short_repr
 from ..types import Array
 from .layer import Layer
 
@@ -22,6 +23,9 @@ class Tail(NamedTuple):
     P: Array
     V: Array
     c: Array
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class AdaptiveCache(NamedTuple):
@@ -38,6 +42,9 @@ class AdaptiveCache(NamedTuple):
     z: list[Array]
     head: Array
     log_p: Array
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class AdaptiveSoftmax(Layer):
@@ -107,7 +114,7 @@ class AdaptiveSoftmax(Layer):
             ShapeError: if the last axis of x does not have size I.
             DTypeError: if x does not hold real numbers.
         """
-        x = np.asarray(x)
+        x = as_array("AdaptiveSoftmax.forward", "x", x)
         p = self.parameters
         scores = _rnnrs.linear_forward(x, p["head.V"], p["head.c"])
         tails = [self.tail(k) for k in range(1, self.clusters + 1)]
@@ -124,7 +131,7 @@ class AdaptiveSoftmax(Layer):
         Raises:
             ShapeError: if dlog_p does not have the shape of ln P.
         """
-        dlog_p = np.asarray(dlog_p, self.dtype)
+        dlog_p = as_array("AdaptiveSoftmax.backward", "dlog_p", dlog_p).astype(self.dtype, copy=False)
         if dlog_p.shape != cache.log_p.shape:
             raise ShapeError(
                 f"AdaptiveSoftmax.backward: dlog_p: expected {cache.log_p.shape}, got {dlog_p.shape}"

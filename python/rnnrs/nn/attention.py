@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import _rnnrs
-from ..checks import check_size
+from ..checks import as_array, check_size
 from ..errors import DTypeError, ShapeError
+from ..shown import short_repr
 from ..types import Array
 from .layer import Layer
 from .order import check_lengths
@@ -28,6 +29,9 @@ class AttentionCache(NamedTuple):
     alpha: Array  #: (B, T, S), the weight of each step of the memory in each context
     lengths: NDArray[np.int64] | None
     memory_lengths: NDArray[np.int64] | None
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class Attention(Layer):
@@ -143,7 +147,7 @@ class Attention(Layer):
         Raises:
             ShapeError, DTypeError: if dcontext or dalpha does not have the shape of the context or of α.
         """
-        upstream = None if dalpha is None else np.asarray(dalpha)
+        upstream = None if dalpha is None else as_array("Attention.backward", "dalpha", dalpha)
         dv = self.gradients["v"] if self.kind == "additive" else None
         dq, dkeys, dmemory = _rnnrs.attention_backward(
             cache.q,
@@ -153,7 +157,7 @@ class Attention(Layer):
             cache.lengths,
             cache.memory_lengths,
             cache.alpha,
-            np.asarray(dcontext),
+            as_array("Attention.backward", "dcontext", dcontext),
             upstream,
             dv,
         )
@@ -196,7 +200,7 @@ class Attention(Layer):
 
 def _states(argument: str, values: ArrayLike, steps: str, letter: str, size: int) -> Array:
     """Returns values as an array (steps, B, size) of float32 or float64."""
-    array = np.asarray(values)
+    array = as_array("Attention", argument, values)
     if array.ndim != 3 or array.shape[2] != size:
         raise ShapeError(f"Attention: {argument}: expected ({steps}, B, {letter}={size}), got {array.shape}")
     if array.dtype not in (np.float32, np.float64):

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import _rnnrs
-from ..checks import check_size
+from ..checks import as_array, check_size
+from ..shown import short_repr
 from ..types import Array
 from .layer import Layer
 from .rnn import ACTIVATIONS
@@ -22,6 +23,9 @@ class BatchNormCache(NamedTuple):
     mean: Array  #: (C), as used for x
     variance: Array  #: (C)
     training: bool  #: whether mean and variance are the batch's own
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class BatchNorm(Layer):
@@ -92,7 +96,12 @@ class BatchNorm(Layer):
         p = self.parameters
         given = None if training else (p["mean"].copy(), p["variance"].copy())
         y, mean, variance = _rnnrs.batch_norm_forward(
-            np.asarray(x), p["gamma"], p["beta"], given, self.epsilon, self.activation
+            as_array("BatchNorm.forward", "x", x),
+            p["gamma"],
+            p["beta"],
+            given,
+            self.epsilon,
+            self.activation,
         )
         return y, BatchNormCache(x, None if self.activation == "identity" else y, mean, variance, training)
 
@@ -118,7 +127,7 @@ class BatchNorm(Layer):
             cache.y,
             p["gamma"],
             (cache.mean, cache.variance, cache.training),
-            np.asarray(dy),
+            as_array("BatchNorm.backward", "dy", dy),
             g["gamma"],
             g["beta"],
             self.epsilon,
@@ -128,6 +137,9 @@ class BatchNorm(Layer):
         if cache.training and n:
             # The unbiased estimate of the variance, as in PyTorch.
             unbiased = cache.variance * (n / max(n - 1, 1))
-            for average, own in ((p["mean"], cache.mean), (p["variance"], unbiased)):
-                average += np.asarray(self.momentum * (own - average), average.dtype)
+            # What is not finite is refused by the trainer, which restores the averages.
+            with p.changing, np.errstate(over="ignore", invalid="ignore"):
+                for name, own in (("mean", cache.mean), ("variance", unbiased)):
+                    if name not in p.frozen:
+                        p[name][...] += np.asarray(self.momentum * (own - p[name]), self.dtype)
         return dx if need_dx else None

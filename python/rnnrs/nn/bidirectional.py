@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _rnnrs
+from ..checks import as_array
 from ..errors import ShapeError
+from ..shown import short_repr
 from ..types import Array
 from .embedding import Embedding
 from .layer import Composite
@@ -26,6 +28,9 @@ class BidirectionalCache(NamedTuple):
     ahead: RecurrentCache
     back: RecurrentCache
     state: Array
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class Bidirectional(Composite):
@@ -165,7 +170,7 @@ class Bidirectional(Composite):
         """Returns both directions' parts of a state (B, S)."""
         if state is None:
             return None, None
-        whole = np.asarray(state)
+        whole = as_array("Bidirectional", "state", state)
         if whole.ndim != 2 or whole.shape[1] != self.state_size:
             raise ShapeError(f"Bidirectional: state: expected (B, S={self.state_size}), got {whole.shape}")
         return whole[:, : self.ahead.state_size], whole[:, self.ahead.state_size :]
@@ -184,7 +189,7 @@ class Bidirectional(Composite):
         """Returns both directions' parts of dh."""
         if dh is None:
             return None, None
-        whole = np.asarray(dh)
+        whole = as_array("Bidirectional", "dh", dh)
         if whole.ndim != 3 or whole.shape[2] != self.hidden_size:
             raise ShapeError(f"Bidirectional: dh: expected (T, B, H={self.hidden_size}), got {whole.shape}")
         if self.merge == "concat":

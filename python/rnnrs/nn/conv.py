@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import _rnnrs
-from ..checks import check_size
+from ..checks import as_array, check_size
+from ..shown import short_repr
 from ..types import Array
 from .layer import Layer
 from .rnn import ACTIVATIONS
@@ -23,6 +24,9 @@ class Conv2dCache(NamedTuple):
 
     x: ArrayLike
     y: Array | None  #: if there is an activation
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class Conv2d(Layer):
@@ -88,7 +92,14 @@ class Conv2d(Layer):
             MemoryError: if y does not fit in memory.
         """
         p = self.parameters
-        y = _rnnrs.conv_forward(np.asarray(x), p["K"], p["b"], self.stride, self.padding, self.activation)
+        y = _rnnrs.conv_forward(
+            as_array("Conv2d.forward", "x", x),
+            p["K"],
+            p["b"],
+            self.stride,
+            self.padding,
+            self.activation,
+        )
         return y, Conv2dCache(x, None if self.activation == "identity" else y)
 
     def backward(self, cache: Conv2dCache, dy: ArrayLike, need_dx: bool = True) -> Array | None:
@@ -112,7 +123,7 @@ class Conv2d(Layer):
             np.asarray(cache.x),
             cache.y,
             self.parameters["K"],
-            np.asarray(dy),
+            as_array("Conv2d.backward", "dy", dy),
             g["K"],
             g["b"],
             self.stride,

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import _rnnrs
-from ..checks import check_size
+from ..checks import as_array, as_ids, check_size
 from ..errors import ShapeError
+from ..shown import short_repr
 from ..types import Array
 from .layer import Layer
 from .noise import ROWS, check_rate, place_seed
@@ -23,6 +24,9 @@ class EmbeddingCache(NamedTuple):
 
     ids: ArrayLike
     scales: Array | None = None
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class Embedding(Layer):
@@ -78,7 +82,7 @@ class Embedding(Layer):
             IndexError: if an id is out of range.
             DTypeError: if the ids are not whole numbers.
         """
-        places, E = np.asarray(ids), self.parameters["E"]
+        places, E = as_ids("Embedding.forward", "ids", ids, self.vocabulary_size), self.parameters["E"]
         x = _rnnrs.embedding_forward(places, E)
         if noise is None or not self.row_dropout:
             return x, EmbeddingCache(ids)
@@ -87,15 +91,19 @@ class Embedding(Layer):
         return x * scales, EmbeddingCache(ids, scales)
 
     def backward(self, cache: EmbeddingCache, dx: ArrayLike) -> None:
-        """Adds dE[id] += dx (…, I), position by position.
+        """Adds dE[id] += dx (…, I), position by position, unless the table is frozen.
 
         Raises:
             ShapeError: if dx does not have the shape of x.
         """
+        if not self.parameters.are_trained:
+            return
         ids = np.asarray(cache.ids)
         if cache.scales is not None:
             if np.shape(dx) != (*ids.shape, self.embedding_size):
                 expected = (*ids.shape, self.embedding_size)
                 raise ShapeError(f"Embedding.backward: dx: expected {expected}, got {np.shape(dx)}")
-            dx = np.asarray(dx) * cache.scales
-        _rnnrs.embedding_backward(ids, np.asarray(dx), self.gradients.touch("E", ids))
+            dx = as_array("Embedding.backward", "dx", dx) * cache.scales
+        _rnnrs.embedding_backward(
+            ids, as_array("Embedding.backward", "dx", dx), self.gradients.touch("E", ids)
+        )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import check_size
+from ..checks import as_array, as_ids, check_number, check_size, positive
 from ..errors import DTypeError, ShapeError
 from ..types import Array, Ids
 
@@ -44,9 +43,7 @@ def check_temperature(temperature: float) -> float:
     Raises:
         ValueError: if it is not a finite number above 0.
     """
-    if not (0.0 < temperature < math.inf):
-        raise ValueError(f"JordanRNN: temperature: expected a finite number above 0, got {temperature}")
-    return float(temperature)
+    return check_number("JordanRNN", "temperature", temperature, "a finite number above 0", positive)
 
 
 def check_probability(op: str, name: str, value: float) -> float:
@@ -55,9 +52,7 @@ def check_probability(op: str, name: str, value: float) -> float:
     Raises:
         ValueError: if it is not a number from 0 to 1.
     """
-    if not 0.0 <= value <= 1.0:
-        raise ValueError(f"{op}: {name}: expected a number from 0 to 1, got {value}")
-    return float(value)
+    return check_number(op, name, value, "a number from 0 to 1", lambda x: 0.0 <= x <= 1.0)
 
 
 def check_word(op: str, name: str, value: int) -> int:
@@ -78,7 +73,7 @@ def check_inputs(x: ArrayLike, input_size: int) -> Array:
     Raises:
         ShapeError: if it does not have that shape.
     """
-    array = np.asarray(x)
+    array = as_array(_FORWARD, "x", x)
     if array.ndim != 3 or array.shape[2] != input_size:
         raise ShapeError(f"{_FORWARD}: x: expected (T, B, I={input_size}), got {array.shape}")
     return array
@@ -100,7 +95,7 @@ def split(argument: str, fed: ArrayLike | None, axes: str, outputs: int) -> tupl
     """
     if fed is None:
         return None, None
-    array, count = np.asarray(fed), axes.count(",") + 1
+    array, count = as_ids(_FORWARD, argument, fed), axes.count(",") + 1
     if array.ndim == count + 1:
         if array.shape[-1] != outputs:
             raise ShapeError(
@@ -147,7 +142,7 @@ def ends(lengths: ArrayLike | None, steps: int, batch: int) -> tuple[Ids | None,
     """
     if lengths is None:
         return None, None
-    array = np.asarray(lengths)
+    array = as_array(_FORWARD, "lengths", lengths)
     if array.shape != (batch,):
         raise ShapeError(f"{_FORWARD}: lengths: expected (B={batch},), got {array.shape}")
     if array.dtype.kind not in "iu" and array.size:

@@ -74,6 +74,10 @@ class GRU(Recurrent):
         self.gradients["b"][...] += np.concatenate([db[: 2 * H], db[3 * H :]])
         self.gradients["b_h"][...] += db[2 * H : 3 * H]
 
+    def _input_sums(self, da: NDArray[np.floating]) -> NDArray[np.floating]:
+        H = self.hidden_size
+        return np.concatenate([da[..., : 2 * H], da[..., 3 * H :]], axis=-1)
+
     def _table(self, E: NDArray[np.floating]) -> NDArray[np.floating]:
         H, p = self.hidden_size, self.parameters
         table = np.empty((len(E), 4 * H), self.dtype)

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import _rnnrs
-from ..checks import check_size
+from ..checks import as_array, check_size, sampling_temperature
 from ..errors import ShapeError
+from ..shown import short_repr
 from ..types import Array
 from . import feedback as kinds
 from .feedback import FEEDBACKS, NOTHING
@@ -42,6 +43,9 @@ class JordanCache(NamedTuple):
     own: NDArray[np.bool_] | None
     beyond: NDArray[np.bool_] | None
     next: Array
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class JordanRNN(Layer):
@@ -170,8 +174,8 @@ class JordanRNN(Layer):
         ids = None if ids is None else kinds.without(ids, beyond, NOTHING)
         if forcing == 1.0 and targets is not None:
             return self._forced(x, values, ids, (first, token), array, beyond)
-        draws = np.arange(B) if keys is None else np.asarray(keys)
-        temperature = 0.0 if self.feedback == "argmax" else self.temperature
+        draws = np.arange(B) if keys is None else as_array("JordanRNN.forward", "keys", keys)
+        temperature = 0.0 if self.feedback == "argmax" else sampling_temperature(self.temperature)
         settings = (self.feedback, temperature, forcing, *words, draws)
         return self._driven(x, values, ids, (first, token), settings, array, beyond)
 
@@ -249,7 +253,7 @@ class JordanRNN(Layer):
             ShapeError: if do does not have the shape of o.
         """
         p, g = self.parameters, self.gradients
-        do = np.asarray(do)
+        do = as_array("JordanRNN.backward", "do", do)
         expected = (*cache.h.shape[:2], self.output_size)
         if do.shape != expected:
             raise ShapeError(f"JordanRNN.backward: do: expected (T, B, O) = {expected}, got {do.shape}")

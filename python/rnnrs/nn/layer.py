@@ -10,19 +10,36 @@ from numpy.typing import DTypeLike
 
 from .. import _rnnrs
 from ..seeds import derive_seed
+from ..shown import shown
+from .guarded import adding, reading
 from .parameters import Parameters
 
 
 class Layer:
     """Parameters θ, and ∂L/∂θ in a vector of the same layout.
 
-    `backward` adds to `gradients`; `zero_gradients` resets them. There is no tape: a model's own forward and
-    backward passes call those of its layers in order.
+    A cache refers to the arrays that `forward` got and returned, without a copy: changed in place before
+    `backward`, they give wrong gradients. `backward` adds to `gradients`; `zero_gradients` resets them. There
+    is no tape: a model's own forward and backward passes call those of its layers in order.
+
+    Several threads may call `forward` and `forward_tokens` at the same time, also while one trains: each call
+    sees the parameters of one moment. `backward` and `backward_tokens` raise RuntimeError while another
+    thread is in one of them, or trains the model. This holds for the methods of subclasses as they are.
 
     Attributes:
         parameters: the parameters by name, writable views of one vector.
         gradients: their gradients under the same names.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for names, guarded in (
+            (("forward", "forward_tokens"), reading),
+            (("backward", "backward_tokens"), adding),
+        ):
+            for name in names:
+                if name in cls.__dict__:
+                    setattr(cls, name, guarded(cls.__dict__[name]))
 
     #: The set that `join` has moved the parameters into.
     _whole: weakref.ref[Parameters] | None = None
@@ -35,6 +52,16 @@ class Layer:
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the parameters and of all results: float32 or float64."""
         return self.parameters.dtype
+
+    def __repr__(self) -> str:
+        plain = [
+            (name, value)
+            for name, value in vars(self).items()
+            if isinstance(value, (bool, int, float, str, tuple)) and not name.startswith("_")
+            if not isinstance(value, tuple) or all(isinstance(part, (int, float)) for part in value)
+        ]
+        size = [("parameters", self.parameters.size), ("dtype", str(self.dtype))]
+        return shown(type(self).__name__, [*plain, *size])
 
     def zero_gradients(self) -> None:
         """Sets all gradients to zero."""
@@ -117,6 +144,7 @@ def join(**layers: Layer) -> tuple[Parameters, Parameters]:
         layer.move(parameters, gradients, start, prefix)
         layer._whole = weakref.ref(parameters)
         start += layer.parameters.size
+    parameters._remember()
     return parameters, gradients
 
 
@@ -130,6 +158,10 @@ class Composite(Layer):
     def __init__(self, **parts: Layer) -> None:
         self.parts = parts
         self.parameters, self.gradients = join(**parts)
+
+    def __repr__(self) -> str:
+        size = [("parameters", self.parameters.size), ("dtype", str(self.dtype))]
+        return shown(type(self).__name__, [*self.parts.items(), *size])
 
     def move(self, parameters: Parameters, gradients: Parameters, start: int, prefix: str) -> None:
         """Moves parameters and gradients into larger sets, including those of the parts."""

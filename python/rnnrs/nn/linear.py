@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import _rnnrs
-from ..checks import check_size
+from ..checks import as_array, check_size
+from ..errors import ShapeError
+from ..shown import short_repr
 from ..types import Array
 from .embedding import LARGE
 from .layer import Layer
@@ -18,6 +20,9 @@ class LinearCache(NamedTuple):
     """The forward-pass value that `Linear.backward` needs: the input."""
 
     x: ArrayLike
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class Linear(Layer):
@@ -61,7 +66,7 @@ class Linear(Layer):
             DTypeError: if x does not hold real numbers.
         """
         p = self.parameters
-        return _rnnrs.linear_forward(np.asarray(x), p["V"], p["c"]), LinearCache(x)
+        return _rnnrs.linear_forward(as_array("Linear.forward", "x", x), p["V"], p["c"]), LinearCache(x)
 
     def backward(self, cache: LinearCache, do: ArrayLike, need_dx: bool = True) -> Array | None:
         """Adds dV += Σ do xᵀ and dc += Σ do; computes dx = Vᵀ do.
@@ -71,12 +76,33 @@ class Linear(Layer):
             do: ∂L/∂o (…, O).
             need_dx: whether to compute dx.
 
+        Of a frozen layer, only dx is computed.
+
         Returns:
             dx (…, I); None without `need_dx`.
 
         Raises:
             ShapeError: if do does not have the shape of o.
         """
+        if not self.parameters.are_trained:
+            do = as_array("Linear.backward", "do", do)
+            if do.shape != (*np.shape(cache.x)[:-1], self.output_size):
+                expected = (*np.shape(cache.x)[:-1], self.output_size)
+                raise ShapeError(f"Linear.backward: do: expected {expected}, got {do.shape}")
+            return input_gradient(self.parameters["V"], do) if need_dx else None
         g = self.gradients
         x = np.asarray(cache.x)
-        return _rnnrs.linear_backward(x, self.parameters["V"], np.asarray(do), g["V"], g["c"], need_dx)
+        return _rnnrs.linear_backward(
+            x,
+            self.parameters["V"],
+            as_array("Linear.backward", "do", do),
+            g["V"],
+            g["c"],
+            need_dx,
+        )
+
+
+def input_gradient(weights: Array, d: Array) -> Array:
+    """Returns Vᵀ d (…, I) for d (…, O) and V (O, I), as a backward pass with dV computes it."""
+    nothing = np.zeros(weights.shape[1], weights.dtype)
+    return _rnnrs.linear_forward(d, np.ascontiguousarray(weights.T), nothing)

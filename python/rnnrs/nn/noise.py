@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _rnnrs
+from ..checks import as_array, check_number
 from ..errors import DTypeError, ShapeError
 from ..seeds import derive_seed
+from ..shown import short_repr
 from ..types import Array
 
 #: The places in a network with masks of their own.
@@ -31,11 +33,7 @@ def check_rate(op: str, argument: str, rate: float) -> float:
         ValueError: if it is below 0, or not below 1.
         TypeError: if it is not a number.
     """
-    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.floating, np.integer)):
-        raise TypeError(f"{op}: {argument}: expected a number, got {rate!r}")
-    if not 0 <= rate < 1:
-        raise ValueError(f"{op}: {argument}: expected a number from 0 to below 1, got {rate}")
-    return float(rate)
+    return check_number(op, argument, rate, "a number from 0 to below 1", lambda x: 0 <= x < 1)
 
 
 def keys_of(op: str, keys: ArrayLike | None, B: int) -> NDArray[np.int64]:
@@ -47,7 +45,7 @@ def keys_of(op: str, keys: ArrayLike | None, B: int) -> NDArray[np.int64]:
     """
     if keys is None:
         return np.arange(B)
-    array = np.asarray(keys)
+    array = as_array(op, "keys", keys)
     if array.dtype.kind not in "iu":
         raise DTypeError(f"{op}: keys: expected whole numbers, got {array.dtype}")
     if array.shape != (B,):
@@ -74,6 +72,9 @@ class DropoutCache(NamedTuple):
 
     masks: tuple[NDArray[np.int64], NDArray[np.int64] | None, int] | None
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
 
 class Dropout:
     """Sets elements to 0 with probability `rate`, and scales the others to x / (1 − rate), in training only.
@@ -88,6 +89,8 @@ class Dropout:
     Raises:
         ValueError, TypeError: if the rate is out of range.
     """
+
+    __repr__ = short_repr
 
     def __init__(self, rate: float, *, per_sequence: bool = False) -> None:
         self.rate = check_rate("Dropout", "rate", rate)
@@ -106,7 +109,7 @@ class Dropout:
         Raises:
             ShapeError, DTypeError: if an array has the wrong shape or dtype.
         """
-        x = np.asarray(x)
+        x = as_array("Dropout.forward", "x", x)
         if noise is None or not self.rate:
             return x, DropoutCache(None)
         if x.ndim not in (2, 3):
@@ -122,7 +125,11 @@ class Dropout:
         Raises:
             ShapeError, DTypeError: if dy does not have the shape of x.
         """
-        return np.asarray(dy) if cache.masks is None else self._times_mask(np.asarray(dy), cache.masks)
+        return (
+            as_array("Dropout.backward", "dy", dy)
+            if cache.masks is None
+            else self._times_mask(as_array("Dropout.backward", "dy", dy), cache.masks)
+        )
 
     def _times_mask(self, x: Array, masks: tuple[Any, Any, int]) -> Array:
         keys, steps, seed = masks

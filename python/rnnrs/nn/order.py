@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _rnnrs
+from ..checks import as_array
 from ..errors import DTypeError, ShapeError
+from ..shown import short_repr
 from ..types import Array
 
 #: An order for the engine: `Order.counts`, `sequences`, `rows` and `shape`.
@@ -31,6 +33,8 @@ class Order:
         last: (B,), each stream's last sequence.
         goes_on: (sequences,), whether a sequence continues from the state before the batch.
     """
+
+    __repr__ = short_repr
 
     def __init__(
         self, shape: tuple[int, int], stream: Array, first: Array, length: Array, reverse: bool
@@ -141,7 +145,7 @@ def check_lengths(op: str, lengths: ArrayLike, T: int, B: int) -> NDArray[np.int
         DTypeError: if they are not whole numbers.
         ValueError: if one is below 0 or above T.
     """
-    array = np.asarray(lengths)
+    array = as_array(op, "lengths", lengths)
     if array.dtype.kind not in "iu":
         raise DTypeError(f"{op}: lengths: expected whole numbers, got {array.dtype}")
     if array.shape != (B,):
@@ -154,7 +158,7 @@ def check_lengths(op: str, lengths: ArrayLike, T: int, B: int) -> NDArray[np.int
 
 def _resets(op: str, resets: ArrayLike, T: int, B: int) -> NDArray[np.bool_]:
     """Checks resets (T, B)."""
-    array = np.asarray(resets)
+    array = as_array(op, "resets", resets)
     if array.dtype != np.bool_:
         raise DTypeError(f"{op}: resets: expected booleans, got {array.dtype}")
     if array.shape != (T, B):

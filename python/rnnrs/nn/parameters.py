@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .. import _rnnrs
-from ..checks import real_dtype
+from ..checks import as_array, real_dtype
 from ..errors import DTypeError, ShapeError
+from ..shown import short_repr
 from ..types import Array
+from .learning import Learning
+from .vector import Vector
 
 
 @dataclass
@@ -23,8 +27,10 @@ class Rows:
     touched: NDArray[np.bool_]
     known: bool = True
 
+    __repr__ = short_repr
 
-class Parameters(MutableMapping[str, Array]):
+
+class Parameters(Learning, MutableMapping[str, Array]):
     """Named arrays, all of them views of one contiguous vector.
 
     An optimizer's step and a gradient's norm are therefore one call over `flat`, and a checkpoint is a dump.
@@ -59,44 +65,100 @@ class Parameters(MutableMapping[str, Array]):
                 f"got {flat.dtype} of shape {flat.shape}"
             )
         self._rows: dict[str, Rows] = {}
-        self._lay_out(flat)
+        self._lay_out(Vector(flat), 0)
 
-    def _lay_out(self, flat: Array) -> None:
-        """Makes the arrays views of `flat`."""
-        self._flat = flat
+    def _lay_out(self, vector: Vector, offset: int) -> None:
+        """Makes the arrays views of a vector, from element `offset` on."""
+        self._vector, self._offset = vector, offset
         self._views: dict[str, Array] = {}
-        start = 0
+        start = offset
         for name, shape in self.shapes.items():
             end = start + math.prod(shape)
-            self._views[name] = flat[start:end].reshape(shape)
+            self._views[name] = vector.array[start:end].reshape(shape)
             start = end
+        self._flat = vector.array[offset:start]
 
     def __getstate__(self) -> dict[str, Any]:
-        """The state for copies and pickles: the vector as (the array that owns its memory, an offset in it).
+        """The state for copies and pickles: the vector, which all sets of a model share, and a place in it.
 
-        All sets of one joint vector name the same owner, which is copied once. So the layers of a copied
-        model are views of the copied model's vector.
+        So the layers of a copied model are views of the copied model's vector.
         """
-        root: Any = self._flat if self._flat.base is None else self._flat.base
-        if isinstance(root, np.ndarray) and root.ndim == 1 and root.dtype == self.dtype:
-            offset = (self._flat.ctypes.data - root.ctypes.data) // self.dtype.itemsize
-        else:  # memory of somebody else's
-            root, offset = self._flat.copy(), 0
-        state = {name: value for name, value in self.__dict__.items() if name not in ("_flat", "_views")}
-        return state | {"vector": (root, offset)}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_flat", "_views")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        root, offset = state.pop("vector")
         self.__dict__.update(state)
-        size = sum(math.prod(shape) for shape in self.shapes.values())
-        self._lay_out(root[offset : offset + size])
+        self._lay_out(self._vector, self._offset)
 
     def move(self, whole: Parameters, start: int, prefix: str) -> None:
         """Moves these arrays, with their values, into a larger set, at element `start` of its vector."""
         part = whole._flat[start : start + self._flat.size]
         part[...] = self._flat
-        self._lay_out(part)
+        offset = whole._offset + start
+        whole._vector.groups.adopt(
+            self._vector.groups, self._offset, self._offset + self.size, offset - self._offset
+        )
+        self._lay_out(whole._vector, offset)
         whole._rows |= {f"{prefix}.{name}": rows for name, rows in self._rows.items()}
+
+    @property
+    def reading(self) -> AbstractContextManager[None]:
+        """The context in which a thread sees the parameters of one moment, though another thread trains them.
+
+        The methods of models need no such context; a calculation of your own that consists of several calls
+        does. Training waits for its end. See `nn.guard`.
+
+        Example:
+            >>> from rnnrs import nn
+            >>> layer = nn.Linear(3, 2)
+            >>> with layer.parameters.reading:
+            ...     squares = sum(float(np.square(array).sum()) for array in layer.parameters.values())
+        """
+        return self._vector.guard.reading
+
+    @property
+    def changing(self) -> AbstractContextManager[None]:
+        """The context in which a thread changes the parameters, and no other thread is in `reading`.
+
+        Raises:
+            RuntimeError: on entering, for a thread in `reading`, if another thread changes them.
+        """
+        return self._vector.guard.changing
+
+    @property
+    def have_changed(self) -> bool:
+        """Whether an optimizer, a file or the user has changed the initial parameters of a network."""
+        vector = self._vector
+        return vector.guard.has_changed or vector.initial not in (None, vector.checksum)
+
+    def _remember(self) -> None:
+        """Remembers the parameters as the initial ones, for `have_changed`."""
+        self._vector.initial, self._vector.guard.has_changed = self._vector.checksum, False
+
+    @property
+    def steps(self) -> int:
+        """The number of steps that optimizers have taken."""
+        return self._vector.steps
+
+    def training(self, op: str, run: object) -> AbstractContextManager[None]:
+        """For gradients: the context of a training; no other run trains, and no other thread adds gradients.
+
+        Args:
+            op: the caller's name, for error messages.
+            run: the run; it may enter the context several times. None: another run may train in the context.
+
+        Raises:
+            RuntimeError: on entering, if another thread or another run is in such a context.
+        """
+        return self._vector.guard.training(op, run)
+
+    @property
+    def adding(self) -> AbstractContextManager[None]:
+        """For gradients: the context of the one thread that adds to them; it may enter it several times.
+
+        Raises:
+            RuntimeError: on entering, if another thread is in it, or trains the model.
+        """
+        return self._vector.guard.adding
 
     @property
     def size(self) -> int:
@@ -121,12 +183,12 @@ class Parameters(MutableMapping[str, Array]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         view = self[name]
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
-            raise DTypeError(f"Parameters: {name}: expected real numbers, got {array.dtype}")
+        array = as_array("Parameters", name, value)
+        _check_real(name, array)
         if array.shape != view.shape:
             raise ShapeError(f"Parameters: {name}: expected {view.shape}, got {array.shape}")
-        view[...] = array
+        with self.changing:
+            view[...] = array
 
     def __delitem__(self, name: str) -> None:
         raise TypeError("Parameters: a parameter cannot be deleted: the layout is fixed")
@@ -138,11 +200,22 @@ class Parameters(MutableMapping[str, Array]):
         return len(self._views)
 
     def zeros_like(self) -> Parameters:
-        """Returns a new set of zeros with the same layout."""
-        return Parameters(self.shapes, self.dtype)
+        """Returns a new set of zeros with the same layout, in which the same is frozen: gradients."""
+        made = Parameters(self.shapes, self.dtype)
+        if self._offset == 0 and self.size == self._vector.array.size:
+            made._vector.groups = self._vector.groups
+        else:
+            made._vector.groups.adopt(
+                self._vector.groups, self._offset, self._offset + self.size, -self._offset
+            )
+        return made
 
-    def copy_from(self, values: Mapping[str, Any]) -> None:
+    def copy_from(self, values: Mapping[str, Any], *, changed: bool = True) -> None:
         """Copies an array for every name.
+
+        Args:
+            values: the arrays.
+            changed: what `have_changed` says then; False for initial parameters.
 
         Raises:
             KeyError: if the names are not exactly these; nothing is copied then.
@@ -160,17 +233,25 @@ class Parameters(MutableMapping[str, Array]):
                 raise ShapeError(
                     f"Parameters: {name}: expected {self[name].shape}, got {np.shape(values[name])}"
                 )
-        for name in self:
-            self[name] = values[name]
+            _check_real(name, as_array("Parameters", name, values[name]))
+        with self.changing:
+            for name in self:
+                self[name] = values[name]
+        self._vector.guard.has_changed = changed
 
     def fill(self, value: float) -> None:
-        """Sets every element to `value`."""
-        if value != 0.0 or not self._rows:
-            self.flat.fill(value)
-            return
-        _rnnrs.clear(self._flat, self.spans())
-        for rows in self._rows.values():
-            rows.touched.fill(False)
+        """Sets every element to `value`.
+
+        Raises:
+            RuntimeError: if another thread adds to them, or trains the model.
+        """
+        with self.adding, self.changing:
+            if value != 0.0 or not self._rows:
+                self.flat.fill(value)
+                return
+            _rnnrs.clear(self._flat, self.spans())
+            for rows in self._rows.values():
+                rows.touched.fill(False)
 
     def track_rows(self, name: str) -> None:
         """Tracks the touched rows of a gradient, so that the other rows need not be visited.
@@ -218,8 +299,15 @@ class Parameters(MutableMapping[str, Array]):
         raise AssertionError("unreachable: the views cover the vector")
 
     def __repr__(self) -> str:
-        arrays = ", ".join(f"{name} {view.shape}" for name, view in self._views.items())
-        return f"Parameters({self.size} {self.dtype}: {arrays})"
+        shown = [f"{name} {view.shape}" for name, view in self._views.items()]
+        if len(shown) > 24:
+            shown[12:-12] = [f"… ({len(shown) - 24} more) …"]
+        return f"Parameters({self.size} {self.dtype}: {', '.join(shown)})"
+
+
+def _check_real(name: str, array: Array) -> None:
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(f"Parameters: {name}: expected real numbers, got {array.dtype}")
 
 
 def zeros(size: int, dtype: np.dtype[Any]) -> Array:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import _rnnrs
-from ..checks import check_size
+from ..checks import as_array, check_size
 from ..errors import DTypeError, ShapeError
+from ..shown import short_repr
 from ..types import Array
 from .layer import Layer
 from .order import check_lengths
@@ -26,6 +27,9 @@ class PoolingCache(NamedTuple):
     h: Array | None  #: for a mean
     kept: Array  #: the weights (T, B) for a mean; else the step of each unit's last or maximum value (B, H)
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
 
 class Pooling:
     """y (B, H) for h (T, B, H): a sequence's last state, its states' mean, or each unit's maximum.
@@ -41,6 +45,8 @@ class Pooling:
     Raises:
         ValueError: if the kind is unknown, or the size is negative.
     """
+
+    __repr__ = short_repr
 
     def __init__(self, kind: str = "last", *, back_size: int = 0) -> None:
         kinds = POOLINGS[:3]
@@ -85,7 +91,7 @@ class Pooling:
         Raises:
             ShapeError, DTypeError: if dy does not have the shape of y.
         """
-        dy = np.asarray(dy)
+        dy = as_array("Pooling.backward", "dy", dy)
         if cache.h is not None:
             return _rnnrs.pool_weighted_backward(cache.h, cache.kept, dy, cache.lengths, False)[0]
         return _rnnrs.pool_largest_backward(cache.kept, dy, cache.shape[0], cache.lengths)
@@ -107,6 +113,9 @@ class AttentionPoolingCache(NamedTuple):
     u: Array
     alpha: Array  #: (T, B), the weight of each step in y
     lengths: NDArray[np.int64] | None
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class AttentionPooling(Layer):
@@ -171,7 +180,9 @@ class AttentionPooling(Layer):
             ShapeError, DTypeError: if dy does not have the shape of y.
         """
         p, g = self.parameters, self.gradients
-        dh, de = _rnnrs.pool_weighted_backward(cache.h, cache.alpha, np.asarray(dy), cache.lengths, True)
+        dh, de = _rnnrs.pool_weighted_backward(
+            cache.h, cache.alpha, as_array("AttentionPooling.backward", "dy", dy), cache.lengths, True
+        )
         assert de is not None  # need_de is True
         nothing = np.zeros(1, self.dtype)
         du = _rnnrs.linear_backward(cache.u, p["q"][None], de[..., None], g["q"][None], nothing, True)
@@ -185,7 +196,7 @@ class AttentionPooling(Layer):
 
 def _states(op: str, h: ArrayLike, lengths: ArrayLike | None) -> tuple[Array, NDArray[np.int64] | None]:
     """Returns h as an array (T, B, H) of float32 or float64, and the checked lengths."""
-    h = np.asarray(h)
+    h = as_array(op, "h", h)
     if h.ndim != 3:
         raise ShapeError(f"{op}: h: expected (T, B, H), got {h.shape}")
     if h.dtype not in (np.float32, np.float64):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _rnnrs
+from ..checks import as_array
 from ..errors import ShapeError
+from ..shown import short_repr
 from ..types import Array
 from .conv import Pair, check_pair
 
@@ -19,11 +20,16 @@ class Pool2dCache(NamedTuple):
     shape: tuple[int, ...]  #: of x
     passed: tuple[Array, Array] | None  #: x and y, for the maximum
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
 
 class _Pool2d:
     """Windows over pictures (B, Y, X, C), each channel separately; no parameters."""
 
     _kind: str
+
+    __repr__ = short_repr
 
     def __init__(self, kernel_size: Pair, *, stride: Pair | None = None, padding: Pair = 0) -> None:
         name = type(self).__name__
@@ -41,7 +47,13 @@ class _Pool2d:
         Raises:
             ShapeError, DTypeError: if x is not such an array, or its pictures are smaller than a window.
         """
-        return _pool(self._kind, np.asarray(x), self.kernel_size, self.stride, self.padding)
+        return _pool(
+            self._kind,
+            as_array(f"{type(self).__name__}.forward", "x", x),
+            self.kernel_size,
+            self.stride,
+            self.padding,
+        )
 
     def backward(self, cache: Pool2dCache, dy: ArrayLike) -> Array:
         """Computes dx (B, Y, X, C) from dy (B, Y′, X′, C).
@@ -95,6 +107,8 @@ class GlobalPool2d:
         ValueError: if the kind is neither.
     """
 
+    __repr__ = short_repr
+
     def __init__(self, kind: str = "mean") -> None:
         if kind not in ("mean", "max"):
             raise ValueError(f"GlobalPool2d: kind: expected mean or max, got {kind!r}")
@@ -106,7 +120,7 @@ class GlobalPool2d:
         Raises:
             ShapeError, DTypeError: if x is not an array (B, Y, X, C), or its pictures have no pixels.
         """
-        x = np.asarray(x)
+        x = as_array("GlobalPool2d.forward", "x", x)
         y, cache = _pool(self.kind, x, *self._whole(x.shape))
         return y.reshape(y.shape[0], y.shape[3]), cache
 
@@ -116,7 +130,7 @@ class GlobalPool2d:
         Raises:
             ShapeError, DTypeError: if dy does not have the shape of y.
         """
-        dy, (B, _, _, C) = np.asarray(dy), cache.shape
+        dy, (B, _, _, C) = as_array("GlobalPool2d.backward", "dy", dy), cache.shape
         if dy.shape != (B, C):
             raise ShapeError(f"GlobalPool2d.backward: dy: expected (B={B}, C={C}), got {dy.shape}")
         return _pool_back(self.kind, cache, dy.reshape(B, 1, 1, C), *self._whole(cache.shape))
@@ -146,4 +160,6 @@ def _pool_back(
     padding: tuple[int, int],
 ) -> Array:
     B, Y, X, C = cache.shape
-    return _rnnrs.pool_2d_backward(kind, (B, Y, X, C), cache.passed, np.asarray(dy), kernel, stride, padding)
+    return _rnnrs.pool_2d_backward(
+        kind, (B, Y, X, C), cache.passed, as_array(kind, "dy", dy), kernel, stride, padding
+    )

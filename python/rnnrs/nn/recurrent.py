@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _rnnrs
+from ..checks import as_array, as_ids
 from ..errors import ShapeError
 from ..types import Array
 from .embedding import Embedding, EmbeddingCache
@@ -95,7 +96,7 @@ class Recurrent(RecurrentCell):
             ValueError: if a length is below 0 or above T.
             MemoryError: if h does not fit in memory.
         """
-        x = np.asarray(x)
+        x = as_array(f"{type(self).__name__}.forward", "x", x)
         if x.ndim != 3 and (lengths is not None or resets is not None or reverse or noise is not None):
             raise ShapeError(f"{type(self).__name__}: x: expected (T, B, I={self.input_size}), got {x.shape}")
         order = order_of(type(self).__name__, x.shape, lengths, resets, reverse)
@@ -135,7 +136,7 @@ class Recurrent(RecurrentCell):
             IndexError: if an id is outside the table.
             ShapeError, DTypeError, ValueError: as in `forward`.
         """
-        ids = np.asarray(ids)
+        ids = as_ids(f"{type(self).__name__}.forward_tokens", "ids", ids, embedding.vocabulary_size)
         if ids.ndim != 2 and (lengths is not None or resets is not None or reverse or noise is not None):
             raise ShapeError(f"{type(self).__name__}: ids: expected (T, B), got {ids.shape}")
         order = order_of(type(self).__name__, ids.shape, lengths, resets, reverse)
@@ -232,7 +233,8 @@ class Recurrent(RecurrentCell):
     ) -> Array:
         """Back-propagates through `forward_tokens`; adds to all gradients, including the embedding's.
 
-        With the table P, dP[id_t] += da_t, and then dU = dPᵀ E, db = Σ dP and dE += dP U.
+        Frozen parameters get no gradients; what only these need is not computed. With the table P, dP[id_t]
+        += da_t, and then dU = dPᵀ E, db = Σ dP and dE += dP U.
 
         Args:
             embedding: that of the forward pass.
@@ -251,18 +253,21 @@ class Recurrent(RecurrentCell):
                 f"{name}.backward_tokens: cache: expected one from forward_tokens, got one from forward"
             )
         da, dfirst, dnorm = self._through_time(cache, dh, dstate)
+        learns = embedding.parameters.are_trained
         if cache.x is not None:
-            dx = self._add_gradients(cache, da, dnorm, True)
-            assert dx is not None  # need_dx is True
-            embedding.backward(cache.tokens, dx)
+            dx = self._add_gradients(cache, da, dnorm, learns)
+            if dx is not None:
+                embedding.backward(cache.tokens, dx)
+            return initial_state_gradient(self, cache, dfirst)
+        if not learns and not self.parameters.are_trained:
             return initial_state_gradient(self, cache, dfirst)
         E = embedding.parameters["E"]
         dP = np.zeros((len(E), da.shape[-1]), self.dtype)
         _rnnrs.embedding_backward(np.asarray(cache.tokens.ids), da, dP)
         self._add_recurrent_gradient(cache, da)
-        dE = self._add_input_gradients(E, dP, None, dnorm, True)
-        assert dE is not None  # need_dx is True
-        embedding.gradients.touch("E", np.unique(cache.tokens.ids))[...] += dE
+        dE = self._add_input_gradients(E, dP, None, dnorm, learns)
+        if dE is not None:
+            embedding.gradients.touch("E", np.unique(cache.tokens.ids))[...] += dE
         return initial_state_gradient(self, cache, dfirst)
 
     def _through_time(
@@ -274,15 +279,15 @@ class Recurrent(RecurrentCell):
             raise ValueError(
                 f"{name}.backward: cache: expected one from forward(…, gradient=True), got one without gates"
             )
-        dlast = None if dstate is None else np.asarray(dstate)
+        dlast = None if dstate is None else as_array(name, "dstate", dstate)
+        dh = None if dh is None else as_array(name, "dh", dh)
         if order is not None:
             expected = (*order.shape, self.hidden_size)
-            if dh is not None and np.shape(dh) != expected:
-                raise ShapeError(f"{name}: dh: expected {expected}, got {np.shape(dh)}")
+            if dh is not None and dh.shape != expected:
+                raise ShapeError(f"{name}: dh: expected {expected}, got {dh.shape}")
             if dlast is not None and dlast.shape != cache.state.shape:
                 raise ShapeError(f"{name}: dstate: expected {cache.state.shape}, got {dlast.shape}")
             dlast = order.end_gradient(dlast)
-        dh = None if dh is None else np.asarray(dh)
         return _rnnrs.recurrent_backward(
             self.cell,
             cache.drawn.W,
@@ -307,7 +312,9 @@ class Recurrent(RecurrentCell):
         return None if dx is None else drop_input(self, dx, cache.drawn)
 
     def _add_recurrent_gradient(self, cache: RecurrentCache, da: Array) -> None:
-        """Adds dW."""
+        """Adds dW, unless the layer is frozen."""
+        if not self.parameters.are_trained:
+            return
         dW, seed = self.gradients["W"], cache.drawn.weights
         into = dW if seed is None else np.zeros_like(dW)
         mask = cache.drawn.extras[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ..shown import short_repr
 from ..types import Array
 from .embedding import EmbeddingCache
 from .order import Order
@@ -23,6 +24,9 @@ class Drawn(NamedTuple):
     weights: int | None
     W: Array
     extras: tuple[Any, Any, Any]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class RecurrentCache(NamedTuple):
@@ -56,3 +60,6 @@ class RecurrentCache(NamedTuple):
     given: bool
     drawn: Drawn
     normed: tuple[Array, Array] | None
+
+    def __repr__(self) -> str:
+        return short_repr(self)

@@ -12,6 +12,7 @@ from ..checks import check_size
 from ..seeds import derive_seed
 from ..types import Array
 from .layer import Layer
+from .linear import input_gradient
 from .noise import check_rate
 from .order import EngineOrder
 
@@ -149,6 +150,10 @@ class RecurrentCell(Layer):
         b = self.parameters["b"]
         return _rnnrs.linear_forward(E, self.parameters["U"], np.zeros_like(b) if self.layer_norm else b)
 
+    def _input_sums(self, da: Array) -> Array:
+        """Returns the columns of da that U x is part of, in the order of U's rows."""
+        return da
+
     def _add_input_gradients(
         self,
         x: Array,
@@ -157,7 +162,9 @@ class RecurrentCell(Layer):
         dnorm: tuple[Array, Array] | None,
         need_dx: bool,
     ) -> Array | None:
-        """Adds dU and db, and the gain's gradient; returns dx of the engine's rows."""
+        """Adds dU and db, and the gain's gradient; returns dx of the engine's rows. If frozen, only dx."""
+        if not self.parameters.are_trained:
+            return input_gradient(self.parameters["U"], self._input_sums(da)) if need_dx else None
         db, U, dU = self._bias_gradient(), self.parameters["U"], self.gradients["U"]
         if dnorm is not None:  # the bias was added after the normalization
             self.gradients["gain"][...] += dnorm[0]

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import as_array
 from ..types import Array
 from .batch_norm import BatchNorm
 from .layer import Composite, Layer
@@ -64,7 +65,7 @@ class Sequential(Composite):
         Raises:
             As the layers' `forward`.
         """
-        y, caches = np.asarray(x), []
+        y, caches = as_array("Sequential.forward", "x", x), []
         for layer in self.layers:
             if isinstance(layer, (BatchNorm, Sequential)):
                 y, cache = layer.forward(y, training=training)
@@ -79,16 +80,20 @@ class Sequential(Composite):
         Args:
             cache: from `forward`.
             dy: ∂L/∂y.
-            need_dx: whether to compute dx. Without it, the backward pass ends at the first layer with
-                parameters.
+            need_dx: whether to compute dx. Without it, the backward pass ends at the first layer that has
+                parameters and is not frozen.
 
         Raises:
             As the layers' `backward`.
         """
+        trained = [int(i) for i, part in self.parts.items() if part.parameters.are_trained]
+        lowest = self._lowest if need_dx else min(trained, default=None)
+        if lowest is None:
+            return None
         d: Any = dy
         for i in reversed(range(len(self.layers))):
             layer: Any = self.layers[i]
-            if i == self._lowest and not need_dx:
+            if i == lowest and not need_dx:
                 layer.backward(cache[i], d, need_dx=False)
                 return None
             d = layer.backward(cache[i], d)

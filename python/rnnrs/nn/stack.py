@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import as_array
 from ..errors import ShapeError
+from ..shown import short_repr
 from ..types import Array
 from .bidirectional import Bidirectional
 from .embedding import Embedding
@@ -23,6 +25,9 @@ class StackCache(NamedTuple):
     layers: tuple[Any, ...]  #: of the layers' own cache types
     state: Array
     dropout: tuple[DropoutCache, ...]  #: between the layers
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class Stack(Composite):
@@ -183,13 +188,14 @@ class Stack(Composite):
         return h, StackCache(tuple(caches), state, tuple(drops))
 
     def _down(
-        self, cache: StackCache, dh: ArrayLike | None, dstate: ArrayLike | None
+        self, cache: StackCache, dh: ArrayLike | None, dstate: ArrayLike | None, lowest: int = 0
     ) -> tuple[Array | None, Array | None, list[Array]]:
-        """Back-propagates to the lowest layer's dh and dstate, and to the other layers' initial states."""
-        d = None if dh is None else np.asarray(dh)
-        own, *dstates = self._split(dstate)
+        """Back-propagates to dh and dstate of layer `lowest`, and to the initial states above."""
+        d = None if dh is None else as_array("Stack", "dh", dh)
+        own, *dstates = self._split(dstate)[lowest:]
         firsts: list[Array] = []
-        above = list(zip(self.layers[1:], cache.layers[1:], cache.dropout, dstates, strict=True))
+        parts = (self.layers[lowest + 1 :], cache.layers[lowest + 1 :], cache.dropout[lowest:], dstates)
+        above = list(zip(*parts, strict=True))
         for layer, layer_cache, drop, layer_dstate in reversed(above):
             dx, first = layer.backward(layer_cache, d, layer_dstate)
             assert dx is not None  # need_dx is True
@@ -205,11 +211,41 @@ class Stack(Composite):
         """Returns each layer's part of a state (B, S)."""
         if state is None:
             return [None] * len(self.layers)
-        whole = np.asarray(state)
+        whole = as_array("Stack", "state", state)
         if whole.ndim != 2 or whole.shape[1] != self.state_size:
             raise ShapeError(f"Stack: state: expected (B, S={self.state_size}), got {whole.shape}")
         ends = np.cumsum([layer.state_size for layer in self.layers])[:-1]
         return list(np.split(whole, ends, axis=1))
+
+
+def learn(
+    layer: Recurrent | Bidirectional | Stack,
+    embedding: Embedding | None,
+    cache: Any,
+    dh: Array | None,
+    dstate: Array | None = None,
+) -> None:
+    """Adds the gradients of a layer and of its embedding; computes nothing that only frozen ones need.
+
+    Args:
+        layer: the layer.
+        embedding: the embedding, for a cache of `forward_tokens`; None for one of `forward`. The gradient of
+            x is not computed then.
+        cache, dh, dstate: see `Recurrent.backward`.
+    """
+    tokens = embedding is not None and embedding.parameters.are_trained
+    if not (tokens or layer.parameters.are_trained):
+        return
+    if isinstance(layer, Stack):
+        trained = [i for i, part in enumerate(layer.layers) if part.parameters.are_trained]
+        lowest = 0 if tokens else min(trained)
+        dh, dstate, _ = layer._down(cache, dh, dstate, lowest)
+        layer, cache = layer.layers[lowest], cache.layers[lowest]
+        embedding = None if lowest else embedding
+    if embedding is None:
+        layer.backward(cache, dh, dstate, need_dx=False)
+    else:
+        layer.backward_tokens(embedding, cache, dh, dstate)
 
 
 def _options(

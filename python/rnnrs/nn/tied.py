@@ -64,6 +64,11 @@ class _Borrowing(Parameters):
             return owner.touch(theirs, rows)
         return super().touch(name, rows)
 
+    @property
+    def are_trained(self) -> bool:
+        borrowed = self._borrowed.values()
+        return super().are_trained or any(theirs not in owner.frozen for owner, theirs in borrowed)
+
     def __contains__(self, name: object) -> bool:
         # As in iteration: a borrowed array is not a parameter of this set.
         return name in self._views

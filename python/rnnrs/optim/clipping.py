@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import _rnnrs
+from ..checks import check_number
 from ..nn.parameters import Parameters
 
 __all__ = ["clip_factor", "clip_norm", "clip_value"]
@@ -11,7 +12,8 @@ __all__ = ["clip_factor", "clip_norm", "clip_value"]
 def clip_norm(gradients: Parameters, max_norm: float) -> float:
     """Scales the gradients so that ‖g‖₂ ≤ `max_norm` (Pascanu, Mikolov and Bengio 2013).
 
-    Gradients with a norm that is not finite are left unchanged.
+    Gradients with a norm that is not finite are left unchanged. Frozen parameters (`Parameters.freeze`) do
+    not count.
 
     Args:
         gradients: a model's gradients, changed in place.
@@ -23,7 +25,8 @@ def clip_norm(gradients: Parameters, max_norm: float) -> float:
     Raises:
         ValueError: if `max_norm` is not above 0.
     """
-    return _rnnrs.clip_norm(gradients._flat, max_norm, gradients.spans())
+    most = _limit("clip_norm", "max_norm", max_norm)
+    return _rnnrs.clip_norm(gradients._flat, most, gradients.trained_spans())
 
 
 def clip_factor(gradients: Parameters, max_norm: float) -> tuple[float, float]:
@@ -41,7 +44,8 @@ def clip_factor(gradients: Parameters, max_norm: float) -> tuple[float, float]:
     Raises:
         ValueError: if `max_norm` is not above 0.
     """
-    return _rnnrs.clipping(gradients._flat, max_norm, gradients.spans())
+    most = _limit("clip_factor", "max_norm", max_norm)
+    return _rnnrs.clipping(gradients._flat, most, gradients.trained_spans())
 
 
 def clip_value(gradients: Parameters, limit: float) -> None:
@@ -50,4 +54,8 @@ def clip_value(gradients: Parameters, limit: float) -> None:
     Raises:
         ValueError: if `limit` is not above 0.
     """
-    _rnnrs.clip_value(gradients._flat, limit)
+    _rnnrs.clip_value(gradients._flat, _limit("clip_value", "limit", limit))
+
+
+def _limit(op: str, name: str, value: float) -> float:
+    return check_number(op, name, value, "a number above 0", lambda x: x > 0.0)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import _rnnrs
+from ..checks import check_number, positive
 from ..errors import FormatError, ShapeError
+from ..nn.learning import within
 from ..nn.parameters import Parameters
 from ..types import Array
 
@@ -38,8 +39,7 @@ class Optimizer(ABC):
     _vectors: tuple[str, ...] = ()
 
     def __init__(self, learning_rate: float, **settings: Any) -> None:
-        _positive(self, "learning_rate", learning_rate)
-        self.learning_rate = float(learning_rate)
+        self.learning_rate = _positive(self, "learning_rate", learning_rate)
         self._settings = settings
         self.steps = 0
         self._state: dict[str, Array] = {}
@@ -52,7 +52,9 @@ class Optimizer(ABC):
         *,
         scale: float = 1.0,
     ) -> None:
-        """Updates θ in place.
+        """Updates θ in place: without what is frozen, and by the factors of `Parameters.scale_learning_rate`.
+
+        Other threads that use the model see θ before the step or after it; the step waits for them.
 
         Args:
             parameters: θ.
@@ -79,11 +81,27 @@ class Optimizer(ABC):
                     f"{vector.dtype}, as in earlier steps, got {theta.size} of {theta.dtype}"
                 )
         rate = self.learning_rate if learning_rate is None else learning_rate
-        self._update(theta, g, rate, scale, gradients.spans())
+        spans, segments = gradients.spans(), parameters.segments()
+        with parameters.changing:
+            if segments is None:
+                self._update(theta, g, self._state, rate, scale, spans)
+            for start, end, factor in segments or ():
+                state = {name: vector[start:end] for name, vector in self._state.items()}
+                own = None if spans is None else within(spans, start, end)
+                self._update(theta[start:end], g[start:end], state, factor * rate, scale, own)
+            parameters._vector.steps += 1
         self.steps += 1
 
     @abstractmethod
-    def _update(self, theta: Array, g: Array, rate: float, scale: float, spans: Array | None) -> None:
+    def _update(
+        self,
+        theta: Array,
+        g: Array,
+        state: Mapping[str, Array],
+        rate: float,
+        scale: float,
+        spans: Array | None,
+    ) -> None:
         """Makes one step with scale · g; outside the spans g is zero."""
 
     def state(self) -> dict[str, Array]:
@@ -121,18 +139,15 @@ class Optimizer(ABC):
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in settings.items())})"
 
 
-def _positive(optimizer: Optimizer, name: str, value: float, *, zero: bool = False) -> None:
-    fits = math.isfinite(value) and (value > 0 or (zero and value == 0))
-    if not fits:
-        wanted = "a finite number from 0" if zero else "a finite number above 0"
-        raise ValueError(f"{type(optimizer).__name__}: {name}: expected {wanted}, got {value}")
+def _positive(optimizer: Optimizer, name: str, value: float, *, zero: bool = False) -> float:
+    wanted = "a finite number from 0" if zero else "a finite number above 0"
+    op = type(optimizer).__name__
+    return check_number(op, name, value, wanted, lambda x: positive(x) or (zero and x == 0))
 
 
-def _share(optimizer: Optimizer, name: str, value: float) -> None:
-    if not 0.0 <= value < 1.0:
-        raise ValueError(
-            f"{type(optimizer).__name__}: {name}: expected a number from 0 to below 1, got {value}"
-        )
+def _share(optimizer: Optimizer, name: str, value: float) -> float:
+    expected = "a number from 0 to below 1"
+    return check_number(type(optimizer).__name__, name, value, expected, lambda x: 0.0 <= x < 1.0)
 
 
 class SGD(Optimizer):
@@ -156,16 +171,25 @@ class SGD(Optimizer):
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(learning_rate, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
-        _share(self, "momentum", momentum)
-        _positive(self, "weight_decay", weight_decay, zero=True)
+        self.momentum = _share(self, "momentum", momentum)
+        self.weight_decay = _positive(self, "weight_decay", weight_decay, zero=True)
         if nesterov and momentum == 0.0:
             raise ValueError("SGD: nesterov: expected a momentum above 0, got 0")
-        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
+        self.nesterov = bool(nesterov)
+        settings = {"momentum": self.momentum, "nesterov": self.nesterov, "weight_decay": self.weight_decay}
+        super().__init__(learning_rate, **settings)
         self._vectors = ("velocity",) if momentum else ()
 
-    def _update(self, theta: Array, g: Array, rate: float, scale: float, spans: Array | None) -> None:
-        velocity = self._state.get("velocity")
+    def _update(
+        self,
+        theta: Array,
+        g: Array,
+        state: Mapping[str, Array],
+        rate: float,
+        scale: float,
+        spans: Array | None,
+    ) -> None:
+        velocity = state.get("velocity")
         _rnnrs.sgd(theta, g, velocity, rate, self.momentum, self.nesterov, self.weight_decay, scale, spans)
 
 
@@ -186,13 +210,20 @@ class Adagrad(Optimizer):
     def __init__(
         self, learning_rate: float = 0.01, *, epsilon: float = 1e-10, weight_decay: float = 0.0
     ) -> None:
-        super().__init__(learning_rate, epsilon=epsilon, weight_decay=weight_decay)
-        _positive(self, "epsilon", epsilon)
-        _positive(self, "weight_decay", weight_decay, zero=True)
-        self.epsilon, self.weight_decay = epsilon, weight_decay
+        self.epsilon = _positive(self, "epsilon", epsilon)
+        self.weight_decay = _positive(self, "weight_decay", weight_decay, zero=True)
+        super().__init__(learning_rate, epsilon=self.epsilon, weight_decay=self.weight_decay)
 
-    def _update(self, theta: Array, g: Array, rate: float, scale: float, spans: Array | None) -> None:
-        _rnnrs.adagrad(theta, g, self._state["squares"], rate, self.epsilon, self.weight_decay, scale)
+    def _update(
+        self,
+        theta: Array,
+        g: Array,
+        state: Mapping[str, Array],
+        rate: float,
+        scale: float,
+        spans: Array | None,
+    ) -> None:
+        _rnnrs.adagrad(theta, g, state["squares"], rate, self.epsilon, self.weight_decay, scale)
 
 
 class RMSProp(Optimizer):
@@ -218,14 +249,22 @@ class RMSProp(Optimizer):
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(learning_rate, decay=decay, epsilon=epsilon, weight_decay=weight_decay)
-        _share(self, "decay", decay)
-        _positive(self, "epsilon", epsilon)
-        _positive(self, "weight_decay", weight_decay, zero=True)
-        self.decay, self.epsilon, self.weight_decay = decay, epsilon, weight_decay
+        self.decay = _share(self, "decay", decay)
+        self.epsilon = _positive(self, "epsilon", epsilon)
+        self.weight_decay = _positive(self, "weight_decay", weight_decay, zero=True)
+        settings = {"decay": self.decay, "epsilon": self.epsilon, "weight_decay": self.weight_decay}
+        super().__init__(learning_rate, **settings)
 
-    def _update(self, theta: Array, g: Array, rate: float, scale: float, spans: Array | None) -> None:
-        squares = self._state["squares"]
+    def _update(
+        self,
+        theta: Array,
+        g: Array,
+        state: Mapping[str, Array],
+        rate: float,
+        scale: float,
+        spans: Array | None,
+    ) -> None:
+        squares = state["squares"]
         _rnnrs.rmsprop(theta, g, squares, rate, self.decay, self.epsilon, self.weight_decay, scale)
 
 
@@ -253,19 +292,28 @@ class Adam(Optimizer):
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(learning_rate, betas=list(betas), epsilon=epsilon, weight_decay=weight_decay)
-        for beta in betas:
-            _share(self, "betas", beta)
-        _positive(self, "epsilon", epsilon)
-        _positive(self, "weight_decay", weight_decay, zero=True)
-        self.betas, self.epsilon, self.weight_decay = tuple(betas), epsilon, weight_decay
+        if not isinstance(betas, Sequence) or len(betas) != 2:
+            raise ValueError(f"{type(self).__name__}: betas: expected two numbers, got {betas!r}")
+        self.betas = (_share(self, "betas", betas[0]), _share(self, "betas", betas[1]))
+        self.epsilon = _positive(self, "epsilon", epsilon)
+        self.weight_decay = _positive(self, "weight_decay", weight_decay, zero=True)
+        settings = {"epsilon": self.epsilon, "weight_decay": self.weight_decay}
+        super().__init__(learning_rate, betas=list(self.betas), **settings)
 
-    def _update(self, theta: Array, g: Array, rate: float, scale: float, spans: Array | None) -> None:
+    def _update(
+        self,
+        theta: Array,
+        g: Array,
+        state: Mapping[str, Array],
+        rate: float,
+        scale: float,
+        spans: Array | None,
+    ) -> None:
         _rnnrs.adam(
             theta,
             g,
-            self._state["mean"],
-            self._state["variance"],
+            state["mean"],
+            state["variance"],
             self.steps + 1,
             rate,
             self.betas[0],

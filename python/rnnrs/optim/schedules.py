@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from ..checks import check_number, check_size
 
 __all__ = [
     "SCHEDULES",
@@ -20,9 +23,16 @@ __all__ = [
 Schedule = Callable[[int], float]
 
 
-def _check(name: str, value: float, low: float, high: float = math.inf) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"schedule: {name}: expected a number from {low} to {high}, got {value}")
+def _normalize(schedule: Any, name: str, low: float, high: float = math.inf) -> None:
+    """Checks a setting, and makes it a number of Python."""
+    op, value = f"schedule {type(schedule).__name__}", getattr(schedule, name)
+    if name in ("total_steps", "warmup"):
+        value = check_size(op, name, value, int(low))
+    bounds = f"from {low:g}" + (f" to {high}" if math.isfinite(high) else "")
+    found = check_number(
+        op, name, value, f"a finite number {bounds}", lambda x: low <= x <= high and x < math.inf
+    )
+    object.__setattr__(schedule, name, type(value)(found) if isinstance(value, int) else found)
 
 
 @dataclass(frozen=True)
@@ -42,9 +52,9 @@ class _Span:
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        _check("total_steps", self.total_steps, 1)
-        _check("warmup", self.warmup, 0, self.total_steps)
-        _check("final", self.final, 0.0)
+        _normalize(self, "total_steps", 1)
+        _normalize(self, "warmup", 0, self.total_steps)
+        _normalize(self, "final", 0.0)
 
     def __call__(self, step: float) -> float:
         if step < self.warmup:
@@ -90,8 +100,8 @@ class StepDecay:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        _check("every", self.every, 1e-300)
-        _check("factor", self.factor, 0.0)
+        _normalize(self, "every", 1e-300)
+        _normalize(self, "factor", 0.0)
 
     def __call__(self, step: float) -> float:
         return float(self.factor ** (step // self.every))
@@ -105,8 +115,8 @@ class ExponentialDecay:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        _check("every", self.every, 1e-300)
-        _check("factor", self.factor, 0.0)
+        _normalize(self, "every", 1e-300)
+        _normalize(self, "factor", 0.0)
 
     def __call__(self, step: float) -> float:
         return float(self.factor ** (step / self.every))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import as_array
 from ..errors import ShapeError
 from .figure import SIZES, finish, new_figure
 
@@ -44,7 +45,7 @@ def attention(
         ValueError: if either side has no words, or more than 200.
         OSError: if the figure cannot be written.
     """
-    weights = np.asarray(alpha)
+    weights = as_array("attention", "alpha", alpha)
     if weights.shape != (len(target), len(source)):
         raise ShapeError(
             f"attention: alpha: expected (n={len(target)}, S={len(source)}), got {weights.shape}"

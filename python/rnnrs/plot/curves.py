@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import as_array
 from ..errors import ShapeError
 from ..inspection import JacobianNorms
 from ..types import Array
@@ -95,7 +96,7 @@ def _some(op: str, curves: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _log(name: str, values: ArrayLike) -> Array:
     """Returns ln of a curve (T, B)."""
-    array = np.asarray(values, np.float64)
+    array = as_array("plot", "values", values).astype(np.float64)
     if array.ndim not in (1, 2) or not array.size:
         raise ShapeError(f"gradients_through_time: {name}: expected (T, B) or (T,), got {array.shape}")
     with np.errstate(divide="ignore"):

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import require
 from ..files import write_atomically
 from ..inspection.color import BLUE, ORANGE
+from .fonts import make_legible
 
 #: Okabe and Ito's colors, for color blindness, and line styles, for printing in gray.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
@@ -40,12 +41,13 @@ def around_zero() -> Any:
 
 
 def finish(figure: Any, path: str | os.PathLike[str] | None, dpi: int = 120) -> Any:
-    """Saves a figure if a path is given (.png, .svg, .pdf, …), and returns it.
+    """Makes all letters of a figure legible, saves it if a path is given (.png, .svg, .pdf, …), returns it.
 
     Raises:
         ValueError: if matplotlib cannot write the kind of file.
         OSError: if the file cannot be written.
     """
+    make_legible(figure)
     if path is not None:
         buffer = io.BytesIO()
         suffix = os.path.splitext(os.fspath(path))[1].lstrip(".") or "png"

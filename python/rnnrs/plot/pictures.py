@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import as_array
 from ..errors import ShapeError
 from .figure import COLORS, SIZES, finish, new_figure
 
@@ -165,7 +166,7 @@ _STYLES = {True: {"color": COLORS[0]}, False: {"color": COLORS[1], "style": "ita
 
 def _colors(op: str, picture: ArrayLike) -> NDArray[Any]:
     """Returns a picture as numbers 0..1."""
-    array = np.asarray(picture)
+    array = as_array("plot", "picture", picture)
     if array.ndim != 3 or array.shape[2] != 3 or not array.size:
         raise ShapeError(f"{op}: picture: expected (Y, X, 3), got {array.shape}")
     return array / 255 if array.dtype == np.uint8 else np.clip(array.astype(np.float64), 0, 1)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import as_array
 from ..errors import ShapeError
 from .figure import finish, new_figure, style, tidy
 
@@ -37,7 +38,7 @@ def forecast(
         MissingExtraError: if matplotlib is missing.
         ShapeError: if the shapes do not match.
     """
-    x, y = np.asarray(series), np.asarray(ahead)
+    x, y = as_array("forecast", "series", series), as_array("forecast", "ahead", ahead)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or len(columns) != x.shape[1]:
         raise ShapeError(
             f"forecast: series, ahead: expected (N, I) and (S, I) of {len(columns)} columns, "

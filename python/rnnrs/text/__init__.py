@@ -2,14 +2,18 @@
 
 from .build import VOCABULARIES, build_vocabulary, vocabulary_from_config
 from .corpus import chatterbot_dialogues, debian_synopses, read_text, split, tatoeba_pairs, tiny_shakespeare
+from .lexicon import Lexicon, TokenVocabulary
+from .rules import join_words
 from .subword import SubwordVocabulary
-from .vocabulary import CharVocabulary, Vocabulary, WordVocabulary
-from .words import capitalize, find_words, join_words
+from .vocabulary import CharVocabulary, Vocabulary
+from .words import WordVocabulary, capitalize, find_words
 
 __all__ = [
     "VOCABULARIES",
     "CharVocabulary",
+    "Lexicon",
     "SubwordVocabulary",
+    "TokenVocabulary",
     "Vocabulary",
     "WordVocabulary",
     "build_vocabulary",

@@ -7,14 +7,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import FormatError
+from .earlier import EarlierWordVocabulary
+from .lexicon import TokenVocabulary
 from .subword import SubwordVocabulary
-from .vocabulary import CharVocabulary, Vocabulary, WordVocabulary
+from .vocabulary import CharVocabulary, Vocabulary
+from .words import WordVocabulary
+
+_Kind = type[CharVocabulary] | type[WordVocabulary] | type[SubwordVocabulary] | type[TokenVocabulary]
 
 #: The vocabulary class of each level.
-VOCABULARIES: dict[str, type[CharVocabulary] | type[WordVocabulary] | type[SubwordVocabulary]] = {
+VOCABULARIES: dict[str, _Kind] = {
     "char": CharVocabulary,
     "word": WordVocabulary,
     "subword": SubwordVocabulary,
+    "token": TokenVocabulary,
 }
 
 
@@ -28,10 +34,11 @@ def build_vocabulary(
     """Builds the vocabulary of a text.
 
     Args:
-        level: "char", "word", or "subword" (which needs the extra "subword").
+        level: "char", "word", "subword" (which needs the extra "subword"), or "token" for text that comes in
+            tokens separated by white space.
         text: the text, or a list of sentences.
-        options: keyword arguments of the class's `build`: `max_size` and `lowercase` for words and subwords,
-            `min_count` for words.
+        options: keyword arguments of the class's `build`: `max_size` and `lowercase` except for characters,
+            `min_count` for words and tokens.
         op: the caller's name, for error messages.
 
     Raises:
@@ -41,7 +48,7 @@ def build_vocabulary(
 
     Example:
         >>> build_vocabulary("word", "so be it, be it so", {"min_count": 1}).tokens
-        ['<eos>', '<unk>', 'be', 'it', 'so', ',']
+        ['<eos>', '<unk>', '￭', '␣', 'be', 'it', 'so', ',']
     """
     check_level(op, level)
     known = [name for name in inspect.signature(VOCABULARIES[level].build).parameters if name != "text"]
@@ -72,6 +79,8 @@ def vocabulary_from_config(config: dict[str, Any]) -> Vocabulary:
     """
     try:
         level = config["level"]
+        if level == "word" and "reversible" not in config:
+            return EarlierWordVocabulary.from_config(config)
         if level in VOCABULARIES:
             return VOCABULARIES[level].from_config(config)
     except (KeyError, TypeError, ValueError) as error:

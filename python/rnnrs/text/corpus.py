@@ -7,37 +7,37 @@ import json
 import os
 from collections.abc import Sequence
 from importlib import resources
-from pathlib import Path
+
+from .. import reading
 
 
-def read_text(*paths: str | os.PathLike[str]) -> str:
-    """Reads UTF-8 files into one text; each file starts on a new line.
+def read_text(*paths: str | os.PathLike[str], encoding: str = "utf-8") -> str:
+    """Reads files into one text; each file starts on a new line.
 
-    Line ends become "\\n"; a byte order mark is removed.
+    Line ends become "\n"; a byte order mark is removed.
+
+    Args:
+        paths: the files, gzip-compressed or not; "-": standard input.
+        encoding: the encoding of the texts.
 
     Raises:
         OSError: if a file cannot be read.
-        ValueError: if a file is empty, binary or not UTF-8 (the message names the offset); if no file is
-            given.
+        ValueError: if a file is empty, binary or not in the encoding (the message names line and column); if
+            no file is given; for an unknown encoding.
     """
     if not paths:
         raise ValueError("read_text: paths: expected at least one file, got none")
-    *texts, last = map(_read, paths)
+    *texts, last = (_read(path, encoding) for path in paths)
     return "".join(text if text.endswith("\n") else text + "\n" for text in texts) + last
 
 
-def _read(path: str | os.PathLike[str]) -> str:
-    data = Path(path).read_bytes()
-    if b"\0" in data:
-        raise ValueError(f"{path}: expected a text, got a binary file (byte 0 at offset {data.index(0)})")
-    try:
-        text = data.decode("utf-8").removeprefix("\ufeff")  # a byte order mark
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path}: expected UTF-8 text, got byte 0x{data[error.start]:02x} at offset {error.start}"
-        ) from None
+def _read(path: str | os.PathLike[str], encoding: str) -> str:
+    name, text = reading.name_of(path), reading.read_text(path, encoding)
+    if "\0" in text:
+        offset = len(text[: text.index("\0")].encode(encoding, "replace"))
+        raise ValueError(f"{name}: expected a text, got a binary file (byte 0 at offset {offset})")
     if not text.strip():
-        raise ValueError(f"{path}: expected a text, got {'only whitespace' if text else 'an empty file'}")
+        raise ValueError(f"{name}: expected a text, got {'only whitespace' if text else 'an empty file'}")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +11,15 @@ import numpy as np
 from ..checks import check_size
 from ..errors import require
 from ..types import Ids
-from .vocabulary import Vocabulary, as_text, check_text
+from .vocabulary import Vocabulary, as_text, check_text, without_surrogates
+
+#: The byte that each letter of a piece stands for (Radford et al. 2019): printable ones stand for themselves.
+_PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+_OTHERS = [byte for byte in range(0x100) if byte not in _PRINTABLE]
+_BYTES = {chr(byte): byte for byte in _PRINTABLE} | {chr(0x100 + i): byte for i, byte in enumerate(_OTHERS)}
+
+#: The number of previous ids that can affect the text of the next one.
+MEMORY = 8
 
 
 class SubwordVocabulary(Vocabulary):
@@ -45,6 +53,10 @@ class SubwordVocabulary(Vocabulary):
                 'SubwordVocabulary: tokenizer: expected ids from 0 with "<eos>" and "<unk>" among them'
             )
         super().__init__(tokens, ids["<eos>"], ids["<unk>"])
+        #: Whether text is converted to lower case before lookup.
+        self.lowercase = self._tokenizer.normalizer is not None and "Lowercase" in str(
+            self._tokenizer.normalizer
+        )
 
     @classmethod
     def build(
@@ -94,8 +106,7 @@ class SubwordVocabulary(Vocabulary):
         starts = [0]
         for text in sentences:
             check_text("SubwordVocabulary.encode", text)
-            # A lone surrogate cannot be encoded as UTF-8: it becomes U+FFFD.
-            lines += text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").split("\n")
+            lines += without_surrogates(text).split("\n")
             starts.append(len(lines))
         pieces = [line.ids for line in self._tokenizer.encode_batch(lines)]
         return [
@@ -112,6 +123,48 @@ class SubwordVocabulary(Vocabulary):
             else:
                 lines[-1].append(token)
         return "\n".join(self._tokenizer.decode(line) for line in lines)
+
+    def piece(self, id: int) -> bytes:
+        """Returns the bytes that a piece stands for; a line break for `<eos>`."""
+        if id in (self.end_id, self.unknown_id):
+            return b"\n" if id == self.end_id else b""
+        return bytes(_BYTES[letter] for letter in self.tokens[id])
+
+    def surface(self, piece: str) -> str:
+        """Returns the text of a piece, whose letters stand for bytes; as it stands if it is unknown."""
+        id = self.id_of(piece)
+        return piece if id in (None, self.end_id, self.unknown_id) else self.decode([id])
+
+    def join(self, pieces: Sequence[str]) -> str:
+        """Returns the text of pieces of the vocabulary."""
+        return self.decode(self.ids_of(pieces))
+
+    def context(self, text: str) -> Ids:
+        """Returns the ids (N,) of a text that goes on: the next piece brings the space before it."""
+        return self.encode(text.rstrip(" "))
+
+    def stream(self, ids: Iterable[int] = ()) -> Callable[[int], str]:
+        """Returns a function from the next id to the text that it adds; empty until a character is complete.
+
+        That is the difference between the decoded last ids with and without it.
+        """
+        last = list(ids)[-MEMORY:]
+        given = len(self.decode(last))
+
+        def add(id: int) -> str:
+            nonlocal given
+            last.append(id)
+            text = self.decode(last)
+            piece = text[given:]
+            if not piece or piece.endswith("\ufffd"):
+                return ""
+            given = len(text)
+            if len(last) >= 2 * MEMORY:
+                del last[:-MEMORY]
+                given = len(self.decode(last))
+            return piece
+
+        return add
 
     def to_config(self) -> dict[str, Any]:
         return {"level": self.level, "tokenizer": self._tokenizer.to_str()}

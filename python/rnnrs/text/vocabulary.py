@@ -7,17 +7,15 @@ token, and an `unknown` token for everything outside the vocabulary, so that any
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..checks import check_size
+from ..checks import as_ids
 from ..errors import DTypeError, ShapeError
 from ..types import Ids
-from .words import Spacing, find_words
+from .rules import ends_in_word
 
 
 class Vocabulary(ABC):
@@ -29,8 +27,10 @@ class Vocabulary(ABC):
         unknown_id: the id of the token for text outside the vocabulary.
     """
 
-    #: "char", "word" or "subword".
+    #: "char", "word", "subword" or "token".
     level: str
+    #: Whether each token is a whole word or symbol.
+    whole_words: ClassVar[bool] = False
 
     def __init__(self, tokens: Sequence[str], end_id: int, unknown_id: int) -> None:
         self.tokens = list(tokens)
@@ -70,13 +70,52 @@ class Vocabulary(ABC):
 
     def id_of(self, piece: str) -> int | None:
         """Returns the id of a piece, or None if it is not in the vocabulary."""
+        return self._index().get(piece)
+
+    def ids_of(self, words: Iterable[str]) -> Ids:
+        """Returns the ids (N,) of tokens that are given one by one; `unknown_id` for those it lacks."""
+        index, unknown = self._index(), self.unknown_id
+        return np.array([index.get(word, unknown) for word in words], np.int64)
+
+    def _index(self) -> dict[str, int]:
         if self._ids_of_tokens is None:
             self._ids_of_tokens = {token: i for i, token in enumerate(self.tokens)}
-        return self._ids_of_tokens.get(piece)
+        return self._ids_of_tokens
+
+    def surface(self, piece: str) -> str:
+        """Returns a piece as it is shown by itself: the text that it stands for."""
+        return piece
 
     def join(self, pieces: Sequence[str]) -> str:
         """Joins pieces into a text; they need not be in the vocabulary."""
         return "".join(pieces)
+
+    def context(self, text: str) -> Ids:
+        """Returns the ids (N,) of a text that goes on: its end need not be that of a sentence."""
+        return self.encode(text)
+
+    def piece(self, id: int) -> bytes:
+        """Returns the bytes, in UTF-8, that a token adds to a text; a subword may end within a letter."""
+        return self.decode([id]).encode()
+
+    def unfinished(self, text: str) -> str:
+        """Returns the word, or the beginning of one, at the end of a text; empty after a space or symbol."""
+        return ends_in_word(text)
+
+    def stream(self, ids: Iterable[int] = ()) -> Callable[[int], str]:
+        """Returns a function from the next id to the text that it adds to the text so far.
+
+        Args:
+            ids: the ids of the text before.
+
+        Example:
+            >>> from rnnrs.text import WordVocabulary
+            >>> vocabulary = WordVocabulary.build("Go, go!", min_count=1)
+            >>> add = vocabulary.stream()
+            >>> [add(id) for id in vocabulary.encode("Go, go!")]
+            ['Go', ',', ' go', '!']
+        """
+        return self.tokens.__getitem__
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
@@ -94,7 +133,7 @@ class Vocabulary(ABC):
     def _known(self, ids: Iterable[int]) -> list[int]:
         """Returns ids as a list after checking that each one is in the vocabulary."""
         op = f"{type(self).__name__}.decode"
-        array = np.asarray(list(ids) if isinstance(ids, Iterator) else ids)
+        array = as_ids(op, "ids", list(ids) if isinstance(ids, Iterator) else ids)
         if array.ndim != 1:
             raise ShapeError(f"{op}: ids: expected a vector (N,), got shape {array.shape}")
         if array.dtype.kind not in "iu" and array.size:
@@ -112,6 +151,15 @@ class Vocabulary(ABC):
 def check_text(op: str, text: str) -> str:
     if not isinstance(text, str):
         raise TypeError(f"{op}: text: expected a string, got {type(text).__name__}")
+    return text
+
+
+def without_surrogates(text: str) -> str:
+    """Returns a text that UTF-8 can encode: a lone surrogate becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 
 
@@ -187,133 +235,11 @@ class CharVocabulary(Vocabulary):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> CharVocabulary:
-        return cls(_strings(config["tokens"]))
+        return cls(strings(config["tokens"]))
 
 
-class WordVocabulary(Vocabulary):
-    """A vocabulary with one token per word or symbol (`text.find_words`); a line break ends a sentence.
-
-    Whitespace is not preserved: `decode` inserts spaces by the rules of European languages
-    (`text.join_words`).
-
-    Args:
-        tokens: the tokens by id; "<eos>" and "<unk>" first.
-        lowercase: whether text is converted to lower case before lookup.
-        marks: whether combining marks belong to the letter before them. In files of earlier versions they did
-            not.
-
-    Raises:
-        ValueError: if the first two tokens are others, or a token occurs twice.
-    """
-
-    level = "word"
-    SPECIAL = ("<eos>", "<unk>")
-
-    def __init__(self, tokens: Sequence[str], *, lowercase: bool = False, marks: bool = True) -> None:
-        if tuple(tokens[:2]) != self.SPECIAL or len(set(tokens)) != len(tokens):
-            raise ValueError('WordVocabulary: tokens: expected "<eos>", "<unk>" and then different words')
-        super().__init__(tokens, 0, 1)
-        self.lowercase, self.marks = lowercase, marks
-        self._ids = {token: i for i, token in enumerate(self.tokens)}
-        self._sorted: list[tuple[str, str, int]] | None = None
-
-    @classmethod
-    def build(
-        cls,
-        text: str | Iterable[str],
-        *,
-        min_count: int = 2,
-        max_size: int | None = None,
-        lowercase: bool = False,
-    ) -> WordVocabulary:
-        """Collects the words of a text, the most frequent first.
-
-        Args:
-            text: the text, or a list of sentences.
-            min_count: the minimum number of occurrences; rarer words are left out and become unknown.
-            max_size: the maximum number of tokens.
-            lowercase: whether to convert text to lower case.
-
-        Raises:
-            ValueError: for an empty text, a text without any word that frequent, or a size that is not
-                positive.
-        """
-        text = as_text("WordVocabulary", text)
-        check_size("WordVocabulary", "min_count", min_count)
-        counts = Counter(find_words(text.lower() if lowercase else text))
-        words = [word for word, count in counts.items() if count >= min_count]
-        words.sort(key=lambda word: (-counts[word], word))
-        if max_size is not None:
-            words = words[: check_size("WordVocabulary", "max_size", max_size, least=3) - 2]
-        if not words:
-            raise ValueError(
-                f"WordVocabulary: text: expected a word that occurs {min_count} times, got none; "
-                "lower min_count or give more text"
-            )
-        return cls([*cls.SPECIAL, *words], lowercase=lowercase)
-
-    def encode(self, text: str) -> Ids:
-        """Returns the ids (N,) of a text's words; every line break becomes `<eos>`."""
-        check_text("WordVocabulary.encode", text)
-        look_up, unknown = self._ids.get, self.unknown_id
-        return np.array([look_up(word, unknown) for word in self.pieces(text)], np.int64)
-
-    def pieces(self, text: str) -> list[str]:
-        """Returns the words and symbols of a text, with `<eos>` for every line break.
-
-        They are in lower case if the vocabulary is.
-        """
-        check_text("WordVocabulary.pieces", text)
-        words: list[str] = []
-        for number, line in enumerate((text.lower() if self.lowercase else text).split("\n")):
-            if number:
-                words.append(self.SPECIAL[0])
-            words.extend(find_words(line, marks=self.marks))
-        return words
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Returns readable text: spaces between words, none before a comma, a line break for `<eos>`."""
-        return self.join([self.tokens[i] for i in self._known(ids)])
-
-    def join(self, pieces: Sequence[str]) -> str:
-        """Joins words into readable text, as `decode` does; they need not be in the vocabulary."""
-        text: list[str] = []
-        spacing = Spacing()
-        for word in pieces:
-            if word == self.SPECIAL[0]:
-                text.append("\n")
-                spacing = Spacing()
-            else:
-                text.append(spacing.add(word))
-        return "".join(text)
-
-    def with_prefix(self, prefix: str) -> Ids:
-        """Returns the ids of the words with a prefix, ascending; ignores case if no word matches exactly."""
-        if self._sorted is None:
-            words = ((word.lower(), word, i) for word, i in self._ids.items() if i > 1 and word[:1].isalnum())
-            self._sorted = sorted(words)
-        low = prefix.lower()
-        start = bisect_left(self._sorted, (low, "", 0))
-        end = bisect_left(self._sorted, (low + "\U0010ffff", "", 0))
-        found = self._sorted[start:end]
-        exact = [i for _, word, i in found if word.startswith(prefix)]
-        return np.array(sorted(exact or [i for _, _, i in found]), np.int64)
-
-    def to_config(self) -> dict[str, Any]:
-        return {
-            "level": self.level,
-            "tokens": self.tokens,
-            "lowercase": self.lowercase,
-            "marks": self.marks,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> WordVocabulary:
-        tokens, lowercase = _strings(config["tokens"]), bool(config["lowercase"])
-        return cls(tokens, lowercase=lowercase, marks=bool(config.get("marks", False)))
-
-
-def _strings(tokens: Any) -> list[str]:
+def strings(tokens: Any) -> list[str]:
+    """Checks that tokens from a file are a list of strings, and returns it."""
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise TypeError("tokens: expected a list of strings")
     return tokens

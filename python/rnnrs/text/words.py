@@ -1,116 +1,164 @@
-"""Words and symbols: splitting a text into them, and joining them into readable text."""
+"""Words and symbols of texts in any script (Unicode Standard Annex #29), and vocabularies of them."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-#: Symbols that attach to the word before them, and symbols that attach to the word after them. A straight
-#: quotation mark does either: the first of a line opens, the next one closes, alternately.
-_CLOSE_LEFT = set(".,;:!?%)]}…»›”’।॥،؛؟")
-_CLOSE_RIGHT = set("([{«‹“‘„‚¿¡$€£")
-_QUOTE = '"'
+from .. import _rnnrs
+from ..checks import check_size
+from ..types import Ids
+from .lexicon import Lexicon, too_rare
+from .vocabulary import as_text, check_text, strings, without_surrogates
 
-#: The closing marks of quotations that open unlike English or French ones: „so“, ‚so‘, »so«, ›so‹.
-_CLOSED_BY = {"„": "“”", "‚": "‘’", "»": "«", "›": "‹"}
-
-#: After these, or at the start of a line, » and › open a quotation.
-_BEFORE_QUOTATION = set(":,([—–") | {None}
-
-#: Zero-width characters that join the parts of one word without being letters (Persian, Hindi).
-_JOINERS = "\u200c\u200d"
+#: A sign at the end of a text to which the next word will be joined.
+_OPEN_END = re.compile(r"""(?:(?:^|[\s(\[{«“‘„])["']|[/@#])\Z""")
 
 
-def find_words(text: str, *, marks: bool = True) -> list[str]:
-    """Returns the words and symbols of a text, in order.
+def find_words(text: str) -> list[str]:
+    """Returns the words and symbols of a text, in order; white space is dropped.
 
-    A word is a run of letters and digits that may contain apostrophes and hyphens (`don't`, `well-known`).
-    Any other symbol is a piece by itself; whitespace is dropped. Combining marks (é as e and an accent,
-    vowels in Hindi or Thai) belong to the character before them.
+    A word is a run of letters and digits with their marks that may contain apostrophes and hyphens (`don't`,
+    `well-known`). Soft hyphens, marks of direction and the like belong to their word. In scripts without
+    spaces between words (Chinese, Japanese hiragana, Thai, Lao, Khmer, Myanmar) each character with its marks
+    is a word. Any other symbol is a token by itself: an emoji with joiners, a flag.
 
-    Args:
-        text: the text.
-        marks: whether combining marks belong to the character before them; if not, each is a symbol by
-            itself.
+    Raises:
+        TypeError: if `text` is not a string.
+
+    Example:
+        >>> find_words("Don't say 你好!")
+        ["Don't", 'say', '你', '好', '!']
     """
-    return _pattern(_marks_in(text) if marks else "").findall(text)
+    return _rnnrs.find_words(without_surrogates(check_text("find_words", text)))
 
 
-def ends_in_word(text: str) -> str:
-    """Returns the word, or the start of a word, at the end of a text; empty after a space or a symbol."""
-    inner = _word(_marks_in(text))
-    match = re.search(rf"{inner}(?:['’\-]{inner})*['’\-]?$", text)
-    return match.group() if match else ""
+def first_words(text: str, count: int = 12) -> str:
+    """Returns the beginning of a text up to the end of its `count`-th word or symbol.
+
+    Example:
+        >>> first_words("One, two, three.", 3)
+        'One, two'
+    """
+    return _rnnrs.first_words(without_surrogates(text), count)
 
 
 def is_word(text: str) -> bool:
-    """Returns whether a text is exactly one word."""
-    return find_words(text) == [text] and bool(re.match(r"\w", text))
+    """Returns whether a text is exactly one word, in the sense of `find_words`."""
+    return _rnnrs.is_word(without_surrogates(text))
 
 
-def in_word(character: str) -> bool:
-    """Returns whether a character can be part of a word."""
-    return character.isalnum() or character in "_'’-" + _JOINERS or _is_mark(character)
+class WordVocabulary(Lexicon):
+    """A vocabulary with one token per word or symbol (`text.find_words`); a line break ends a sentence.
 
+    `decode(encode(text))` restores every text whose tokens are known, except which white space stands between
+    two tokens, and how much; white space at the ends of lines is dropped. Words are expected to stand apart,
+    a comma to join the word before it, and so on. Where a text differs, the token says so by a mark: `￭`
+    (U+FFED) for no white space, `␣` (U+2423) for white space, on its left or right. So `"￭` opens a quotation
+    and `￭"` closes it. The marks are also tokens by themselves, beside a word or symbol whose form with
+    marks is not in the vocabulary; only a vocabulary of plain words has no use for them. `surface` returns a
+    token without its marks.
 
-def _is_mark(character: str) -> bool:
-    return unicodedata.category(character).startswith("M")
+    Args:
+        tokens: the tokens by id; "<eos>" and "<unk>" first.
+        lowercase: whether text is converted to lower case before lookup.
 
+    Raises:
+        ValueError: if the first two tokens are others, or a token occurs twice.
 
-def _marks_in(text: str) -> str:
-    """Returns the marks that occur in a text, sorted: Unicode has thousands, one text has few."""
-    if max(text, default="") < "\u0300":
-        return ""
-    found = {c for c in set(text) if ord(c) >= 0x300 and (c in _JOINERS or _is_mark(c))}
-    return "".join(sorted(found))
+    Example:
+        >>> vocabulary = WordVocabulary.build('"3.14," she said.', min_count=1)
+        >>> vocabulary.pieces('"3.14," she said.')
+        ['"￭', '3', '.￭', '14', ',', '￭"', 'she', 'said', '.']
+        >>> vocabulary.decode(vocabulary.encode('"3.14," she said.'))
+        '"3.14," she said.'
+    """
 
+    level = "word"
 
-def _word(marks: str) -> str:
-    """Returns a pattern of letters and digits, each with its marks."""
-    return rf"(?:\w[{marks}]*)+" if marks else r"\w+"
+    def __init__(self, tokens: Sequence[str], *, lowercase: bool = False) -> None:
+        super().__init__(tokens, lowercase=lowercase)
+        self._codec = _rnnrs.WordCodec(self.tokens)
 
+    @classmethod
+    def build(
+        cls,
+        text: str | Iterable[str],
+        *,
+        min_count: int = 2,
+        max_size: int | None = None,
+        lowercase: bool = False,
+    ) -> WordVocabulary:
+        """Collects the words of a text, the most frequent first.
 
-@lru_cache(maxsize=16)
-def _pattern(marks: str) -> re.Pattern[str]:
-    inner, sign = _word(marks), rf"[^\w\s][{marks}]*" if marks else r"[^\w\s]"
-    return re.compile(rf"{inner}(?:['’\-]{inner})*|{sign}")
+        Args:
+            text: the text, or a list of sentences.
+            min_count: the minimum number of occurrences; rarer words are left out and become unknown. A rare
+                form with marks counts as its word or symbol without them. A symbol that is listed with marks
+                is listed without them, too.
+            max_size: the maximum number of tokens.
+            lowercase: whether to convert text to lower case.
 
+        Raises:
+            ValueError: for an empty text, a text without any word that frequent, or a size that is not
+                positive.
+        """
+        text = without_surrogates(as_text("WordVocabulary", text))
+        check_size("WordVocabulary", "min_count", min_count)
+        if max_size is not None:
+            check_size("WordVocabulary", "max_size", max_size, least=3)
+        tokens = _rnnrs.build_words(text.lower() if lowercase else text, min_count, max_size)
+        if len(tokens) == len(cls.SPECIAL):
+            raise too_rare("WordVocabulary", min_count)
+        return cls(tokens, lowercase=lowercase)
 
-class Spacing:
-    """The spaces between the words of a line, by the rules of European languages, word by word."""
+    def encode(self, text: str) -> Ids:
+        """Returns the ids (N,) of a text's words; every line break becomes `<eos>`."""
+        return self._codec.encode(self._prepared("WordVocabulary.encode", text))
 
-    def __init__(self) -> None:
-        self._close = True  # whether the next word is attached to the text before it
-        self._quoted = False  # whether it is inside straight quotation marks
-        self._before: str | None = None
-        self._open: list[str] = []  # open quotation marks whose closing mark is in `_CLOSED_BY`
+    def pieces(self, text: str) -> list[str]:
+        """Returns the tokens of a text, one for each id; an unknown word or symbol as it stands there.
 
-    def add(self, word: str) -> str:
-        """Returns the text that the next word adds: the word, with a space before it where one belongs."""
-        self._quoted ^= word == _QUOTE
-        opens, closes = self._kind(word)
-        piece = word if self._close or closes else " " + word
-        self._close, self._before = opens, word
-        return piece
+        If the vocabulary has no tokens for marks, an unknown symbol keeps its own. Pieces are in lower case
+        if the vocabulary is.
+        """
+        return self._codec.pieces(self._prepared("WordVocabulary.pieces", text))
 
-    def _kind(self, word: str) -> tuple[bool, bool]:
-        """Returns whether a word is attached to the next word, and whether to the previous one."""
-        if word == _QUOTE:
-            return self._quoted, not self._quoted
-        if self._open and word in _CLOSED_BY[self._open[-1]]:
-            self._open.pop()
-            return False, True
-        if word in "„‚" or (word in "»›" and self._before in _BEFORE_QUOTATION):
-            self._open.append(word)
-            return True, False
-        return word in _CLOSE_RIGHT, word in _CLOSE_LEFT
+    def decode(self, ids: Iterable[int]) -> str:
+        """Returns the text of ids; a line break for `<eos>`."""
+        return self._codec.decode(self._known(ids))
 
+    def _adding(self) -> Callable[[str], str]:
+        """Returns a function from the next token to the text that it adds to the text so far."""
+        joiner = _rnnrs.WordJoiner()
+        return lambda piece: joiner.add(without_surrogates(piece))
 
-def join_words(words: Iterable[str]) -> str:
-    """Joins the words and symbols that `find_words` returns into a readable line, spaces included."""
-    return "".join(map(Spacing().add, words))
+    def surface(self, piece: str) -> str:
+        """Returns a piece without its marks; empty for a mark by itself."""
+        return _rnnrs.word_surface(without_surrogates(piece))
+
+    def context(self, text: str) -> Ids:
+        """Returns the ids (N,) of a text that goes on: an opening quotation mark joins what follows."""
+        # A word after it shows how the sign is written before one.
+        return self.encode(text + "a")[:-1] if _OPEN_END.search(text) else self.encode(text)
+
+    def unfinished(self, text: str) -> str:
+        """Returns the word, or the beginning of one, at the end of a text; empty after a space or symbol."""
+        return _rnnrs.last_word(without_surrogates(text))
+
+    def to_config(self) -> dict[str, Any]:
+        return {"level": self.level, "tokens": self.tokens, "lowercase": self.lowercase, "reversible": True}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> WordVocabulary:
+        if config["reversible"] is not True:
+            raise ValueError(f"reversible: expected true, got {config['reversible']!r}")
+        return cls(strings(config["tokens"]), lowercase=bool(config["lowercase"]))
+
+    def _prepared(self, op: str, text: str) -> str:
+        text = without_surrogates(check_text(op, text))
+        return text.lower() if self.lowercase else text
 
 
 def capitalize(text: str) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import math
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..files import check_writable, write_atomically
+from ..checks import check_number, check_size
+from ..errors import FormatError
+from ..files import check_writable, claimed, write_atomically
+from ..shown import short_repr
 from .history import StepRecord
 from .run import Run
 
@@ -35,6 +39,8 @@ class Callback:
         'low enough'
     """
 
+    __repr__ = short_repr
+
     def on_start(self, run: Run) -> None:
         """Called before the first step of a `fit`."""
 
@@ -48,7 +54,7 @@ class Callback:
         """Called when `fit` ends, for whatever reason."""
 
     def state(self) -> dict[str, Any]:
-        """Returns the state that a checkpoint must hold, as JSON types."""
+        """Returns the state that a checkpoint must hold: JSON types, and dictionaries of arrays."""
         return {}
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -67,11 +73,9 @@ class EarlyStopping(Callback):
     """
 
     def __init__(self, patience: int = 3, *, least: float = 0.0) -> None:
-        if patience < 1:
-            raise ValueError(f"EarlyStopping: patience: expected a whole number from 1, got {patience}")
-        if not least >= 0.0:
-            raise ValueError(f"EarlyStopping: least: expected a number from 0, got {least}")
-        self.patience, self.least = patience, least
+        self.patience = check_size("EarlyStopping", "patience", patience)
+        expected = "a finite number from 0"
+        self.least = check_number("EarlyStopping", "least", least, expected, lambda x: 0.0 <= x < math.inf)
         self.best = math.inf
         self.waited = 0
 
@@ -95,7 +99,7 @@ class BestCheckpoint(Callback):
     """Saves a checkpoint whenever the validation loss is the lowest so far.
 
     Args:
-        path: the file.
+        path: the file, another than the run's checkpoint; an existing one is replaced.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -104,6 +108,11 @@ class BestCheckpoint(Callback):
 
     def on_start(self, run: Run) -> None:
         check_writable(self.path)
+        other = getattr(run, "checkpoint", None)
+        if other is not None and os.path.realpath(other) == os.path.realpath(self.path):
+            raise ValueError(
+                f"BestCheckpoint: path: expected another file than the run's checkpoint, which replaces it, got {other}"
+            )
 
     def on_validation(self, run: Run, loss: float) -> None:
         if loss < self.best:
@@ -123,24 +132,33 @@ class CSVLog(Callback):
 
     The columns are step, epoch, loss, learning_rate, gradient_norm, positions, seconds and validation_loss;
     the heading of the loss is the history's `loss_name`. When a run is resumed, the lines up to its step are
-    kept, and later lines are removed.
+    kept, and later lines are removed; a new run replaces an existing file.
 
     Args:
         path: the file.
+
+    Raises:
+        BlockingIOError: when a run starts while another one writes the file.
+        FormatError: when a run is resumed and the existing file is not its log; the file is left unchanged.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._file: TextIO | None = None
+        self._claim = ExitStack()
 
     def on_start(self, run: Run) -> None:
-        check_writable(self.path)
+        self._claim.enter_context(claimed(self.path))
         named = run.history.loss_name
         header = [*(named if name == "loss" else name for name in StepRecord._fields), "validation_loss"]
         kept = [header]
         if run.step and self.path.exists():
-            with self.path.open(newline="", encoding="utf-8") as file:
+            with self.path.open(newline="", encoding="utf-8", errors="replace") as file:
                 rows = list(csv.reader(file))
+            if rows[:1] != [header]:
+                raise FormatError(
+                    f"CSVLog: path: expected the log of the resumed run, got another file, {self.path}"
+                )
             kept += [row for row in rows[1:] if row and row[0].isdigit() and int(row[0]) <= run.step]
         text = "".join(",".join(row) + "\n" for row in kept)
         write_atomically(self.path, text.encode())
@@ -156,6 +174,7 @@ class CSVLog(Callback):
         if self._file is not None:
             self._file.close()
             self._file = None
+        self._claim.close()
 
     def _write(self, row: list[Any]) -> None:
         assert self._file is not None

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
+from ..terminal import Screen
 from .callbacks import Callback
 from .run import Run
 
@@ -23,6 +24,6 @@ class Examples(Callback):
 
     def on_validation(self, run: Run, loss: float) -> None:
         """Prints the lines."""
-        out = self._file or sys.stderr
+        out = Screen(sys.stderr if self._file is None else self._file)
         text = "\n".join([f"epoch {run.epoch + 1}, held out {loss:.3f}:", *self._lines()])
         print(("\n" if out.isatty() else "") + text, file=out, flush=True)

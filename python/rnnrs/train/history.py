@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import FormatError, require
 from ..files import write_atomically
+from ..shown import shown
 from ..types import Floats
 
 #: The maximum number of points; when it is reached, pairs of neighbors are merged.
@@ -63,9 +64,8 @@ class History:
 
     def add(self, record: StepRecord) -> None:
         """Adds a step."""
-        self._open.append(
-            (float(record.step), record.loss, record.learning_rate, record.gradient_norm, record.seconds)
-        )
+        point = (record.step, record.loss, record.learning_rate, record.gradient_norm, record.seconds)
+        self._open.append(tuple(map(float, point)))
         if len(self._open) < self.window:
             return
         self._points.append(_merge(self._open))
@@ -76,7 +76,16 @@ class History:
 
     def add_validation(self, step: int, loss: float) -> None:
         """Adds the result of a validation."""
-        self.validation.append((step, loss))
+        self.validation.append((int(step), float(loss)))
+
+    def __repr__(self) -> str:
+        last = [("loss", self.losses[-1])] if len(self) else []
+        steps = [
+            ("steps", int(self.steps[-1]) if len(self) else 0),
+            *last,
+            ("validations", len(self.validation)),
+        ]
+        return shown("History", steps)
 
     def __len__(self) -> int:
         return len(self._points) + bool(self._open)

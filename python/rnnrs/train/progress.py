@@ -7,6 +7,7 @@ import time
 from typing import Any, TextIO
 
 from ..errors import MissingExtraError, require
+from ..terminal import Screen, escaped, plain
 from .callbacks import Callback
 from .history import StepRecord
 from .run import Run
@@ -16,7 +17,7 @@ class ProgressBar(Callback):
     """Loss, tokens per second and time left: a live bar in a terminal, plain lines elsewhere.
 
     The bar is tqdm's (the extra "progress"). Without tqdm, or if the output is not a terminal, a line is
-    written every few seconds.
+    written every few seconds. An output that takes nothing (None, closed, full) shows nothing.
 
     Args:
         file: the output; standard error by default.
@@ -42,7 +43,7 @@ class ProgressBar(Callback):
         self._validation = ""
 
     def on_start(self, run: Run) -> None:
-        self._out = sys.stderr if self._file is None else self._file
+        self._out = Screen(plain(sys.stderr if self._file is None else self._file))
         self._begin = time.monotonic()
         self._before = run.seconds
         self._done_before = run.progress
@@ -90,7 +91,7 @@ class ProgressBar(Callback):
     def _show(self, run: Run, now: float) -> None:
         rate = self._positions / max(now - self._begin, 1e-9)
         left = self._time_left(run.progress, now - self._begin)
-        loss = f"{run.history.loss_name} {self._smooth:.3f}{self._validation}"
+        loss = f"{escaped(run.history.loss_name)} {self._smooth:.3f}{self._validation}"
         text = f"{loss} · {_short(rate)} {self._unit}/s · {left}"
         self._shown = now
         if self._bar is None:

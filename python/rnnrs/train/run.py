@@ -16,6 +16,9 @@ class Model(Protocol):
 
     - `checkpoint_contents() -> modelfile.ModelFile`: checkpoints are then files of the model's own kind.
     - `stochastic`: True if `loss` accepts `noise`, a whole number that differs at every step.
+    - `loss_reduction`: "sum" if L is a sum over the scored positions; by default it is their mean.
+    - `batch_weight(batch)`: the weight of a batch's mean among others; by default the number of scored
+        positions.
     - `averages`: the arrays that `loss` updates along with the gradients (batch normalization's). They are
       restored if a step fails.
     """

@@ -21,7 +21,7 @@ use crate::kernels::{
     Lines, Packed, Real, Rows, RowsMut, Start, accumulate_transposed, column_exponentials, scale_shift,
 };
 use crate::layers::linear::Linear;
-use crate::loss::Targets;
+use crate::loss::{Targets, apart};
 use crate::parallel;
 
 /// Approximate size of a chunk's scores in bytes.
@@ -245,7 +245,7 @@ impl<R: Real> Plan<'_, R> {
             }
             let (score, most) = (work.right[p].wide(), most[p].wide());
             let mean = if smoothing > 0.0 { totals[p] / classes as f64 } else { score };
-            *loss = R::of(sums[p].ln() + ((1.0 - smoothing) * (most - score) + smoothing * (most - mean)));
+            *loss = R::of(libm::log(sums[p]) + apart(smoothing, most - score, most - mean));
             factors[p] = R::of(self.targets.weight(position, self.scale, *loss) / sums[p]);
         }
         for row in work.most.chunks_exact_mut(count).take(self.blocks) {

@@ -204,7 +204,7 @@ def test_texts_that_are_none(tmp_path, content, message):
 
 def test_texts_that_cannot_be_evaluated(words, tmp_path):
     fails(1, "missing.txt: No such file", "lm", "evaluate", words, tmp_path / "missing.txt")
-    fails(1, "standard input: expected UTF-8", "lm", "score", words, stdin=b"caf\xe9\n")
+    fails(1, "standard input: line 1: expected UTF-8", "lm", "score", words, stdin=b"caf\xe9\n")
 
 
 def test_models_that_are_none(words, text, tmp_path):

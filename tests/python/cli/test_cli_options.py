@@ -44,7 +44,8 @@ OWN = {
     "help", "output", "force", "quiet", "json", "resume", "checkpoint", "checkpoint_every", "validation", "plot",
     "columns", "fields", "max_words", "max_ratio", "unique", "file", "pictures", "array", "fit", "cache", "onnx",
     "onnx_output", "names", "label", "by", "text", "no_header", "delimiter", "probabilities", "acts", "threshold",
-    "unanswerable", "prompt", "stop", "unit", "signal", "tokens", "seconds",
+    "unanswerable", "prompt", "stop", "unit", "signal", "tokens", "seconds", "encoding", "from", "time", "series",
+    "tokenize",
 }  # fmt: skip
 
 #: What the command line calls an argument of another name.

@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 import reference
+from small_applications import as_trained
 
 import rnnrs
 from rnnrs import nn
@@ -264,7 +265,7 @@ class TestLanguageModel:
         assert {word for word, _ in words} == {"tea", "sea", "apple", "town"}
         text = trained.generate("I", length=40, seed=3)
         assert text == trained.generate("I", length=40, seed=3) and "the" in text
-        spelled = LanguageModel.from_text(TEXT, cutoffs=[10], hidden_size=16)
+        spelled = as_trained(LanguageModel.from_text(TEXT, cutoffs=[10], hidden_size=16))
         assert spelled.generate("I", length=5, seed=1)
         assert spelled.suggest("I wan", k=2) is not None
 

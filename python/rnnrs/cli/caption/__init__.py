@@ -45,6 +45,14 @@ def add(group: Parser) -> None:
     add_verb(found, "train", summary, train.EPILOG, train.add, train.run)
     summary = "measure the quality of descriptions"
     add_verb(found, "evaluate", summary, _EVALUATE, verbs.add_evaluate, verbs.evaluate)
-    add_verb(found, "describe", "describe pictures", _DESCRIBE, verbs.add_describe, verbs.describe)
+    add_verb(
+        found,
+        "describe",
+        "describe pictures",
+        _DESCRIBE,
+        verbs.add_describe,
+        verbs.describe,
+        check=verbs.check,
+    )
     summary = "rank pictures by how well a sentence describes them"
     add_verb(found, "rank", summary, _RANK, verbs.add_rank, verbs.rank, aliases=["search"])

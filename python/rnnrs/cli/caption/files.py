@@ -11,16 +11,18 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ..common import CommandError, say, whole
+from ...terminal import is_terminal
+from ..common import CommandError, add_encoding, reads, say, whole, writes
 from ..options import defaults_of
 
 if TYPE_CHECKING:
     from ...data import Captions, DescribedPictures
     from ...interop.onnx import PictureFeatures
     from ...models import Captioner
+    from ..files import Files
 
 FORMS = """\
-CAPTIONS is one of these; it may be compressed by gzip (.gz):
+CAPTIONS is one of these; it may be compressed by gzip (.gz), or be standard input (-):
   lines with a picture's file and its description, separated by tabs (.tsv, .txt, …): the first two columns, or
   --columns
   a JSON object on each line (.json, .jsonl): its "file" and "description", or --fields
@@ -44,15 +46,18 @@ Array = Any
 
 def add_captions(verb: Any) -> None:
     """Adds the file of descriptions, the pictures, and how both are read."""
-    verb.add_argument("captions", metavar="CAPTIONS", help="a file of descriptions")
+    reads(verb.add_argument("captions", metavar="CAPTIONS", help="a file of descriptions; -: standard input"))
     reading = verb.add_argument_group("files")
-    reading.add_argument(
-        "--pictures",
-        metavar="FOLDER|ARRAY",
-        help="the folder of the pictures (that of CAPTIONS), or an array of pictures or features",
+    reads(
+        reading.add_argument(
+            "--pictures",
+            metavar="FOLDER|ARRAY",
+            help="the folder of the pictures (that of CAPTIONS), or an array of pictures or features",
+        )
     )
     reading.add_argument("--columns", type=whole(0), nargs="+", metavar="N", help="columns, from 0 (0 1)")
     reading.add_argument("--fields", nargs="+", metavar="NAME", help="JSON names (file description)")
+    add_encoding(reading)
     add_pictures(reading)
 
 
@@ -65,10 +70,10 @@ def add_pictures(reading: Any) -> None:
         default="pad",
         help="fit to the size: pad with white, or crop to the middle (%(default)s)",
     )
-    reading.add_argument("--cache", metavar="FILE", help="keep decoded pictures in this file (.npz)")
-    reading.add_argument(
-        "--onnx", metavar="FILE", help='use features of this network instead of pictures (extra "onnx")'
-    )
+    cache = "keep decoded pictures in this file (.npz)"
+    writes(reading.add_argument("--cache", metavar="FILE", help=cache), updates=True)
+    onnx = 'use features of this network instead of pictures (extra "onnx")'
+    reads(reading.add_argument("--onnx", metavar="FILE", help=onnx))
     reading.add_argument("--onnx-output", metavar="NAME", help="the network's output to use (the first)")
 
 
@@ -95,6 +100,7 @@ class Reader:
         from ...models import Captioner
 
         self._fit, self._cache, self._array = arguments.fit, arguments.cache, arguments.array
+        self._guard: Files = arguments.guard
         self.problems: list[str] = []
         self.features: PictureFeatures | None = None
         wanted = model.picture_size if model else size
@@ -157,6 +163,7 @@ class Reader:
             names: list[str] = []
             pictures: list[Array] = []
             for file in batch:
+                self._guard.read(file)
                 if file.lower().endswith(_ARRAYS):
                     rows = self.array(file)
                     count += len(rows)
@@ -192,11 +199,11 @@ class Reader:
         before = len(self.problems)
         if where is not None and where.lower().endswith(_ARRAYS):
             column, field = _one(arguments)
-            listed = data.read_descriptions(captions, column=column, field=field)
+            listed = data.read_descriptions(captions, column=column, field=field, encoding=arguments.encoding)
             found = data.described_arrays(self.array(where), listed)
         else:
             columns, fields = _two(arguments)
-            listed = data.read_captions(captions, columns=columns, fields=fields)
+            listed = data.read_captions(captions, columns=columns, fields=fields, encoding=arguments.encoding)
             folder = os.path.dirname(captions) if where is None else where
             if not os.path.isdir(folder or "."):
                 raise CommandError(f"--pictures: expected a folder, or an array (.npy, .npz), got {folder}")
@@ -209,10 +216,9 @@ class Reader:
         import numpy as np
 
         from ...data import DescribedPictures
+        from ...data.captions import by_picture
 
-        own: dict[str, list[str]] = {}
-        for file, texts in zip(captions.files, captions.descriptions, strict=True):
-            own.setdefault(os.path.join(folder, file), []).extend(texts)
+        own = by_picture(captions, folder)
         files: list[str] = []
         rows: list[Array] = []
         for names, _, inputs in self.read(own):
@@ -238,7 +244,7 @@ def standard_input() -> BinaryIO:
     Raises:
         CommandError: if there are none, or too many.
     """
-    if sys.stdin.isatty():
+    if sys.stdin is None or is_terminal(sys.stdin):
         raise CommandError("PICTURE: expected a file, or a picture on standard input, got none")
     data = sys.stdin.buffer.read(MOST_BYTES + 1)
     if not data or len(data) > MOST_BYTES:

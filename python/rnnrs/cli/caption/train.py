@@ -23,6 +23,7 @@ from ..training import (
     fit_or_stop,
     report,
     started,
+    tell_unknown,
 )
 from ..validation import add_validation, examples, held_out, seed_of, validation_of
 from .files import FORMS, Reader, add_captions
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 EPILOG = (
     FORMS
     + """
-The model's file is also the checkpoint: it is written at the end of every epoch and at Ctrl-C, can be used at
-once, and the same command with --resume continues from it. With held-out pictures, it ends with the parameters of
-the lowest loss on them.
+The model's file is also the checkpoint: it is written at the end of every epoch, every five minutes and at Ctrl-C,
+can be used at once, and the same command with --resume continues from it, also after its end, with more --epochs.
+With held-out pictures, it ends with the parameters of the lowest loss on them.
 
 examples:
   rnnrs caption train album/descriptions.tsv -o album.rnn --epochs 30
@@ -131,13 +132,16 @@ def run(arguments: argparse.Namespace) -> int:
     from ...models import Captioner
 
     checkpoint = check_files(arguments)
-    model, settings = started(arguments, checkpoint, Captioner, _contents)
+    parts = {"augmentation": tuple(AUGMENTATION)}
+    model, settings = started(arguments, checkpoint, Captioner, _contents, parts)
     size = given(arguments, ["picture_size"]).get("picture_size")
     reader = Reader(arguments, model, None if size is None else (size[0], size[1]))
     found, kept = _divided(arguments, reader, seed_of(settings, Captioner))
     if model is None:
         model = _new(arguments, found, reader.size if reader.features else None)
+    if not arguments.resume:
         settings["augmentation"] = _augmentation(arguments, model)
+    tell_unknown(arguments, [(model.vocabulary, (text for own in found.descriptions for text in own))])
     tokens = f"{len(model.vocabulary):,} {model.vocabulary.level}s"
     say(f"{model.parameters.size:,} parameters, {tokens}", arguments.quiet)
     settings |= examples(arguments, EXAMPLES, kept is not None)
@@ -159,10 +163,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _contents(model: Captioner) -> dict[str, Any]:
-    """Returns the vocabulary's level and the parts of the augmentation of a run."""
-    assert model.settings is not None  # a checkpoint has them
-    changes = model.settings.to_config()["augmentation"] or {}
-    return {"level": model.vocabulary.level, **{part: changes.get(part) for part in AUGMENTATION}}
+    return {"level": model.vocabulary.level}
 
 
 def _divided(

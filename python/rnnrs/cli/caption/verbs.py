@@ -9,9 +9,19 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..common import CommandError, add_json, add_model, input_lines, print_json, say, whole
+from ..common import (
+    CommandError,
+    add_encoding,
+    add_json,
+    add_model,
+    input_lines,
+    print_json,
+    reads,
+    say,
+    whole,
+)
 from ..options import given
-from ..writing import SEARCH, add_output, add_search, likelihood_facts, search_of, written_facts
+from ..writing import SEARCH, add_output, add_search, add_tokenize, likelihood_facts, search_of, written_facts
 from .files import Reader, add_captions, add_pictures, standard_input
 
 if TYPE_CHECKING:
@@ -37,13 +47,14 @@ def add_evaluate(verb: Any) -> None:
     add_captions(verb)
     add_json(verb)
     add_search(verb, Captioner, _LONGEST)
+    add_tokenize(verb, "BLEU", "ascii, unicode, char")
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Prints the scores of descriptions."""
     model = _load(arguments.model)
     found = Reader(arguments, model).described(arguments.captions, arguments, arguments.pictures)
-    result = model.evaluate(found.pictures, found.descriptions, **given(arguments, SEARCH))
+    result = model.evaluate(found.pictures, found.descriptions, **given(arguments, [*SEARCH, "tokenize"]))
     if arguments.json:
         counts = {"pictures": len(found), "left_out": len(found.problems)}
         print_json({"captions": arguments.captions, **counts, **evaluation_facts(result)})
@@ -67,29 +78,36 @@ def add_describe(verb: Any) -> None:
     from ...models import Captioner
 
     add_model(verb)
-    verb.add_argument(
-        "pictures",
-        metavar="PICTURE",
-        nargs="*",
-        help="files, folders; without any, one picture is read from standard input",
+    reads(
+        verb.add_argument(
+            "pictures",
+            metavar="PICTURE",
+            nargs="*",
+            help="files, folders; without any, one picture is read from standard input",
+        )
     )
     verb.add_argument("--names", action="store_true", help="each line of standard input names a picture")
+    add_encoding(verb)
     add_pictures(verb.add_argument_group("files"))
     add_search(verb, Captioner, _LONGEST)
     add_output(verb, Captioner, "picture", "DRAWING")
 
 
-def describe(arguments: argparse.Namespace) -> int:
-    """Prints descriptions of pictures.
+def check(arguments: argparse.Namespace) -> None:
+    """Checks that the options of `describe` fit together.
 
     Raises:
-        CommandError: for options that contradict each other.
+        CommandError: if they contradict each other.
     """
     if arguments.pictures and arguments.names:
         raise CommandError("--names: has no meaning with a PICTURE")
     several = arguments.names or len(arguments.pictures) > 1 or any(map(os.path.isdir, arguments.pictures))
     if arguments.plot and several:
         raise CommandError("--plot: expected one picture to draw")
+
+
+def describe(arguments: argparse.Namespace) -> int:
+    """Prints descriptions of pictures."""
     model = _load(arguments.model)
     search = search_of(arguments, model)
     decoder, drawn = model.decoder(), 0
@@ -112,7 +130,7 @@ def _read(arguments: argparse.Namespace, reader: Reader) -> Iterator[tuple[list[
         picture = reader.read_one(standard_input())
         yield [], [picture], reader.inputs([picture])
     else:
-        yield from reader.read(line for line in input_lines() if line)
+        yield from reader.read(line for line in input_lines(encoding=arguments.encoding) if line)
 
 
 def _show(name: str | None, found: list[Written], *, scored: bool, as_json: bool) -> None:
@@ -146,7 +164,7 @@ def add_rank(verb: Any) -> None:
     """Adds the arguments of `rank`."""
     add_model(verb)
     verb.add_argument("sentence", metavar="SENTENCE", help="a description")
-    verb.add_argument("pictures", metavar="PICTURE", nargs="*", help="files, folders, arrays")
+    reads(verb.add_argument("pictures", metavar="PICTURE", nargs="*", help="files, folders, arrays"))
     verb.add_argument(
         "--n-best",
         "--top",
@@ -185,8 +203,8 @@ def rank(arguments: argparse.Namespace) -> int:
 def _unknown_words(model: Captioner, sentence: str) -> list[str]:
     """Returns the words of a sentence that are not in the vocabulary."""
     vocabulary = model.vocabulary
-    if vocabulary.level != "word":
+    if not vocabulary.whole_words:
         return []
     ids = vocabulary.encode(sentence).tolist()
     pieces = zip(vocabulary.pieces(sentence), ids, strict=True)
-    return [piece for piece, id in pieces if id == vocabulary.unknown_id]
+    return [vocabulary.surface(piece) for piece, id in pieces if id == vocabulary.unknown_id]

@@ -15,9 +15,10 @@ from ..training import (
     fit_or_stop,
     report,
     started,
+    tell_unknown,
 )
 from ..validation import add_validation, held_out, seed_of, validation_of
-from .files import FORMS, Dialogues, add_acts, read
+from .files import FORMS, Dialogues, add_acts, add_dialogues, read
 
 if TYPE_CHECKING:
     from ...models import Chatbot
@@ -50,7 +51,7 @@ def add(verb: Any) -> None:
     from ...models import Chatbot
     from ...models.base.options import argument_defaults
 
-    verb.add_argument("file", metavar="FILE", help="dialogues")
+    add_dialogues(verb)
     add_acts(verb)
     add_output(verb)
     model = verb.add_argument_group("model")
@@ -87,6 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
         settings = {"noise": 0.0, "forget": 0.0} | settings
     words = f"{len(bot.source_vocabulary):,} and {len(bot.target_vocabulary):,} words"
     say(f"{bot.parameters.size:,} parameters, {words}, {len(dialogues):,} dialogues", arguments.quiet)
+    turns = [[text for turns in dialogues for text in turns]] * 2
+    tell_unknown(arguments, zip((bot.source_vocabulary, bot.target_vocabulary), turns, strict=True))
     code = fit_or_stop(arguments, bot, checkpoint, lambda **run: bot.fit(dialogues, kept, **settings, **run))
     return code or _report(arguments, bot, kept)
 
@@ -100,9 +103,9 @@ def _divided(arguments: argparse.Namespace, seed: int) -> tuple[Dialogues, Dialo
     from ...models.base.validation import chosen, divided
 
     validation = validation_of(arguments, SHARE, "a file")
-    dialogues, _ = read(arguments.file, arguments.acts)
+    dialogues, _ = read(arguments.file, arguments.acts, arguments.encoding)
     if validation.files:
-        return dialogues, read(validation.files[0], arguments.acts)[0]
+        return dialogues, read(validation.files[0], arguments.acts, arguments.encoding)[0]
 
     def divide(share: float) -> tuple[Dialogues, Dialogues]:
         kept, out = divided("chat train", len(dialogues), share, seed, "dialogues")

@@ -5,13 +5,26 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from ..common import CommandError, add_json, add_model, input_lines, print_json, real, say, whole
+from ...reading import read_lines
+from ...terminal import is_terminal
+from ..common import (
+    CommandError,
+    add_encoding,
+    add_json,
+    add_model,
+    input_lines,
+    print_json,
+    reads,
+    real,
+    say,
+    whole,
+)
 from ..options import add_option, defaults_of, given
 from ..writing import likelihood_facts
-from .files import add_acts, read
+from .files import add_acts, add_dialogues, read
 
 if TYPE_CHECKING:
     from ...data import DialogueAct
@@ -28,7 +41,7 @@ def _load(path: str) -> Chatbot:
 def add_evaluate(verb: Any) -> None:
     """Adds the arguments of `evaluate`."""
     add_model(verb)
-    verb.add_argument("file", metavar="FILE", help="dialogues")
+    add_dialogues(verb)
     add_acts(verb)
     add_json(verb)
 
@@ -36,7 +49,7 @@ def add_evaluate(verb: Any) -> None:
 def evaluate(arguments: argparse.Namespace) -> int:
     """Prints perplexity, and the share of right answers or the slot errors."""
     bot = _load(arguments.model)
-    dialogues, examples = read(arguments.file, arguments.acts)
+    dialogues, examples = read(arguments.file, arguments.acts, arguments.encoding)
     result = bot.evaluate(dialogues)
     facts = {"file": arguments.file, **likelihood_facts(result)}
     if examples:
@@ -74,6 +87,7 @@ def add_talk(verb: Any) -> None:
         metavar="P",
         help="confidence below which a canned answer is given (the model's)",
     )
+    add_encoding(verb)
     add_json(verb, "answers as JSON with confidence, one object per line")
 
 
@@ -82,10 +96,10 @@ def talk(arguments: argparse.Namespace) -> int:
     bot = _load(arguments.model)
     if arguments.threshold is not None:
         bot.threshold = arguments.threshold
-    conversation, person = bot.conversation(), sys.stdin.isatty()
+    conversation, person = bot.conversation(), is_terminal(sys.stdin)
     if person:
         say("/reset forgets the conversation, /quit ends it")
-    for line in input_lines("you> "):
+    for line in input_lines("you> ", arguments.encoding):
         word = line.strip()
         if word == "/quit":
             break
@@ -148,13 +162,14 @@ def add_speak(verb: Any) -> None:
     verb.add_argument(
         "acts", metavar="ACT", nargs="*", help="a dialogue act; without any, lines of standard input"
     )
+    add_encoding(verb)
     add_json(verb, "JSON with slot errors, one object per act")
 
 
 def speak(arguments: argparse.Namespace) -> int:
     """Prints a sentence for each dialogue act."""
     bot = _load(arguments.model)
-    for act in arguments.acts or input_lines("act> "):
+    for act in arguments.acts or input_lines("act> ", arguments.encoding):
         said = bot.speak(act) if act.strip() else None
         if not arguments.json:
             print("" if said is None else said, flush=True)
@@ -168,23 +183,30 @@ def speak(arguments: argparse.Namespace) -> int:
 
 def add_tune(verb: Any) -> None:
     """Adds the arguments of `tune`."""
-    add_model(verb)
-    verb.add_argument("file", metavar="FILE", help="dialogues")
-    verb.add_argument(
-        "--unanswerable", metavar="FILE", help="lines to which the bot's own answer is always wrong"
+    add_model(verb, updates=True)
+    add_dialogues(verb)
+    reads(
+        verb.add_argument(
+            "--unanswerable", metavar="FILE", help="lines to which the bot's own answer is always wrong"
+        )
     )
     add_json(verb)
 
 
 def tune(arguments: argparse.Namespace) -> int:
     """Sets the bot's threshold by held-out dialogues, and saves it."""
+    from ... import modelfile
     from ...data import read_dialogues
-    from ...data.pairs import read_lines
+    from ...models import Chatbot
 
-    bot = _load(arguments.model)
-    lines = read_lines(arguments.unanswerable) if arguments.unanswerable else []
-    found = bot.tune_threshold(read_dialogues(arguments.file), [line for line in lines if line.strip()])
-    bot.save(arguments.model)
+    file = modelfile.load(arguments.model, Chatbot.KIND)
+    bot = Chatbot.from_file(file, arguments.model)
+    encoding = arguments.encoding
+    lines = read_lines(arguments.unanswerable, encoding) if arguments.unanswerable else []
+    dialogues = read_dialogues(arguments.file, encoding=encoding)
+    found = bot.tune_threshold(dialogues, [line for line in lines if line.strip()])
+    # A checkpoint stays one: only the configuration changes.
+    modelfile.save(arguments.model, replace(file, config=bot.checkpoint_contents().config))
     if arguments.json:
         print_json({"model": arguments.model, **asdict(found)})
     else:

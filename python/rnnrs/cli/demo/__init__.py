@@ -83,6 +83,6 @@ def run(arguments: argparse.Namespace) -> int:
     demo = DEMOS[arguments.what]
     if arguments.seconds is None:
         arguments.seconds = demo.seconds
-    paths = free_paths(Path(arguments.output), arguments.what, demo.picture)
-    code: int = import_module(f".{demo.module}", __name__).run(arguments, *paths)
+    with free_paths(Path(arguments.output), arguments.what, demo.picture) as paths:
+        code: int = import_module(f".{demo.module}", __name__).run(arguments, *paths)
     return code

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..common import say
+from ..common import ending, say
 from .output import announce
 
 if TYPE_CHECKING:
@@ -47,9 +47,10 @@ def run(arguments: argparse.Namespace, model_path: Path, drawing: Path) -> int:
     run = {"time_limit": arguments.seconds, "seed": arguments.seed, "checkpoint": model_path}
     try:
         model.fit(pictures, texts, augmentation=Augmentation(), **run)
-    except KeyboardInterrupt:
-        say(f"rnnrs: interrupted; try rnnrs caption describe {shlex.quote(str(model_path))} a-picture.png")
-        return 130
+    except KeyboardInterrupt as interrupt:
+        word, code = ending(interrupt)
+        say(f"rnnrs: {word}; try rnnrs caption describe {shlex.quote(str(model_path))} a-picture.png")
+        return code
     result = _evaluate(model, emoji)
     print(f"After     {_likelihood(result)}; {time.monotonic() - start:.0f} s")
     model.save(model_path)

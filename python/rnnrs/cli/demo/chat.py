@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..common import say
+from ..common import ending, say
 from .output import announce, save_curve
 
 if TYPE_CHECKING:
@@ -49,9 +49,10 @@ def run(arguments: argparse.Namespace, model_path: Path, picture: Path) -> int:
         history = bot.fit(
             dialogues, time_limit=arguments.seconds, seed=arguments.seed, checkpoint=model_path, **TRAINING
         )
-    except KeyboardInterrupt:
-        say(f"rnnrs: interrupted; try rnnrs chat talk {shlex.quote(str(model_path))}")
-        return 130
+    except KeyboardInterrupt as interrupt:
+        word, code = ending(interrupt)
+        say(f"rnnrs: {word}; try rnnrs chat talk {shlex.quote(str(model_path))}")
+        return code
     perplexity = bot.evaluate(dialogues).perplexity
     print(f"After     perplexity {perplexity:.2f} on the training data; {time.monotonic() - start:.0f} s")
     _evaluate(bot, dialogues)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...files import claimed
 from ..common import CommandError, say
 
 if TYPE_CHECKING:
     from ...train import History
 
 
-def free_paths(folder: Path, model: str, picture: str) -> tuple[Path, Path]:
-    """Returns the files of model and picture; files of an earlier run are kept.
+@contextlib.contextmanager
+def free_paths(folder: Path, model: str, picture: str) -> Iterator[tuple[Path, Path]]:
+    """Returns a context with the files of model and picture; those of other runs are kept.
 
     Raises:
         CommandError, OSError: if the folder cannot be created.
@@ -21,12 +25,17 @@ def free_paths(folder: Path, model: str, picture: str) -> tuple[Path, Path]:
         raise CommandError(f"{folder}: is not a folder")
     folder.mkdir(parents=True, exist_ok=True)
     number = 1
-    while True:
-        suffix = "" if number == 1 else f"-{number}"
-        paths = folder / f"{model}{suffix}.rnn", folder / f"{picture}{suffix}.png"
-        if not any(path.exists() for path in paths):
-            return paths
-        number += 1
+    with contextlib.ExitStack() as claims:
+        while True:
+            suffix = "" if number == 1 else f"-{number}"
+            paths = folder / f"{model}{suffix}.rnn", folder / f"{picture}{suffix}.png"
+            number += 1
+            if any(path.exists() for path in paths):
+                continue
+            with contextlib.suppress(BlockingIOError):
+                claims.enter_context(claimed(paths[0]))
+                break
+        yield paths
 
 
 def announce(seconds: float) -> None:

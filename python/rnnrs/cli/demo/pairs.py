@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..common import say
+from ..common import ending, say
 from .output import announce
 
 if TYPE_CHECKING:
@@ -77,10 +77,10 @@ def run(arguments: argparse.Namespace, model_path: Path, picture: Path) -> int:
     run = {"time_limit": arguments.seconds, "seed": arguments.seed, "checkpoint": model_path}
     try:
         model.fit(training, validation, **recipe.training, **run)
-    except KeyboardInterrupt:
-        Path(f"{model_path}.best").unlink(missing_ok=True)  # a demo is not resumed
-        say(f"rnnrs: interrupted; try rnnrs {arguments.what} run {shlex.quote(str(model_path))}")
-        return 130
+    except KeyboardInterrupt as interrupt:
+        word, code = ending(interrupt)
+        say(f"rnnrs: {word}; try rnnrs {arguments.what} run {shlex.quote(str(model_path))}")
+        return code
     print(f"After     {_likelihood(model, held_out)}; {time.monotonic() - start:.0f} s")
     model.save(model_path)
     _evaluate(model, held_out)

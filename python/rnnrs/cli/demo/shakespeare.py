@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..common import say
+from ..common import ending, say
 from .output import announce, save_curve
 
 if TYPE_CHECKING:
@@ -38,9 +38,10 @@ def run(arguments: argparse.Namespace, model_path: Path, curve_path: Path) -> in
         history = model.fit(
             training, time_limit=arguments.seconds, seed=arguments.seed, checkpoint=model_path, **TRAINING
         )
-    except KeyboardInterrupt:
-        say(f"rnnrs: interrupted; try rnnrs lm generate {shlex.quote(str(model_path))}")
-        return 130
+    except KeyboardInterrupt as interrupt:
+        word, code = ending(interrupt)
+        say(f"rnnrs: {word}; try rnnrs lm generate {shlex.quote(str(model_path))}")
+        return code
     seconds = time.monotonic() - start
     after = model.evaluate(held_out)
     print(

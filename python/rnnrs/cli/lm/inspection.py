@@ -7,7 +7,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..common import CommandError, add_json, add_model, print_json, whole
+from ..common import (
+    CommandError,
+    add_encoding,
+    add_force,
+    add_json,
+    add_model,
+    print_json,
+    reads,
+    whole,
+    writes,
+)
 from ..options import add_option, defaults_of, given
 from .verbs import load
 
@@ -41,7 +51,9 @@ def add(verb: Any) -> None:
     from ...inspection import SIGNALS, TextStates, text_states
 
     add_model(verb)
-    verb.add_argument("--text", metavar="FILE", required=True, help="the text that the model reads, UTF-8")
+    doc = "the text that the model reads; -: standard input"
+    reads(verb.add_argument("--text", metavar="FILE", required=True, help=doc))
+    add_encoding(verb)
     verb.add_argument("--unit", type=whole(0), metavar="N", help="show this unit, counted from 0")
     verb.add_argument("--signal", metavar="NAME", help=f"only this one of {', '.join(SIGNALS)}")
     k = defaults_of(TextStates.following)["k"]
@@ -67,9 +79,9 @@ def add(verb: Any) -> None:
     verb.add_argument(
         "--tokens", type=whole(1), metavar="N", default=TOKENS, help="number of tokens to show (%(default)s)"
     )
-    verb.add_argument(
-        "--output", metavar="FILE", help="a picture (.png, .svg, …), or a page (.html) of a unit"
-    )
+    doc = "a picture (.png, .svg, …), or a page (.html) of a unit"
+    writes(verb.add_argument("--output", metavar="FILE", help=doc))
+    add_force(verb)
     add_json(verb, "the table as JSON")
 
 
@@ -80,7 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     model = load(arguments.model)
     try:
-        states = text_states(model, read_text(arguments.text), **given(arguments, ["layer", "of"]))
+        text = read_text(arguments.text, encoding=arguments.encoding)
+        states = text_states(model, text, **given(arguments, ["layer", "of"]))
         return _table(states, arguments) if arguments.unit is None else _show(states, arguments)
     except IndexError as error:  # a layer or unit that does not exist
         raise CommandError(str(error)) from None
@@ -95,7 +108,9 @@ def _show(states: TextStates, arguments: argparse.Namespace) -> int:
         raise CommandError("--json: has no meaning with --unit")
     part, path = states[: arguments.tokens], arguments.output
     if path is None:
-        sys.stdout.write(to_ansi(part, arguments.unit) + "\n")
+        # Colors command the terminal; `to_ansi` takes care of the text between them.
+        write = getattr(sys.stdout, "command", sys.stdout.write)
+        write(to_ansi(part, arguments.unit) + "\n")
     elif Path(path).suffix.lower() in _PAGES:
         write_atomically(path, to_html(part, arguments.unit).encode())
     else:

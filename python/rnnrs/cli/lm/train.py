@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ..common import say
+from ..common import add_encoding, reads, say
 from ..options import (
     RECURRENT,
     add_sizes,
@@ -22,6 +22,7 @@ from ..training import (
     fit_or_stop,
     report,
     started,
+    tell_unknown,
 )
 from ..validation import Validation, add_validation, held_out, seed_of, validation_of
 from .verbs import evaluation_facts
@@ -30,14 +31,15 @@ if TYPE_CHECKING:
     from ...models import LanguageModel
 
 EPILOG = """\
-The model's file is also the checkpoint: it is written at the end of every epoch and at Ctrl-C, can be used at
-once, and the same command with --resume continues from it.
+The model's file is also the checkpoint: it is written at the end of every epoch, every five minutes and at Ctrl-C,
+can be used at once, and the same command with --resume continues from it, also after its end, with more --epochs.
 
 examples:
   rnnrs lm train letters.txt -o letters.rnn
   rnnrs lm train sentences.txt -o keyboard.rnn --level word --lowercase --epochs 5
   rnnrs lm train *.txt -o big.rnn --hidden-size 512 --time-limit 600 --validation held-out.txt
   rnnrs lm train letters.txt -o letters.rnn --resume
+  rnnrs lm train new.txt -o mine.rnn --from letters.rnn --learning-rate 5e-4
 """
 
 #: The arguments of `LanguageModel` that are options.
@@ -51,9 +53,15 @@ def add(verb: Any) -> None:
     """Adds the arguments."""
     from ...models import LanguageModel
 
-    verb.add_argument(
-        "files", metavar="FILE", nargs="+", help="a text in UTF-8; several are read one after the other"
+    reads(
+        verb.add_argument(
+            "files",
+            metavar="FILE",
+            nargs="+",
+            help="a text; several are read one after the other; -: standard input",
+        )
     )
+    add_encoding(verb)
     add_output(verb)
     model = verb.add_argument_group("model")
     add_sizes(
@@ -83,15 +91,17 @@ def run(arguments: argparse.Namespace) -> int:
     from ...text import read_text
 
     checkpoint = check_files(arguments)
-    validation = validation_of(arguments, SHARE, "a file")
     model, settings = started(arguments, checkpoint, LanguageModel, lambda m: {"level": m.vocabulary.level})
-    text = read_text(*arguments.files)
+    validation = validation_of(arguments, SHARE, "a file")
+    text = read_text(*arguments.files, encoding=arguments.encoding)
     level = model.vocabulary.level if model else _level(arguments)
-    settings["by_sentence"] = reads_by_sentence(level, text, settings.get("by_sentence"))
+    by_sentence = settings.get("by_sentence", model.by_sentence if model else None)
+    settings["by_sentence"] = reads_by_sentence(level, text, by_sentence)
     text, kept = _divided(arguments, validation, text, settings)
     if model is None:
         model = _new(arguments, text, level)
     say(f"{model.parameters.size:,} parameters, {len(model.vocabulary):,} tokens", arguments.quiet)
+    tell_unknown(arguments, [(model.vocabulary, [text])])
     code = fit_or_stop(arguments, model, checkpoint, lambda **run: model.fit(text, kept, **settings, **run))
     return code or _report(arguments, model, kept)
 
@@ -116,7 +126,7 @@ def _divided(
     from ...text import read_text
 
     if validation.files:
-        return text, read_text(*validation.files)
+        return text, read_text(*validation.files, encoding=arguments.encoding)
     if not validation.explicit and len(text) < SHORTEST:
         say(f"rnnrs: no held-out data: the text has {len(text)} characters", arguments.quiet)
         return text, None

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..common import add_json, add_model, input_lines, print_json, real, whole
+from ..common import add_encoding, add_json, add_model, input_lines, print_json, reads, real, unescaped, whole
 from ..options import add_option, defaults_of, given
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def load(path: str) -> LanguageModel:
 def add_evaluate(verb: Any) -> None:
     """Adds the arguments of `evaluate`."""
     add_model(verb)
-    verb.add_argument("files", metavar="FILE", nargs="+", help="a text in UTF-8")
+    reads(verb.add_argument("files", metavar="FILE", nargs="+", help="a text; -: standard input"))
+    add_encoding(verb)
     add_json(verb)
 
 
@@ -48,7 +49,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     """Prints the perplexity of texts."""
     from ...text import read_text
 
-    result = load(arguments.model).evaluate(read_text(*arguments.files))
+    result = load(arguments.model).evaluate(read_text(*arguments.files, encoding=arguments.encoding))
     if arguments.json:
         print_json({"files": arguments.files, **evaluation_facts(result)})
         return 0
@@ -82,13 +83,14 @@ def add_score(verb: Any) -> None:
     verb.add_argument(
         "sentences", metavar="SENTENCE", nargs="*", help="a sentence; without any, lines of standard input"
     )
+    add_encoding(verb)
     add_json(verb, "JSON with the probability of every token, one object per sentence")
 
 
 def score(arguments: argparse.Namespace) -> int:
     """Prints ln P of each sentence."""
     model = load(arguments.model)
-    for sentence in arguments.sentences or input_lines():
+    for sentence in arguments.sentences or input_lines(encoding=arguments.encoding):
         found = model.score(sentence)
         if arguments.json:
             print_json(_score_facts(sentence, found))
@@ -115,6 +117,7 @@ def add_suggest(verb: Any) -> None:
     )
     k = defaults_of(LanguageModel.suggest)["k"]
     add_option(verb, "n_best", "number of words", k, "-k", type=whole(1), metavar="N")
+    add_encoding(verb)
     add_json(verb, "JSON with probabilities, one list per text")
 
 
@@ -124,7 +127,9 @@ def suggest(arguments: argparse.Namespace) -> int:
     stepper = model.stepper()
     single = bool(arguments.text)
     count = {"k": arguments.n_best} if given(arguments, ["n_best"]) else {}
-    texts: Iterable[str] = [" ".join(arguments.text)] if single else input_lines()
+    texts: Iterable[str] = [" ".join(arguments.text)]
+    if not single:
+        texts = input_lines(encoding=arguments.encoding)
     for text in texts:
         words = model.suggest(text, stepper=stepper, **count)
         if arguments.json:
@@ -151,14 +156,17 @@ def add_generate(verb: Any) -> None:
     for name, (doc, reading) in SAMPLING.items():
         add_option(verb, name, doc, defaults[name], **reading)
     verb.add_argument(
-        "--stop", action="append", metavar="TEXT", help="stop before this text; may be repeated"
+        "--stop",
+        action="append",
+        metavar="TEXT",
+        help="stop before this text; may be repeated; \\n: a line feed",
     )
     add_json(verb, "the whole text as JSON, once it is complete")
 
 
 def generate(arguments: argparse.Namespace) -> int:
     """Prints a prompt and generated text, token by token."""
-    stop = [text.replace("\\n", "\n") for text in arguments.stop or ()]
+    stop = [unescaped(text) for text in arguments.stop or ()]
     model = load(arguments.model)
     pieces = model.stream(arguments.prompt, stop=stop, **given(arguments, SAMPLING))
     if arguments.json:

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from ..common import CommandError, real, say, whole
+from ...reading import STANDARD_INPUT
+from ..common import CommandError, add_encoding, reads, real, say, whole
 
 Pairs = list[tuple[str, str]]
 
@@ -14,13 +15,14 @@ FORMS = """\
 FILE is one of these; it may be compressed by gzip (.gz):
   two files with corresponding lines: the sources, the targets
   lines of columns separated by tabs (.tsv, .txt, …): the first two, or --columns
-  a JSON object on each line (.json, .jsonl): its "source" and "target", or --fields
+  a JSON object on each line (.json, .jsonl, or standard input with --fields): its "source" and "target", or --fields
 """
 
 
 def add_files(verb: Any) -> None:
     """Adds the files of pairs."""
-    verb.add_argument("files", metavar="FILE", nargs="+", help="one file of pairs, or two files of lines")
+    files = "one file of pairs, or two files of lines; -: standard input"
+    reads(verb.add_argument("files", metavar="FILE", nargs="+", help=files))
 
 
 def add_reading(verb: Any) -> None:
@@ -32,6 +34,7 @@ def add_reading(verb: Any) -> None:
     group.add_argument(
         "--fields", nargs=2, metavar="NAME", help="JSON names of source and target (source target)"
     )
+    add_encoding(group)
 
 
 def add_cleaning(verb: Any, max_words: int) -> None:
@@ -70,16 +73,21 @@ def read(arguments: argparse.Namespace, files: Sequence[str]) -> Pairs:
     if len(files) not in (1, 2):
         raise CommandError(f"FILE: expected one file or two, got {len(files)}")
     plain = files[0].removesuffix(".gz")
-    form = "two files" if len(files) == 2 else "JSON" if plain.endswith((".json", ".jsonl")) else "columns"
+    is_json = plain.endswith((".json", ".jsonl")) or (
+        plain == STANDARD_INPUT and arguments.fields is not None
+    )
+    form = "two files" if len(files) == 2 else "JSON" if is_json else "columns"
     for option, fits in (("columns", "columns"), ("fields", "JSON")):
         if getattr(arguments, option) is not None and form != fits:
             raise CommandError(f"--{option}: has no meaning with {form} ({' '.join(files)})")
+    encoding = {"encoding": arguments.encoding}
     if form == "two files":
-        pairs = read_parallel_pairs(*files)
+        pairs = read_parallel_pairs(*files, **encoding)
     elif form == "JSON":
-        pairs = read_json_pairs(files[0], *(arguments.fields or ()))
+        pairs = read_json_pairs(files[0], *(arguments.fields or ()), **encoding)
     else:
-        pairs = read_tsv_pairs(files[0], *([tuple(arguments.columns)] if arguments.columns else ()))
+        columns = [tuple(arguments.columns)] if arguments.columns else []
+        pairs = read_tsv_pairs(files[0], *columns, **encoding)
     if not pairs:
         raise CommandError(f"{' '.join(files)}: expected pairs, got an empty file")
     return pairs

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ..common import CommandError, add_model, input_lines, print_json, say
+from ...reading import read_lines
+from ..common import CommandError, add_encoding, add_model, input_lines, print_json, reads, say
 from ..writing import add_output, add_search, search_of, written_facts
 
 if TYPE_CHECKING:
@@ -22,21 +23,27 @@ def add(verb: Any, cls: type[TextToText]) -> None:
     """Adds the arguments."""
     add_model(verb)
     verb.add_argument("text", metavar="TEXT", nargs="*", help="a text; without it, lines of standard input")
-    verb.add_argument("--file", metavar="FILE", help="a text on each line; may be compressed by gzip (.gz)")
+    file = "a text on each line; may be compressed by gzip (.gz); -: standard input"
+    reads(verb.add_argument("--file", metavar="FILE", help=file))
+    add_encoding(verb)
     add_search(verb, cls, longest="by the source's length")
     add_output(verb, cls, "text", "PICTURE")
 
 
-def run(arguments: argparse.Namespace, model: TextToText) -> int:
-    """Prints what the model writes for each text.
+def check(arguments: argparse.Namespace) -> None:
+    """Checks that the options fit together.
 
     Raises:
-        CommandError: for options that contradict each other.
+        CommandError: if they contradict each other.
     """
     if arguments.text and arguments.file:
         raise CommandError("--file: has no meaning with a TEXT")
     if arguments.plot and not arguments.text:
         raise CommandError("--plot: expected a TEXT to draw for")
+
+
+def run(arguments: argparse.Namespace, model: TextToText) -> int:
+    """Prints what the model writes for each text."""
     search = search_of(arguments, model)
     decoder, number = model.decoder(), 0
     for texts in _batches(arguments):
@@ -56,13 +63,11 @@ def _batches(arguments: argparse.Namespace) -> Iterator[list[str]]:
     if arguments.text:
         yield [" ".join(arguments.text)]
     elif arguments.file:
-        from ...data.pairs import read_lines
-
-        lines = iter(read_lines(arguments.file))
+        lines = iter(read_lines(arguments.file, arguments.encoding))
         while batch := list(islice(lines, BATCH)):
             yield batch
     else:
-        yield from ([line] for line in input_lines())
+        yield from ([line] for line in input_lines(encoding=arguments.encoding))
 
 
 def _show(text: str, found: list[Written], *, scored: bool, as_json: bool) -> None:

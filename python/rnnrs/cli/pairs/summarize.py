@@ -50,7 +50,7 @@ def add(group: Parser) -> None:
     add_verb(
         verbs, "evaluate", "measure the quality of summaries", FORMS + _EVALUATE, _add_evaluate, _evaluate
     )
-    add_verb(verbs, "run", "summarize texts, line by line", _RUN, _add_run, _run)
+    add_verb(verbs, "run", "summarize texts, line by line", _RUN, _add_run, _run, check=run.check)
 
 
 def _class() -> type[Summarizer]:
@@ -68,7 +68,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _add_evaluate(verb: Any) -> None:
-    evaluate.add(verb, _class())
+    evaluate.add(verb, _class(), "ROUGE", "ascii, unicode, char")
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from ..training import (
     fit_or_stop,
     report,
     started,
+    tell_unknown,
 )
 from ..validation import add_validation, examples, held_out, seed_of, validation_of
 from ..writing import likelihood_facts
@@ -45,9 +46,9 @@ SHARE, EXAMPLES = 0.05, 2
 def epilog(examples: str) -> str:
     """Returns the end of the help: the forms of files, checkpoints, and examples."""
     return f"""{FORMS}
-The model's file is also the checkpoint: it is written at the end of every epoch and at Ctrl-C, can be used at
-once, and the same command with --resume continues from it. With held-out pairs, it ends with the parameters of
-the lowest loss on them.
+The model's file is also the checkpoint: it is written at the end of every epoch, every five minutes and at Ctrl-C,
+can be used at once, and the same command with --resume continues from it, also after its end, with more --epochs.
+With held-out pairs, it ends with the parameters of the lowest loss on them.
 
 {examples}"""
 
@@ -97,6 +98,8 @@ def run(arguments: argparse.Namespace, cls: type[TextToText], advice: Sequence[s
     if model is None:
         model = _new(arguments, cls, pairs)
     say(f"{model.parameters.size:,} parameters, {_tokens(model)}", arguments.quiet)
+    sides = zip((model.source_vocabulary, model.target_vocabulary), zip(*pairs, strict=True), strict=True)
+    tell_unknown(arguments, sides)
     settings |= examples(arguments, EXAMPLES, kept is not None)
     code = fit_or_stop(arguments, model, checkpoint, lambda **run: model.fit(pairs, kept, **settings, **run))
     if code:

@@ -17,9 +17,10 @@ from ..training import (
     fit_or_stop,
     report,
     started,
+    tell_unknown,
 )
 from ..validation import add_validation, held_out, seed_of, validation_of
-from .files import FORMS, Labeled, add_labeled, read_labeled
+from .files import FORMS, Labeled, add_file, add_labeled, read_labeled
 
 if TYPE_CHECKING:
     from ...models import ClassificationEvaluation, SequenceClassifier
@@ -73,7 +74,7 @@ def add(group: Parser) -> None:
 def _add_train(verb: Any) -> None:
     from ...models import SequenceClassifier
 
-    verb.add_argument("file", metavar="FILE", help="sequences or texts with labels")
+    add_file(verb, "sequences or texts with labels")
     add_output(verb)
     add_labeled(verb)
     model = verb.add_argument_group("model")
@@ -107,13 +108,14 @@ def _train(arguments: argparse.Namespace) -> int:
     from ...models import SequenceClassifier
 
     checkpoint = check_files(arguments)
-    validation = validation_of(arguments, SHARE, "a file")
     model, settings = started(arguments, checkpoint, SequenceClassifier, _contents)
-    data = read_labeled(arguments, arguments.file)
-    labels = data.classes_of(arguments.file)
+    validation = validation_of(arguments, SHARE, "a file")
+    data = read_labeled(arguments, arguments.file).without_empty(arguments.file, arguments.quiet)
+    data.classes_of(arguments.file)
     kept: Labeled | None
     if validation.files:
         kept = read_labeled(arguments, validation.files[0])
+        kept = kept.without_empty(validation.files[0], arguments.quiet)
         kept.classes_of(validation.files[0])
     else:
         seed = seed_of(settings, SequenceClassifier)
@@ -122,6 +124,8 @@ def _train(arguments: argparse.Namespace) -> int:
         model = _new(arguments, data, kept)
     labels = data.classes_of(arguments.file)
     say(f"{model.parameters.size:,} parameters, {len(model.classes)} classes", arguments.quiet)
+    if model.vocabulary is not None:
+        tell_unknown(arguments, [(model.vocabulary, data.sequences)])
     pair = None if kept is None else (kept.sequences, kept.labels or [])
     code = fit_or_stop(
         arguments,
@@ -177,7 +181,7 @@ def _report(arguments: argparse.Namespace, model: SequenceClassifier, kept: Labe
 
 def _add_reading(verb: Any) -> None:
     add_model(verb)
-    verb.add_argument("file", metavar="FILE", help="sequences or texts")
+    add_file(verb, "sequences or texts")
     add_labeled(verb)
 
 
@@ -199,12 +203,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     print(f"accuracy  {result.accuracy:.4f}  ({result.count:,} sequences)")
     print(f"macro F1  {result.macro_f1:.4f}")
     print(f"nats      {result.loss:.4f}")
-    width = max(map(len, result.classes))
+    width = max(len(str(name)) for name in result.classes)
     print(f"\n{'class':{width}}  count  recall  precision")
     for name, count, recall, precision in zip(
         result.classes, result.confusion.sum(axis=1), result.recall, result.precision, strict=True
     ):
-        print(f"{name:{width}}  {count:5}  {recall:6.3f}  {precision:9.3f}")
+        print(f"{name!s:{width}}  {count:5}  {recall:6.3f}  {precision:9.3f}")
     return 0
 
 
@@ -238,7 +242,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     for row in p:
         best = int(row.argmax())
         if arguments.json:
-            every = dict(zip(model.classes, row.tolist(), strict=True))
+            every = dict(zip(map(str, model.classes), row.tolist(), strict=True))
             more = {"probabilities": every} if arguments.probabilities else {}
             print_json({"class": model.classes[best], "probability": float(row[best]), **more})
         else:

@@ -6,14 +6,14 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..common import CommandError
+from ..common import CommandError, add_encoding, reads, say, unescaped
 
 if TYPE_CHECKING:
     from ...data import Series
 
 FORMS = """\
-A FILE has the format of the UEA and UCR archives (.ts, .ts.gz), or is CSV (possibly compressed by gzip) in one of
-three forms:
+A FILE has the format of the UEA and UCR archives (.ts, .ts.gz), or is CSV (possibly compressed by gzip, or standard
+input, -) in one of three forms:
   a row for each sequence: its values from left to right, and its label in the last column
   --by COLUMN: a row for each step; consecutive rows with the same cell in that column form a sequence
   --text COLUMN: a row for each text
@@ -24,7 +24,7 @@ class Labeled(NamedTuple):
     """Sequences as a model takes them.
 
     Attributes:
-        sequences: arrays (T, I), or texts.
+        sequences: arrays (T, I), with the names of the columns if they have any; or texts.
         labels: the names of their classes; None without labels.
         size: I; None for texts.
     """
@@ -38,6 +38,21 @@ class Labeled(NamedTuple):
         labels = None if self.labels is None else [self.labels[i] for i in which]
         return Labeled([self.sequences[i] for i in which], labels, self.size)
 
+    def without_empty(self, path: str, quiet: bool) -> Labeled:
+        """Returns the sequences that can be learned from: all but texts without text, which are reported.
+
+        Raises:
+            CommandError: if none is left.
+        """
+        if self.size is not None:
+            return self
+        kept = [i for i, text in enumerate(self.sequences) if text.strip()]
+        if not kept:
+            raise CommandError(f"{path}: expected texts, got {len(self.sequences):,} empty ones")
+        if left_out := len(self.sequences) - len(kept):
+            say(f"{path}: {left_out:,} of {len(self.sequences):,} texts left out, which are empty", quiet)
+        return self.chosen(kept) if left_out else self
+
     def classes_of(self, path: str) -> list[str]:
         """Returns the labels; `path` is the file, for the error message.
 
@@ -47,6 +62,11 @@ class Labeled(NamedTuple):
         if self.labels is None:
             raise CommandError(f"{path}: expected labels, got none")
         return self.labels
+
+
+def add_file(verb: Any, what: str) -> None:
+    """Adds the file to read."""
+    reads(verb.add_argument("file", metavar="FILE", help=f"{what}; -: standard input"))
 
 
 def add_labeled(verb: Any) -> None:
@@ -61,12 +81,30 @@ def add_labeled(verb: Any) -> None:
     add_csv(reading)
 
 
+def add_series(reading: Any) -> None:
+    """Adds the options of how a series is read."""
+    reading.add_argument(
+        "--time",
+        metavar="COLUMN",
+        help="the column of dates, times or steps, which must be successive (found by names and contents); "
+        "none: rows are steps in any case",
+    )
+    reading.add_argument(
+        "--by",
+        metavar="COLUMN",
+        help="the column that tells several series apart (found by contents); none: there is one series",
+    )
+    reading.add_argument("--series", metavar="NAME", help="the series to read, a cell of the column --by")
+    add_csv(reading)
+
+
 def add_csv(reading: Any) -> None:
     """Adds the options of CSV's dialects."""
     reading.add_argument(
         "--no-header", action="store_true", help="the first row is data; columns are 0, 1, …"
     )
     reading.add_argument("--delimiter", default=",", help="the delimiter of cells (a comma); \\t: a tab")
+    add_encoding(reading)
 
 
 def read_labeled(arguments: argparse.Namespace, path: str) -> Labeled:
@@ -76,10 +114,12 @@ def read_labeled(arguments: argparse.Namespace, path: str) -> Labeled:
         CommandError: for options that the file's format does not have.
         OSError, FormatError, ValueError: see `rnnrs.data`.
     """
-    from ...data import read_csv_sequences, read_csv_texts, read_ts
+    from ...data import Series, read_csv_sequences, read_csv_texts, read_ts
 
     options = [name for name in ("label", "by", "text", "columns") if getattr(arguments, name) is not None]
-    if path.endswith((".ts", ".ts.gz")):
+    if path.endswith((".ts", ".ts.gz")):  # standard input is CSV
+        if arguments.encoding != "utf-8":
+            raise CommandError(f"{path}: --encoding: has no meaning with a .ts file, which is UTF-8")
         if options:
             raise CommandError(
                 f"{path}: --{options[0]}: has no meaning with a .ts file, which names its parts"
@@ -99,7 +139,9 @@ def read_labeled(arguments: argparse.Namespace, path: str) -> Labeled:
         data = read_csv_sequences(path, label, by=by, columns=columns, **dialect)
     if data.labels is not None and not data.classes:
         raise CommandError(f"{path}: expected classes, got numbers to predict")
-    sequences = [data.x[:length, b] for b, length in enumerate(data.lengths)]
+    sequences: list[Any] = [data.x[:length, b] for b, length in enumerate(data.lengths)]
+    if data.columns:
+        sequences = [Series(x, data.columns) for x in sequences]
     labels = None if data.labels is None else [data.classes[k] for k in data.labels]
     return Labeled(sequences, labels, data.x.shape[2])
 
@@ -113,12 +155,29 @@ def read_series(arguments: argparse.Namespace, columns: Sequence[str] | None) ->
     """
     from ...data import read_csv_series
 
-    places = [-1] if columns is None else [column(name, not arguments.no_header) for name in columns]
-    return read_csv_series(arguments.file, places, dtype="float64", **_dialect(arguments))
+    header = not arguments.no_header
+    places = [-1] if columns is None else [column(name, header) for name in columns]
+    time, by = (
+        False if name == "none" else None if name is None else column(name, header)
+        for name in (arguments.time, arguments.by)
+    )
+    return read_csv_series(
+        arguments.file,
+        places,
+        time=time,
+        by=by,
+        series=arguments.series,
+        dtype="float64",
+        **_dialect(arguments),
+    )
 
 
 def _dialect(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {"header": not arguments.no_header, "delimiter": arguments.delimiter.replace("\\t", "\t")}
+    return {
+        "header": not arguments.no_header,
+        "delimiter": unescaped(arguments.delimiter),
+        "encoding": arguments.encoding,
+    }
 
 
 def column(name: str, header: bool) -> str | int:

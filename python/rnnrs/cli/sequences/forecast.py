@@ -8,7 +8,19 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..common import CommandError, Parser, add_json, add_model, add_verb, add_verbs, print_json, say, whole
+from ..common import (
+    CommandError,
+    Parser,
+    add_force,
+    add_json,
+    add_model,
+    add_verb,
+    add_verbs,
+    print_json,
+    say,
+    whole,
+    writes,
+)
 from ..options import RECURRENT, add_option, add_sizes, defaults_of, given
 from ..training import (
     add_checkpoints,
@@ -20,20 +32,22 @@ from ..training import (
     started,
 )
 from ..validation import Validation, add_validation, validation_of
-from .files import add_csv, read_series
+from .files import add_file, add_series, read_series
 
 if TYPE_CHECKING:
     from ...data import Series
     from ...models import Forecaster, ForecastEvaluation
 
 _TRAIN = """\
-A FILE is CSV (possibly compressed by gzip): a row for each step, a column for each quantity.
+A FILE is CSV (possibly compressed by gzip): a row for each step, a column for each quantity. Rows must be the
+successive steps of one series: dates that go backward, repeat or have gaps are refused.
 
 The model's file is also the checkpoint; the same command with --resume continues from it. With held-out steps, it
 ends with the parameters of the lowest loss on them.
 
 examples:
   rnnrs forecast train sunspots.csv -o sun.rnn --columns SUNACTIVITY --transform sqrt --season 11
+  rnnrs forecast train shops.csv -o shop.rnn --columns sales --by shop --series Oslo
   rnnrs forecast train passengers.csv -o air.rnn --horizon 12 --transform log --difference 12 --season 12
 """
 _EVALUATE = """\
@@ -69,11 +83,11 @@ def add(group: Parser) -> None:
 def _add_train(verb: Any) -> None:
     from ...models import Forecaster
 
-    verb.add_argument("file", metavar="FILE", help="a series")
+    add_file(verb, "a series")
     add_output(verb)
     reading = verb.add_argument_group("file")
     reading.add_argument("--columns", metavar="COLUMN", nargs="+", help="the quantities (the last column)")
-    add_csv(reading)
+    add_series(reading)
     add_sizes(verb.add_argument_group("model"), Forecaster, SIZES)
     training = add_training(verb, Forecaster, spellings={"steps": "--window"})
     add_validation(training, SHARE, "the share of the series to hold out: its end")
@@ -94,9 +108,10 @@ def _train(arguments: argparse.Namespace) -> int:
     from ...models import Forecaster
 
     checkpoint = check_files(arguments)
-    validation = validation_of(arguments, SHARE, "")
     model, settings = started(arguments, checkpoint, Forecaster)
-    series = read_series(arguments, arguments.columns)
+    validation = validation_of(arguments, SHARE, "")
+    columns = arguments.columns if model is None or arguments.columns else model.columns
+    series = read_series(arguments, columns)
     if model is None:
         names = list(series.columns) or arguments.columns or ["-1"]
         model = Forecaster(names, **given(arguments, [*SIZES, "seed"]))
@@ -159,8 +174,8 @@ def _facts(result: ForecastEvaluation) -> dict[str, Any]:
 
 def _add_reading(verb: Any) -> None:
     add_model(verb)
-    verb.add_argument("file", metavar="FILE", help="a series")
-    add_csv(verb)
+    add_file(verb, "a series")
+    add_series(verb)
 
 
 def _add_steps(verb: Any, doc: str) -> None:
@@ -204,7 +219,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _add_predict(verb: Any) -> None:
     _add_reading(verb)
     _add_steps(verb, "number of steps")
-    verb.add_argument("--plot", metavar="PNG", help='also a picture (needs pip install "rnnrs[plot]")')
+    plot = 'also a picture (needs pip install "rnnrs[plot]")'
+    writes(verb.add_argument("--plot", metavar="PNG", help=plot))
+    add_force(verb)
     add_json(verb, "JSON instead of CSV")
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import math
 import textwrap
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import field, fields
 from typing import Any, TypeVar
 
-import numpy as np
-
-from ...checks import check_size
+from ...checks import check_number, check_size
+from ...checks import positive as is_positive
 
 #: (operation, argument, value) → the value, normalized.
 Check = Callable[[str, str, Any], Any]
@@ -45,26 +43,14 @@ def positive(*, none: bool = False) -> Check:
     def check(op: str, name: str, value: Any) -> Any:
         if none and value is None:
             return None
-        number = _number(op, name, value)
-        if not 0 < number < math.inf:
-            raise ValueError(f"{op}: {name}: expected a finite number above 0, got {value}")
-        return number
+        return check_number(op, name, value, "a finite number above 0", is_positive)
 
     return check
 
 
 def share(op: str, name: str, value: Any) -> float:
     """Checks a number from 0, below 1."""
-    number = _number(op, name, value)
-    if not 0 <= number < 1:
-        raise ValueError(f"{op}: {name}: expected a share from 0, below 1, got {value}")
-    return number
-
-
-def _number(op: str, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{op}: {name}: expected a number, got {value!r}")
-    return float(value)
+    return check_number(op, name, value, "a share from 0, below 1", lambda x: 0 <= x < 1)
 
 
 def choice(names: Collection[str]) -> Check:
@@ -73,7 +59,7 @@ def choice(names: Collection[str]) -> Check:
     def check(op: str, name: str, value: Any) -> Any:
         if not isinstance(value, str) or value not in names:
             raise ValueError(f"{op}: {name}: expected one of {', '.join(names)}, got {value!r}")
-        return value
+        return str(value)
 
     return check
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from ...checks import as_array
 from ...data import Batch
 from ...losses import Loss
 from ...nn import AttentionPooling, Bidirectional, Dropout, Embedding, Linear, Pooling, Recurrent, Stack, join
 from ...nn.embedding import EmbeddingCache
+from ...nn.guarded import adding, adding_with_gradients, reading
 from ...nn.layer import Layer
 from ...nn.linear import LinearCache
 from ...nn.noise import DropoutCache
+from ...nn.stack import learn
+from ...shown import short_repr
 from ...types import Array
+from .scoring import counted, reduction_of, weight_of
 
 #: The options of recurrent layers that models have, too.
 RECURRENT = (
@@ -39,6 +43,9 @@ class NetworkCache(NamedTuple):
     pooling: Any  #: None without pooling
     dropout: DropoutCache
     output: LinearCache
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class RecurrentNetwork:
@@ -76,6 +83,8 @@ class RecurrentNetwork:
         (4, 8)
     """
 
+    __repr__ = short_repr
+
     def __init__(
         self,
         rnn: Recurrent | Stack | Bidirectional,
@@ -107,6 +116,16 @@ class RecurrentNetwork:
         embedded = self.embedding is not None and self.embedding.stochastic
         return embedded or self.rnn.stochastic or bool(self.output_dropout.rate)
 
+    @property
+    def loss_reduction(self) -> str:
+        """How the loss reduces positions to a number: "mean" or "sum"."""
+        return reduction_of(self.loss_function)
+
+    def batch_weight(self, batch: Batch) -> float:
+        """Returns the weight of a batch: the number of scored positions, or the sum of their weights."""
+        return weight_of(self.loss_function, Batch(*batch).without_padding())
+
+    @reading
     def forward(
         self, inputs: ArrayLike, state: ArrayLike | None = None, **options: Any
     ) -> tuple[Array, NetworkCache]:
@@ -120,7 +139,7 @@ class RecurrentNetwork:
         Raises:
             ShapeError, DTypeError, IndexError: for invalid inputs or an invalid state.
         """
-        x, cache_e = np.asarray(inputs), None
+        x, cache_e = as_array(type(self).__name__, "inputs", inputs), None
         cache_p: Any = None
         noise = options.get("noise")
         if self.embedding is not None:
@@ -132,6 +151,7 @@ class RecurrentNetwork:
         o, cache_o = self.output.forward(h)
         return o, NetworkCache(cache_e, cache_r, cache_p, cache_d, cache_o)
 
+    @adding
     def backward(self, cache: NetworkCache, do: ArrayLike) -> tuple[Array | None, Array]:
         """Backpropagates do, of o's shape, through time, and adds to the gradients of all layers.
 
@@ -153,14 +173,35 @@ class RecurrentNetwork:
         self.embedding.backward(cache.embedding, dx)
         return None, dstate
 
+    def _learn(self, cache: NetworkCache, do: Array) -> None:
+        """Adds the gradients, as `backward` does; computes nothing that only frozen parameters need."""
+        embedded = self.embedding is not None and self.embedding.parameters.are_trained
+        below = embedded or self.rnn.parameters.are_trained
+        pooled = isinstance(self.pooling, Layer) and self.pooling.parameters.are_trained
+        dh = self.output.backward(cache.output, do, need_dx=below or pooled)
+        if dh is None:
+            return
+        dh = self.output_dropout.backward(cache.dropout, dh)
+        if self.pooling is not None:
+            dh = self.pooling.backward(cache.pooling, dh)
+        if not embedded:
+            learn(self.rnn, None, cache.rnn, dh)
+            return
+        dx, _ = self.rnn.backward(cache.rnn, dh)
+        assert self.embedding is not None and cache.embedding is not None and dx is not None
+        self.embedding.backward(cache.embedding, dx)
+
+    @adding_with_gradients
     def loss(
         self, batch: Batch, state: Array | None = None, *, gradient: bool = True, noise: int | None = None
     ) -> tuple[float, Array | None]:
         """Returns L of a batch and the state (B, S) after it, and adds to the gradients.
 
         Args:
-            batch: inputs, and targets as the loss expects them. If targets (T, B, O) are values with lengths,
-                the loss receives weights (T, B): 1 up to a sequence's end, 0 after it.
+            batch: inputs, and targets as the loss expects them. Steps behind a sequence's end do not count:
+                    ids are −1 there (0 with the weight 0, if the loss ignores no id); for values (T, B, O),
+                    the loss receives weights (T, B): 1 up to the end, 0 after it. A batch in which nothing
+                    counts has L = 0.
             state: the initial state (B, S), carried over from the previous batch; zero by default.
             gradient: whether to compute gradients.
             noise: seed of dropout; None: no dropout.
@@ -168,33 +209,26 @@ class RecurrentNetwork:
         Raises:
             ShapeError, DTypeError, IndexError: for an invalid batch.
         """
-        batch = Batch(*batch)
+        batch = Batch(*batch).without_padding()
         if batch.warm:
             before = batch.cut(0, batch.warm)
             _, cache = self.forward(before.inputs, state, gradient=False, noise=noise, **before.options)
             batch, state = batch.cut(batch.warm, None), cache.rnn.state
         o, cache = self.forward(batch.inputs, state, gradient=gradient, noise=noise, **batch.options)
-        loss: Any = self.loss_function  # may accept weights
-        L, do = loss(o, batch.targets, **_weights(batch))
-        if gradient:
-            self.backward(cache, do)
+        L = 0.0
+        if weight_of(self.loss_function, batch):
+            loss: Any = self.loss_function  # may accept weights
+            targets, weights = counted(self.loss_function, batch)
+            L, do = loss(o, targets, **weights)
+            if gradient and self.parameters.frozen:
+                self._learn(cache, do)
+            elif gradient:
+                self.backward(cache, do)
         if batch.carry is None or batch.carry == len(batch.inputs):
             return float(L), cache.rnn.state
         if batch.carry > 0:
             return float(L), self.rnn.state_after(cache.rnn, batch.carry)
         return float(L), state
-
-
-def _weights(batch: Batch) -> dict[str, Array]:
-    """Returns weights (T, B) that exclude steps after a sequence's end, for targets that are not ids.
-
-    Ids are −1 there.
-    """
-    targets = np.asarray(batch.targets)
-    if batch.lengths is None or targets.ndim != 3:
-        return {}
-    inside = np.arange(len(targets))[:, None] < np.asarray(batch.lengths)
-    return {"weights": inside.astype(targets.dtype if targets.dtype.kind == "f" else np.float64)}
 
 
 def recurrent_options(sizes: Mapping[str, Any]) -> dict[str, Any]:

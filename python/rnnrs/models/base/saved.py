@@ -14,6 +14,7 @@ from ...checks import real_dtype
 from ...errors import FormatError
 from ...modelfile import ModelFile
 from ...nn import Parameters
+from ...shown import shown
 
 S = TypeVar("S", bound="SavedModel")
 C = TypeVar("C")
@@ -40,6 +41,14 @@ class SavedModel:
     sizes: dict[str, Any]
     parameters: Parameters
     settings: Any = None
+
+    def __repr__(self) -> str:
+        size = [("parameters", self.parameters.size), ("trained", self.parameters.have_changed)]
+        return shown(type(self).__name__, [*getattr(self, "sizes", {}).items(), *size])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The state for copies and pickles; its items stay the same while another thread trains."""
+        return self.__dict__.copy()
 
     def _contents(self) -> dict[str, Any]:
         """Returns the configuration besides `sizes` and the settings: vocabularies, labels, …."""
@@ -69,7 +78,8 @@ class SavedModel:
         Raises:
             OSError: if the file cannot be written; an existing file is left unchanged.
         """
-        modelfile.save(path, self.checkpoint_contents())
+        with self.parameters.reading:
+            modelfile.save(path, self.checkpoint_contents())
 
     @classmethod
     def load(cls: type[S], path: str | os.PathLike[str]) -> S:

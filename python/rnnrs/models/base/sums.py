@@ -1,6 +1,8 @@
-"""Sums that do not depend on the other sequences of a batch."""
+"""Sums of losses that do not depend on the other sequences of a batch, and perplexities."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -15,3 +17,8 @@ def over_time(losses: Array) -> Floats:
     if not len(losses):
         return np.zeros(losses.shape[1:])
     return np.asarray(np.add.accumulate(losses, axis=0, dtype=np.float64)[-1])
+
+
+def perplexity(loss: float) -> float:
+    """Returns exp(loss) of a loss in nats per token; infinite where that is beyond float64."""
+    return math.inf if loss >= 700 else math.exp(loss)

@@ -7,15 +7,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, TypedDict, TypeVar
 
-from ...checks import check_size
 from ...data import Data
 from ...errors import FormatError
 from ...optim import OPTIMIZERS, SCHEDULES
 from ...train import BestParameters, Callback, EarlyStopping, Examples, History, ProgressBar, Trainer
+from ...train import checkpoint as checkpoints
 from .options import checked, choice, defaults, documented, metadata, option, positive, whole
 from .saved import SavedModel
+from .undone import whole_or_not
 
 S = TypeVar("S", bound="TrainingSettings")
+
+#: The settings that may change when a run is resumed.
+BOUNDS = ("epochs", "time_limit", "patience")
 
 #: Returns lines that show the model's answers to some held-out examples.
 Lines = Callable[[], list[str]]
@@ -125,12 +129,17 @@ class TrainedModel(SavedModel):
     #: The table of `fit`'s options and their defaults.
     TRAINING: ClassVar[type[TrainingSettings]] = TrainingSettings
 
+    #: The attributes, besides the model's own, that hold what a `fit` learns from its data.
+    LEARNED: ClassVar[tuple[str, ...]] = ()
+
     settings: TrainingSettings | None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "fit" in cls.__dict__:
-            documented(cls.__dict__["fit"], cls.TRAINING)
+            fit = whole_or_not(cls.__dict__["fit"])
+            documented(fit, cls.TRAINING)
+            cls.fit = fit  # type: ignore[attr-defined]
 
     @classmethod
     def training_defaults(cls) -> dict[str, Any]:
@@ -159,7 +168,7 @@ def train(
     *,
     callbacks: Iterable[Callback],
     checkpoint: str | os.PathLike[str] | None,
-    checkpoint_every: int | None,
+    checkpoint_every: int | str | None,
     resume: str | os.PathLike[str] | None,
     progress: bool,
     unit: str = "tokens",
@@ -176,11 +185,11 @@ def train(
         data, validation: batches.
         settings: the settings of the run.
         callbacks: see `rnnrs.train`.
-        checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C. During
-            training, the best parameters are kept next to it, in a file whose name ends with ".best".
-        checkpoint_every: the number of steps after which it is also written.
-        resume: a checkpoint to continue from, of a run with the same data and settings; `epochs` and
-            `time_limit` count from that run's start.
+        checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C, SIGTERM and
+            SIGHUP. It can be used as a model, too: at the end, that of the best parameters.
+        checkpoint_every: when it is also written: after a number of steps, or a time such as "5m".
+        resume: a checkpoint to continue from, of a run with the same data and settings; `epochs`,
+            `time_limit` and `patience` may change, and count from that run's start.
         progress: whether to show progress on standard error.
         unit: the name of the scored positions, for the progress.
         perplexity: whether the loss is in nats per token, so that a perplexity can be shown.
@@ -188,18 +197,16 @@ def train(
         loss_name: the name of the minimized loss, if it is not the loss that validation measures.
 
     Raises:
-        ValueError: for patience or examples without validation data; if the run to resume had other data.
+        ValueError: for patience or examples without validation data; if the run to resume had other data or
+            settings, or has reached its bounds.
         OSError, FormatError: if the checkpoint cannot be read or written, or belongs to another model.
         NonFiniteError, KeyboardInterrupt: see `Trainer.fit`.
     """
     op = f"{type(model).__name__}.fit"
     if validation is None:
         _check_without_validation(op, settings)
-    if checkpoint_every is not None:
-        check_size(op, "checkpoint_every", checkpoint_every)
-    best = None
-    if validation is not None:
-        best = BestParameters(None if checkpoint is None else f"{os.fspath(checkpoint)}.best")
+    checkpoints.Interval.of(op, checkpoint_every)
+    best = None if validation is None else BestParameters()
     watching: list[Callback | None] = [
         ProgressBar(perplexity=perplexity, unit=unit) if progress else None,
         EarlyStopping(settings.patience) if settings.patience is not None else None,
@@ -218,9 +225,9 @@ def train(
     )
     factor = SCHEDULES[settings.schedule]
     trainer.schedule = lambda step: factor(trainer.progress)
-    model.settings = settings
     if resume is not None:
-        _resume(op, trainer, resume, data)
+        _resume(op, trainer, resume, data, validation, settings)
+    model.settings = settings
     if loss_name is not None:
         trainer.history.loss_name = loss_name
     try:
@@ -243,11 +250,42 @@ def _check_without_validation(op: str, settings: TrainingSettings) -> None:
             raise ValueError(f"{op}: {name}: expected {expected} without validation data, got {value}")
 
 
-def _resume(op: str, trainer: Trainer, path: str | os.PathLike[str], data: Data) -> None:
-    """Restores the state of a run, which must have had the same data."""
-    trainer.resume(path)
-    began_with, given = trainer.data_fingerprint, data.fingerprint()
-    if trainer.step and began_with not in (None, given):
-        raise ValueError(
-            f"{op}: resume: expected the data with which the run began ({began_with}), got others ({given})"
+def _resume(
+    op: str,
+    trainer: Trainer,
+    path: str | os.PathLike[str],
+    data: Data,
+    validation: Data | None,
+    settings: TrainingSettings,
+) -> None:
+    """Restores the state of a run, which must have had the same data and settings; checks that first."""
+    file = checkpoints.read(path, trainer.model.KIND)  # type: ignore[attr-defined]
+    before, now = file.config.get("settings") or {}, settings.to_config()
+    for name in sorted(before.keys() & now.keys() - set(BOUNDS)):
+        if before[name] != now[name]:
+            raise ValueError(
+                f"{op}: {name}: expected {before[name]!r}, as when the run began, got {now[name]!r}"
+            )
+    run = checkpoints.load(path, file, trainer.model.parameters, trainer.optimizer)
+    if run.step and run.data not in (None, data.fingerprint()):
+        changed = checkpoints.difference(run.contents, data)
+        raise checkpoints.ChangedData(f"{op}: resume: expected the data with which the run began{changed}")
+    if validation is not None and run.validation not in (None, validation.fingerprint()):
+        raise checkpoints.ChangedData(
+            f"{op}: resume: expected the validation data with which the run began, got others"
         )
+    if reason := reached(run.epoch, run.seconds, settings):
+        raise ValueError(f"{op}: {reason}")
+    trainer.restore(file, run)
+
+
+def reached(epoch: int, seconds: float, settings: TrainingSettings) -> str | None:
+    """Returns which bound of a run is reached, as an error says it; None if there is training left."""
+    if settings.epochs is not None and epoch >= settings.epochs:
+        return f"epochs: expected more than the {epoch} that the run has taken, got {settings.epochs}"
+    if settings.time_limit is not None and seconds >= settings.time_limit:
+        return (
+            f"time_limit: expected more than the {seconds:.1f} seconds that the run has taken, "
+            f"got {settings.time_limit:g}"
+        )
+    return None

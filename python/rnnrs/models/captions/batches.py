@@ -11,7 +11,9 @@ from numpy.typing import DTypeLike
 
 from ...checks import IGNORE, check_size
 from ...data.batch import batches_of_like, digest
+from ...data.contents import Contents
 from ...data.sequence_batches import fill
+from ...shown import batches_repr, short_repr
 from ...types import Array, Ids
 from .augmentation import Augmentation
 
@@ -32,6 +34,9 @@ class CaptionBatch(NamedTuple):
     targets: Array
     lengths: Array
     keys: Array
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     @property
     def positions(self) -> int:
@@ -81,6 +86,9 @@ class CaptionBatches:
 
     carries_state = False
 
+    def __repr__(self) -> str:
+        return batches_repr(self)
+
     def __init__(
         self,
         pictures: Array,
@@ -118,6 +126,14 @@ class CaptionBatches:
         settings = (self.batch_size, self.end_id, self.seed, changed)
         return digest(
             "captions", *settings, self._pictures, self._owners, self._may_flip, *self._descriptions
+        )
+
+    def contents(self) -> Contents:
+        """See `Data.contents`."""
+        changed = None if self._augmentation is None else self._augmentation.to_config()
+        settings = {"batch_size": self.batch_size, "seed": self.seed, "augmentation": changed}
+        return Contents(
+            "description", [self._descriptions, [self._pictures[i] for i in self._owners]], settings
         )
 
     def _batch(self, members: Array, epoch: int) -> CaptionBatch:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ... import modelfile
 from ..._rnnrs import Decoder
-from ...checks import check_size
+from ...checks import as_array, check_size
 from ...errors import ShapeError
 from ...modelfile import ModelFile
+from ...nn.guarded import reading
 from ...text import Vocabulary, vocabulary_from_config
 from ...types import Array, Floats
 from ..base.saved import constructed, sizes_of
@@ -123,10 +123,12 @@ class CaptionModel(TrainedModel):
         """
         return self.network.loss(batch, gradient=gradient, noise=noise)
 
+    @reading
     def decoder(self) -> Decoder:
         """Packs the decoder's weights, for several step models in turn."""
         return self.network.packed_decoder()
 
+    @reading
     def step_model(
         self, pictures: ArrayLike | Sequence[ArrayLike], *, decoder: Decoder | None = None
     ) -> DecoderSteps:
@@ -147,6 +149,7 @@ class CaptionModel(TrainedModel):
         encoded = self.network.look(as_numbers(pictures, self.parameters.dtype))
         return DecoderSteps(self.network, self.vocabulary, decoder, encoded)
 
+    @reading
     def log_prob(self, picture: ArrayLike, text: str) -> float:
         """Returns ln P of a description of a picture (Y, X, 3), or of its features, including the end.
 
@@ -156,6 +159,7 @@ class CaptionModel(TrainedModel):
         op = f"{type(self).__name__}.log_prob"
         return float(self._log_probs(self._one(op, picture), [check_description(f"{op}: text", text)])[0])
 
+    @reading
     def log_probs(self, pictures: ArrayLike | Sequence[ArrayLike], texts: Sequence[str]) -> Floats:
         """Returns `log_prob` of several pictures with one description each (N,), for ranking descriptions.
 
@@ -191,7 +195,7 @@ class CaptionModel(TrainedModel):
 
     def _one(self, op: str, picture: Any) -> Array:
         """Returns one picture, or its features, as several (1, …)."""
-        array = np.asarray(picture)
+        array = as_array(op, "picture", picture)
         if self.features is None and array.ndim != 3:
             raise ShapeError(f"{op}: picture: expected {(*self.picture_size, 3)}, got {array.shape}")
         return self.check_pictures(op, array[None])

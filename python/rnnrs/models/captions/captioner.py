@@ -11,10 +11,13 @@ from numpy.typing import ArrayLike
 
 from ..._rnnrs import Decoder
 from ...decoding import Hypothesis
+from ...metrics.words import Tokenize
+from ...nn.guarded import reading
 from ...text import build_vocabulary
 from ...text.build import check_level
 from ...train import Callback, History
 from ...types import Array
+from ..base.answers import answers
 from ..base.training import TrainingSettings, train
 from ..base.validation import chosen, divided, held_out_share
 from ..writer.examples import written_lines
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Captioner")
 
 #: The maximum number of tokens of a written description, by the level of the vocabulary.
-LONGEST = {"word": 60, "subword": 100, "char": 300}
+LONGEST = {"word": 60, "token": 60, "subword": 100, "char": 300}
 
 #: Pictures and their descriptions.
 Pairs = tuple[Any, Descriptions]
@@ -108,6 +111,7 @@ class Captioner(CaptionModel):
         "word": {"min_count": 1},
         "char": {},
         "subword": {"max_size": 8_000},
+        "token": {"min_count": 1},
     }
 
     @classmethod
@@ -125,7 +129,8 @@ class Captioner(CaptionModel):
         Args:
             pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
             descriptions: one for each picture, or several.
-            level: "word", "char", or "subword" for byte-pair encoding, which requires the extra "subword".
+            level: "word", "char", "subword" for byte-pair encoding, which requires the extra "subword", or
+                "token" for descriptions that come in tokens separated by white space.
             vocabulary: options of the vocabulary: `max_size` (8,000 subwords by default), `min_count` (1 by
                 default), `lowercase`; see `text.build_vocabulary`.
             sizes: the keyword arguments of the class.
@@ -153,7 +158,7 @@ class Captioner(CaptionModel):
         *,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_every: int | None = None,
+        checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
         **training: Unpack[CaptionTrainingOptions],
@@ -167,11 +172,11 @@ class Captioner(CaptionModel):
             validation: held-out pictures and descriptions, or the share of the pictures to hold out, sampled
                 by the seed.
             callbacks: see `rnnrs.train`.
-            checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C. The best
-                parameters so far are kept next to it, in a file whose name ends with ".best".
-            checkpoint_every: the number of steps after which it is also written.
-            resume: a checkpoint to continue from, of a run with the same data and settings; `epochs` and
-                `time_limit` count from that run's start.
+            checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C, SIGTERM
+                and SIGHUP. It can be loaded as a model. An existing file is replaced.
+            checkpoint_every: when it is also written: after a number of steps, or a time such as "5m".
+            resume: a checkpoint to continue from, of a run with the same data and settings; `epochs`,
+                `time_limit` and `patience` may change, and count from that run's start.
             progress: whether to show progress on standard error.
             training: see below.
 
@@ -234,6 +239,7 @@ class Captioner(CaptionModel):
         firsts = [text if isinstance(text, str) else text[0] for text in descriptions]
         return written_lines(self, pictures, firsts, count, "picture")
 
+    @answers
     def describe(self, picture: ArrayLike, search: Search | None = None, **settings: Any) -> str:
         """Returns the description that the model writes for a picture.
 
@@ -253,6 +259,7 @@ class Captioner(CaptionModel):
         op = f"{type(self).__name__}.describe"
         return self._best_texts(op, self._one(op, picture), search, settings)[0]
 
+    @answers
     def describe_all(
         self, pictures: ArrayLike | Sequence[ArrayLike], search: Search | None = None, **settings: Any
     ) -> list[str]:
@@ -274,6 +281,7 @@ class Captioner(CaptionModel):
         search = (search or self.search()).changed(op, settings)
         return [best.text for best, *_ in self._write(op, pictures, search)]
 
+    @reading
     def write(
         self,
         pictures: ArrayLike | Sequence[ArrayLike],
@@ -318,7 +326,7 @@ class Captioner(CaptionModel):
     def _written(self, found: Hypothesis) -> Written:
         """Returns the text of a hypothesis."""
         ids = found.tokens.tolist()
-        words = tuple(self.vocabulary.decode([id]) for id in ids)
+        words = tuple(self.vocabulary.surface(self.vocabulary.tokens[id]) for id in ids)
         text = self.vocabulary.decode(ids)
         return Written(text, found.score, found.log_prob, (), words, found.attention, False)
 
@@ -331,6 +339,7 @@ class Captioner(CaptionModel):
         """
         return Search().changed(f"{cls.__name__}.search", settings)
 
+    @answers
     def rank(self, sentence: str, pictures: ArrayLike | Sequence[ArrayLike]) -> list[RankedPicture]:
         """Ranks pictures by ln P(sentence | picture): search for pictures by a description.
 
@@ -355,11 +364,14 @@ class Captioner(CaptionModel):
         found = self._log_probs(seen, [text] * len(seen))
         return [RankedPicture(int(i), float(found[i])) for i in np.argsort(-found, kind="stable")]
 
+    @reading
     def evaluate(
         self,
         pictures: ArrayLike | Sequence[ArrayLike],
         descriptions: Descriptions,
         search: Search | None = None,
+        *,
+        tokenize: Tokenize | None = None,
         **settings: Any,
     ) -> CaptionEvaluation:
         """Describes pictures and compares the results with known descriptions.
@@ -368,6 +380,7 @@ class Captioner(CaptionModel):
             pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
             descriptions: the known descriptions, one for each picture, or several.
             search: the settings of the search; `Captioner.search()` by default.
+            tokenize: the tokenizer of BLEU, ROUGE-L and CIDEr, see `metrics.caption_scores`.
             settings: settings of `Search` that differ from it: `beam=1`, ….
 
         Raises:
@@ -381,4 +394,4 @@ class Captioner(CaptionModel):
         seen = self.check_pictures(op, pictures)
         texts, owners = check_descriptions(op, descriptions, len(seen))
         written = self._best_texts(op, seen, search, settings)
-        return evaluate(self.network, self.vocabulary, seen, texts, owners, written)
+        return evaluate(self.network, self.vocabulary, seen, texts, owners, written, tokenize)

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...metrics import CaptionScores, caption_scores
+from ...metrics.words import Tokenize
+from ...shown import short_repr
 from ...text import Vocabulary
 from ...types import Array, Floats, Ids
+from ..base.groups import groups_of_similar_length
 from ..base.sums import over_time
 from ..writer.evaluation import PairEvaluation
 from ..writer.network import Encoded
@@ -18,6 +21,9 @@ from .network import CaptionNetwork
 
 #: The maximum numbers of pictures and of pixels that are encoded together: the bounds of the memory.
 SIDE_BY_SIDE, PIXELS = 64, 1 << 18
+
+#: The most positions (words × descriptions) that are computed side by side.
+POSITIONS = 1 << 14
 
 #: The number of pictures among which the right one is to be found, and the seed of the selection.
 AMONG, SEED = 10, 0
@@ -40,6 +46,8 @@ class CaptionEvaluation(PairEvaluation):
     right_among_10: float
     descriptions: tuple[str, ...]
 
+    __repr__ = short_repr
+
     def __str__(self) -> str:
         return (
             f"exact {100 * self.exact:.1f} %, "
@@ -55,6 +63,7 @@ def evaluate(
     texts: Sequence[str],
     owners: Ids,
     written: Sequence[str],
+    tokenize: Tokenize | None = None,
 ) -> CaptionEvaluation:
     """Compares the written descriptions with known ones.
 
@@ -65,6 +74,7 @@ def evaluate(
         texts: the N known descriptions.
         owners: the index of each known description's picture (N,), in rising order.
         written: the M descriptions that the network wrote.
+        tokenize: see `metrics.caption_scores`.
     """
     ids = vocabulary.encode_all(texts)
     tokens = sum(len(own) + 1 for own in ids)
@@ -79,7 +89,7 @@ def evaluate(
         likelihood.perplexity,
         tokens,
         float(np.mean(exact)),
-        caption_scores(written, wanted),
+        caption_scores(written, wanted, tokenize=tokenize),
         _right_among(network, vocabulary.end_id, pictures, ids, owners),
         tuple(written),
     )
@@ -111,9 +121,9 @@ def likelihoods(
     """
     owners = np.arange(len(descriptions)) if owners is None else owners
     found, count = np.zeros(len(descriptions)), side_by_side(network, pictures)
-    order = np.argsort([len(ids) for ids in descriptions], kind="stable")
-    for start in range(0, len(order), count):
-        members = order[start : start + count]
+    lengths = [len(ids) + 1 for ids in descriptions]
+    for group in groups_of_similar_length(lengths, count, POSITIONS):
+        members = np.array(group)
         encoded = network.look(as_numbers(pictures[owners[members]], network.parameters.dtype))
         found[members] = _of(network, end_id, encoded, [descriptions[n] for n in members])
     return found

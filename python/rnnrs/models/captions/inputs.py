@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...checks import check_size
-from ...data import clean_text
+from ...checks import as_array, check_size
+from ...data import clean_text, frames
 from ...errors import DTypeError, ShapeError
 from ...types import Array
 
@@ -90,7 +90,7 @@ def _stack(op: str, pictures: Any, wanted: str) -> Array:
     if not isinstance(pictures, np.ndarray):
         if not isinstance(pictures, Sequence) or isinstance(pictures, (str, bytes)):
             raise TypeError(f"{op}: pictures: expected an array {wanted}, got {type(pictures).__name__}")
-        parts = [np.asarray(picture) for picture in pictures]
+        parts = [as_array(op, f"pictures[{i}]", picture) for i, picture in enumerate(pictures)]
         for i, part in enumerate(parts):
             if part.dtype.kind not in "fiub":
                 raise DTypeError(f"{op}: pictures[{i}]: expected numbers, got {part.dtype}")
@@ -100,7 +100,7 @@ def _stack(op: str, pictures: Any, wanted: str) -> Array:
         pictures = np.stack(parts) if parts else np.empty(0)
     if not pictures.ndim or not len(pictures):
         raise ValueError(f"{op}: pictures: expected at least one, got none")
-    return np.asarray(pictures)
+    return as_array(op, "pictures", pictures)
 
 
 def _bytes(op: str, array: Array) -> Array:
@@ -131,8 +131,10 @@ def check_descriptions(op: str, descriptions: Any, count: int) -> tuple[list[str
         >>> check_descriptions("fit", ["a dot", ["two dots", "dots"]], 2)
         (['a dot', 'two dots', 'dots'], array([0, 1, 1]))
     """
+    if frames.is_column(descriptions):
+        descriptions = frames.listed(op, "descriptions", descriptions)
     if isinstance(descriptions, (str, bytes)) or not isinstance(descriptions, Sequence):
-        raise TypeError(f"{op}: descriptions: expected one for each picture, got {descriptions!r}")
+        raise TypeError(f"{op}: descriptions: expected one for each picture, got {descriptions!r:.80}")
     if len(descriptions) != count:
         expected = f"one for each of {count} pictures"
         raise ShapeError(f"{op}: descriptions: expected {expected}, got {len(descriptions)}")

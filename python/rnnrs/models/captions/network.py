@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ...nn import BatchNorm, Conv2d, Dropout, MaxPool2d, Sequential, join
+from ...nn.guarded import reading
 from ...nn.noise import part_noise
 from ...seeds import derive_seed
 from ...types import Array
@@ -78,6 +79,7 @@ class CaptionNetwork(DecoderNetwork):
         """Encodes a batch's pictures; with `gradient`, batch normalization uses the batch's statistics."""
         return self.look(batch.pictures, gradient=gradient, noise=noise, keys=batch.keys)
 
+    @reading
     def look(
         self, pictures: Array, *, gradient: bool = False, noise: int | None = None, keys: Array | None = None
     ) -> Encoded:
@@ -88,6 +90,11 @@ class CaptionNetwork(DecoderNetwork):
         memory = np.ascontiguousarray(memory)
         state, bridge = self.bridge.forward(memory.mean(axis=0))
         return Encoded(memory, None, state, (y.shape, cache, dropped), bridge)
+
+    @property
+    def reader_is_trained(self) -> bool:
+        """Whether any layer of the CNN is not frozen."""
+        return self.reader.parameters.are_trained
 
     def read_backward(self, encoded: Encoded, dmemory: Array | None, dz: Array) -> None:
         """Backward pass of `read`, through the CNN."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...data.dialogue_acts import DialogueAct, readable
+from ...shown import short_repr
 
 #: K of the beam search; all K hypotheses are reranked.
 BEAM = 10
@@ -29,6 +30,8 @@ class Utterance:
     missing: int
     redundant: int
     log_prob: float
+
+    __repr__ = short_repr
 
     def __str__(self) -> str:
         return self.text

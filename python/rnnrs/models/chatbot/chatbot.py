@@ -9,18 +9,21 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..._rnnrs import Decoder
+from ...checks import check_number, check_repeatable
 from ...data import DialogueAct
 from ...data.dialogues import Dialogue, check_dialogues
 from ...errors import FormatError
 from ...modelfile import ModelFile
+from ...nn.guarded import reading
 from ...text import Vocabulary, capitalize
+from ..base.answers import answers
 from ..base.options import with_sizes
 from ..base.saved import constructed
 from ..text_to_text.pairs import check_texts
 from ..text_to_text.seq2seq import Seq2Seq, restored_vocabularies
 from .acts import BEAM as BEAM_OF_ACTS
 from .acts import Utterance, best_sentence
-from .contexts import answer_text, check_turns, context_text
+from .contexts import answer_text, check_turns
 from .dialogue_model import LONGEST, DialogueModel
 from .replies import (
     Conversation,
@@ -96,12 +99,12 @@ class Chatbot(DialogueModel):
     ) -> None:
         op = type(self).__name__
         self.canned = check_texts(op, "canned", canned)
-        _check_share(op, "threshold", threshold)
-        self.threshold = float(threshold)
+        self.threshold = _check_share(op, "threshold", threshold)
         super().__init__(
             source_vocabulary, target_vocabulary, history=history, max_length=max_length, **sizes
         )
 
+    @answers
     def reply(self, conversation: str | Sequence[str], *, canned: bool = True) -> Reply:
         """Returns the answer to a text, or to a conversation whose last turn is the person's.
 
@@ -121,6 +124,7 @@ class Chatbot(DialogueModel):
         turns = check_turns(f"{type(self).__name__}.reply", "conversation", conversation)
         return self._replies([turns], canned)[0]
 
+    @answers
     def reply_all(
         self,
         conversations: Sequence[str | Sequence[str]],
@@ -149,7 +153,7 @@ class Chatbot(DialogueModel):
         found: list[Reply] = []
         for first in range(0, len(conversations), BATCH):
             batch = conversations[first : first + BATCH]
-            contexts = [context_text(turns, self.history) for turns in batch]
+            contexts = [self._context(turns) for turns in batch]
             steps, hypotheses = self.search(contexts, decoder=decoder)
             for b, (turns, best) in enumerate(zip(batch, hypotheses, strict=True)):
                 texts = [self._readable(steps.text(one.tokens, b)) for one in best]
@@ -172,6 +176,7 @@ class Chatbot(DialogueModel):
         """Returns a new conversation, without turns."""
         return Conversation(self)
 
+    @answers
     def rank(
         self, conversation: str | Sequence[str], candidates: Sequence[str], *, prior: float = 1.0
     ) -> list[Ranked]:
@@ -200,7 +205,7 @@ class Chatbot(DialogueModel):
         if not candidates:
             raise ValueError(f"{op}: candidates: expected at least one, got none")
         _check_share(op, "prior", prior)
-        context, answers = context_text(turns, self.history), list(map(answer_text, candidates))
+        context, answers = self._context(turns), list(map(answer_text, candidates))
         scores = log_probs = self.seq2seq.log_probs([(context, answer) for answer in answers])
         if prior:
             scores = log_probs - prior * self.seq2seq.log_probs([("", answer) for answer in answers])
@@ -208,6 +213,7 @@ class Chatbot(DialogueModel):
         order = np.argsort(-scores, kind="stable").tolist()
         return [Ranked(candidates[i], float(scores[i]), float(log_probs[i]), i) for i in order]
 
+    @answers
     def speak(self, act: str | DialogueAct, *, beam: int = BEAM_OF_ACTS) -> Utterance:
         """Returns a sentence for a dialogue act, by a model that was trained on acts (`data.act_dialogues`).
 
@@ -226,6 +232,7 @@ class Chatbot(DialogueModel):
         op = f"{type(self).__name__}.speak"
         return self._speak(op, [_parsed(op, "act", act)], beam)[0]
 
+    @answers
     def speak_all(self, acts: Sequence[str | DialogueAct], *, beam: int = BEAM_OF_ACTS) -> list[Utterance]:
         """Returns a sentence for each of several acts.
 
@@ -244,14 +251,15 @@ class Chatbot(DialogueModel):
         decoder = self.decoder()
         for first in range(0, len(acts), ACTS):
             batch = acts[first : first + ACTS]
-            contexts = [context_text([act.source], self.history) for act in batch]
+            contexts = [self._context([act.source]) for act in batch]
             steps, hypotheses = self._search(op, contexts, beam, None, decoder)
             for b, (act, own) in enumerate(zip(batch, hypotheses, strict=True)):
-                tokens = self.target_vocabulary.tokens + steps.lacking[b]
-                templates = [tuple(tokens[i] for i in one.tokens) for one in own]
+                pieces = [steps.surfaces(one.tokens, b) for one in own]
+                templates = [tuple(filter(None, words)) for words in pieces]
                 found.append(best_sentence(act, templates, [one.log_prob for one in own]))
         return found
 
+    @reading
     def tune_threshold(self, dialogues: Sequence[Dialogue], unanswerable: Iterable[str] = ()) -> Threshold:
         """Sets `threshold` to the value with the most correct decisions on held-out dialogues.
 
@@ -276,6 +284,7 @@ class Chatbot(DialogueModel):
         self.threshold = found.threshold
         return found
 
+    @reading
     def right_replies(self, dialogues: Sequence[Dialogue]) -> tuple[int, int]:
         """Returns the number of contexts in which the model's own answer is right, and that of all contexts.
 
@@ -312,22 +321,20 @@ def _check_all(op: str, name: str, conversations: Any) -> list[list[str]]:
     Raises:
         TypeError, ValueError: see `check_turns`.
     """
+    check_repeatable(op, name, conversations)
     if isinstance(conversations, (str, bytes)) or not isinstance(conversations, Iterable):
         raise TypeError(f"{op}: {name}: expected several texts or conversations, got {conversations!r}")
     return [check_turns(op, f"{name}[{i}]", conversation) for i, conversation in enumerate(conversations)]
 
 
-def _check_share(op: str, name: str, value: Any) -> None:
-    """Checks a number from 0 to 1.
+def _check_share(op: str, name: str, value: Any) -> float:
+    """Returns a number from 0 to 1.
 
     Raises:
         TypeError: if it is not a number.
         ValueError: if it is out of range.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{op}: {name}: expected a number, got {value!r}")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{op}: {name}: expected 0 to 1, got {value}")
+    return check_number(op, name, value, "0 to 1", lambda x: 0 <= x <= 1)
 
 
 def _parsed(op: str, name: str, act: Any) -> DialogueAct:

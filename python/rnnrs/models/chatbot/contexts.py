@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...text import find_words
+from ...text.rules import split_words
 
 #: The separator of turns; a vocabulary of words maps it to the token that also ends a text.
 SEPARATOR = "\n"
@@ -46,32 +46,40 @@ def check_turns(op: str, name: str, conversation: Any) -> list[str]:
     return list(turns)
 
 
-def normalize(turn: str) -> str:
+def normalize(turn: str, *, tokens: bool = False) -> str:
     """Returns a turn in lower case, without punctuation and articles, unless it consists of nothing else.
 
     Characters that differ only in form (full width, ligatures) become the same (NFKC). So `Node.js` and
     `nodejs`, `isn't` and `isnt` are the same word.
 
+    Args:
+        turn: the text.
+        tokens: whether the text comes in tokens already (the level "token"), which are taken as they stand.
+
     Example:
         >>> normalize("What's the time, Node.js?"), normalize("The?!")
         ('whats time nodejs', 'the')
     """
+    if tokens:
+        return " ".join(turn.split()[-LONGEST_TURN:])
     text = unicodedata.normalize("NFKC", turn).lower().replace(UNKNOWN, " ")
-    words = [word for word in find_words("".join(filter(_is_read, text))) if any(map(str.isalnum, word))]
+    words = [word for word in split_words("".join(filter(_is_read, text))) if any(map(str.isalnum, word))]
     telling = [word for word in words if word not in ARTICLES]
-    return " ".join((telling or words or find_words(text))[-LONGEST_TURN:])
+    return " ".join((telling or words or split_words(text))[-LONGEST_TURN:])
 
 
 def _is_read(character: str) -> bool:
     return character in _SEPARATING or unicodedata.category(character)[0] not in "PS"
 
 
-def context_text(turns: Sequence[str], history: int) -> str:
-    """Returns the last `history` turns as one text, each normalized."""
-    return SEPARATOR.join(map(normalize, turns[-history:]))
+def context_text(turns: Sequence[str], history: int, *, tokens: bool = False) -> str:
+    """Returns the last `history` turns as one text, each normalized, see `normalize`."""
+    return SEPARATOR.join([normalize(turn, tokens=tokens) for turn in turns[-history:]])
 
 
-def answered_contexts(dialogues: Sequence[Sequence[str]], history: int) -> list[tuple[str, str]]:
+def answered_contexts(
+    dialogues: Sequence[Sequence[str]], history: int, *, tokens: bool = False
+) -> list[tuple[str, str]]:
     """Returns (context, answer) for each of the assistant's turns: the second, the fourth, and so on.
 
     Example:
@@ -79,7 +87,7 @@ def answered_contexts(dialogues: Sequence[Sequence[str]], history: int) -> list[
         [('hello', 'Hi.'), ('hi\\nwho are you', 'A bot.')]
     """
     return [
-        (context_text(turns[:place], history), answer_text(turns[place]))
+        (context_text(turns[:place], history, tokens=tokens), answer_text(turns[place]))
         for turns in dialogues
         for place in range(1, len(turns), 2)
     ]

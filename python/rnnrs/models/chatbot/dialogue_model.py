@@ -13,6 +13,7 @@ from ...checks import check_size
 from ...data import PairBatch
 from ...data.dialogues import Dialogue, check_dialogues
 from ...decoding import Constraints, Hypothesis, beam_search
+from ...nn.guarded import reading
 from ...text import Vocabulary, build_vocabulary
 from ...text.build import check_level
 from ...train import Callback, History
@@ -53,7 +54,11 @@ class DialogueModel(TrainedModel):
 
     TRAINING: ClassVar[type[TrainingSettings]] = ChatbotTraining
     #: The levels of the vocabulary, with the options that differ from the defaults of its `build`.
-    LEVELS: ClassVar[dict[str, dict[str, Any]]] = {"word": {"min_count": 1}, "char": {}}
+    LEVELS: ClassVar[dict[str, dict[str, Any]]] = {
+        "word": {"min_count": 1},
+        "char": {},
+        "token": {"min_count": 1},
+    }
     #: The defaults that differ from those of `Seq2Seq`.
     DEFAULTS: ClassVar[dict[str, Any]] = {"embedding_size": 128, "hidden_size": 256, "dropout": 0.1}
 
@@ -93,7 +98,7 @@ class DialogueModel(TrainedModel):
         Args:
             dialogues: lists of turns, the first of each the person's, the second the assistant's, and so on.
             history: the number of turns that are read.
-            level: "word" or "char".
+            level: "word", "char", or "token" for turns that come in tokens separated by white space.
             vocabulary: options of the vocabularies: `min_count` (1 by default), `max_size`, `lowercase`; see
                 `text.build_vocabulary`. With `lowercase`, answers are also learned in lower case, and their
                 sentences are capitalized when they are written. With `copy`, the person's names and words can
@@ -107,10 +112,10 @@ class DialogueModel(TrainedModel):
         op = f"{cls.__name__}.from_dialogues"
         check_size(op, "history", history)
         check_level(op, level, cls.LEVELS)
-        pairs = answered_contexts(check_dialogues(op, dialogues), history)
+        pairs = answered_contexts(check_dialogues(op, dialogues), history, tokens=level == "token")
         options = cls.LEVELS[level] | (vocabulary or {})
-        # Contexts are in lower case anyway.
-        reading = {name: value for name, value in options.items() if name != "lowercase"}
+        # Contexts of words are in lower case anyway.
+        reading = {k: value for k, value in options.items() if k != "lowercase" or level == "token"}
         sources = build_vocabulary(level, [context for context, _ in pairs], reading, op=op)
         targets = build_vocabulary(level, [answer for _, answer in pairs], options, op=op)
         longest = max(len(targets.pieces(answer)) for _, answer in pairs)
@@ -144,7 +149,7 @@ class DialogueModel(TrainedModel):
         *,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_every: int | None = None,
+        checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
         **training: Unpack[ChatbotTrainingOptions],
@@ -212,8 +217,19 @@ class DialogueModel(TrainedModel):
         return self._pairs(f"{type(self).__name__}.pairs", dialogues)
 
     def _pairs(self, op: str, dialogues: Any) -> list[tuple[str, str]]:
-        return answered_contexts(check_dialogues(op, dialogues), self.history)
+        dialogues = check_dialogues(op, dialogues)
+        return answered_contexts(dialogues, self.history, tokens=self._reads_tokens)
 
+    @property
+    def _reads_tokens(self) -> bool:
+        """Whether turns are taken as the tokens that they consist of."""
+        return self.source_vocabulary.level == "token"
+
+    def _context(self, turns: Sequence[str]) -> str:
+        """Returns the last turns as the network reads them."""
+        return context_text(turns, self.history, tokens=self._reads_tokens)
+
+    @reading
     def evaluate(self, dialogues: Sequence[Dialogue]) -> PairEvaluation:
         """Computes the likelihood of the assistant's turns.
 
@@ -222,6 +238,7 @@ class DialogueModel(TrainedModel):
         """
         return self.seq2seq.evaluate(self._pairs(f"{type(self).__name__}.evaluate", dialogues))
 
+    @reading
     def log_prob(self, conversation: str | Sequence[str], answer: str) -> float:
         """Returns ln P of an answer to a text, or to a conversation whose last turn is the person's.
 
@@ -234,6 +251,7 @@ class DialogueModel(TrainedModel):
         turns = check_turns(op, "conversation", conversation)
         return float(self._log_probs([(turns, check_text(op, "answer", answer))])[0])
 
+    @reading
     def log_probs(self, answered: Sequence[tuple[str | Sequence[str], str]]) -> Floats:
         """Returns `log_prob` of several pairs (conversation, answer) (N,).
 
@@ -253,13 +271,15 @@ class DialogueModel(TrainedModel):
 
     def _log_probs(self, answered: Sequence[tuple[list[str], str]]) -> Floats:
         """Returns ln P of answers to conversations, both checked (N,)."""
-        pairs = [(context_text(turns, self.history), answer_text(answer)) for turns, answer in answered]
+        pairs = [(self._context(turns), answer_text(answer)) for turns, answer in answered]
         return self.seq2seq.log_probs(pairs)
 
+    @reading
     def decoder(self) -> Decoder:
         """Packs the decoder's weights, for several calls in turn."""
         return self.seq2seq.decoder()
 
+    @reading
     def search(
         self,
         sources: Sequence[str],

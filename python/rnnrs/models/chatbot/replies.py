@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...decoding import Hypothesis
+from ...shown import short_repr
 
 
 class Answering(Protocol):
@@ -37,6 +38,8 @@ class Reply:
     confidence: float
     canned: bool = False
 
+    __repr__ = short_repr
+
     def __str__(self) -> str:
         return self.text
 
@@ -56,6 +59,8 @@ class Ranked:
     score: float
     log_prob: float
     place: int
+
+    __repr__ = short_repr
 
 
 def confidence(hypothesis: Hypothesis) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...metrics import rouge
+from ...text import find_words
 from .contexts import context_text, normalize
 
 #: The minimum F1 of words at which an answer counts as a recorded one.
@@ -102,5 +103,5 @@ def alike(answer: str, recorded: Sequence[str]) -> bool:
         >>> alike("Paris, of course!", ["Rome", "paris"]), alike("It is Rome.", ["Paris"])
         (True, False)
     """
-    words = lambda text: normalize(text).split()  # noqa: E731
+    words = lambda text: find_words(normalize(text))  # noqa: E731
     return rouge([answer], [recorded], tokenize=words).rouge_1.f1 >= ALIKE

@@ -12,10 +12,13 @@ from ..._rnnrs import Decoder
 from ...data.sequence_batches import fill
 from ...decoding import Constraints, Hypothesis, beam_search
 from ...nn import AdaptiveSoftmax
+from ...shown import short_repr
 from ...types import Array
+from ..base.groups import groups_of_similar_length
 from .adaptive_stepper import PackedAdaptive
 from .generation import Pieces
 from .network import LanguageNetwork
+from .scoring import POSITIONS
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,8 @@ class Continuation:
 
     text: str
     hypothesis: Hypothesis
+
+    __repr__ = short_repr
 
 
 class LanguageModelSteps:
@@ -46,6 +51,8 @@ class LanguageModelSteps:
     """
 
     attention = None
+
+    __repr__ = short_repr
 
     def __init__(self, network: LanguageNetwork, prompts: Sequence[str]) -> None:
         self.contexts = [network.context(prompt) for prompt in prompts]
@@ -70,9 +77,15 @@ class LanguageModelSteps:
         lengths = np.array([len(context) - 1 for context in self.contexts])
         if not lengths.any():
             return np.zeros((len(lengths), network.rnn.state_size), network.parameters.dtype)
-        ids = fill([context[:-1] for context in self.contexts], 0)
-        _, cache = network.rnn.forward_tokens(network.embedding, ids, None, lengths=lengths, gradient=False)
-        return np.asarray(cache.state)
+        states = np.zeros((len(lengths), network.rnn.state_size), network.parameters.dtype)
+        for group in groups_of_similar_length(lengths.tolist(), len(lengths), POSITIONS):
+            ids = fill([self.contexts[b][:-1] for b in group], 0)
+            if len(ids):
+                _, cache = network.rnn.forward_tokens(
+                    network.embedding, ids, None, lengths=lengths[group], gradient=False
+                )
+                states[group] = cache.state
+        return states
 
 
 def search(

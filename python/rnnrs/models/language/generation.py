@@ -54,34 +54,21 @@ def _pieces(network: LanguageNetwork, prompt: str, sampling: Sampling) -> Iterat
 class Pieces:
     """Converts tokens to text one by one, with the spaces of the whole text.
 
-    A token's text is the difference between the decoded last tokens with and without it.
-
     Args:
         vocabulary: the vocabulary of the tokens.
         ids: the tokens before the first one.
         text: the text of these tokens.
     """
 
-    #: The number of previous tokens that can affect the text of the next one.
-    MEMORY = 8
-
     def __init__(self, vocabulary: Vocabulary, ids: Sequence[int], text: str) -> None:
-        self._vocabulary = vocabulary
-        self._ids = list(ids[-self.MEMORY :])
-        self._given = len(vocabulary.decode(self._ids))
+        self._add = vocabulary.stream(ids)
         self._after_space = not text or text[-1].isspace()
 
     def push(self, token: int) -> str:
         """Returns the text that a token adds; empty until a character is complete."""
-        self._ids.append(token)
-        text = self._vocabulary.decode(self._ids)
-        piece = text[self._given :]
-        if not piece or piece.endswith("\ufffd"):
+        piece = self._add(token)
+        if not piece:
             return ""
-        self._given = len(text)
-        if len(self._ids) >= 2 * self.MEMORY:
-            del self._ids[: -self.MEMORY]
-            self._given = len(self._vocabulary.decode(self._ids))
         if self._after_space and len(piece) > 1:
             piece = piece.removeprefix(" ")
         self._after_space = False

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 from ... import modelfile
 from ...decoding import Constraints, Sampling
 from ...modelfile import ModelFile
+from ...nn.guarded import reading
 from ...text import VOCABULARIES, build_vocabulary, vocabulary_from_config
 from ...train import Callback, History
-from ...types import Array, Floats
+from ..base.answers import answers
 from ..base.saved import constructed
 from ..base.training import TrainedModel, TrainingSettings, train
 from ..base.validation import held_out_share
-from . import continuation, generation, scoring, suggestion
+from . import continuation, generation, suggestion
 from .adaptive_stepper import AnyStepper
-from .cache import Cache
 from .continuation import Continuation, LanguageModelSteps
 from .fitting import (
     LanguageTraining,
@@ -28,16 +28,15 @@ from .fitting import (
     minimizing,
     reads_by_sentence,
 )
-from .network import LanguageNetwork
+from .measures import LanguageMeasures
 from .objective import SampleCounter
-from .scoring import SentenceScore, TextEvaluation
 from .suggestion import Suggestion
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class LanguageModel(LanguageNetwork, TrainedModel):
+class LanguageModel(LanguageMeasures, TrainedModel):
     """A recurrent language model of characters, words or subwords: P(w_1 … w_n) = Π_t P(w_t | w_1 … w_{t−1}).
 
     x_t = E[w_{t−1}]; a_t = b + W h_{t−1} + U x_t; h_t = f(a_t); o_t = c + V h_t; ŷ_t = softmax(o_t)
@@ -128,7 +127,8 @@ class LanguageModel(LanguageNetwork, TrainedModel):
 
         Args:
             text: the text that the vocabulary must cover, usually the training text.
-            level: "char", "word", or "subword" (needs `pip install "rnnrs[subword]"`).
+            level: "char", "word", "subword" (needs `pip install "rnnrs[subword]"`), or "token" for texts that
+                come in tokens separated by white space.
             vocabulary: options of the vocabulary: `max_size`, `min_count`, `lowercase`; see
                 `text.build_vocabulary`.
             sizes: the other arguments of the class: `hidden_size=512`, ….
@@ -145,7 +145,7 @@ class LanguageModel(LanguageNetwork, TrainedModel):
         *,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_every: int | None = None,
+        checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
         **training: Unpack[LanguageTrainingOptions],
@@ -157,11 +157,11 @@ class LanguageModel(LanguageNetwork, TrainedModel):
             validation: held-out text, or the share of the text to hold out: random lines if every line is a
                 separate sequence, else the last part of the text.
             callbacks: see `rnnrs.train`.
-            checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C. The best
-                parameters so far are kept next to it, in a file whose name ends with ".best".
-            checkpoint_every: the number of steps after which it is also written.
-            resume: a checkpoint to continue from, of a run with the same text and settings; `epochs` and
-                `time_limit` count from that run's start.
+            checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C, SIGTERM
+                and SIGHUP. It can be loaded as a model. An existing file is replaced.
+            checkpoint_every: when it is also written: after a number of steps, or a time such as "5m".
+            resume: a checkpoint to continue from, of a run with the same text and settings; `epochs`,
+                `time_limit` and `patience` may change, and count from that run's start.
             progress: whether to show progress on standard error.
             training: see below.
 
@@ -183,6 +183,8 @@ class LanguageModel(LanguageNetwork, TrainedModel):
         """
         op = f"{type(self).__name__}.fit"
         settings: LanguageTraining = self.settings_of(training)
+        if not isinstance(text, str):
+            raise TypeError(f"{op}: text: expected a text, got {type(text).__name__}")
         by_sentence = reads_by_sentence(self.vocabulary.level, text, settings.by_sentence)
         settings = replace(settings, by_sentence=by_sentence)
         share = held_out_share(op, validation)
@@ -212,63 +214,7 @@ class LanguageModel(LanguageNetwork, TrainedModel):
                 progress=progress,
             )
 
-    def evaluate(self, text: str, *, cache: Cache | Sequence[Cache] | None = None) -> TextEvaluation:
-        """Evaluates the model's predictions of a text; see `TextEvaluation`. Memory does not grow with T·V.
-
-        Args:
-            text: the text to predict.
-            cache: one or several caches of `rnnrs.models`, with which P is interpolated. They read the text
-                before each token.
-
-        Raises:
-            ValueError: for an empty text, or caches whose weights sum to 1 or more.
-            TypeError: for an object that is not a cache.
-
-        Example:
-            >>> LanguageModel.from_text("abc" * 9).evaluate("cab").tokens
-            3
-        """
-        return scoring.evaluate(f"{type(self).__name__}.evaluate", self, text, cache)
-
-    def perplexity(self, text: str) -> float:
-        """Returns exp(mean loss in nats per token), the effective number of equally likely tokens.
-
-        Raises:
-            ValueError: for an empty text.
-        """
-        return scoring.evaluate(f"{type(self).__name__}.perplexity", self, text).perplexity
-
-    def score(self, sentence: str) -> SentenceScore:
-        """Returns ln P of every token of a sentence, including its end; see `SentenceScore`.
-
-        Example:
-            >>> LanguageModel.from_text("abc" * 9).score("cab").tokens
-            ['c', 'a', 'b', '\\n']
-        """
-        return scoring.score(self, sentence)
-
-    def log_prob(self, sentence: str) -> float:
-        """Returns ln P of a sentence, including its end."""
-        return scoring.score(self, sentence).total
-
-    def log_probs(self, sentences: Sequence[str]) -> Floats:
-        """Returns ln P of each of several sentences (N,), including their ends."""
-        return scoring.log_probs(self, sentences)
-
-    def next_distribution(self, text: str = "", *, cache: Cache | Sequence[Cache] | None = None) -> Array:
-        """Returns P(token | text) of every token of the vocabulary: (V,), float64, with the sum 1.
-
-        The last word of the text counts as finished; for completions see `suggest`.
-
-        Args:
-            text: the text before the token.
-            cache: see `evaluate`; a cache reads the whole text.
-
-        Raises:
-            ValueError, TypeError: for invalid caches.
-        """
-        return scoring.next_distribution(f"{type(self).__name__}.next_distribution", self, text, cache)
-
+    @answers
     def suggest(self, text: str = "", k: int = 3, *, stepper: AnyStepper | None = None) -> list[Suggestion]:
         """Returns the k likeliest words, like a phone's keyboard; see `rnnrs.models.language.suggestion`.
 
@@ -286,6 +232,7 @@ class LanguageModel(LanguageNetwork, TrainedModel):
         """
         return suggestion.suggest(f"{type(self).__name__}.suggest", self, text, k, stepper)
 
+    @answers
     def generate(
         self,
         prompt: str = "",
@@ -315,6 +262,7 @@ class LanguageModel(LanguageNetwork, TrainedModel):
         settings = Sampling(length, temperature, top_k, top_p, seed, op=f"{type(self).__name__}.generate")
         return "".join(generation.stream(self, prompt, settings, stop))
 
+    @answers
     def stream(
         self,
         prompt: str = "",
@@ -352,6 +300,7 @@ class LanguageModel(LanguageNetwork, TrainedModel):
         constraints: Constraints | None = ...,
     ) -> list[list[Continuation]]: ...
 
+    @reading
     def beam_search(
         self,
         prompt: str | list[str] | tuple[str, ...],
@@ -393,6 +342,7 @@ class LanguageModel(LanguageNetwork, TrainedModel):
         )
         return found[0] if isinstance(prompt, str) else found
 
+    @reading
     def step_model(self, prompts: Sequence[str]) -> LanguageModelSteps:
         """Returns a step model that continues the prompts, for `rnnrs.decoding`."""
         return LanguageModelSteps(self, prompts)

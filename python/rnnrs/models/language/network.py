@@ -15,7 +15,9 @@ from ...losses import AdaptiveCrossEntropy, Criterion, SoftmaxCrossEntropy
 from ...nn import AdaptiveSoftmax, Bidirectional, Dropout, Embedding, Linear, TiedLinear, join
 from ...nn.build import build_recurrent
 from ...nn.feedback import check_word
+from ...nn.guarded import adding_with_gradients, reading
 from ...nn.noise import check_rate
+from ...nn.stack import learn
 from ...text import Vocabulary
 from ...types import Array, Ids
 from ..base.recurrent_network import recurrent_options
@@ -92,6 +94,7 @@ class LanguageNetwork:
         """Whether `loss` accepts noise, i.e. whether there is dropout of any kind."""
         return bool(self.output_dropout.rate) or self.embedding.stochastic or self.rnn.stochastic
 
+    @adding_with_gradients
     def loss(
         self,
         batch: Batch,
@@ -106,7 +109,7 @@ class LanguageNetwork:
 
         Args:
             batch: inputs (T, B), token ids; targets (T, B), the token after each, or −1 at positions that are
-                not scored.
+                not scored. L = 0 for a batch without a scored position.
             state: the initial state (B, S); zero by default. No gradient flows beyond it (truncated BPTT).
             gradient: whether to compute gradients.
             noise: seed of dropout, see `rnnrs.nn.noise`; None: no dropout.
@@ -119,7 +122,7 @@ class LanguageNetwork:
             ShapeError: if the shapes do not match.
         """
         cache: Any
-        batch = Batch(*batch)
+        batch = Batch(*batch).without_padding()
         if batch.warm:
             before = batch.cut(0, batch.warm)
             options: dict[str, Any] = before.options | {"noise": noise, "gradient": False}
@@ -129,13 +132,16 @@ class LanguageNetwork:
         options = batch.options | {"noise": noise, "gradient": gradient}
         h, cache = self.rnn.forward_tokens(self.embedding, batch.inputs, state, **options)
         y, dropped = self.output_dropout.forward(h, noise, batch.keys)
-        L, _, dy = criterion.through(self.output, y, batch.targets, gradient=gradient)
+        L, dy = 0.0, None
+        if batch.positions:
+            L, _, dy = criterion.through(self.output, y, batch.targets, gradient=gradient)
         if dy is not None:
-            self.rnn.backward_tokens(self.embedding, cache, self.output_dropout.backward(dropped, dy))
+            learn(self.rnn, self.embedding, cache, self.output_dropout.backward(dropped, dy))
         if batch.carry is None or batch.carry == len(batch.inputs):
             return L, cache.state
         return L, state if batch.carry == 0 else self.rnn.state_after(cache, batch.carry)
 
+    @reading
     def stepper(self) -> AnyStepper:
         """Returns the network with packed weights, for one token at a time; its state is zero.
 
@@ -158,6 +164,4 @@ class LanguageNetwork:
         """
         if self.by_sentence:
             text = text.rpartition("\n")[2]
-        if self.vocabulary.level == "subword":  # the next piece brings its own space
-            text = text.rstrip(" ")
-        return np.concatenate([[self.vocabulary.end_id], self.vocabulary.encode(text)]).astype(np.int64)
+        return np.concatenate([[self.vocabulary.end_id], self.vocabulary.context(text)]).astype(np.int64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...checks import as_ids
 from ...data import Data
 from ...losses import NCE, Proposal, SampledSoftmax
 from ...train import Callback, Run, StepRecord
@@ -49,6 +50,6 @@ def sampled_criterion(
     kind = SampledSoftmax if objective == "sampled" else NCE
     counts = np.zeros(vocabulary_size, np.int64)
     for batch in data.epoch(0):
-        targets = np.asarray(batch.targets)
+        targets = as_ids("Batch", "targets", batch.targets)
         counts += np.bincount(targets[targets >= 0], minlength=vocabulary_size)
     return kind(samples, proposal=Proposal.unigram(counts, POWER), seed=seed)

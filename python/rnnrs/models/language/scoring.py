@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...data import Batch, SentenceBatches
-from ...types import Array, Floats
-from ..base.sums import over_time
+from ...data import Batch, SentenceBatches, frames
+from ...shown import short_repr
+from ...types import Array, Floats, Ids
+from ..base.groups import groups_of_similar_length
+from ..base.sums import over_time, perplexity
 from .cache import Cache, Mixture
 from .network import LanguageNetwork
 
@@ -19,6 +21,9 @@ WINDOW = 1024
 
 #: The number of sentences that are scored side by side.
 SIDE_BY_SIDE = 64
+
+#: The most positions (steps × sentences) that are computed side by side: a bound of the memory.
+POSITIONS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class TextEvaluation:
     @property
     def perplexity(self) -> float:
         """exp(nats per token)."""
-        return _exp(self.nats_per_token)
+        return perplexity(self.nats_per_token)
 
     @property
     def known_perplexity(self) -> float:
@@ -56,7 +61,7 @@ class TextEvaluation:
         The unknown token is easy to predict, but its probability says nothing about the word.
         """
         known = self.tokens - self.unknown
-        return _exp((self.nats - self.unknown_nats) / known) if known else math.nan
+        return perplexity((self.nats - self.unknown_nats) / known) if known else math.nan
 
     @property
     def nats_per_character(self) -> float:
@@ -81,6 +86,8 @@ class SentenceScore:
     tokens: list[str]
     log_probs: Array
 
+    __repr__ = short_repr
+
     @property
     def total(self) -> float:
         """ln P of the sentence, including its end."""
@@ -89,7 +96,7 @@ class SentenceScore:
     @property
     def perplexity(self) -> float:
         """exp(−total / tokens)."""
-        return float(np.exp(-self.log_probs.mean()))
+        return perplexity(-float(self.log_probs.mean()))
 
 
 def evaluate(
@@ -144,16 +151,18 @@ def score(network: LanguageNetwork, sentence: str) -> SentenceScore:
     """
     batch = _sentence(network, sentence.removesuffix("\n"))
     losses, _, _ = _token_losses(network, batch, None)
-    tokens = [network.vocabulary.tokens[i] for i in batch.targets[:, 0]]
+    vocabulary = network.vocabulary
+    tokens = [vocabulary.surface(vocabulary.tokens[i]) for i in batch.targets[:, 0]]
     return SentenceScore(tokens, -losses[:, 0].astype(np.float64))
 
 
 def log_probs(network: LanguageNetwork, sentences: Sequence[str]) -> Floats:
     """Returns ln P of several sentences (N,); see `score`. Those of similar length share a batch."""
+    sentences = frames.listed("LanguageModel.log_probs", "sentences", sentences)
     found = np.zeros(len(sentences))
     ids = [network.vocabulary.encode(sentence.removesuffix("\n")) for sentence in sentences]
     if ids:
-        for batch in SentenceBatches(ids, SIDE_BY_SIDE, network.vocabulary.end_id, seed=0).epoch(0):
+        for batch in _sentence_batches(network, ids):
             losses, _, _ = _token_losses(network, batch, None)
             found[batch.keys] = -over_time(losses)
     return found
@@ -178,13 +187,15 @@ def next_distribution(
     return mixture.distribution(h[-1, 0], p)
 
 
-def _exp(nats: float) -> float:
-    return math.exp(nats) if nats < 700 else math.inf
-
-
 def probabilities(o: Array) -> Array:
-    """Returns softmax(o) of scores (V,), in float64."""
+    """Returns softmax(o) of scores (V,), in float64.
+
+    Raises:
+        ValueError: for scores that are NaN or +∞, or all −∞.
+    """
     o = o.astype(np.float64)
+    if not np.isfinite(o.max()):
+        raise ValueError(f"scores: expected finite scores, got a maximum of {o.max()}")
     exp = np.exp(o - o.max())
     return np.asarray(exp / exp.sum())
 
@@ -220,4 +231,15 @@ def _lines(network: LanguageNetwork, lines: list[str]) -> Iterator[Batch]:
     """Yields batches (T, B) with a sequence per line; lines of similar length share a batch."""
     if lines:
         sentences = [network.vocabulary.encode(line) for line in lines]
-        yield from SentenceBatches(sentences, SIDE_BY_SIDE, network.vocabulary.end_id, seed=0).epoch(0)
+        yield from _sentence_batches(network, sentences)
+
+
+def _sentence_batches(network: LanguageNetwork, sentences: list[Ids]) -> Iterator[Batch]:
+    """Yields sentences in batches (T, B); few share a batch with a long one, so that memory is bounded."""
+    end, lengths = network.vocabulary.end_id, [len(ids) + 1 for ids in sentences]
+    if SIDE_BY_SIDE * max(lengths) <= POSITIONS:
+        yield from SentenceBatches(sentences, SIDE_BY_SIDE, end, seed=0).epoch(0)
+        return
+    for group in groups_of_similar_length(lengths, SIDE_BY_SIDE, POSITIONS):
+        for batch in SentenceBatches([sentences[n] for n in group], len(group), end).epoch(0):
+            yield batch._replace(keys=np.array(group)[batch.keys])

@@ -7,7 +7,9 @@ that the unfinished word has no effect; a model of characters or subwords spells
 
 from __future__ import annotations
 
+import codecs
 import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,8 +18,10 @@ import numpy as np
 
 from ..._rnnrs import top_k
 from ...checks import check_size
-from ...text import Vocabulary, WordVocabulary
-from ...text.words import ends_in_word, in_word, is_word
+from ...shown import short_repr
+from ...text import Lexicon, Vocabulary
+from ...text.folding import APOSTROPHES, folded, with_straight_apostrophes
+from ...text.rules import in_word, is_word
 from ...types import Array
 from .adaptive_stepper import AnyStepper
 from .network import LanguageNetwork
@@ -28,6 +32,11 @@ _OPENING = "([{«“‘¿¡\"'-—/"
 
 #: The number of beams per suggestion, and the maximum number of tokens of a word.
 _BEAMS, _LONGEST = 8, 30
+
+#: The maximum number of beams.
+_MOST_BEAMS = 1000
+
+_CURLY = re.compile("|".join(APOSTROPHES).encode())
 
 
 class Suggestion(NamedTuple):
@@ -48,21 +57,29 @@ def suggest(
     check_size(op, "k", k)
     stepper = stepper or network.stepper()
     stepper.reset()
-    typed = ends_in_word(text)
+    typed = network.vocabulary.unfinished(text)
     if text and not typed and not text[-1].isspace() and text[-1] not in _OPENING:
         text += " "  # "Well," is followed by a space, whether it has been typed yet or not
     finished = text[: len(text) - len(typed)]
-    if isinstance(network.vocabulary, WordVocabulary):
+    if isinstance(network.vocabulary, Lexicon):
         return _whole_words(network, network.vocabulary, stepper, (finished, typed), k)
     if network.vocabulary.level == "char":
-        start = Beam(0.0, typed, stepper.read(network.context(text)), stepper.state)
-        return _spelled_words(network.vocabulary, stepper, start, (typed, False), k)
-    start = Beam(0.0, "", stepper.read(network.context(finished)), stepper.state)
-    return _spelled_words(network.vocabulary, stepper, start, (typed, finished.endswith(" ")), k)
+        text = _with_known_apostrophes(network.vocabulary, text)
+        known = text[len(finished) :]
+        start = Beam(0.0, known.encode(), stepper.read(network.context(text)), stepper.state)
+        found = _spelled_words(network.vocabulary, stepper, start, (known, False), k)
+    else:
+        start = Beam(0.0, b"", stepper.read(network.context(finished)), stepper.state)
+        found = _spelled_words(network.vocabulary, stepper, start, (typed, finished.endswith(" ")), k)
+    rests = [_rest(typed, word) for word, _ in found]
+    return [
+        one if rest is None else one._replace(word=typed + rest)
+        for one, rest in zip(found, rests, strict=True)
+    ]
 
 
 def _whole_words(
-    network: LanguageNetwork, vocabulary: WordVocabulary, stepper: AnyStepper, text: tuple[str, str], k: int
+    network: LanguageNetwork, vocabulary: Lexicon, stepper: AnyStepper, text: tuple[str, str], k: int
 ) -> list[Suggestion]:
     """Returns the likeliest words of the vocabulary that begin with the typed letters, in any case.
 
@@ -73,25 +90,50 @@ def _whole_words(
     ids = vocabulary.with_prefix(typed)
     if not len(ids):
         return []
-    places, best = top_k(p[ids], min(k, len(ids)))
-    words = [_as_typed(typed, vocabulary.tokens[ids[place]]) for place in places]
+    # Several tokens can be one word, joined to what stands beside it or not.
+    words, owners = np.unique([vocabulary.surface(vocabulary.tokens[i]) for i in ids], return_inverse=True)
+    sums = np.bincount(owners, p[ids])
+    places, best = top_k(sums, min(k, len(words)))
     total = p[ids].sum()
-    return [Suggestion(word, float(value / total)) for word, value in zip(words, best, strict=True)]
+    if not total > 0:  # underflow: nothing is known about these words
+        return []
+    found = [_as_typed(typed, str(words[place])) for place in places]
+    return [Suggestion(word, float(value / total)) for word, value in zip(found, best, strict=True)]
 
 
 def _as_typed(typed: str, word: str) -> str:
-    """Returns a word in the case of its typed letters."""
-    rest = word[len(typed) :]
+    """Returns a word with its typed letters as they were typed, the others in their case."""
+    rest = _rest(typed, word)
+    if rest is None:
+        return word
     return typed + (rest.upper() if len(typed) > 1 and typed.isupper() else rest)
 
 
+def _rest(typed: str, word: str) -> str | None:
+    """Returns what follows the typed letters in a word; None if they are no letters of it."""
+    known = folded(typed)
+    ends = [n for n in range(len(word) + 1) if folded(word[:n]) == known]
+    return word[ends[-1] :] if ends else None
+
+
+def _with_known_apostrophes(vocabulary: Vocabulary, text: str) -> str:
+    """Returns a text with the apostrophes of the vocabulary's own kind, if it lacks that of the text."""
+    kinds = [sign for sign in ("'", *APOSTROPHES) if vocabulary.id_of(sign) is not None]
+    if not kinds:
+        return text
+    return "".join(kinds[0] if c in f"'{APOSTROPHES}" and c not in kinds else c for c in text)
+
+
 class Beam(NamedTuple):
-    """A partly spelled word: its ln P, its letters, the scores o (V,) of the next token, the state (1, H)."""
+    """A partly spelled word: its ln P, its bytes, the scores o (V,) of the next token, the state (1, H)."""
 
     log_p: float
-    word: str
+    word: bytes
     o: Array
     state: Array
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 @dataclass(frozen=True)
@@ -99,14 +141,17 @@ class Spelling:
     """The roles of a vocabulary's tokens in spelling a word.
 
     Attributes:
-        texts: the text of each token.
+        pieces: the bytes of each token in UTF-8; a subword may begin or end within a letter.
         goes_on: whether a token can continue a word (V,).
         ends: whether a token shows that the word before it has ended (V,).
     """
 
-    texts: list[str]
+    pieces: list[bytes]
     goes_on: Array
     ends: Array
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def first(self, spaced: bool) -> Array:
         """Returns whether a token can begin a word (V,).
@@ -114,17 +159,58 @@ class Spelling:
         Args:
             spaced: whether the token must include the space before the word.
         """
-        begins = [text.removeprefix(" ") if text.startswith(" ") == spaced else "" for text in self.texts]
-        return np.array([bool(b) and b[0].isalnum() and all(map(in_word, b)) for b in begins])
+        begins = [bool(piece) and piece.startswith(b" ") == spaced for piece in self.pieces]
+        return np.array([a and _begins(piece) for a, piece in zip(begins, self.pieces, strict=True)])
+
+    def counted(self) -> Array:
+        """Returns which tokens count where P is relative to those that begin a word (V,): not single bytes.
+
+        Every vocabulary of subwords has all bytes, and a space, whether words begin with them or not.
+        """
+        return np.array(
+            [len(piece.lstrip(b" ")) > 1 or piece.lstrip(b" ").isalnum() for piece in self.pieces]
+        )
 
 
 @lru_cache(maxsize=2)
 def _spelling(vocabulary: Vocabulary) -> Spelling:
-    texts = [vocabulary.decode([token]) for token in range(len(vocabulary))]
-    known = np.arange(len(texts)) != vocabulary.unknown_id
-    goes_on = np.array([bool(text) and all(map(in_word, text)) for text in texts])
-    ends = np.array([bool(text) and not in_word(text[0]) and text[0] != "\ufffd" for text in texts])
-    return Spelling(texts, goes_on & known, ends & known)
+    pieces = [vocabulary.piece(token) for token in range(len(vocabulary))]
+    known = np.arange(len(pieces)) != vocabulary.unknown_id
+    whole = [_letters(piece, "ignore") or "" for piece in pieces]
+    goes_on = np.array([bool(a) and all(map(in_word, b)) for a, b in zip(pieces, whole, strict=True)])
+    ends = np.array([_ends(piece, letters) for piece, letters in zip(pieces, whole, strict=True)])
+    return Spelling(pieces, goes_on & known, ends & known)
+
+
+def _ends(piece: bytes, letters: str) -> bool:
+    """Returns whether a token, which contains these whole letters, begins with one that is not of a word."""
+    return bool(letters) and not in_word(letters[0]) and piece.startswith(letters[0].encode())
+
+
+def _letters(word: bytes, errors: str = "strict") -> str | None:
+    """Returns the whole letters that bytes begin with; None if they are not the beginning of a text."""
+    try:
+        return codecs.getincrementaldecoder("utf-8")(errors).decode(word)
+    except UnicodeDecodeError:
+        return None
+
+
+def _begins(word: bytes) -> bool:
+    """Returns whether bytes, without the space before them, are or may become the beginning of a word."""
+    word = word.lstrip(b" ")
+    letters = _letters(word)
+    if letters is None or not all(map(in_word, letters)) or (letters and not letters[0].isalnum()):
+        return False
+    return _may_be_in_word(word[len(letters.encode()) :])
+
+
+def _may_be_in_word(begun: bytes) -> bool:
+    """Returns whether the bytes that a letter begins with may become one of a word."""
+    if len(begun) < 2:
+        return True
+    ends = (bytes([byte]) for byte in range(0x80, 0xC0))
+    letters = [_letters(begun + end) or "" for end in ends]
+    return not any(letters) or any(in_word(letter) for letter in letters if letter)
 
 
 def _spelled_words(
@@ -136,51 +222,60 @@ def _spelled_words(
     that can begin a word.
     """
     typed, spaced = to_spell
-    spelling = _spelling(vocabulary)
+    spelling, width = _spelling(vocabulary), min(k * _BEAMS, _MOST_BEAMS)
+    prefix = with_straight_apostrophes(typed).encode()
     found: dict[str, float] = {}
     beams = [start]
     for step in range(_LONGEST):
         allowed = spelling.goes_on if step or start.word else spelling.first(spaced)
-        longer: list[tuple[float, str, int, Beam]] = []
+        longer: list[tuple[float, bytes, int, Beam]] = []
         for beam in beams:
             p = probabilities(beam.o)
             if step == 0 and not start.word:
-                p = _among(p, allowed)
-            if len(beam.word) >= len(typed) and is_word(beam.word):
+                p = _among(p, allowed, allowed & spelling.counted())
+            word = beam.word.decode(errors="replace")
+            if len(_plain(beam.word)) >= len(prefix) and is_word(word):
                 ended = math.exp(beam.log_p) * float(p[spelling.ends].sum())
-                found[beam.word] = found.get(beam.word, 0.0) + ended
-            longer += _continuations(beam, np.where(allowed, p, 0.0), spelling, typed, k * _BEAMS)
+                found[word] = found.get(word, 0.0) + ended
+            longer += _continuations(beam, np.where(allowed, p, 0.0), spelling, prefix, width)
         bar = sorted(found.values(), reverse=True)[k - 1] if len(found) >= k else 0.0
         longer = [item for item in longer if math.exp(item[0]) > bar]
         longer.sort(key=lambda item: -item[0])
-        beams = [_advance(stepper, *item) for item in longer[: k * _BEAMS]]
+        beams = [_advance(stepper, *item) for item in longer[:width]]
         if not beams:
             break
-    total = sum(found.values()) if vocabulary.level == "subword" and typed else 1.0
+    total = sum(found.values())
+    if vocabulary.level != "subword" or not typed:
+        total = max(total, 1.0)
     best = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:k]
     return [Suggestion(word, p / total) for word, p in best if p > 0]
 
 
-def _among(p: Array, allowed: Array) -> Array:
-    total = p[allowed].sum()
+def _among(p: Array, allowed: Array, counted: Array) -> Array:
+    total = p[counted].sum() or p[allowed].sum()
     return np.where(allowed, p, 0.0) / total if total > 0 else np.zeros_like(p)
 
 
 def _continuations(
-    beam: Beam, p: Array, spelling: Spelling, typed: str, width: int
-) -> list[tuple[float, str, int, Beam]]:
+    beam: Beam, p: Array, spelling: Spelling, prefix: bytes, width: int
+) -> list[tuple[float, bytes, int, Beam]]:
     """Returns the likeliest longer spellings that agree with the typed letters: (ln P, word, token, beam)."""
-    if len(beam.word) < len(typed):  # a subword model also spells the typed letters
-        texts = [(beam.word + text).lstrip(" ") for text in spelling.texts]
-        p = p * np.array([text.startswith(typed) or typed.startswith(text) for text in texts])
+    if len(_plain(beam.word)) < len(prefix):  # a subword model also spells the typed letters
+        words = [_plain(beam.word + piece) for piece in spelling.pieces]
+        p = p * np.array([word.startswith(prefix) or prefix.startswith(word) for word in words])
     tokens, values = top_k(p, min(width, len(p)))
     return [
-        (beam.log_p + math.log(value), (beam.word + spelling.texts[token]).lstrip(" "), int(token), beam)
+        (beam.log_p + math.log(value), word, int(token), beam)
         for token, value in zip(tokens, values, strict=True)
-        if value > 0
+        if value > 0 and _begins(word := (beam.word + spelling.pieces[token]).lstrip(b" "))
     ]
 
 
-def _advance(stepper: AnyStepper, log_p: float, word: str, token: int, before: Beam) -> Beam:
+def _plain(word: bytes) -> bytes:
+    """Returns the bytes of a word without the space before it, with straight apostrophes."""
+    return _CURLY.sub(b"'", word.lstrip(b" "))
+
+
+def _advance(stepper: AnyStepper, log_p: float, word: bytes, token: int, before: Beam) -> Beam:
     stepper.state = before.state
     return Beam(log_p, word, stepper.step(token), stepper.state)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from ... import modelfile
+from ...checks import as_array, check_repeatable
 from ...data import Batch, Data
 from ...data.batches import ListData
 from ...losses import Loss, SoftmaxCrossEntropy, SquaredError
@@ -18,9 +18,12 @@ from ...modelfile import ModelFile
 from ...nn import Embedding, JordanRNN, join
 from ...nn.embedding import EmbeddingCache
 from ...nn.feedback import check_probability, check_word
+from ...nn.guarded import adding, adding_with_gradients, reading
 from ...nn.jordan import JordanCache
+from ...shown import short_repr
 from ...types import Array
 from ..base.saved import SavedModel, constructed
+from ..base.scoring import counted, reduction_of, weight_of
 
 
 class JordanNetworkCache(NamedTuple):
@@ -28,6 +31,9 @@ class JordanNetworkCache(NamedTuple):
 
     embedding: EmbeddingCache | None
     jordan: JordanCache
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,7 @@ class JordanNetwork(SavedModel):
         ValueError: if the layers' sizes or dtypes do not match; for a setting outside its range.
 
     Example:
+        >>> import numpy as np
         >>> from rnnrs import Trainer, nn, optim
         >>> bits = np.random.default_rng(0).integers(0, 2, (8, 32))
         >>> parity = Batch(np.float32(bits)[..., None], np.cumsum(bits, axis=0) % 2)
@@ -107,12 +114,25 @@ class JordanNetwork(SavedModel):
         first = {} if embedding is None else {"embedding": embedding}
         self.parameters, self.gradients = join(**first, jordan=jordan)
 
+    @property
+    def loss_reduction(self) -> str:
+        """How the loss reduces positions to a number: "mean" or "sum"."""
+        return reduction_of(self.loss_function)
+
+    def batch_weight(self, batch: Batch) -> float:
+        """Returns the weight of a batch: the number of scored positions, or the sum of their weights."""
+        return weight_of(self.loss_function, Batch(*batch).without_padding())
+
+    @reading
     def forward(
         self,
         inputs: ArrayLike,
         targets: ArrayLike | None = None,
         state: ArrayLike | None = None,
         teacher_forcing: float | None = None,
+        *,
+        lengths: ArrayLike | None = None,
+        keys: ArrayLike | None = None,
     ) -> tuple[Array, JordanNetworkCache]:
         """Returns o (T, B, O) and the cache.
 
@@ -121,21 +141,28 @@ class JordanNetwork(SavedModel):
             targets: ids (T, B) or values (T, B, O); without targets, the network runs free.
             state: z of the first step; zero by default.
             teacher_forcing: ε; by default the attribute of this name.
+            lengths, keys: see `JordanRNN.forward`.
 
         Raises:
             ShapeError, DTypeError, IndexError, ValueError: for invalid arrays and settings.
         """
-        x, cache_e = (np.asarray(inputs), None) if self.embedding is None else self.embedding.forward(inputs)
+        if self.embedding is None:
+            x, cache_e = as_array(type(self).__name__, "inputs", inputs), None
+        else:
+            x, cache_e = self.embedding.forward(inputs)
         o, cache = self.jordan.forward(
             x,
             targets,
             teacher_forcing=self.teacher_forcing if teacher_forcing is None else teacher_forcing,
             previous=state,
+            lengths=lengths,
             seed=self.seed,
             step=self.step,
+            keys=keys,
         )
         return o, JordanNetworkCache(cache_e, cache)
 
+    @adding
     def backward(
         self, cache: JordanNetworkCache, do: ArrayLike, need_dx: bool = True
     ) -> tuple[Array | None, Array | None]:
@@ -152,30 +179,50 @@ class JordanNetwork(SavedModel):
         Raises:
             ShapeError: if do does not have the shape of o.
         """
-        dx, dprevious = self.jordan.backward(cache.jordan, do, need_dx or self.embedding is not None)
+        embedded = self.embedding is not None and self.embedding.parameters.are_trained
+        dx, dprevious = self.jordan.backward(cache.jordan, do, need_dx or embedded)
         if self.embedding is None or cache.embedding is None:
             return dx, dprevious
-        assert dx is not None  # need_dx is True
-        self.embedding.backward(cache.embedding, dx)
+        if dx is not None:
+            self.embedding.backward(cache.embedding, dx)
         return None, dprevious
 
+    @adding_with_gradients
     def loss(self, batch: Batch, state: Array | None = None, *, gradient: bool = True) -> tuple[float, Array]:
         """Returns L of a batch and z of the step after it, and adds to the gradients.
 
         Args:
-            batch: inputs, and targets as the loss expects them; the targets are also fed back.
+            batch: inputs, and targets as the loss expects them; the targets are also fed back. What counts is
+                as in `RecurrentNetwork.loss`.
             state: z of the first step, carried over from the previous batch; zero by default.
             gradient: whether to compute gradients.
 
         Raises:
             ShapeError, DTypeError, IndexError: for an invalid batch.
+            ValueError: for a batch with resets or warm-up steps, which this network does not have.
         """
-        o, cache = self.forward(batch.inputs, batch.targets, state)
-        L, do = self.loss_function(o, batch.targets)
-        if gradient:
+        L, do, cache = self._evaluated(batch, state, None)
+        if gradient and do is not None:
             self.backward(cache, do, need_dx=False)
-        return float(L), cache.jordan.next
+        return L, cache.jordan.next
 
+    def _evaluated(
+        self, batch: Batch, state: Array | None, forcing: float | None
+    ) -> tuple[float, Array | None, JordanNetworkCache]:
+        """Returns L, do (None if nothing counts), and the cache."""
+        batch = Batch(*batch).without_padding()
+        if batch.resets is not None or batch.warm or batch.carry is not None:
+            raise ValueError("JordanNetwork: batch: expected no resets, carry or warm-up steps, got some")
+        lengths = {"lengths": batch.lengths, "keys": batch.keys}
+        o, cache = self.forward(batch.inputs, batch.targets, state, forcing, **lengths)
+        if not weight_of(self.loss_function, batch):
+            return 0.0, None, cache
+        loss: Any = self.loss_function  # may accept weights
+        targets, weights = counted(self.loss_function, batch)
+        L, do = loss(o, targets, **weights)
+        return float(L), do, cache
+
+    @reading
     def exposure_gap(self, data: Data | Sequence[Batch]) -> ExposureGap:
         """Measures the losses with and without teacher forcing on the same data.
 
@@ -185,10 +232,11 @@ class JordanNetwork(SavedModel):
         Raises:
             ValueError: if no position is scored.
         """
+        check_repeatable(f"{type(self).__name__}.exposure_gap", "data", data)
         given: Data = data if hasattr(data, "epoch") else ListData(data)  # type: ignore[assignment]
         batches = given.epoch(0)
-        positions = sum(Batch(*batch).positions for batch in batches)
-        if not positions:
+        total_weight = sum(self.batch_weight(batch) for batch in batches)
+        if not total_weight:
             raise ValueError(
                 f"{type(self).__name__}.exposure_gap: data: expected at least one scored position, got none"
             )
@@ -196,10 +244,11 @@ class JordanNetwork(SavedModel):
         for forcing in (1.0, 0.0):
             total, state = 0.0, None
             for batch in batches:
-                o, cache = self.forward(batch.inputs, batch.targets, state, forcing)
-                total += float(self.loss_function(o, batch.targets)[0]) * Batch(*batch).positions
+                L, _, cache = self._evaluated(batch, state, forcing)
+                total += L if self.loss_reduction == "sum" else L * self.batch_weight(batch)
                 state = cache.jordan.next if given.carries_state else None
-            means.append(total / positions)
+            means.append(total / total_weight)
+        positions = sum(Batch(*batch).positions for batch in batches)
         return ExposureGap(means[0], means[1], positions)
 
     @classmethod

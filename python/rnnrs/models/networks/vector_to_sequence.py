@@ -8,16 +8,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._rnnrs import Stepper, sample
-from ...checks import IGNORE, check_size
+from ...checks import IGNORE, as_array, as_ids, check_size
 from ...data import Batch
 from ...decoding import Sampling
 from ...errors import ShapeError
 from ...losses import Loss
 from ...nn import Embedding, Linear, Recurrent, Stack, join
 from ...nn.embedding import EmbeddingCache
+from ...nn.guarded import adding, adding_with_gradients, reading
 from ...nn.layer import Layer
 from ...nn.linear import LinearCache
+from ...shown import short_repr
 from ...types import Array
+from ..base.scoring import counted, reduction_of, weight_of
 
 
 class VectorCache(NamedTuple):
@@ -26,6 +29,9 @@ class VectorCache(NamedTuple):
     embedding: EmbeddingCache | None
     rnn: Any
     output: LinearCache
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class VectorToSequence:
@@ -61,6 +67,8 @@ class VectorToSequence:
         >>> network.generate([1.0, 0.0], end_id=0, temperature=0)
         [1, 2, 3]
     """
+
+    __repr__ = short_repr
 
     def __init__(
         self,
@@ -103,6 +111,16 @@ class VectorToSequence:
         """Whether `loss` accepts noise, i.e. whether there is dropout."""
         return self.rnn.stochastic or (self.embedding is not None and self.embedding.stochastic)
 
+    @property
+    def loss_reduction(self) -> str:
+        """How the loss reduces positions to a number: "mean" or "sum"."""
+        return reduction_of(self.loss_function)
+
+    def batch_weight(self, batch: Batch) -> float:
+        """Returns the weight of a batch: the number of scored positions, or the sum of their weights."""
+        return weight_of(self.loss_function, Batch(*batch).without_padding())
+
+    @reading
     def forward(
         self, vectors: ArrayLike, steps: int, tokens: ArrayLike | None = None, **options: Any
     ) -> tuple[Array, VectorCache]:
@@ -119,7 +137,7 @@ class VectorToSequence:
             ValueError: for tokens without an embedding, or an embedding without tokens.
         """
         op = f"{type(self).__name__}.forward"
-        v = np.asarray(vectors)
+        v = as_array(op, "vectors", vectors)
         if v.ndim != 2 or v.shape[1] != self.vector_size:
             raise ShapeError(f"{op}: vectors: expected (B, C={self.vector_size}), got {v.shape}")
         if (tokens is None) != (self.embedding is None):
@@ -129,13 +147,14 @@ class VectorToSequence:
         x[..., -self.vector_size :] = v
         cache_e = None
         if self.embedding is not None:
-            before = self._before(op, np.asarray(tokens), (steps, len(v)))
+            before = self._before(op, as_ids(op, "tokens", tokens), (steps, len(v)))
             fed, cache_e = self.embedding.forward(before, options.get("noise"))
             x[..., : -self.vector_size] = fed
         h, cache_r = self.rnn.forward(x, None, **options)
         o, cache_o = self.output.forward(h)
         return o, VectorCache(cache_e, cache_r, cache_o)
 
+    @adding
     def backward(self, cache: VectorCache, do: ArrayLike) -> Array:
         """Backpropagates do (T, B, O) through time, adds to all layers' gradients, and returns dv (B, C).
 
@@ -150,6 +169,13 @@ class VectorToSequence:
         dv: Array = dx[..., -self.vector_size :].sum(axis=0)
         return dv
 
+    @property
+    def _learns_below(self) -> bool:
+        """Whether a layer below the output layer is not frozen."""
+        layers = (self.rnn, self.embedding)
+        return any(layer is not None and layer.parameters.are_trained for layer in layers)
+
+    @adding_with_gradients
     def loss(
         self, batch: Batch, state: Any = None, *, gradient: bool = True, noise: int | None = None
     ) -> tuple[float, None]:
@@ -157,7 +183,7 @@ class VectorToSequence:
 
         Args:
             batch: inputs v (B, C); targets ids (T, B), −1 at positions that are not scored, or other targets
-                of the loss.
+                of the loss. What counts is as in `RecurrentNetwork.loss`.
             state: no effect; every sequence starts from the initial state.
             gradient: whether to compute gradients.
             noise: seed of dropout; None: no dropout.
@@ -165,16 +191,23 @@ class VectorToSequence:
         Raises:
             ShapeError, DTypeError, IndexError: for an invalid batch.
         """
-        batch = Batch(*batch)
-        targets = np.asarray(batch.targets)
+        batch = Batch(*batch).without_padding()
+        targets = as_ids("Batch", "targets", batch.targets)
         tokens = None if self.embedding is None else targets
         options = batch.options | {"gradient": gradient, "noise": noise}
         o, cache = self.forward(batch.inputs, len(targets), tokens, **options)
-        L, do = self.loss_function(o, targets)
-        if gradient:
+        if not weight_of(self.loss_function, batch):
+            return 0.0, None
+        loss: Any = self.loss_function  # may accept weights
+        targets, weights = counted(self.loss_function, batch)
+        L, do = loss(o, targets, **weights)
+        if gradient and self._learns_below:
             self.backward(cache, do)
+        elif gradient:
+            self.output.backward(cache.output, do, need_dx=False)
         return float(L), None
 
+    @reading
     def generate(
         self,
         vector: ArrayLike,
@@ -202,7 +235,7 @@ class VectorToSequence:
         how = Sampling(length, temperature, top_k, top_p, seed, op=op)
         if self.embedding is None:
             raise ValueError(f"{op}: embedding: expected an embedding, got None")
-        v = np.asarray(vector, self.parameters.dtype)
+        v = as_array("VectorToSequence.generate", "vector", vector).astype(self.parameters.dtype)
         if v.shape != (self.vector_size,):
             raise ShapeError(f"{op}: vector: expected (C={self.vector_size},), got {v.shape}")
         E = self.embedding.parameters["E"]

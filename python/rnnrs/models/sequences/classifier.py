@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ...data import LabeledSequences
+from ...data import LabeledSequences, frames
 from ...errors import ShapeError
+from ...nn.guarded import reading
 from ...text import VOCABULARIES, Vocabulary, build_vocabulary
 from ...train import Callback, History
 from ...types import Array
+from ..base.answers import answers
 from ..base.training import TrainingOptions
-from .encoding import Sequences
+from .encoding import Label, Sequences
 from .evaluation import ClassificationEvaluation
 from .sequence_model import SequenceModel
 
@@ -30,7 +32,7 @@ class SequenceClassifier(SequenceModel):
     10.5); by default, the network is bidirectional (section 10.3).
 
     Args:
-        classes: the classes' names.
+        classes: the classes' names: texts, whole numbers or bools.
         input_size: I, the number of values per step. They are standardized by mean and standard deviation of
             the training data.
         vocabulary: the vocabulary of texts, instead of `input_size`: see `rnnrs.text` and `from_texts`.
@@ -78,7 +80,7 @@ class SequenceClassifier(SequenceModel):
 
     def __init__(
         self,
-        classes: Sequence[str],
+        classes: Sequence[Label] | Array,
         *,
         input_size: int | None = None,
         vocabulary: Vocabulary | None = None,
@@ -136,7 +138,7 @@ class SequenceClassifier(SequenceModel):
     def from_texts(
         cls,
         texts: Sequence[str],
-        labels: Sequence[str],
+        labels: Sequence[Label] | Array,
         *,
         level: str = "char",
         vocabulary: dict[str, Any] | None = None,
@@ -146,7 +148,8 @@ class SequenceClassifier(SequenceModel):
 
         Args:
             texts, labels: usually the training data.
-            level: "char", "word", or "subword" (needs `pip install "rnnrs[subword]"`).
+            level: "char", "word", "subword" (needs `pip install "rnnrs[subword]"`), or "token" for texts that
+                come in tokens separated by white space.
             vocabulary: options of the vocabulary: `max_size`, `min_count`, `lowercase`; see
                 `text.build_vocabulary`.
             sizes: the other arguments of the class.
@@ -156,14 +159,18 @@ class SequenceClassifier(SequenceModel):
 
         Example:
             >>> model = SequenceClassifier.from_texts(["ping", "pong"], ["i", "o"], hidden_size=8)
+            >>> history = model.fit(["ping", "pong"], ["i", "o"], epochs=1, progress=False)
             >>> model.predict_proba(["pang", "pung", "ping"]).shape
             (3, 2)
         """
-        built = build_vocabulary(level, "\n".join(texts), vocabulary, op=f"{cls.__name__}.from_texts")
-        return cls(sorted(set(labels)), vocabulary=built, **sizes)
+        op = f"{cls.__name__}.from_texts"
+        texts, classes = frames.listed(op, "texts", texts), frames.listed(op, "labels", labels)
+        built = build_vocabulary(level, "\n".join(texts), vocabulary, op=op)
+        ordered = sorted(set(classes), key=lambda name: (type(name).__name__, name))
+        return cls(ordered, vocabulary=built, **sizes)
 
     @property
-    def classes(self) -> tuple[str, ...]:
+    def classes(self) -> tuple[Label, ...]:
         """The classes' names, in the order of the outputs."""
         return self.labels
 
@@ -175,7 +182,7 @@ class SequenceClassifier(SequenceModel):
         *,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_every: int | None = None,
+        checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
         **training: Unpack[TrainingOptions],
@@ -185,17 +192,18 @@ class SequenceClassifier(SequenceModel):
         With validation, the model ends with the parameters of the lowest validation loss.
 
         Args:
-            sequences: the result of a reader of `rnnrs.data`; or N arrays (T, I), each of its own length; or
-                N texts, or lists of tokens.
-            labels: the class of each sequence, by name or index; by default the labels that the reader
-                returned.
+            sequences: the result of a reader of `rnnrs.data`; or N arrays or tables (T, I), each of its own
+                length; or N texts, or lists of tokens. The model remembers the names of a table's columns
+                and finds them by these names in later tables, in any order.
+            labels: the class of each sequence, by name or index: a list, an array, or a column of a table.
+                By default the labels that the reader returned.
             validation: held-out sequences and labels, or the share of the sequences to hold out at random.
             callbacks: see `rnnrs.train`.
-            checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C. The best
-                parameters so far are kept next to it, in a file whose name ends with ".best".
-            checkpoint_every: the number of steps after which it is also written.
-            resume: a checkpoint to continue from, of a run with the same data and settings; `epochs` and
-                `time_limit` count from that run's start.
+            checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C, SIGTERM
+                and SIGHUP. It can be loaded as a model. An existing file is replaced.
+            checkpoint_every: when it is also written: after a number of steps, or a time such as "5m".
+            resume: a checkpoint to continue from, of a run with the same data and settings; `epochs`,
+                `time_limit` and `patience` may change, and count from that run's start.
             progress: whether to show progress on standard error.
             training: see below.
 
@@ -203,8 +211,9 @@ class SequenceClassifier(SequenceModel):
             The history of the losses.
 
         Raises:
-            ValueError: for a label that is not a class; for a sequence without steps or with numbers that are
-                not finite; for an option outside its range.
+            ValueError: for a label that is not a class; for a sequence without steps, with numbers that are
+                not finite, with other columns, or with dates that go backward; for labels whose index is not
+                that of the sequences; for an option outside its range.
             ShapeError, DTypeError, TypeError: for an invalid sequence, named by its index; for an unknown
                 option.
             FormatError: if `resume` is not a checkpoint of such a run.
@@ -227,6 +236,7 @@ class SequenceClassifier(SequenceModel):
             progress=progress,
         )
 
+    @answers
     def predict_log_proba(self, sequences: Sequences) -> Array:
         """Returns ln P(class) (N, K) of N sequences.
 
@@ -238,10 +248,11 @@ class SequenceClassifier(SequenceModel):
     def _log_proba(self, op: str, sequences: Sequences) -> Array:
         encoded = self._encode(op, sequences)
         result = np.zeros((len(encoded), len(self.classes)), self.parameters.dtype)
-        for members, _, log_p in self._log_probabilities(encoded):
+        for members, _, log_p in self._log_probabilities(op, encoded):
             result[members] = log_p
         return result
 
+    @answers
     def predict_proba(self, sequences: Sequences) -> Array:
         """Returns P(class) (N, K) of N sequences; each row has the sum 1.
 
@@ -250,7 +261,8 @@ class SequenceClassifier(SequenceModel):
         """
         return np.exp(self._log_proba(f"{type(self).__name__}.predict_proba", sequences))
 
-    def predict(self, sequences: Sequences) -> list[str]:
+    @answers
+    def predict(self, sequences: Sequences) -> list[Label]:
         """Returns the name of the likeliest class of each sequence.
 
         Raises:
@@ -259,6 +271,7 @@ class SequenceClassifier(SequenceModel):
         log_p = self._log_proba(f"{type(self).__name__}.predict", sequences)
         return [self.classes[k] for k in log_p.argmax(axis=1)]
 
+    @reading
     def evaluate(
         self, sequences: Sequences, labels: Sequence[Any] | Array | None = None
     ) -> ClassificationEvaluation:
@@ -282,10 +295,11 @@ class SequenceClassifier(SequenceModel):
         return ClassificationEvaluation(self.classes, confusion, loss)
 
     def _targets(self, op: str, sequences: Sequences, labels: Any, encoded: Any) -> NDArray[np.int64]:
-        if isinstance(sequences, LabeledSequences) and sequences.classes not in ((), self.classes):
+        frames.check_same_index(op, ("sequences", sequences), ("labels", labels))
+        known = tuple(map(str, self.classes))
+        if isinstance(sequences, LabeledSequences) and sequences.classes not in ((), known):
             raise ValueError(
-                f"{op}: sequences: expected the classes {', '.join(self.classes)}, "
-                f"got {', '.join(sequences.classes)}"
+                f"{op}: sequences: expected the classes {', '.join(known)}, got {', '.join(sequences.classes)}"
             )
         if isinstance(sequences, LabeledSequences) and labels is sequences.labels:
             labels = _own(op, sequences)

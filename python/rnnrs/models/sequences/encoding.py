@@ -9,10 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ... import modelfile
-from ...data import LabeledSequences
+from ...data import LabeledSequences, Series, frames
 from ...errors import DTypeError, ShapeError
+from ...shown import short_repr
 from ...text import Vocabulary
 from ...types import Array
+from .scaling import check_range, moments, standardized
+
+#: The name of a class or tag.
+Label = str | int | bool
 
 #: Sequences as the applications accept them: results of `rnnrs.data`'s readers, arrays (T, I), texts, or
 #: lists of tokens.
@@ -26,9 +31,12 @@ class Tokens:
         vocabulary: the vocabulary of the tokens.
     """
 
+    columns: tuple[str, ...] = ()
+
+    __repr__ = short_repr
+
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
-        self._ids = {token: i for i, token in enumerate(vocabulary.tokens)}
         self._lower = bool(getattr(vocabulary, "lowercase", False))
 
     def read(self, op: str, sequences: Sequences) -> list[Array]:
@@ -39,12 +47,17 @@ class Tokens:
         """
         if isinstance(sequences, (str, LabeledSequences)):
             raise TypeError(f"{op}: sequences: expected a list of texts, got {type(sequences).__name__}")
-        return [self._one(f"{op}: sequences[{i}]", sequence) for i, sequence in enumerate(sequences)]
+        each = frames.listed(op, "sequences", sequences)
+        return [self._one(f"{op}: sequences[{i}]", sequence) for i, sequence in enumerate(each)]
 
-    def learn(self, sequences: Sequence[Array]) -> None:
+    def columns_of(self, op: str, sequences: Sequences) -> tuple[str, ...]:
+        """Returns no names: tokens are no columns."""
+        return ()
+
+    def learn(self, sequences: Sequence[Array], columns: tuple[str, ...]) -> None:
         """Has no effect: ids need no scale."""
 
-    def encode(self, sequences: Sequence[Array]) -> list[Array]:
+    def encode(self, op: str, sequences: Sequence[Array]) -> list[Array]:
         """Returns the ids unchanged."""
         return list(sequences)
 
@@ -57,10 +70,12 @@ class Tokens:
     def _one(self, place: str, sequence: Any) -> Array:
         if isinstance(sequence, str):
             return self.vocabulary.encode(sequence)
-        if not isinstance(sequence, Sequence) or not all(isinstance(token, str) for token in sequence):
+        column = isinstance(sequence, np.ndarray) or frames.is_column(sequence)
+        tokens = np.asarray(sequence).tolist() if column else sequence
+        if not isinstance(tokens, Sequence) or not all(isinstance(token, str) for token in tokens):
             raise TypeError(f"{place}: expected a text or a list of tokens, got {type(sequence).__name__}")
-        tokens = [token.lower() for token in sequence] if self._lower else sequence
-        return np.array([self._ids.get(token, self.vocabulary.unknown_id) for token in tokens], np.int64)
+        tokens = [token.lower() for token in tokens] if self._lower else tokens
+        return self.vocabulary.ids_of(tokens)
 
 
 class Numbers:
@@ -71,65 +86,88 @@ class Numbers:
         dtype: float32 or float64.
 
     Attributes:
+        columns: the names of the columns in the training data; empty if they had none, and before `learn`.
         mean, scale: (I,) both; None before `learn`.
     """
 
+    __repr__ = short_repr
+
     def __init__(self, size: int, dtype: DTypeLike) -> None:
         self.size, self._dtype = size, np.dtype(dtype)
+        self.columns: tuple[str, ...] = ()
         self.mean: Array | None = None
         self.scale: Array | None = None
 
     def read(self, op: str, sequences: Sequences) -> list[Array]:
-        """Returns the sequences as arrays (T, I), not standardized.
+        """Returns the sequences as arrays (T, I), not standardized, with the columns in the model's order.
 
         Raises:
             ShapeError: for a sequence that is not (T, I), or (T,) if I = 1.
             DTypeError: for a sequence that does not hold real numbers.
-            ValueError: for a sequence with a number that is not finite. Each error names the sequence.
+            ValueError: for a sequence with a number that is not finite, with other columns than the model's,
+                or with dates that go backward. Each error names the sequence.
         """
-        sequences = listed(sequences)
-        return [self._one(f"{op}: sequences[{i}]", sequence) for i, sequence in enumerate(sequences)]
+        columns = self.columns or self.columns_of(op, sequences)
+        return [self._one(op, f"sequences[{i}]", x, columns) for i, x in enumerate(listed(op, sequences))]
 
-    def learn(self, sequences: Sequence[Array]) -> None:
-        """Computes mean and standard deviation over all steps, unless they are known.
+    def columns_of(self, op: str, sequences: Sequences) -> tuple[str, ...]:
+        """Returns the names of the columns, those of the first sequence that has any; empty without."""
+        return next(filter(None, map(frames.columns_of, listed(op, sequences))), ())
 
-        A constant column keeps its scale.
+    def learn(self, sequences: Sequence[Array], columns: tuple[str, ...]) -> None:
+        """Computes mean and standard deviation over all steps, unless they are known; see `scaling.moments`.
+
+        Args:
+            sequences: the results of `read`.
+            columns: the result of `columns_of`.
         """
         if self.mean is not None or not any(map(len, sequences)):
             return
-        steps = np.concatenate(sequences).astype(np.float64)
-        deviation = steps.std(axis=0)
-        self.mean = steps.mean(axis=0)
-        self.scale = np.where(deviation > 1e-12 * np.abs(self.mean), deviation, 1.0)
+        self.columns = columns
+        self.mean, self.scale = moments(np.concatenate(sequences).astype(np.float64))
 
-    def encode(self, sequences: Sequence[Array]) -> list[Array]:
-        """Returns the results of `read`, standardized."""
+    def encode(self, op: str, sequences: Sequence[Array]) -> list[Array]:
+        """Returns the results of `read`, standardized.
+
+        Raises:
+            ValueError: for a number that the dtype cannot hold on this scale; names it.
+        """
         if self.mean is None or self.scale is None:
-            return [array.astype(self._dtype) for array in sequences]
-        return [((array - self.mean) / self.scale).astype(self._dtype) for array in sequences]
+            each = [array.astype(np.float64) for array in sequences]
+        else:
+            each = [standardized(array.astype(np.float64), self.mean, self.scale) for array in sequences]
+        return [
+            check_range(f"{op}: sequences[{i}]", z, array, self._dtype)
+            for i, (z, array) in enumerate(zip(each, sequences, strict=True))
+        ]
 
     def to_config(self) -> dict[str, Any]:
-        """Returns mean and scale as JSON types."""
+        """Returns columns, mean and scale as JSON types."""
+        numbers = {"mean": self.mean, "scale": self.scale}
         return {
-            name: None if array is None else array.tolist()
-            for name, array in (("mean", self.mean), ("scale", self.scale))
+            "columns": list(self.columns),
+            **{name: None if array is None else array.tolist() for name, array in numbers.items()},
         }
 
     def load_config(self, config: dict[str, Any]) -> None:
-        """Restores mean and scale from the result of `to_config`.
+        """Restores columns, mean and scale from the result of `to_config`.
 
         Raises:
             KeyError, ValueError, TypeError: if `config` does not describe them.
         """
+        columns = config.get("columns", [])  # files of older versions have none
+        if len(columns) not in (0, self.size) or not all(isinstance(name, str) for name in columns):
+            raise ValueError(f"columns: expected {self.size} names, got {columns!r}")
+        self.columns = tuple(columns)
         for name in ("mean", "scale"):
             known = None if config[name] is None else modelfile.numbers(name, config[name], self.size)
             setattr(self, name, known)
 
-    def _one(self, place: str, sequence: Any) -> Array:
-        try:
-            array = np.asarray(sequence)
-        except ValueError:
-            raise ShapeError(f"{place}: expected (T, I={self.size}), got rows of different lengths") from None
+    def _one(self, op: str, argument: str, sequence: Any, columns: tuple[str, ...]) -> Array:
+        place = f"{op}: {argument}"
+        array, given, index = frames.named(op, argument, sequence)
+        if frames.columns_of(sequence):
+            array = array[:, self._places(op, argument, given, columns)]
         if array.dtype.kind not in "fiub" and array.size:
             raise DTypeError(f"{place}: expected real numbers, got {array.dtype}")
         if array.ndim == 1 and self.size == 1:
@@ -139,61 +177,104 @@ class Numbers:
         if not np.isfinite(array).all():
             t = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
             raise ValueError(f"{place}: expected finite numbers, got {array[t].tolist()} at step {t}")
+        frames.check_steps(op, argument, index, gaps=False)
         return array
 
+    def _places(self, op: str, argument: str, given: tuple[str, ...], columns: tuple[str, ...]) -> list[int]:
+        """Returns the place of each of the model's columns among given ones."""
+        if len(columns) != self.size and len(given) != self.size:
+            raise ShapeError(f"{op}: {argument}: expected I = {self.size} columns, got {', '.join(given)}")
+        if self.mean is not None and not self.columns and self.size > 1:
+            raise ValueError(
+                f"{op}: {argument}: expected an array: the model was trained on columns without names, "
+                f"got columns {', '.join(given)} (to_numpy gives them by their places)"
+            )
+        return frames.places(op, argument, given, columns)
 
-def listed(sequences: Sequences) -> Any:
-    """Returns sequences one by one; those of a reader as arrays (T, I), each of its own length."""
+
+def listed(op: str, sequences: Sequences) -> list[Any]:
+    """Returns sequences one by one; those of a reader (T, I), each of its own length, with their columns.
+
+    Raises:
+        ShapeError, ValueError: for a table of several columns, or a masked array.
+    """
     if isinstance(sequences, LabeledSequences):
-        return [sequences.x[:length, b] for b, length in enumerate(sequences.lengths)]
-    return sequences
+        each = [sequences.x[:length, b] for b, length in enumerate(sequences.lengths)]
+        return [Series(x, sequences.columns) for x in each] if sequences.columns else each
+    return frames.listed(op, "sequences", sequences)
 
 
 class Labels:
     """The names of labels, and labels as indices of these names.
 
-    Where names are whole numbers ("7", "8"), a label that is a number means the name, never the index.
+    A name is a text, a whole number or a bool; labels are compared as texts, so that 7 and "7" are the same
+    name. A label that is not a name is an index, unless some names are numbers.
 
     Args:
         op: the caller's name, for error messages.
         argument: the argument's name, for error messages.
-        names: the names.
+        names: the names: a list, an array, or a column of a table.
+
+    Attributes:
+        names: the names, all of one type: str, int or bool.
 
     Raises:
         ValueError: for fewer than two names, or a name that occurs twice.
-        TypeError: for names that are not strings, or that have no order.
+        TypeError: for names of another type or of several, or without an order.
     """
 
-    def __init__(self, op: str, argument: str, names: Sequence[str]) -> None:
-        if isinstance(names, (set, frozenset)):
-            raise TypeError(f"{op}: {argument}: expected names in an order, got a {type(names).__name__}")
-        self.names = tuple(names)
-        if not all(isinstance(name, str) for name in self.names):
-            raise TypeError(f"{op}: {argument}: expected strings, got {self.names!r}")
-        if len(set(self.names)) != len(self.names) or len(self.names) < 2:
-            raise ValueError(f"{op}: {argument}: expected at least two different ones, got {self.names!r}")
-        self._places = {name: i for i, name in enumerate(self.names)}
-        self._numeric = any(name.strip().lstrip("+-").isdigit() for name in self.names)
+    __repr__ = short_repr
 
-    def encode(self, op: str, labels: Sequence[Any] | Array, argument: str = "labels") -> NDArray[np.int64]:
+    def __init__(self, op: str, argument: str, names: Sequence[Label] | Array) -> None:
+        if isinstance(names, (str, bytes, set, frozenset)):
+            raise TypeError(f"{op}: {argument}: expected names in an order, got a {type(names).__name__}")
+        self.names: tuple[Label, ...] = tuple(_plain(name) for name in frames.listed(op, argument, names))
+        kinds = {type(name) for name in self.names}
+        if len(kinds) > 1 or not kinds <= {str, int, bool}:
+            raise TypeError(f"{op}: {argument}: expected strings, whole numbers or bools, got {self.names!r}")
+        self._places = {str(name): i for i, name in enumerate(self.names)}
+        if len(self._places) != len(self.names) or len(self.names) < 2:
+            raise ValueError(f"{op}: {argument}: expected at least two different ones, got {self.names!r}")
+        self._numeric = any(name.strip().lstrip("+-").isdigit() for name in self._places)
+
+    def encode(self, op: str, labels: Any, argument: str = "labels") -> NDArray[np.int64]:
         """Returns the indices (N,) of labels that are names or indices.
+
+        Args:
+            op, argument: for error messages.
+            labels: a list, an array, or a column of a table.
 
         Raises:
             ValueError: for an unknown label; names it.
             ShapeError: if the labels are not a vector.
         """
-        array = np.asarray(labels)
-        if array.ndim != 1:
-            raise ShapeError(f"{op}: {argument}: expected a vector (N,), got shape {array.shape}")
-        places = [self._place(f"{op}: {argument}[{i}]", label) for i, label in enumerate(array.tolist())]
-        return np.array(places, np.int64)
+        each = [_plain(label) for label in frames.listed(op, argument, labels)]
+        for i, label in enumerate(each):
+            if isinstance(label, (list, tuple, np.ndarray)):
+                raise ShapeError(
+                    f"{op}: {argument}: expected a vector (N,), got {label!r} at {argument}[{i}]"
+                )
+        return np.array(
+            [self._place(f"{op}: {argument}[{i}]", label) for i, label in enumerate(each)], np.int64
+        )
 
     def _place(self, place: str, label: Any) -> int:
-        if isinstance(label, str) and label in self._places:
-            return self._places[label]
-        if type(label) is int and str(label) in self._places:
+        if isinstance(label, (str, int)) and str(label) in self._places:
             return self._places[str(label)]
-        if type(label) is int and 0 <= label < len(self.names) and not self._numeric:
-            return label
-        known = ", ".join(self.names[:8]) + (", …" if len(self.names) > 8 else "")
+        if isinstance(label, bool):  # a bool is a name, False before True, or the number that it is
+            texts = [text.lower() for text in self._places]
+            for text in (str(label).lower(), str(int(label))):
+                if texts.count(text) == 1:
+                    return texts.index(text)
+        index = isinstance(label, int) and 0 <= label < len(self.names) and not self._numeric
+        if index and (not isinstance(label, bool) or len(self.names) == 2):
+            return int(label)
+        known = ", ".join(map(str, self.names[:8])) + (", …" if len(self.names) > 8 else "")
         raise ValueError(f"{place}: expected one of {known}, got {label!r}")
+
+
+def _plain(value: Any) -> Any:
+    """Returns a NumPy scalar as Python's number, a text as a `str`."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return str(value) if isinstance(value, str) else value

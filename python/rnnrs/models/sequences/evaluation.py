@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...shown import short_repr
 from ...types import Array
 
 
@@ -27,9 +28,11 @@ class ClassificationEvaluation:
         array([0.75, 1.  ])
     """
 
-    classes: tuple[str, ...]
+    classes: tuple[str | int | bool, ...]
     confusion: NDArray[np.int64]
     loss: float
+
+    __repr__ = short_repr
 
     @property
     def count(self) -> int:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...shown import short_repr
 from ...types import Array
+from .scaling import mean_magnitude
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,11 @@ class ForecastEvaluation:
     season: int
     origins: int
 
+    __repr__ = short_repr
+
     @property
     def skill(self) -> Array:
         """1 − MAE / naïve MAE (I,), over all steps ahead: 1 is perfect, 0 as good as the naïve forecast."""
-        naive = self.naive_mae.mean(axis=0)
-        skill: Array = 1.0 - self.mae.mean(axis=0) / np.where(naive > 0, naive, np.nan)
+        naive = mean_magnitude(self.naive_mae, 0)
+        skill: Array = 1.0 - mean_magnitude(self.mae, 0) / np.where(naive > 0, naive, np.nan)
         return skill

@@ -12,22 +12,25 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ... import modelfile
 from ...checks import check_size
-from ...data import Batch, Series, WindowBatches
+from ...data import Batch, Series, WindowBatches, frames
 from ...errors import DTypeError, ShapeError
 from ...losses import SquaredError
 from ...modelfile import ModelFile
 from ...nn import Bidirectional, Linear
 from ...nn.build import build_recurrent
 from ...nn.feedback import check_word
+from ...nn.guarded import reading
 from ...train import Callback, History
 from ...types import Array
+from ..base.answers import answers
 from ..base.options import option, whole
 from ..base.recurrent_network import RecurrentNetwork, recurrent_options
 from ..base.saved import constructed, sizes_of
 from ..base.training import TrainedModel, TrainingOptions, TrainingSettings, train
 from ..base.validation import held_out_count, held_out_share, spread
+from .columns import column_names, numbered
 from .forecast_evaluation import ForecastEvaluation
-from .scaling import Scaling
+from .scaling import Scaling, check_range, mean_magnitude, root_mean_square
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -94,6 +97,7 @@ class Forecaster(TrainedModel):
 
     KIND: ClassVar[str] = "forecaster"
     TRAINING: ClassVar[type[TrainingSettings]] = ForecastTraining
+    LEARNED = ("scaling",)
 
     def __init__(
         self,
@@ -116,7 +120,7 @@ class Forecaster(TrainedModel):
     ) -> None:
         self.sizes = sizes_of(locals(), "columns")
         op = type(self).__name__
-        self.columns = _names(op, columns)
+        self.columns = column_names(op, columns)
         check_word(op, "seed", seed)
         I = len(self.columns)
         self.horizon = check_size(op, "horizon", horizon)
@@ -150,7 +154,7 @@ class Forecaster(TrainedModel):
         *,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_every: int | None = None,
+        checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
         **training: Unpack[ForecastTrainingOptions],
@@ -158,7 +162,9 @@ class Forecaster(TrainedModel):
         """Trains on a series; with validation, ends with the parameters of the lowest validation loss.
 
         Args:
-            series: (N, I), or (N,) for one column, or the result of `rnnrs.data.read_csv_series`.
+            series: (N, I), or (N,) for one column; the result of `rnnrs.data.read_csv_series`; or a table or
+                column of pandas or polars, whose columns are found by their names, in any order. A model
+                whose columns were given by their number takes the names of the first table.
             validation: a held-out series, or the share of the series to hold out: its last part.
             callbacks, checkpoint, checkpoint_every, resume, progress: see `SequenceClassifier.fit`.
             training: see below.
@@ -168,29 +174,32 @@ class Forecaster(TrainedModel):
 
         Raises:
             ValueError: for a series that is too short, or with numbers that are not finite or outside the
-                transform's domain; for an option outside its range.
+                transform's domain; for other columns than the model's; for an index that goes backward,
+                repeats or has gaps; for an option outside its range.
             ShapeError, DTypeError: for a series that is not (N, I) of real numbers.
             TypeError, FormatError, NonFiniteError, KeyboardInterrupt: see `SequenceClassifier.fit`.
         """
         op = f"{type(self).__name__}.fit"
         settings: ForecastTraining = self.settings_of(training)
         least, share = self.scaling.difference + self.horizon + 1, held_out_share(op, validation)
+        columns = self._columns_of(op, "series", series)
         if share is not None:
-            x = self._array(op, "series", series, least=1)
+            x = self._array(op, "series", series, least=1, columns=columns)
             cut = len(x) - held_out_count(op, len(x), share, "steps")
             # The first held-out forecast reads the steps that the differences need.
             validation = x[max(cut - least + 1, 0) :] if cut < len(x) else None
             series = x[:cut]
-        x = self._array(op, "series", series, least=least + 1)
+        x = self._array(op, "series", series, least=least + 1, columns=columns)
         u, v = self.scaling.transformed(op, "series", x), None
         if validation is not None:
-            held_out = self._array(op, "validation", validation, least=least)
+            held_out = self._array(op, "validation", validation, least=least, columns=columns)
             v = self.scaling.transformed(op, "validation", held_out)
+        self.columns = columns
         self.scaling.learn(u)
         return train(
             self,
-            self._windows(u, settings),
-            None if v is None else self._windows(v, settings, shuffle=False),
+            self._windows(op, u, settings),
+            None if v is None else self._windows(op, v, settings, shuffle=False),
             settings,
             unit="steps",
             examples=lambda: self._examples(op, validation, settings.examples),
@@ -216,6 +225,7 @@ class Forecaster(TrainedModel):
             ]
         return lines
 
+    @answers
     def predict(self, series: ArrayLike | Series, steps: int | None = None) -> Array:
         """Forecasts the steps after a series: (S, I), float64.
 
@@ -231,6 +241,7 @@ class Forecaster(TrainedModel):
         x = self._array(op, "series", series, least=self.scaling.difference + 1)
         return self._from(op, x, np.array([len(x) - 1]), S)[:, 0]
 
+    @reading
     def evaluate(
         self,
         series: ArrayLike | Series,
@@ -266,10 +277,10 @@ class Forecaster(TrainedModel):
         errors, naive_errors = self._from(op, x, origins, S) - right, naive - right
         return ForecastEvaluation(
             self.columns,
-            np.abs(errors).mean(axis=1),
-            np.sqrt(np.square(errors).mean(axis=1)),
-            np.abs(naive_errors).mean(axis=1),
-            np.sqrt(np.square(naive_errors).mean(axis=1)),
+            mean_magnitude(errors, 1),
+            root_mean_square(errors, 1),
+            mean_magnitude(naive_errors, 1),
+            root_mean_square(naive_errors, 1),
             season,
             len(origins),
         )
@@ -278,7 +289,8 @@ class Forecaster(TrainedModel):
         """Returns the forecasts (S, M, I) after M steps of x (N, I), which is read once, up to the last."""
         u = self.scaling.transformed(op, "series", x)
         d, I, dtype = self.scaling.difference, len(self.columns), self.parameters.dtype
-        z = self.scaling.seen(u[: origins[-1] + 1])[:, None].astype(dtype)
+        seen = self.scaling.seen(u[: origins[-1] + 1])
+        z = check_range(f"{op}: series", seen, x[d:], dtype)[:, None]
         cache: Any
         h, cache = self._rnn.forward(z, gradient=False)
         read = origins - d
@@ -290,24 +302,34 @@ class Forecaster(TrainedModel):
             o, _ = self.network.output.forward(h[-1])
             state = cache.state
             blocks.append(_by_step(o, self.horizon, I))
-        return self.scaling.restored(np.concatenate(blocks)[:S].astype(np.float64), u, origins)
+        ahead = np.concatenate(blocks)[:S].astype(np.float64)
+        if np.isnan(ahead).any():
+            raise ValueError(f"{op}: expected a model with finite outputs, got NaN: its training diverged")
+        return self.scaling.restored(ahead, u, origins)
 
-    def _windows(self, u: Array, settings: ForecastTraining, shuffle: bool = True) -> WindowBatches:
+    def _windows(self, op: str, u: Array, settings: ForecastTraining, shuffle: bool = True) -> WindowBatches:
         """Returns the windows of a transformed series (N, I)."""
-        z = self.scaling.seen(u).astype(self.parameters.dtype)
+        dtype = self.parameters.dtype
+        z = check_range(f"{op}: series", self.scaling.seen(u), u[self.scaling.difference :], dtype)
         T = min(settings.steps, len(z) - self.horizon)
         return WindowBatches(z, T, self.horizon, settings.batch_size, seed=settings.seed, shuffle=shuffle)
 
-    def _array(self, op: str, argument: str, series: ArrayLike | Series, *, least: int) -> Array:
-        """Returns a series as (N, I), float64.
+    def _array(
+        self, op: str, argument: str, series: Any, *, least: int, columns: tuple[str, ...] | None = None
+    ) -> Array:
+        """Returns a series as (N, I), float64, in the order of the model's columns, or of `columns`.
 
         Raises:
             ValueError, ShapeError, DTypeError: see `fit`.
         """
         I, place = len(self.columns), f"{op}: {argument}"
-        array = np.asarray(series.x if isinstance(series, Series) else series)
+        array, given, index = frames.named(op, argument, series)
         if array.dtype.kind not in "fiub":
             raise DTypeError(f"{place}: expected real numbers, got {array.dtype}")
+        if given:
+            wanted = columns or self._columns_of(op, argument, series)
+            array = array.reshape(len(array), -1)[:, frames.places(op, argument, given, wanted)]
+        frames.check_steps(op, argument, index, gaps=True)
         if array.ndim == 1 and I == 1:
             array = array[:, None]
         if array.ndim != 2 or array.shape[1] != I:
@@ -319,6 +341,20 @@ class Forecaster(TrainedModel):
             t = int(np.flatnonzero(~finite)[0])
             raise ValueError(f"{place}: expected finite numbers, got {array[t].tolist()} at step {t}")
         return array.astype(np.float64)
+
+    def _columns_of(self, op: str, argument: str, series: Any) -> tuple[str, ...]:
+        """Returns the names of the columns: the model's, or those of this series if the model has none."""
+        I, given = len(self.columns), frames.named(op, argument, series).columns
+        if not given or self.columns != numbered(I) or set(given) == set(self.columns):
+            return self.columns
+        if len(given) != I:
+            raise ShapeError(f"{op}: {argument}: expected I = {I} columns, got {', '.join(given)}")
+        if I > 1 and self.scaling.mean is not None:
+            raise ValueError(
+                f"{op}: {argument}: expected an array: the model was trained on columns without names, "
+                f"got columns {', '.join(given)} (to_numpy gives them by their places)"
+            )
+        return given
 
     def _contents(self) -> dict[str, Any]:
         mean, scale = self.scaling.mean, self.scaling.scale
@@ -348,18 +384,3 @@ def _numbers(x: Array) -> str:
 def _by_step(o: Array, horizon: int, size: int) -> Array:
     """Returns outputs (M, K·I) as (K, M, I)."""
     return np.ascontiguousarray(o.reshape(len(o), horizon, size).transpose(1, 0, 2))
-
-
-def _names(op: str, columns: int | Sequence[str]) -> tuple[str, ...]:
-    """Returns the columns' names.
-
-    Raises:
-        ValueError, TypeError: if `columns` is neither a positive number nor names.
-    """
-    if isinstance(columns, str) or (not isinstance(columns, Sequence) and not hasattr(columns, "__index__")):
-        raise TypeError(f"{op}: columns: expected names or their number, got {columns!r}")
-    if not isinstance(columns, Sequence):
-        return tuple(map(str, range(check_size(op, "columns", columns))))
-    if not columns or not all(isinstance(name, str) for name in columns):
-        raise ValueError(f"{op}: columns: expected at least one name, got {columns!r}")
-    return tuple(columns)

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from ... import modelfile
 from ..._rnnrs import log_softmax
 from ...checks import check_size
-from ...data import Batch, SequenceBatches
+from ...data import Batch, SequenceBatches, frames
 from ...data.sequence_batches import fill
 from ...losses import SoftmaxCrossEntropy
 from ...modelfile import ModelFile
@@ -25,7 +25,7 @@ from ..base.recurrent_network import RecurrentNetwork, recurrent_options
 from ..base.saved import constructed, sizes_of
 from ..base.training import TrainedModel, TrainingSettings, train
 from ..base.validation import chosen, divided, held_out_share, spread
-from .encoding import Labels, Numbers, Sequences, Tokens, listed
+from .encoding import Label, Labels, Numbers, Sequences, Tokens, listed
 
 M = TypeVar("M", bound="SequenceModel")
 
@@ -48,12 +48,15 @@ class SequenceModel(TrainedModel):
 
     #: The name of the constructor's first argument, the labels' names.
     LABELS: ClassVar[str]
+    #: The name of the argument of `fit` with the labels.
+    _ARGUMENT: ClassVar[str] = "labels"
     #: The unit of the positions that the progress shows.
     _UNIT: ClassVar[str] = "steps"
+    LEARNED = ("_inputs", "_labels")
 
     def __init__(
         self,
-        labels: Sequence[str],
+        labels: Sequence[Label] | Array,
         *,
         input_size: int | None,
         vocabulary: Vocabulary | None,
@@ -104,9 +107,14 @@ class SequenceModel(TrainedModel):
             del self.sizes["pooling"]
 
     @property
-    def labels(self) -> tuple[str, ...]:
+    def labels(self) -> tuple[Label, ...]:
         """The labels' names, in the order of the outputs."""
         return self._labels.names
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the I columns in the training data; empty if they had none, and before `fit`."""
+        return self._inputs.columns
 
     @property
     def stochastic(self) -> bool:
@@ -152,14 +160,19 @@ class SequenceModel(TrainedModel):
             run: further arguments of `train`.
         """
         settings: TrainingSettings = self.settings_of(options)
+        columns = self._inputs.columns_of(op, sequences)
         share = held_out_share(op, validation)
+        if share is None and validation is not None and not _is_pair(validation):
+            expected = f"(sequences, {self._ARGUMENT}), a share of the data or None"
+            raise TypeError(f"{op}: validation: expected {expected}, got {validation!r:.80}")
         if share is not None:
-            sequences = listed(sequences)
-            self._targets(op, sequences, labels, sequences)  # checks their number before they are divided
+            read = self._inputs.read(op, sequences)
+            self._targets(op, sequences, labels, read)  # checks their number before they are divided
+            sequences, labels = listed(op, sequences), frames.listed(op, self._ARGUMENT, labels)
             kept, out = divided(op, len(sequences), share, settings.seed, "sequences")
             validation = (chosen(sequences, out), chosen(labels, out)) if out else None
             sequences, labels = chosen(sequences, kept), chosen(labels, kept)
-        self._inputs.learn(self._inputs.read(op, sequences))
+        self._inputs.learn(self._inputs.read(op, sequences), columns)
         data = self._batches(op, sequences, labels, settings)
         held_out = None
         if validation is not None:
@@ -179,7 +192,7 @@ class SequenceModel(TrainedModel):
         sequences, labels = held_out
         wanted = self._targets(op, sequences, labels, self._inputs.read(op, sequences))
         places = spread(len(wanted), count)
-        picked = chosen(listed(sequences), places)
+        picked = chosen(listed(op, sequences), places)
         got = self._targets(op, picked, self.predict(picked), self._inputs.read(op, picked))
         lines = []
         for place, answer in zip(places, got, strict=True):
@@ -189,11 +202,11 @@ class SequenceModel(TrainedModel):
 
     def _named(self, places: Any) -> str:
         """Returns the names of labels; "-" for steps that are not scored."""
-        return " ".join("-" if k < 0 else self.labels[k] for k in np.atleast_1d(places)[:20])
+        return " ".join("-" if k < 0 else str(self.labels[k]) for k in np.atleast_1d(places)[:20])
 
     def _encode(self, op: str, sequences: Sequences) -> list[Array]:
         """Returns the sequences as the network reads them."""
-        return self._inputs.encode(self._inputs.read(op, sequences))
+        return self._inputs.encode(op, self._inputs.read(op, sequences))
 
     def _batches(
         self, op: str, sequences: Sequences, labels: Any, settings: TrainingSettings
@@ -209,7 +222,7 @@ class SequenceModel(TrainedModel):
         return SequenceBatches(encoded, targets, settings.batch_size, seed=settings.seed)
 
     def _log_probabilities(
-        self, encoded: Sequence[Array]
+        self, op: str, encoded: Sequence[Array]
     ) -> Iterator[tuple[NDArray[np.int64], Array, Array]]:
         """Yields (indices of sequences of similar length, their lengths, ln P (B, O) or (T, B, O))."""
         lengths = np.array([len(sequence) for sequence in encoded], np.int64)
@@ -217,7 +230,12 @@ class SequenceModel(TrainedModel):
             members = np.array(group)
             x = fill([encoded[n] for n in members], 0)
             o, _ = self.network.forward(x, lengths=lengths[members], gradient=False)
-            yield members, lengths[members], log_softmax(o)
+            log_p = log_softmax(o)
+            if np.isnan(log_p).any():
+                raise ValueError(
+                    f"{op}: expected a model with finite outputs, got NaN: its training diverged"
+                )
+            yield members, lengths[members], log_p
 
     def _contents(self) -> dict[str, Any]:
         return {
@@ -235,3 +253,8 @@ class SequenceModel(TrainedModel):
         model = constructed(cls, config, labels)
         model._inputs.load_config(inputs)
         return model
+
+
+def _is_pair(value: Any) -> bool:
+    """Returns whether held-out data are a pair."""
+    return isinstance(value, (tuple, list)) and len(value) == 2

@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ...checks import IGNORE
+from ...data import frames
 from ...errors import ShapeError
+from ...nn.guarded import reading
 from ...text import Vocabulary
 from ...train import Callback, History
 from ...types import Array
+from ..base.answers import answers
 from ..base.training import TrainingOptions
-from .encoding import Sequences
+from .encoding import Label, Sequences
 from .evaluation import ClassificationEvaluation
 from .sequence_model import SequenceModel
 
@@ -30,7 +33,7 @@ class SequenceTagger(SequenceModel):
     equations 10.8 to 10.11); by default, the network is bidirectional (section 10.3).
 
     Args:
-        tags: the tags' names.
+        tags: the tags' names: texts, whole numbers or bools.
         input_size: I, the number of values per step. They are standardized by mean and standard deviation of
             the training data.
         vocabulary: the vocabulary of texts, instead of `input_size`: see `rnnrs.text`.
@@ -60,11 +63,11 @@ class SequenceTagger(SequenceModel):
     """
 
     KIND = "sequence_tagger"
-    LABELS = "tags"
+    LABELS = _ARGUMENT = "tags"
 
     def __init__(
         self,
-        tags: Sequence[str],
+        tags: Sequence[Label] | Array,
         *,
         input_size: int | None = None,
         vocabulary: Vocabulary | None = None,
@@ -103,7 +106,7 @@ class SequenceTagger(SequenceModel):
         )
 
     @property
-    def tags(self) -> tuple[str, ...]:
+    def tags(self) -> tuple[Label, ...]:
         """The tags' names, in the order of the outputs."""
         return self.labels
 
@@ -115,7 +118,7 @@ class SequenceTagger(SequenceModel):
         *,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_every: int | None = None,
+        checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
         **training: Unpack[TrainingOptions],
@@ -125,7 +128,8 @@ class SequenceTagger(SequenceModel):
         With validation, the model ends with the parameters of the lowest validation loss.
 
         Args:
-            sequences: N arrays (T, I), each of its own length; or N texts, or lists of tokens.
+            sequences: N arrays or tables (T, I), each of its own length; or N texts, or lists of tokens. See
+                `SequenceClassifier.fit` for the columns of tables.
             tags: for each sequence, a list with a tag for every step, by name or index; None for a step that
                 is not scored.
             validation: held-out sequences and tags, or the share of the sequences to hold out at random.
@@ -152,6 +156,7 @@ class SequenceTagger(SequenceModel):
             progress=progress,
         )
 
+    @answers
     def predict_log_proba(self, sequences: Sequences) -> list[Array]:
         """Returns ln P(tag) (T, K) of every step of each sequence.
 
@@ -163,11 +168,12 @@ class SequenceTagger(SequenceModel):
     def _log_proba(self, op: str, sequences: Sequences) -> list[Array]:
         encoded = self._encode(op, sequences)
         result: list[Array] = [np.zeros((0, len(self.tags)), self.parameters.dtype)] * len(encoded)
-        for members, lengths, log_p in self._log_probabilities(encoded):
+        for members, lengths, log_p in self._log_probabilities(op, encoded):
             for b, (n, length) in enumerate(zip(members, lengths, strict=True)):
                 result[n] = log_p[:length, b]
         return result
 
+    @answers
     def predict_proba(self, sequences: Sequences) -> list[Array]:
         """Returns P(tag) (T, K) of every step of each sequence.
 
@@ -176,7 +182,8 @@ class SequenceTagger(SequenceModel):
         """
         return [np.exp(p) for p in self._log_proba(f"{type(self).__name__}.predict_proba", sequences)]
 
-    def predict(self, sequences: Sequences) -> list[list[str]]:
+    @answers
+    def predict(self, sequences: Sequences) -> list[list[Label]]:
         """Returns the name of the likeliest tag of every step of each sequence.
 
         Raises:
@@ -185,6 +192,7 @@ class SequenceTagger(SequenceModel):
         log_p = self._log_proba(f"{type(self).__name__}.predict", sequences)
         return [[self.tags[k] for k in p.argmax(axis=1)] for p in log_p]
 
+    @reading
     def evaluate(self, sequences: Sequences, tags: Sequence[Sequence[Any]]) -> ClassificationEvaluation:
         """Compares the model's predictions with known tags.
 
@@ -211,12 +219,15 @@ class SequenceTagger(SequenceModel):
     def _targets(
         self, op: str, sequences: Sequences, labels: Any, encoded: Sequence[Any]
     ) -> list[NDArray[np.int64]]:
-        if len(labels) != len(encoded):
+        frames.check_same_index(op, ("sequences", sequences), ("tags", labels))
+        each = frames.listed(op, "tags", labels)
+        if len(each) != len(encoded):
             raise ShapeError(
-                f"{op}: tags: expected a list for each of {len(encoded)} sequences, got {len(labels)}"
+                f"{op}: tags: expected a list for each of {len(encoded)} sequences, got {len(each)}"
             )
         targets = []
-        for i, (tags, steps) in enumerate(zip(labels, encoded, strict=True)):
+        for i, (given, steps) in enumerate(zip(each, encoded, strict=True)):
+            tags = frames.listed(op, f"tags[{i}]", given)
             if len(tags) != len(steps):
                 raise ShapeError(f"{op}: tags[{i}]: expected {len(steps)}, got {len(tags)}")
             ids = np.full(len(tags), IGNORE)

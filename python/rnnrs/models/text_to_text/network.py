@@ -11,10 +11,13 @@ from ...checks import check_size
 from ...data import PairBatch
 from ...nn import Embedding, join
 from ...nn.build import build_recurrent
+from ...nn.guarded import reading
 from ...nn.noise import part_noise
+from ...nn.stack import learn
 from ...types import Array
 from ..writer.bridge import state_sizes
-from ..writer.network import DecoderNetwork, Encoded, enlarge
+from ..writer.building import enlarge
+from ..writer.network import DecoderNetwork, Encoded
 
 
 class EncoderDecoder(DecoderNetwork):
@@ -97,6 +100,7 @@ class EncoderDecoder(DecoderNetwork):
         """Whether `loss` uses noise, that is, whether there is dropout."""
         return super().stochastic or self.encoder.stochastic
 
+    @reading
     def encode(
         self,
         source: ArrayLike,
@@ -129,6 +133,11 @@ class EncoderDecoder(DecoderNetwork):
         keys = batch.keys
         return self.encode(batch.source, batch.source_lengths, gradient=gradient, noise=noise, keys=keys)
 
+    @property
+    def reader_is_trained(self) -> bool:
+        """Whether encoder or source embedding are not frozen."""
+        return any(layer.parameters.are_trained for layer in (self.encoder, self.source_embedding))
+
     def read_backward(self, encoded: Encoded, dmemory: Array | None, dz: Array) -> None:
         """Backward pass of `read`: BPTT through both directions of the encoder."""
-        self.encoder.backward_tokens(self.source_embedding, encoded.reader, dmemory, dz)
+        learn(self.encoder, self.source_embedding, encoded.reader, dmemory, dz)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ...checks import check_repeatable
 from ...data import PairBatch, PairBatches, clean_pairs, clean_text
 from ...data.sequence_batches import fill
 from ...text import Vocabulary
 from ...types import Ids
+from ..base.groups import groups_of_similar_length
 from ..writer.copying import source_copies, target_copies
 
 #: (source, target), for each pair.
@@ -19,6 +21,9 @@ Pairs = Sequence[tuple[str, str]]
 
 #: The number of pairs that are scored together.
 BATCH = 128
+
+#: The most positions (tokens of both sides × pairs) of such a batch.
+POSITIONS = 1 << 16
 
 
 def check_text(op: str, name: str, text: Any) -> str:
@@ -38,6 +43,7 @@ def check_texts(op: str, name: str, texts: Any) -> list[str]:
     Raises:
         TypeError: if it is not one.
     """
+    check_repeatable(op, name, texts)
     if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
         raise TypeError(f"{op}: {name}: expected several strings, got {texts!r}")
     return [check_text(op, f"{name}[{i}]", text) for i, text in enumerate(texts)]
@@ -50,6 +56,7 @@ def check_pairs(op: str, pairs: Any) -> list[tuple[str, str]]:
         ValueError: without pairs.
         TypeError: for a pair that is not two strings.
     """
+    check_repeatable(op, "pairs", pairs)
     if isinstance(pairs, (str, bytes)) or not isinstance(pairs, Iterable):
         raise TypeError(f"{op}: pairs: expected pairs of strings, got {pairs!r}")
     checked = list(pairs)
@@ -147,9 +154,19 @@ class PairEncoding:
         end = self.target_vocabulary.end_id
         return PairBatches(sources, targets, batch_size, end, copies=copies, seed=seed)
 
-    def evaluation_batches(self, op: str, pairs: Pairs) -> Sequence[PairBatch]:
-        """Returns all pairs in batches, for evaluation; a batch's `keys` are the indices of its pairs."""
-        return self.batches(op, pairs, BATCH, 0).epoch(0)
+    def evaluation_batches(self, op: str, pairs: Pairs) -> Iterator[PairBatch]:
+        """Yields all pairs in batches, for evaluation; a batch's `keys` are the indices of its pairs.
+
+        Few pairs share a batch where one of them is long: the memory is bounded.
+        """
+        sources, targets, copies = self.pairs(op, pairs)
+        data = PairBatches(sources, targets, BATCH, self.target_vocabulary.end_id, copies=copies)
+        lengths = [len(a) + len(b) + 1 for a, b in zip(sources, targets, strict=True)]
+        if BATCH * max(lengths) <= POSITIONS:
+            yield from data.epoch(0)
+            return
+        for group in groups_of_similar_length(lengths, BATCH, POSITIONS):
+            yield data.batch(np.array(group))
 
 
 def sources_batch(encoded: Sequence[Ids]) -> tuple[Ids, Ids]:

@@ -16,6 +16,7 @@ from ...checks import check_size
 from ...data import PairBatch
 from ...decoding import greedy
 from ...modelfile import ModelFile
+from ...nn.guarded import reading
 from ...text import Vocabulary, vocabulary_from_config
 from ...train import Callback, History
 from ...types import Floats, Ids
@@ -173,7 +174,7 @@ class Seq2Seq(TrainedModel):
         *,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_every: int | None = None,
+        checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
         **training: Unpack[TrainingOptions],
@@ -184,11 +185,11 @@ class Seq2Seq(TrainedModel):
             pairs: (source, target), in any order; pairs of similar length share a batch.
             validation: held-out pairs, or the share of the pairs to hold out, sampled by the seed.
             callbacks: see `rnnrs.train`.
-            checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C. The best
-                parameters so far are kept next to it, in a file whose name ends with ".best".
-            checkpoint_every: the number of steps after which it is also written.
-            resume: a checkpoint to continue from, of a run with the same pairs and settings; `epochs` and
-                `time_limit` count from that run's start.
+            checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C, SIGTERM
+                and SIGHUP. It can be loaded as a model. An existing file is replaced.
+            checkpoint_every: when it is also written: after a number of steps, or a time such as "5m".
+            resume: a checkpoint to continue from, of a run with the same pairs and settings; `epochs`,
+                `time_limit` and `patience` may change, and count from that run's start.
             progress: whether to show progress on standard error.
             training: see below.
 
@@ -242,6 +243,7 @@ class Seq2Seq(TrainedModel):
             lines += example_lines(source, target, steps.text(found.tokens, b))
         return lines
 
+    @reading
     def evaluate(self, pairs: Pairs) -> PairEvaluation:
         """Computes the likelihood of the targets of pairs.
 
@@ -257,6 +259,7 @@ class Seq2Seq(TrainedModel):
             tokens += batch.positions
         return PairEvaluation.likelihood(total, tokens)
 
+    @reading
     def log_prob(self, source: str, target: str) -> float:
         """Returns ln P of a target given its source, including the target's end.
 
@@ -268,6 +271,7 @@ class Seq2Seq(TrainedModel):
             self.log_probs([(check_text(op, "source", source), check_text(op, "target", target))])[0]
         )
 
+    @reading
     def log_probs(self, pairs: Pairs) -> Floats:
         """Returns `log_prob` of several pairs (N,), for ranking given targets.
 
@@ -281,10 +285,12 @@ class Seq2Seq(TrainedModel):
             found[batch.keys] = -over_time(self.network.losses(batch))
         return found
 
+    @reading
     def decoder(self) -> Decoder:
         """Packs the decoder's weights, for several step models in turn."""
         return self.network.packed_decoder()
 
+    @reading
     def step_model(self, sources: Sequence[str], *, decoder: Decoder | None = None) -> Seq2SeqSteps:
         """Returns the decoder before its first step, with an empty hypothesis for each source.
 

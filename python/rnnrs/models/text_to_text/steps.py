@@ -95,5 +95,13 @@ class Seq2SeqSteps(DecoderSteps):
             if not 0 <= id < V + len(lacking):
                 expected = f"expected 0 to {V + len(lacking) - 1}"
                 raise IndexError(f"Seq2SeqSteps.text: ids: {expected}, got {id} at position {place}")
-        pieces = [self.vocabulary.tokens[id] if id < V else lacking[id - V] for id in known]
-        return self.vocabulary.join(pieces) if lacking else self.vocabulary.decode(known)
+        return self.vocabulary.join(self.pieces(known, source)) if lacking else self.vocabulary.decode(known)
+
+    def pieces(self, ids: Iterable[int], source: int) -> list[str]:
+        """Returns the tokens of ids that were written for a source, or its copied words."""
+        tokens, lacking = self.vocabulary.tokens, self.lacking[source]
+        return [tokens[id] if id < len(tokens) else lacking[id - len(tokens)] for id in ids]
+
+    def surfaces(self, ids: Iterable[int], source: int) -> list[str]:
+        """Returns the tokens of `pieces` as they are shown by themselves."""
+        return [self.vocabulary.surface(piece) for piece in self.pieces(ids, source)]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from ...decoding import Hypothesis
 from ...metrics import Rouge, rouge
-from ...text import find_words, join_words
+from ...metrics.words import Tokenize
+from ...nn.guarded import reading
+from ...shown import short_repr
+from ...text.words import first_words
+from ..base.answers import answers
 from ..writer.evaluation import PairEvaluation
 from ..writer.search import Search
 from .pairs import Pairs, check_pairs, check_text, check_texts, cleaned
+from .steps import Seq2SeqSteps
 from .text_to_text import TextToText
 
 
@@ -27,6 +33,8 @@ class SummaryEvaluation(PairEvaluation):
     rouge: Rouge
     first_words: Rouge
     summaries: tuple[str, ...]
+
+    __repr__ = short_repr
 
     def __str__(self) -> str:
         lines = [f"{'ROUGE F1':<26}1       2       L"]
@@ -59,6 +67,7 @@ class Summarizer(TextToText):
     SHARED: ClassVar[bool] = True
     LEVELS: ClassVar[dict[str, dict[str, Any]]] = TextToText.LEVELS | {
         "word": {"max_size": 10_000},  # rarer words can be copied
+        "token": {"max_size": 10_000},
     }
     DEFAULTS: ClassVar[dict[str, Any]] = {
         "embedding_size": 128,
@@ -68,6 +77,7 @@ class Summarizer(TextToText):
         "copy": True,
     }
 
+    @answers
     def summarize(self, text: str, search: Search | None = None, **settings: Any) -> str:
         """Returns the summary of a text; empty for an empty one.
 
@@ -87,6 +97,7 @@ class Summarizer(TextToText):
         op = f"{type(self).__name__}.summarize"
         return self._best_texts(op, [check_text(op, "text", text)], search, settings)[0]
 
+    @answers
     def summarize_all(self, texts: Sequence[str], search: Search | None = None, **settings: Any) -> list[str]:
         """Returns the summaries of several texts. The result for a text does not depend on the others.
 
@@ -100,12 +111,17 @@ class Summarizer(TextToText):
         op = f"{type(self).__name__}.summarize_all"
         return self._best_texts(op, check_texts(op, "texts", texts), search, settings)
 
-    def evaluate(self, pairs: Pairs, search: Search | None = None) -> SummaryEvaluation:
+    @reading
+    def evaluate(
+        self, pairs: Pairs, search: Search | None = None, *, tokenize: Tokenize | None = None
+    ) -> SummaryEvaluation:
         """Summarizes the sources of pairs and compares the results with the targets.
 
         Args:
             pairs: (text, summary) each, held out.
             search: the settings of the search; `search()` by default.
+            tokenize: the tokenizer of ROUGE; by default it is chosen by the script of the targets, see
+                `metrics.rouge`, which never regards case.
 
         Raises:
             ValueError, TypeError: without pairs, or for a pair that is not two strings; for a setting of the
@@ -120,8 +136,8 @@ class Summarizer(TextToText):
             likely.loss,
             likely.perplexity,
             likely.tokens,
-            rouge(found, wanted),
-            rouge([first_words(source) for source in sources], wanted),
+            rouge(found, wanted, tokenize=tokenize),
+            rouge([first_words(source) for source in sources], wanted, tokenize=tokenize),
             tuple(found),
         )
 
@@ -129,21 +145,25 @@ class Summarizer(TextToText):
     def search(cls, **settings: Any) -> Search:
         """Returns the search settings, changed as given; no three consecutive words are written twice.
 
+        Characters may be repeated: a model of characters ignores `no_repeat_ngram`.
+
         Raises:
             TypeError: for an unknown setting.
         """
         return super().search(**({"no_repeat_ngram": 3} | settings))
 
     def longest(self, tokens: int) -> int:
-        """Returns the maximum number of tokens of a summary: 10 more than the text has, at most 60."""
-        return min(tokens + 10, 60)
+        """Returns the maximum number of tokens of a summary: 10 more than the text has, at most 60.
 
+        Of characters, at most 300.
+        """
+        return min(tokens + 10, 300 if self._of_characters else 60)
 
-def first_words(text: str, count: int = 12) -> str:
-    """Returns the first words of a text, the baseline for summaries.
+    def _search(self, op: str, steps: Seq2SeqSteps, search: Search) -> list[list[Hypothesis]]:
+        return super()._search(
+            op, steps, replace(search, no_repeat_ngram=0) if self._of_characters else search
+        )
 
-    Example:
-        >>> first_words("One, two, three.", 3)
-        'One, two'
-    """
-    return join_words(find_words(text)[:count])
+    @property
+    def _of_characters(self) -> bool:
+        return self.target_vocabulary.level == "char"

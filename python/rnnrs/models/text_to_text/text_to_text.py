@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar, TypeVar
 
+from ...nn.guarded import reading
 from ...text import Vocabulary, build_vocabulary
 from ...text.build import check_level
 from ..base.options import with_defaults
@@ -43,7 +44,9 @@ class TextToText(TextWriter):
     #: The levels of the vocabulary, with the options that differ from the defaults of its `build`.
     LEVELS: ClassVar[dict[str, dict[str, Any]]] = {
         "word": {"max_size": 30_000},
+        "char": {},
         "subword": {"max_size": 8_000},
+        "token": {"max_size": 30_000},
     }
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -54,7 +57,20 @@ class TextToText(TextWriter):
         self, source_vocabulary: Vocabulary, target_vocabulary: Vocabulary | None = None, **sizes: Any
     ) -> None:
         check_arguments(type(self).__name__, sizes)
-        super().__init__(source_vocabulary, target_vocabulary, **(self.DEFAULTS | sizes))
+        super().__init__(source_vocabulary, target_vocabulary, **(self._agreeing_defaults(sizes) | sizes))
+
+    @classmethod
+    def _agreeing_defaults(cls, sizes: dict[str, Any]) -> dict[str, Any]:
+        """Returns the defaults, without copying or smoothing where the given sizes exclude them.
+
+        A model that copies words needs attention, and no label smoothing.
+        """
+        defaults = cls.DEFAULTS.copy()
+        if sizes.get("copy"):
+            defaults["label_smoothing"] = 0.0
+        elif defaults.get("copy") and (sizes.get("label_smoothing") or sizes.get("attention", "") is None):
+            defaults["copy"] = False
+        return defaults
 
     @classmethod
     def from_pairs(
@@ -69,7 +85,8 @@ class TextToText(TextWriter):
 
         Args:
             pairs: (source, target) each.
-            level: "word", or "subword" for byte-pair encoding, which requires the extra "subword".
+            level: "word", "char", "subword" for byte-pair encoding, which requires the extra "subword", or
+                "token" for texts that come in tokens separated by white space.
             vocabulary: options of the vocabularies: `max_size` (by default as in `LEVELS`), `min_count` (2),
                 `lowercase`; see `text.build_vocabulary`.
             sizes: the keyword arguments of the class.
@@ -99,6 +116,7 @@ class TextToText(TextWriter):
         sources, targets = ([pair[side] for pair in held_out] for side in (0, 1))
         return written_lines(self, sources, targets, count)
 
+    @reading
     def likelihood(self, pairs: Pairs) -> PairEvaluation:
         """Computes the likelihood of the targets of pairs, without writing anything.
 

@@ -8,7 +8,10 @@ from typing import Any, ClassVar
 
 from ...errors import require
 from ...metrics import CorpusScore, bleu, chrf
+from ...nn.guarded import reading
+from ...shown import short_repr
 from ...text import capitalize
+from ..base.answers import answers
 from ..writer.evaluation import PairEvaluation
 from ..writer.search import Search
 from .pairs import Pairs, check_pairs, check_text, check_texts, cleaned
@@ -28,6 +31,8 @@ class TranslationEvaluation(PairEvaluation):
     bleu: CorpusScore
     chrf: CorpusScore
     translations: tuple[str, ...]
+
+    __repr__ = short_repr
 
     def __str__(self) -> str:
         return f"{self.bleu}\n{self.chrf}\nperplexity {self.perplexity:.2f} ({self.tokens:,} tokens)"
@@ -62,6 +67,7 @@ class Translator(TextToText):
         "tied": True,
     }
 
+    @answers
     def translate(self, text: str, search: Search | None = None, **settings: Any) -> str:
         """Returns the translation of a text; empty for an empty one.
 
@@ -81,6 +87,7 @@ class Translator(TextToText):
         op = f"{type(self).__name__}.translate"
         return self._best_texts(op, [check_text(op, "text", text)], search, settings)[0]
 
+    @answers
     def translate_all(self, texts: Sequence[str], search: Search | None = None, **settings: Any) -> list[str]:
         """Returns the translations of several texts. The result for a text does not depend on the others.
 
@@ -94,12 +101,19 @@ class Translator(TextToText):
         op = f"{type(self).__name__}.translate_all"
         return self._best_texts(op, check_texts(op, "texts", texts), search, settings)
 
-    def evaluate(self, pairs: Pairs, search: Search | None = None) -> TranslationEvaluation:
+    @reading
+    def evaluate(
+        self, pairs: Pairs, search: Search | None = None, *, tokenize: str | None = None
+    ) -> TranslationEvaluation:
         """Translates the sources of pairs and compares the results with the targets.
 
         Args:
             pairs: (source, target) each, held out.
             search: the settings of the search; `search()` by default.
+            tokenize: the tokenization of BLEU; by default it is chosen by the script of the targets, see
+                `metrics.bleu`.
+
+        A model that writes in lower case is judged without regard to case; the signatures say so.
 
         Raises:
             MissingExtraError: if sacrebleu is missing, the extra "metrics".
@@ -119,8 +133,8 @@ class Translator(TextToText):
             likely.loss,
             likely.perplexity,
             likely.tokens,
-            bleu(found, wanted, lowercase=self._lowercase),
-            chrf(found, wanted),
+            bleu(found, wanted, lowercase=self._lowercase, tokenize=tokenize),
+            chrf(found, wanted, lowercase=self._lowercase),
             tuple(found),
         )
 

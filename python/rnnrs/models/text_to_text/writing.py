@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from ..._rnnrs import Decoder
 from ...data import clean_text
 from ...decoding import Hypothesis
+from ...nn.guarded import reading
 from ...text import Vocabulary
 from ..base.groups import groups_of_similar_length
 from ..writer.search import Search, Written, search_steps
@@ -31,6 +32,7 @@ class TextWriter(Seq2Seq):
     #: The maximum number of a text's tokens that are read.
     MAX_SOURCE: ClassVar[int] = 1000
 
+    @reading
     def write(
         self, sources: Sequence[str], search: Search | None = None, *, decoder: Decoder | None = None
     ) -> list[list[Written]]:
@@ -99,10 +101,7 @@ class TextWriter(Seq2Seq):
         ids = vocabulary.encode(text)
         if len(ids) <= most:
             return _Source(text, len(ids), False)
-        if vocabulary.level == "subword":
-            text = vocabulary.decode(ids[:most])
-        else:
-            text = vocabulary.join(vocabulary.pieces(text)[:most])
+        text = vocabulary.join(vocabulary.pieces(text)[:most])
         return _Source(text, len(vocabulary.encode(text)), True)
 
     def _search(self, op: str, steps: Seq2SeqSteps, search: Search) -> list[list[Hypothesis]]:
@@ -114,25 +113,21 @@ class TextWriter(Seq2Seq):
     def _writes_unknown(self) -> bool:
         """Whether an unknown word may be written; the source word with the most attention replaces it."""
         network = self.network
-        return self.target_vocabulary.level == "word" and network.attention is not None and not network.copy
+        return self.target_vocabulary.whole_words and network.attention is not None and not network.copy
 
     def _written(self, steps: Seq2SeqSteps, b: int, found: Hypothesis, source: _Source) -> Written:
         """Returns the text of a hypothesis for the b-th source of a group."""
         vocabulary = self.target_vocabulary
         read = _words(self.source_vocabulary, source.text)
         alpha, ids = found.attention, found.tokens.tolist()
-        if vocabulary.level == "subword":
-            words = [steps.text([id], b) for id in ids]
-            text = vocabulary.decode(ids)
-        else:
-            words = [_word(steps, b, id) for id in ids]
-            if alpha is not None and self._writes_unknown and ids:
-                attended = alpha[:, : len(read)].argmax(axis=1)
-                words = [
-                    read[place] if id == vocabulary.unknown_id else word
-                    for id, word, place in zip(ids, words, attended, strict=True)
-                ]
-            text = vocabulary.join(words)
+        words, text = steps.surfaces(ids, b), steps.text(ids, b)
+        if alpha is not None and self._writes_unknown and ids:
+            pieces = steps.pieces(ids, b)
+            shown = [word != "" for word in read]  # a mark by itself replaces no word
+            for place, attended in enumerate((alpha[:, : len(read)] * shown).argmax(axis=1)):
+                if ids[place] == vocabulary.unknown_id:
+                    pieces[place] = words[place] = read[attended]
+            text = vocabulary.join(pieces)
         tokens = (*read, self.source_vocabulary.tokens[self.source_vocabulary.end_id])
         readable = self.readable(text, source.text)
         return Written(readable, found.score, found.log_prob, tokens, tuple(words), alpha, source.cut)
@@ -159,14 +154,6 @@ def similar_lengths(lengths: Sequence[int]) -> Iterator[list[int]]:
         yield [texts[k] for k in group]
 
 
-def _word(steps: Seq2SeqSteps, b: int, id: int) -> str:
-    """Returns a word of the vocabulary, or of the b-th source."""
-    tokens = steps.vocabulary.tokens
-    return tokens[id] if id < len(tokens) else steps.lacking[b][id - len(tokens)]
-
-
 def _words(vocabulary: Vocabulary, text: str) -> list[str]:
-    """Returns a text's tokens in readable form."""
-    if vocabulary.level == "subword":
-        return [vocabulary.decode([id]) for id in vocabulary.encode(text)]
-    return vocabulary.pieces(text)
+    """Returns a text's tokens as they are shown by themselves."""
+    return [vocabulary.surface(piece) for piece in vocabulary.pieces(text)]

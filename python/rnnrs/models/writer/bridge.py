@@ -13,6 +13,7 @@ from ...nn import Bidirectional, Linear, Recurrent, Stack
 from ...nn.layer import Composite
 from ...nn.linear import LinearCache
 from ...seeds import derive_seed
+from ...shown import short_repr
 from ...types import Array
 
 
@@ -21,6 +22,9 @@ class BridgeCache(NamedTuple):
 
     layers: tuple[LinearCache, ...]
     state: Array
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class Bridge(Composite):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
+from ..base.sums import perplexity
 
 
 @dataclass(frozen=True)
@@ -28,4 +28,4 @@ class PairEvaluation:
     @classmethod
     def likelihood(cls, nats: float, tokens: int) -> PairEvaluation:
         """Returns the evaluation of targets whose −ln P is `nats` in total."""
-        return PairEvaluation(nats / tokens, float(np.exp(nats / tokens)), tokens)
+        return PairEvaluation(nats / tokens, perplexity(nats / tokens), tokens)

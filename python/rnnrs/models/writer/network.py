@@ -19,18 +19,20 @@ from ...nn import (
     Embedding,
     Linear,
     Parameters,
-    Recurrent,
-    Stack,
     TiedLinear,
 )
-from ...nn.attention import ATTENTIONS, AttentionCache
+from ...nn.attention import AttentionCache
 from ...nn.build import build_recurrent
 from ...nn.embedding import EmbeddingCache
+from ...nn.guarded import adding, adding_with_gradients, reading
 from ...nn.layer import Layer
 from ...nn.linear import LinearCache
 from ...nn.noise import DropoutCache, check_rate, part_noise
+from ...nn.stack import learn
+from ...shown import short_repr
 from ...types import Array
 from .bridge import Bridge, BridgeCache, state_sizes
+from .building import check_attention, enlarge
 from .copying import attended, attended_backward, check_copies
 
 
@@ -64,6 +66,9 @@ class Encoded(NamedTuple):
     reader: Any
     bridge: BridgeCache
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
 
 class Decoded(NamedTuple):
     """The decoder's states, and the caches of its layers for the backward pass.
@@ -81,6 +86,9 @@ class Decoded(NamedTuple):
     combined: tuple[Array, LinearCache] | None
     gating: tuple[LinearCache, EmbeddingCache] | None
     dropout: DropoutCache
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class DecoderNetwork:
@@ -116,6 +124,8 @@ class DecoderNetwork:
 
     parameters: Parameters
     gradients: Parameters
+
+    __repr__ = short_repr
 
     def __init__(
         self,
@@ -200,10 +210,16 @@ class DecoderNetwork:
         raise NotImplementedError
 
     @property
+    def reader_is_trained(self) -> bool:
+        """Whether a layer that encodes the input is not frozen; subclasses implement it."""
+        raise NotImplementedError
+
+    @property
     def stochastic(self) -> bool:
         """Whether `loss` uses noise, that is, whether there is dropout."""
         return bool(self.output_dropout.rate) or self.decoder.stochastic
 
+    @reading
     def decode(
         self,
         encoded: Encoded,
@@ -235,10 +251,13 @@ class DecoderNetwork:
         h_hat, dropout = self.output_dropout.forward(h_hat, part_noise(noise, 2), batch.keys)
         return Decoded(h_hat, gate, rnn, attention, combined, gating, dropout)
 
+    @adding_with_gradients
     def loss(
         self, batch: Any, state: Any = None, *, gradient: bool = True, noise: int | None = None
     ) -> tuple[float, None]:
         """Returns the mean of −ln P over the scored words, in nats; adds its gradient to `gradients`.
+
+        0 for a batch without a scored word.
 
         Label smoothing applies only with `gradient`.
 
@@ -246,6 +265,8 @@ class DecoderNetwork:
             IndexError: for an id out of range.
             ShapeError: if the shapes do not match.
         """
+        if not batch.positions:
+            return 0.0, None
         encoded = self.read(batch, gradient=gradient, noise=noise)
         decoded = self.decode(encoded, batch, gradient=gradient, noise=noise)
         if self.copy:
@@ -259,6 +280,7 @@ class DecoderNetwork:
             self.backward(encoded, decoded, batch, dh_hat, dgate, dcopied)
         return L, None
 
+    @adding
     def backward(
         self,
         encoded: Encoded,
@@ -268,7 +290,30 @@ class DecoderNetwork:
         dgate: Array | None = None,
         dcopied: Array | None = None,
     ) -> None:
-        """Backward pass from dĥ, dg and dp (of copying) through attention, decoder, bridge and encoder."""
+        """Backward pass from dĥ, dg and dp (of copying) through attention, decoder, bridge and encoder.
+
+        Nothing is computed that only frozen parameters need.
+        """
+        reads = self.bridge.parameters.are_trained or self.reader_is_trained
+        decodes = any(layer.parameters.are_trained for layer in (self.decoder, self.target_embedding))
+        combines = [self.combination, self.gate, self.attention]
+        if not (
+            reads or decodes or any(layer is not None and layer.parameters.are_trained for layer in combines)
+        ):
+            return
+        d, dmemory = self._above_decoder(decoded, batch, dh_hat, dgate, dcopied)
+        if not reads:
+            learn(self.decoder, self.target_embedding, decoded.rnn, d)
+            return
+        dstate = self.decoder.backward_tokens(self.target_embedding, decoded.rnn, d)
+        dz = self.bridge.backward(encoded.bridge, dstate)
+        if self.reader_is_trained:
+            self.read_backward(encoded, dmemory, dz)
+
+    def _above_decoder(
+        self, decoded: Decoded, batch: Any, dh_hat: Array, dgate: Array | None, dcopied: Array | None
+    ) -> tuple[Array, Array | None]:
+        """Backward pass through output dropout, combination, gate and attention: dh, and dm (S, B, K)."""
         d = self.output_dropout.backward(decoded.dropout, dh_hat)
         if self.combination is not None and decoded.combined is not None:
             h_hat, cache = decoded.combined
@@ -283,20 +328,20 @@ class DecoderNetwork:
             own, dx = _rnnrs.split_last(dall, d.shape[2])
             d = d + own
             self.target_embedding.backward(cache_x, dx)
-        dmemory: Array | None = None
-        if self.attention is not None and decoded.attention is not None:
-            dalpha = None if dcopied is None else attended_backward(decoded.attention, batch, dcopied)
-            d, dcontext = _rnnrs.split_last(d, self.decoder.hidden_size)
-            dq, dmemory = self.attention.backward(decoded.attention, dcontext, dalpha)
-            d += dq
-        dstate = self.decoder.backward_tokens(self.target_embedding, decoded.rnn, d)
-        dz = self.bridge.backward(encoded.bridge, dstate)
-        self.read_backward(encoded, dmemory, dz)
+        if self.attention is None or decoded.attention is None:
+            return d, None
+        dalpha = None if dcopied is None else attended_backward(decoded.attention, batch, dcopied)
+        d, dcontext = _rnnrs.split_last(d, self.decoder.hidden_size)
+        dq, dmemory = self.attention.backward(decoded.attention, dcontext, dalpha)
+        d += dq
+        return d, dmemory
 
+    @reading
     def losses(self, batch: Any) -> Array:
         """Returns −ln P of every word (T, B); 0 at positions that are not scored."""
         return self.losses_of(self.read(batch), batch)
 
+    @reading
     def losses_of(self, encoded: Encoded, batch: Any) -> Array:
         """`losses`, for an input that is already encoded."""
         decoded = self.decode(encoded, batch)
@@ -318,6 +363,7 @@ class DecoderNetwork:
             return ids
         return np.where(np.asarray(ids) < self.target_embedding.vocabulary_size, ids, self.unknown_id)
 
+    @reading
     def packed_decoder(self) -> _rnnrs.Decoder:
         """Packs the decoder's weights, for one step at a time."""
         output, attention = self.output.parameters, self.attention
@@ -332,35 +378,6 @@ class DecoderNetwork:
             _affine(self.combination),
             _affine(self.gate),
         )
-
-
-def check_attention(op: str, attention: str | None, hidden_size: int, memory_size: int) -> None:
-    """Checks the kind of attention.
-
-    Raises:
-        ValueError: if it is unknown, or the sizes do not match.
-    """
-    if attention is not None and attention not in ATTENTIONS:
-        raise ValueError(
-            f"{op}: attention: expected None or one of {', '.join(ATTENTIONS)}, got {attention!r}"
-        )
-    if attention == "dot" and hidden_size != memory_size:
-        raise ValueError(
-            f"{op}: hidden_size: expected {memory_size}, the size of the memory's states, "
-            f"with attention 'dot', got {hidden_size}"
-        )
-
-
-def enlarge(rnn: Recurrent | Bidirectional | Stack, size: int) -> None:
-    """Scales the input weights of the lowest layer by √size.
-
-    A tied embedding of this size is initialized as small as an output layer; the factor keeps U x at its
-    usual scale.
-    """
-    lowest = rnn.layers[0].parameters if isinstance(rnn, Stack) else rnn.parameters
-    for name in lowest:
-        if name.rpartition(".")[2] == "U":
-            lowest[name][...] *= size**0.5
 
 
 def _affine(layer: Linear | None) -> tuple[Array, Array] | None:

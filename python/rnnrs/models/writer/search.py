@@ -10,6 +10,7 @@ import numpy as np
 
 from ...checks import check_size
 from ...decoding import Constraints, Hypothesis, beam_search
+from ...shown import short_repr
 from ...types import Array
 from .steps import DecoderSteps
 
@@ -75,6 +76,8 @@ class Written:
     words: tuple[str, ...]
     attention: Array | None
     cut: bool
+
+    __repr__ = short_repr
 
 
 def search_steps(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._rnnrs import Decoder
+from ...shown import short_repr
 from ...text import Vocabulary
 from ...types import Array
 from .network import DecoderNetwork, Encoded
@@ -28,6 +29,8 @@ class DecoderSteps:
             without attention.
         sources: the source of each hypothesis (N,).
     """
+
+    __repr__ = short_repr
 
     def __init__(
         self, network: DecoderNetwork, vocabulary: Vocabulary, decoder: Decoder, encoded: Encoded

@@ -93,7 +93,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
         np.testing.assert_array_equal(resumed.losses, history.losses)
         assert again.settings == whole.settings
         assert whole.settings.augmentation == Augmentation(flip=True, shift=1, noise=0.02)
-    with pytest.raises(ValueError, match="expected the data with which the run began"):
+    with pytest.raises(
+        ValueError, match=r"augmentation: expected .*'shift': 1.*as when the run began, got None"
+    ):
         run(tmp_path, small(texts, pictures), augmentation=None, resume=tmp_path / "c", epochs=4)
 
 
@@ -121,5 +123,5 @@ def test_vocabularies_of_other_levels():
     assert spelled.log_prob(pictures[0], texts[0]) < 0
     assert len(spelled.describe(pictures[0], beam=1, max_length=9)) <= 9
     assert small([t.upper() for t in texts], pictures, vocabulary={"lowercase": True}).vocabulary.lowercase
-    with pytest.raises(ValueError, match="level: expected one of char, word, subword, got 'line'"):
+    with pytest.raises(ValueError, match="level: expected one of char, word, subword, token, got 'line'"):
         small(texts, pictures, level="line")

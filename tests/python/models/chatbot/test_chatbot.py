@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from small_applications import as_trained
 
 import rnnrs
 from rnnrs.errors import FormatError
@@ -132,7 +133,7 @@ def test_repetitions_are_avoided_if_there_is_an_alternative():
 
 def test_answers_of_an_untrained_bot_end():
     assert Chatbot.from_dialogues(DIALOGUES).max_length == 7
-    untrained = Chatbot.from_dialogues(DIALOGUES, seed=3, max_length=50, **SMALL)
+    untrained = as_trained(Chatbot.from_dialogues(DIALOGUES, seed=3, max_length=50, **SMALL))
     words = untrained.target_vocabulary.encode(untrained.reply("Hello").text).tolist()
     runs = [tuple(words[i : i + 10]) for i in range(len(words) - 9)]
     assert len(words) <= 50 and len(set(runs)) == len(runs)

@@ -138,7 +138,7 @@ def test_evaluation_is_the_sum_over_the_distributions(model, cache):
         words = [model.vocabulary.tokens[i] for i in ids]
         targets = [*ids, model.vocabulary.end_id] if model.by_sentence else ids
         for t, target in enumerate(targets):
-            said = " ".join(words[:t]).replace("<eos>", "\n")
+            said = model.vocabulary.join(words[:t])
             p = model.next_distribution(before + said, cache=cache)
             assert p.sum() == pytest.approx(1.0, abs=1e-6)
             nats -= math.log(p[target])

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from small_applications import as_trained
 from small_language_models import numpy_log_probs
 
 from rnnrs.models import LanguageModel
@@ -75,7 +76,7 @@ def test_a_stepper_can_be_reused(trained_words):
 
 def test_a_word_with_combining_marks_is_completed_as_a_whole():
     text = "मैं हिन्दी बोलता हूँ\nमैं हिन्दी पढ़ता हूँ\nहम हिसाब करते हैं\n" * 3
-    model = LanguageModel.from_text(text, level="word", hidden_size=8)
+    model = as_trained(LanguageModel.from_text(text, level="word", hidden_size=8))
     assert {s.word for s in model.suggest("मैं हि", k=5)} == {"हिन्दी", "हिसाब"}
     characters = LanguageModel.from_text(text, hidden_size=32)
     characters.fit(text, epochs=80, batch_size=2, learning_rate=1e-2, progress=False)

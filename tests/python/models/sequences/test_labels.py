@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from small_applications import as_trained
 
 from rnnrs.data import LabeledSequences
 from rnnrs.models import SequenceClassifier, SequenceTagger
@@ -62,7 +63,7 @@ def test_names_without_an_order_are_refused(names):
 
 
 def test_memory_of_predictions_is_bounded_whatever_the_lengths(monkeypatch):
-    model = SequenceClassifier(["a", "b"], input_size=2, hidden_size=4)
+    model = as_trained(SequenceClassifier(["a", "b"], input_size=2, hidden_size=4))
     lengths = [5, 40_000, 3, *([4] * 600)]
     sequences = [RANDOM.normal(size=(length, 2)) for length in lengths]
     shapes, forward = [], model.network.forward
