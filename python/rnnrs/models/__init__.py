@@ -11,6 +11,7 @@ from .chatbot.replies import Conversation, Ranked, Reply
 from .chatbot.threshold import Threshold
 from .language.cache import ContinuousCache, NgramCache
 from .language.continuation import Continuation
+from .language.following import RankedText
 from .language.language_model import LanguageModel
 from .language.scoring import SentenceScore, TextEvaluation
 from .language.suggestion import Suggestion
@@ -49,6 +50,7 @@ __all__ = [
     "PairEvaluation",
     "Ranked",
     "RankedPicture",
+    "RankedText",
     "RecurrentNetwork",
     "Reply",
     "Search",

@@ -11,11 +11,13 @@ examples:
   rnnrs lm evaluate letters.rnn held-out.txt --json
 """
 _SCORE = """\
-Prints ln P of each sentence, its end included, and the sentence.
+Prints ln P of each sentence, its end included, and the sentence. With --after, prints ln P of each text that may
+follow, without its end, its share among them, and the text.
 
 examples:
   rnnrs lm score letters.rnn "I love you." "Love you I."
   rnnrs lm score letters.rnn --json < sentences.txt      the probability of every token
+  rnnrs lm score letters.rnn --after "I want to" "go home" "eat"
 """
 _SUGGEST = """\
 After a space, suggests the next words; after a letter, completions of the word being typed.

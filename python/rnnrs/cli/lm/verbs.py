@@ -83,14 +83,25 @@ def add_score(verb: Any) -> None:
     verb.add_argument(
         "sentences", metavar="SENTENCE", nargs="*", help="a sentence; without any, lines of standard input"
     )
+    after = "rank what may follow this text, the likeliest first, instead of whole sentences"
+    verb.add_argument("--after", metavar="TEXT", help=after)
     add_encoding(verb)
     add_json(verb, "JSON with the probability of every token, one object per sentence")
 
 
 def score(arguments: argparse.Namespace) -> int:
-    """Prints ln P of each sentence."""
-    model = load(arguments.model)
-    for sentence in arguments.sentences or input_lines(encoding=arguments.encoding):
+    """Prints ln P of each sentence; with `--after`, ln P and share of each text that may follow, ranked."""
+    model, after = load(arguments.model), arguments.after
+    sentences: Iterable[str] = arguments.sentences or input_lines(encoding=arguments.encoding)
+    if after is not None:
+        for one in model.rank(list(sentences), after=after):
+            if arguments.json:
+                found = model.score(one.text, after=after, end=False)
+                print_json({**_score_facts(one.text, found), "after": after, "share": one.share})
+            else:
+                print(f"{one.log_prob:.4f}\t{one.share:.1%}\t{one.text}", flush=True)
+        return 0
+    for sentence in sentences:
         found = model.score(sentence)
         if arguments.json:
             print_json(_score_facts(sentence, found))
@@ -104,7 +115,8 @@ def _score_facts(sentence: str, found: SentenceScore) -> dict[str, Any]:
         {"token": token, "log_prob": log_prob, "probability": math.exp(log_prob)}
         for token, log_prob in zip(found.tokens, found.log_probs.tolist(), strict=True)
     ]
-    return {"sentence": sentence, "log_prob": found.total, "perplexity": found.perplexity, "tokens": tokens}
+    facts = {"sentence": sentence, "log_prob": found.total, "is_bound": found.is_bound}
+    return {**facts, "perplexity": found.perplexity, "tokens": tokens}
 
 
 def add_suggest(verb: Any) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from ...nn.guarded import reading
 from ...types import Array, Floats
-from . import scoring
+from . import following, scoring
 from .cache import Cache
+from .following import RankedText
 from .network import LanguageNetwork
 from .scoring import SentenceScore, TextEvaluation
 
@@ -45,20 +46,55 @@ class LanguageMeasures(LanguageNetwork):
         return scoring.evaluate(f"{type(self).__name__}.perplexity", self, text).perplexity
 
     @reading
-    def score(self, sentence: str) -> SentenceScore:
-        """Returns ln P of every token of a sentence, including its end; see `SentenceScore`.
+    def score(self, text: str, *, after: str = "", end: bool = True) -> SentenceScore:
+        """Returns ln P of every token of a text; see `SentenceScore`.
+
+        By default the text is a sentence: the network starts from h_0 = 0, with the end-of-sentence token as
+        the first input, and the sentence's end is scored, too.
+
+        Args:
+            text: the text. A space that belongs between `after` and it need not be written; a model of
+                characters predicts that space.
+            after: the text before it: P(text | after).
+            end: whether the end of the sentence follows, and is scored. If not, this is the probability that
+                the text goes on with these tokens, whatever comes then: over all tokens, it adds up to 1.
+
+        Raises:
+            ValueError: for a text without a token, if its end is not scored.
 
         Example:
             >>> from rnnrs.models import LanguageModel
-            >>> LanguageModel.from_text("abc" * 9).score("cab").tokens
+            >>> model = LanguageModel.from_text("abc" * 9)
+            >>> model.score("cab").tokens
             ['c', 'a', 'b', '\\n']
+            >>> model.score("b", after="ca", end=False).tokens
+            ['b']
         """
-        return scoring.score(self, sentence)
+        return following.score(f"{type(self).__name__}.score", self, text, after, end)
 
     @reading
-    def log_prob(self, sentence: str) -> float:
-        """Returns ln P of a sentence, including its end."""
-        return scoring.score(self, sentence).total
+    def log_prob(self, text: str, *, after: str = "", end: bool = True) -> float:
+        """Returns ln P of a text, by default of a sentence, including its end; see `score`."""
+        return following.score(f"{type(self).__name__}.log_prob", self, text, after, end).total
+
+    @reading
+    def rank(self, texts: Sequence[str], *, after: str = "", end: bool = False) -> list[RankedText]:
+        """Returns texts that may follow a text, the likeliest first, each with ln P and its share of all.
+
+        Args:
+            texts: the texts.
+            after, end: see `score`.
+
+        Raises:
+            ValueError: for a text without a token.
+
+        Example:
+            >>> from rnnrs.models import LanguageModel
+            >>> model = LanguageModel.from_text("go home. " * 20, level="word")
+            >>> sorted(found.text for found in model.rank(["home", "go"], after="go"))
+            ['go', 'home']
+        """
+        return following.rank(f"{type(self).__name__}.rank", self, texts, after, end)
 
     @reading
     def log_probs(self, sentences: Sequence[str]) -> Floats:

@@ -76,21 +76,25 @@ class TextEvaluation:
 
 @dataclass(frozen=True)
 class SentenceScore:
-    """The probability of a sentence, Σ ln P(token | tokens before it).
+    """The probability of a text, Σ ln P(token | tokens before it).
 
     Attributes:
-        tokens: the n tokens of the sentence in the vocabulary, and the end-of-sentence token.
-        log_probs: ln P of each of these tokens (n + 1,), float64.
+        tokens: the n tokens of the text in the vocabulary, and the end-of-sentence token, if that is scored.
+        log_probs: ln P of each of these tokens (n,) or (n + 1,), float64.
+        is_bound: whether `total` is a lower bound of ln P of the text, because other tokens can spell it,
+            too: with subwords, and with words and signs that are joined. Σ P over all its spellings is at
+            least e^total.
     """
 
     tokens: list[str]
     log_probs: Array
+    is_bound: bool = False
 
     __repr__ = short_repr
 
     @property
     def total(self) -> float:
-        """ln P of the sentence, including its end."""
+        """ln P of the text."""
         return float(over_time(self.log_probs))
 
     @property
@@ -128,7 +132,7 @@ def evaluate(
         raise ValueError(f"{op}: text: expected at least one token, got none")
     nats, tokens, unknown, unknown_nats, state = 0.0, 0, 0, 0.0, None
     for batch in batches:
-        losses, h, last = _token_losses(network, batch, state)
+        losses, h, last = token_losses(network, batch, state)
         state = None if network.by_sentence else last
         if mixture is not None:
             losses = -mixture.read(h[:, 0], batch.targets[:, 0], -losses[:, 0].astype(np.float64))[:, None]
@@ -143,27 +147,14 @@ def evaluate(
     return TextEvaluation(nats, tokens, characters, unknown, unknown_nats)
 
 
-def score(network: LanguageNetwork, sentence: str) -> SentenceScore:
-    """Returns ln P of every token of a sentence.
-
-    The network starts from h_0 = 0, with the end-of-sentence token as the first input. A line end at the end
-    of the sentence is the end of the sentence; a line end within it is a token like any other.
-    """
-    batch = _sentence(network, sentence.removesuffix("\n"))
-    losses, _, _ = _token_losses(network, batch, None)
-    vocabulary = network.vocabulary
-    tokens = [vocabulary.surface(vocabulary.tokens[i]) for i in batch.targets[:, 0]]
-    return SentenceScore(tokens, -losses[:, 0].astype(np.float64))
-
-
 def log_probs(network: LanguageNetwork, sentences: Sequence[str]) -> Floats:
-    """Returns ln P of several sentences (N,); see `score`. Those of similar length share a batch."""
+    """Returns ln P of several sentences (N,), including their ends. Those of similar length share a batch."""
     sentences = frames.listed("LanguageModel.log_probs", "sentences", sentences)
     found = np.zeros(len(sentences))
     ids = [network.vocabulary.encode(sentence.removesuffix("\n")) for sentence in sentences]
     if ids:
         for batch in _sentence_batches(network, ids):
-            losses, _, _ = _token_losses(network, batch, None)
+            losses, _, _ = token_losses(network, batch, None)
             found[batch.keys] = -over_time(losses)
     return found
 
@@ -179,7 +170,7 @@ def next_distribution(
     before = text.rpartition("\n")[0].split("\n") if network.by_sentence else []
     for line in (line for line in before if line.strip()):
         batch = _sentence(network, line)
-        losses, h, _ = _token_losses(network, batch, None)
+        losses, h, _ = token_losses(network, batch, None)
         mixture.read(h[:, 0], batch.targets[:, 0], -losses[:, 0].astype(np.float64))
     ids = network.context(text)
     h, _ = network.rnn.forward_tokens(network.embedding, ids[:, None], None, gradient=False)
@@ -200,7 +191,7 @@ def probabilities(o: Array) -> Array:
     return np.asarray(exp / exp.sum())
 
 
-def _token_losses(network: LanguageNetwork, batch: Batch, state: Array | None) -> tuple[Array, Array, Array]:
+def token_losses(network: LanguageNetwork, batch: Batch, state: Array | None) -> tuple[Array, Array, Array]:
     """Returns (−ln P of the targets (T, B), 0 where not scored; h (T, B, H); the last state (B, S))."""
     h, cache = network.rnn.forward_tokens(
         network.embedding, batch.inputs, state, gradient=False, **batch.options
