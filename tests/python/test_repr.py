@@ -163,6 +163,7 @@ def answers():
         if isinstance(model, models.LanguageModel):
             yield from (
                 model.score(long),
+                *model.rank(["a" * 9000, "b"]),
                 model.suggest("The "),
                 model.next_distribution("The"),
                 model.vocabulary,
@@ -271,6 +272,8 @@ def test_an_untrained_model_does_not_answer(build, tmp_path):
         "speak_all": [["inform(name='x')"]],
         "rank": ["a red dog", given[0]] if build is small.captioner else ["hello", ["a", "b"]],
     }  # fmt: skip
+    if isinstance(model, models.LanguageModel):
+        calls["rank"] = [["a", "b"]]
     answering = {name: arguments for name, arguments in calls.items() if hasattr(model, name)}
     assert answering or build is small.seq2seq
     for name, arguments in answering.items():

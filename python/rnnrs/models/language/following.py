@@ -11,6 +11,7 @@ import numpy as np
 from ..._rnnrs import WordJoiner, find_words
 from ...data import Batch, frames
 from ...data.sequence_batches import fill
+from ...shown import short_repr
 from ...text import Lexicon, Vocabulary
 from ...types import Array, Ids
 from ..base.groups import groups_of_similar_length
@@ -34,6 +35,9 @@ class RankedText(NamedTuple):
     text: str
     log_prob: float
     share: float
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def score(op: str, network: LanguageNetwork, text: str, after: str, end: bool) -> SentenceScore:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ...nn.guarded import reading
 from ...types import Array, Floats
+from ..base.answers import answers
 from . import following, scoring
 from .cache import Cache
 from .following import RankedText
@@ -77,7 +78,7 @@ class LanguageMeasures(LanguageNetwork):
         """Returns ln P of a text, by default of a sentence, including its end; see `score`."""
         return following.score(f"{type(self).__name__}.log_prob", self, text, after, end).total
 
-    @reading
+    @answers
     def rank(self, texts: Sequence[str], *, after: str = "", end: bool = False) -> list[RankedText]:
         """Returns texts that may follow a text, the likeliest first, each with ln P and its share of all.
 
@@ -90,9 +91,10 @@ class LanguageMeasures(LanguageNetwork):
 
         Example:
             >>> from rnnrs.models import LanguageModel
-            >>> model = LanguageModel.from_text("go home. " * 20, level="word")
-            >>> sorted(found.text for found in model.rank(["home", "go"], after="go"))
-            ['go', 'home']
+            >>> model = LanguageModel.from_text("go home. " * 20, level="word", hidden_size=8)
+            >>> history = model.fit("go home. " * 20, epochs=5, learning_rate=0.1, progress=False)
+            >>> [found.text for found in model.rank(["go", "home"], after="go")]
+            ['home', 'go']
         """
         return following.rank(f"{type(self).__name__}.rank", self, texts, after, end)
 
