@@ -36,7 +36,7 @@ impl Waiting {
         Waiting { begin, before: Duration::ZERO }
     }
 
-    /// Calls a function that may do work, of which it returns true: the time of the call is no wait then.
+    /// Calls a function that returns whether it did any work. If it did, the time of the call is not counted.
     pub(super) fn unless_working(&mut self, f: impl FnOnce() -> bool) -> bool {
         let Some(begin) = self.begin else { return f() };
         let so_far = thread_time().unwrap_or(begin).saturating_sub(begin);

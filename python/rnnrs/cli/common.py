@@ -10,11 +10,14 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from .. import reading
 from ..signals import Terminated
 from ..terminal import Screen, is_terminal
+
+V = TypeVar("V")
+W = TypeVar("W")
 
 
 class Parser(argparse.ArgumentParser):
@@ -162,18 +165,27 @@ def add_encoding(group: Any) -> None:
     group.add_argument(
         "--encoding",
         metavar="NAME",
-        type=_encoding,
+        type=checked("encoding", _encoding),
         default="utf-8",
         help="encoding of texts: utf-16, cp1252, … (%(default)s)",
     )
 
 
 def _encoding(name: str) -> str:
-    try:
-        reading.check_encoding("", name)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error).partition("encoding: ")[2]) from None
+    reading.check_encoding("", name)
     return name
+
+
+def checked(name: str, check: Callable[[V], W]) -> Callable[[V], W]:
+    """Returns an argument type that checks a value as the API does; errors leave out operation and name."""
+
+    def parse(value: V) -> W:
+        try:
+            return check(value)
+        except (TypeError, ValueError) as error:
+            raise argparse.ArgumentTypeError(str(error).partition(f"{name}: ")[2]) from None
+
+    return parse
 
 
 def unescaped(text: str) -> str:

@@ -9,7 +9,18 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from .common import CommandError, add_force, add_json, ending, only_joined, print_json, reads, say, writes
+from .common import (
+    CommandError,
+    add_force,
+    add_json,
+    checked,
+    ending,
+    only_joined,
+    print_json,
+    reads,
+    say,
+    writes,
+)
 from .options import VOCABULARY, add_option, check_unchanged, given, names_of
 
 if TYPE_CHECKING:
@@ -117,12 +128,10 @@ def _checked(cls: type[TrainedModel], name: str, kind: type[Any]) -> Callable[[s
 
     check = metadata(cls.TRAINING, name, "check")
 
+    in_range = checked(name, lambda value: check("", name, value))
+
     def parse(text: str) -> Any:
-        value = None if text == "none" and name not in _BOUNDS else kind(text)
-        try:
-            return check("", name, value)
-        except (TypeError, ValueError) as error:
-            raise argparse.ArgumentTypeError(str(error).partition(f"{name}: ")[2]) from None
+        return in_range(None if text == "none" and name not in _BOUNDS else kind(text))
 
     parse.__name__ = "whole number" if kind is int else "number"
     return parse
@@ -153,7 +162,7 @@ def add_checkpoints(verb: Any) -> None:
     )
     group.add_argument(
         "--checkpoint-every",
-        type=_interval,
+        type=checked("checkpoint_every", _interval),
         metavar="N|TIME",
         default="5m",
         help="also every N steps, or after a time such as 30s, 5m, 2h (%(default)s)",
@@ -163,10 +172,7 @@ def add_checkpoints(verb: Any) -> None:
 def _interval(text: str) -> str:
     from ..train.checkpoint import Interval
 
-    try:
-        Interval.of("", text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error).partition("checkpoint_every: ")[2]) from None
+    Interval.of("", text)
     return text
 
 
@@ -174,7 +180,7 @@ def check_files(arguments: argparse.Namespace) -> str:
     """Returns the checkpoint's file; with `--resume=auto`, decides whether there is one to resume from.
 
     Raises:
-        CommandError: if there is no checkpoint to resume from.
+        CommandError: if the checkpoint of `--resume` is missing, or a model without one would be replaced.
     """
     checkpoint: str = arguments.checkpoint or arguments.output
     if arguments.resume and not os.path.exists(checkpoint):

@@ -58,6 +58,11 @@ class SubwordVocabulary(Vocabulary):
             self._tokenizer.normalizer
         )
 
+    @property
+    def spells_one_way(self) -> bool:
+        """False: shorter pieces spell the same text."""
+        return False
+
     @classmethod
     def build(
         cls, text: str | Iterable[str], *, max_size: int = 4000, lowercase: bool = False

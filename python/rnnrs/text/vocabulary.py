@@ -44,6 +44,11 @@ class Vocabulary(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} tokens)"
 
+    @property
+    def spells_one_way(self) -> bool:
+        """Whether no other tokens than those of `encode` spell a text."""
+        return True
+
     @abstractmethod
     def encode(self, text: str) -> Ids:
         """Returns the ids (N,) of a text; unknown pieces become `unknown_id`."""

@@ -117,6 +117,12 @@ class WordVocabulary(Lexicon):
         """Returns the ids (N,) of a text's words; every line break becomes `<eos>`."""
         return self._codec.encode(self._prepared("WordVocabulary.encode", text))
 
+    @property
+    def spells_one_way(self) -> bool:
+        """Whether no other tokens spell a text: where there are no marks, which are also tokens alone."""
+        first = self.tokens[len(self.SPECIAL) :][:1]  # the marks are the first tokens, if there are any
+        return all(map(self.surface, first))
+
     def pieces(self, text: str) -> list[str]:
         """Returns the tokens of a text, one for each id; an unknown word or symbol as it stands there.
 

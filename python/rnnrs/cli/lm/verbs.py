@@ -96,8 +96,7 @@ def score(arguments: argparse.Namespace) -> int:
     if after is not None:
         for one in model.rank(list(sentences), after=after):
             if arguments.json:
-                found = model.score(one.text, after=after, end=False)
-                print_json({**_score_facts(one.text, found), "after": after, "share": one.share})
+                print_json({**_score_facts(one.text, one.score), "after": after, "share": one.share})
             else:
                 print(f"{one.log_prob:.4f}\t{one.share:.1%}\t{one.text}", flush=True)
         return 0

@@ -19,7 +19,7 @@ from ...nn.noise import DropoutCache
 from ...nn.stack import learn
 from ...shown import short_repr
 from ...types import Array
-from .scoring import counted, reduction_of, weight_of
+from .scoring import ScoredByLoss, counted, weight_of
 
 #: The options of recurrent layers that models have, too.
 RECURRENT = (
@@ -48,7 +48,7 @@ class NetworkCache(NamedTuple):
         return short_repr(self)
 
 
-class RecurrentNetwork:
+class RecurrentNetwork(ScoredByLoss):
     """h_t = f(b + W h_{t−1} + U x_t), o_t = c + V h_t, L = Σ_t L_t(o_t, y_t).
 
     Goodfellow, Bengio and Courville, *Deep Learning*, equations 10.8–10.11. With an embedding, inputs are
@@ -115,15 +115,6 @@ class RecurrentNetwork:
         """Whether `loss` accepts noise, i.e. whether there is dropout."""
         embedded = self.embedding is not None and self.embedding.stochastic
         return embedded or self.rnn.stochastic or bool(self.output_dropout.rate)
-
-    @property
-    def loss_reduction(self) -> str:
-        """How the loss reduces positions to a number: "mean" or "sum"."""
-        return reduction_of(self.loss_function)
-
-    def batch_weight(self, batch: Batch) -> float:
-        """Returns the weight of a batch: the number of scored positions, or the sum of their weights."""
-        return weight_of(self.loss_function, Batch(*batch).without_padding())
 
     @reading
     def forward(

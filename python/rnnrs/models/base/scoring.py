@@ -10,9 +10,23 @@ from ...losses import Loss
 from ...types import Array
 
 
-def reduction_of(loss: Loss) -> str:
-    """Returns how a loss reduces positions to a number: "mean" or "sum"; "mean" for a function."""
-    return str(getattr(loss, "reduction", "mean"))
+class ScoredByLoss:
+    """What a network with any loss tells the trainer of its batches.
+
+    Attributes:
+        loss_function: the loss.
+    """
+
+    loss_function: Loss
+
+    @property
+    def loss_reduction(self) -> str:
+        """How the loss reduces positions to a number: "mean" or "sum"; "mean" for a function."""
+        return str(getattr(self.loss_function, "reduction", "mean"))
+
+    def batch_weight(self, batch: Batch) -> float:
+        """Returns the weight of a batch: the number of scored positions, or the sum of their weights."""
+        return weight_of(self.loss_function, Batch(*batch).without_padding())
 
 
 def counted(loss: Loss, batch: Batch) -> tuple[Array, dict[str, Array]]:

@@ -13,14 +13,12 @@ from ...data import Batch, frames
 from ...data.sequence_batches import fill
 from ...shown import short_repr
 from ...text import Lexicon, Vocabulary
-from ...types import Array, Ids
+from ...types import Array, Floats, Ids
 from ..base.groups import groups_of_similar_length
 from ..base.sums import over_time
+from . import scoring
 from .network import LanguageNetwork
-from .scoring import POSITIONS, SIDE_BY_SIDE, SentenceScore, token_losses
-
-#: The joining mark among the tokens of words, with which a text can be spelled in several ways.
-_JOIN = "￭"
+from .scoring import SentenceScore, token_losses
 
 
 class RankedText(NamedTuple):
@@ -28,25 +26,39 @@ class RankedText(NamedTuple):
 
     Attributes:
         text: the text.
-        log_prob: ln P(text | the text before it).
+        score: the probabilities of its tokens after the text before it.
         share: its probability relative to all texts that were ranked, 0..1.
     """
 
     text: str
-    log_prob: float
+    score: SentenceScore
     share: float
+
+    @property
+    def log_prob(self) -> float:
+        """ln P(text | the text before it)."""
+        return self.score.total
 
     def __repr__(self) -> str:
         return short_repr(self)
 
 
-def score(op: str, network: LanguageNetwork, text: str, after: str, end: bool) -> SentenceScore:
-    """Returns ln P of every token of a text; see `LanguageModel.score`."""
-    ids = _ids_after(op, network, [text], after, end)
-    (log_probs,) = _log_probs(network, network.context(after), ids)
+def scores(
+    op: str, network: LanguageNetwork, texts: Sequence[str], after: str, end: bool
+) -> list[SentenceScore]:
+    """Returns ln P of every token of each text; see `LanguageModel.score`."""
     vocabulary = network.vocabulary
-    tokens = [vocabulary.surface(vocabulary.tokens[i]) for i in ids[0]]
-    return SentenceScore(tokens, log_probs, _is_bound(vocabulary))
+    ids = _ids_after(op, vocabulary, texts, after, end)
+    tokens = [[vocabulary.surface(vocabulary.tokens[i]) for i in own] for own in ids]
+    found = zip(tokens, _log_probs(network, network.context(after), ids), strict=True)
+    return [SentenceScore(own, log_probs, not vocabulary.spells_one_way) for own, log_probs in found]
+
+
+def log_probs(op: str, network: LanguageNetwork, sentences: Sequence[str]) -> Floats:
+    """Returns ln P of several sentences (N,), including their ends."""
+    sentences = frames.listed(op, "sentences", sentences)
+    ids = _ids_after(op, network.vocabulary, sentences, "", True)
+    return np.array([over_time(own) for own in _log_probs(network, network.context(""), ids)], np.float64)
 
 
 def rank(op: str, network: LanguageNetwork, texts: Sequence[str], after: str, end: bool) -> list[RankedText]:
@@ -54,18 +66,16 @@ def rank(op: str, network: LanguageNetwork, texts: Sequence[str], after: str, en
     texts = frames.listed(op, "texts", texts)
     if not texts:
         return []
-    ids = _ids_after(op, network, texts, after, end)
-    totals = np.array(
-        [over_time(log_probs) for log_probs in _log_probs(network, network.context(after), ids)]
-    )
+    found = scores(op, network, texts, after, end)
+    totals = np.array([one.total for one in found])
     best = totals.max()
     weights = np.exp(totals - best) if math.isfinite(best) else np.ones(len(totals))
     shares = weights / weights.sum()
     order = np.argsort(-totals, kind="stable")
-    return [RankedText(texts[i], float(totals[i]), float(shares[i])) for i in order]
+    return [RankedText(texts[i], found[i], float(shares[i])) for i in order]
 
 
-def _ids_after(op: str, network: LanguageNetwork, texts: Sequence[str], after: str, end: bool) -> list[Ids]:
+def _ids_after(op: str, vocabulary: Vocabulary, texts: Sequence[str], after: str, end: bool) -> list[Ids]:
     """Returns the ids of each text as it follows another one, and of its end.
 
     A line end at the end of a text is its end, if that is asked for; within a text it is a token like any
@@ -75,11 +85,10 @@ def _ids_after(op: str, network: LanguageNetwork, texts: Sequence[str], after: s
         TypeError: for a text that is not a string.
         ValueError: for a text without a token.
     """
-    vocabulary, found = network.vocabulary, []
+    _check_string(op, "after", after)
+    found = []
     for text in texts:
-        for name, given in (("after", after), ("text", text)):
-            if not isinstance(given, str):
-                raise TypeError(f"{op}: {name}: expected a string, got {type(given).__name__}")
+        _check_string(op, "text", text)
         whole = _gap(vocabulary, after, text) + (text.removesuffix("\n") if end else text)
         ids = vocabulary.encode(whole)
         ids = np.append(ids, vocabulary.end_id) if end else ids
@@ -87,6 +96,11 @@ def _ids_after(op: str, network: LanguageNetwork, texts: Sequence[str], after: s
             raise ValueError(f"{op}: text: expected at least one token, got none")
         found.append(ids.astype(np.int64))
     return found
+
+
+def _check_string(op: str, name: str, text: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"{op}: {name}: expected a string, got {type(text).__name__}")
 
 
 def _gap(vocabulary: Vocabulary, after: str, text: str) -> str:
@@ -109,13 +123,6 @@ def _gap(vocabulary: Vocabulary, after: str, text: str) -> str:
     return " " if joiner.add(first[0]).startswith(" ") else ""
 
 
-def _is_bound(vocabulary: Vocabulary) -> bool:
-    """Returns whether several sequences of tokens can spell the same text."""
-    return vocabulary.level == "subword" or (
-        vocabulary.level == "word" and vocabulary.id_of(_JOIN) is not None
-    )
-
-
 def _log_probs(network: LanguageNetwork, context: Ids, texts: list[Ids]) -> list[Array]:
     """Returns ln P of the tokens of each text (N,), float64. The context is read once."""
     state = None
@@ -124,7 +131,7 @@ def _log_probs(network: LanguageNetwork, context: Ids, texts: list[Ids]) -> list
         _, cache = network.rnn.forward_tokens(network.embedding, before, None, gradient=False)
         state = cache.state
     lengths, found = [len(ids) for ids in texts], [np.zeros(0)] * len(texts)
-    for group in groups_of_similar_length(lengths, SIDE_BY_SIDE, POSITIONS):
+    for group in groups_of_similar_length(lengths, scoring.SIDE_BY_SIDE, scoring.POSITIONS):
         inputs = fill([np.append(context[-1], texts[n][:-1]) for n in group], network.vocabulary.end_id)
         targets = fill([texts[n] for n in group], -1)
         batch = Batch(inputs, targets, lengths=np.array([lengths[n] for n in group]))

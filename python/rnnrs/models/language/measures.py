@@ -71,12 +71,12 @@ class LanguageMeasures(LanguageNetwork):
             >>> model.score("b", after="ca", end=False).tokens
             ['b']
         """
-        return following.score(f"{type(self).__name__}.score", self, text, after, end)
+        return following.scores(f"{type(self).__name__}.score", self, [text], after, end)[0]
 
     @reading
     def log_prob(self, text: str, *, after: str = "", end: bool = True) -> float:
         """Returns ln P of a text, by default of a sentence, including its end; see `score`."""
-        return following.score(f"{type(self).__name__}.log_prob", self, text, after, end).total
+        return following.scores(f"{type(self).__name__}.log_prob", self, [text], after, end)[0].total
 
     @answers
     def rank(self, texts: Sequence[str], *, after: str = "", end: bool = False) -> list[RankedText]:
@@ -101,7 +101,7 @@ class LanguageMeasures(LanguageNetwork):
     @reading
     def log_probs(self, sentences: Sequence[str]) -> Floats:
         """Returns ln P of each of several sentences (N,), including their ends."""
-        return scoring.log_probs(self, sentences)
+        return following.log_probs(f"{type(self).__name__}.log_probs", self, sentences)
 
     @reading
     def next_distribution(self, text: str = "", *, cache: Cache | Sequence[Cache] | None = None) -> Array:

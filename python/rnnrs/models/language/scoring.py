@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...data import Batch, SentenceBatches, frames
+from ...data import Batch, SentenceBatches
 from ...shown import short_repr
-from ...types import Array, Floats, Ids
+from ...types import Array
 from ..base.groups import groups_of_similar_length
 from ..base.sums import over_time, perplexity
 from .cache import Cache, Mixture
@@ -147,18 +147,6 @@ def evaluate(
     return TextEvaluation(nats, tokens, characters, unknown, unknown_nats)
 
 
-def log_probs(network: LanguageNetwork, sentences: Sequence[str]) -> Floats:
-    """Returns ln P of several sentences (N,), including their ends. Those of similar length share a batch."""
-    sentences = frames.listed("LanguageModel.log_probs", "sentences", sentences)
-    found = np.zeros(len(sentences))
-    ids = [network.vocabulary.encode(sentence.removesuffix("\n")) for sentence in sentences]
-    if ids:
-        for batch in _sentence_batches(network, ids):
-            losses, _, _ = token_losses(network, batch, None)
-            found[batch.keys] = -over_time(losses)
-    return found
-
-
 def next_distribution(
     op: str, network: LanguageNetwork, text: str, cache: Cache | Sequence[Cache] | None = None
 ) -> Array:
@@ -219,18 +207,13 @@ def _windows(network: LanguageNetwork, text: str) -> Iterator[Batch]:
 
 
 def _lines(network: LanguageNetwork, lines: list[str]) -> Iterator[Batch]:
-    """Yields batches (T, B) with a sequence per line; lines of similar length share a batch."""
-    if lines:
-        sentences = [network.vocabulary.encode(line) for line in lines]
-        yield from _sentence_batches(network, sentences)
-
-
-def _sentence_batches(network: LanguageNetwork, sentences: list[Ids]) -> Iterator[Batch]:
-    """Yields sentences in batches (T, B); few share a batch with a long one, so that memory is bounded."""
+    """Yields batches (T, B) with a sequence per line; few share a batch with a long one, to bound memory."""
+    if not lines:
+        return
+    sentences = [network.vocabulary.encode(line) for line in lines]
     end, lengths = network.vocabulary.end_id, [len(ids) + 1 for ids in sentences]
     if SIDE_BY_SIDE * max(lengths) <= POSITIONS:
         yield from SentenceBatches(sentences, SIDE_BY_SIDE, end, seed=0).epoch(0)
         return
     for group in groups_of_similar_length(lengths, SIDE_BY_SIDE, POSITIONS):
-        for batch in SentenceBatches([sentences[n] for n in group], len(group), end).epoch(0):
-            yield batch._replace(keys=np.array(group)[batch.keys])
+        yield from SentenceBatches([sentences[n] for n in group], len(group), end).epoch(0)

@@ -110,7 +110,7 @@ def _as_typed(typed: str, word: str) -> str:
 
 
 def _rest(typed: str, word: str) -> str | None:
-    """Returns what follows the typed letters in a word; None if they are no letters of it."""
+    """Returns the rest of a word after the typed letters; None if the word does not begin with them."""
     known = folded(typed)
     ends = [n for n in range(len(word) + 1) if folded(word[:n]) == known]
     return word[ends[-1] :] if ends else None

@@ -23,7 +23,7 @@ from ...nn.jordan import JordanCache
 from ...shown import short_repr
 from ...types import Array
 from ..base.saved import SavedModel, constructed
-from ..base.scoring import counted, reduction_of, weight_of
+from ..base.scoring import ScoredByLoss, counted, weight_of
 
 
 class JordanNetworkCache(NamedTuple):
@@ -56,7 +56,7 @@ class ExposureGap:
         return self.free_running - self.teacher_forced
 
 
-class JordanNetwork(SavedModel):
+class JordanNetwork(ScoredByLoss, SavedModel):
     """h_t = f(b + U x_t + W z_t), o_t = c + V h_t, L = Σ_t L_t(o_t, y_t), with the previous output as z_t.
 
     With teacher forcing, z_t is the target y_{t−1} instead.
@@ -113,15 +113,6 @@ class JordanNetwork(SavedModel):
         self.seed, self.step = check_word("JordanNetwork", "seed", seed), 0
         first = {} if embedding is None else {"embedding": embedding}
         self.parameters, self.gradients = join(**first, jordan=jordan)
-
-    @property
-    def loss_reduction(self) -> str:
-        """How the loss reduces positions to a number: "mean" or "sum"."""
-        return reduction_of(self.loss_function)
-
-    def batch_weight(self, batch: Batch) -> float:
-        """Returns the weight of a batch: the number of scored positions, or the sum of their weights."""
-        return weight_of(self.loss_function, Batch(*batch).without_padding())
 
     @reading
     def forward(

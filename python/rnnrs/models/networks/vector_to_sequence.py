@@ -20,7 +20,7 @@ from ...nn.layer import Layer
 from ...nn.linear import LinearCache
 from ...shown import short_repr
 from ...types import Array
-from ..base.scoring import counted, reduction_of, weight_of
+from ..base.scoring import ScoredByLoss, counted, weight_of
 
 
 class VectorCache(NamedTuple):
@@ -34,7 +34,7 @@ class VectorCache(NamedTuple):
         return short_repr(self)
 
 
-class VectorToSequence:
+class VectorToSequence(ScoredByLoss):
     """a_t = b + W h_{t−1} + U [E[y_{t−1}]; v], o_t = c + V h_t: the vector v is an input of every step.
 
     Goodfellow, Bengio and Courville, *Deep Learning*, section 10.2.4, figure 10.9; the last C columns of U
@@ -110,15 +110,6 @@ class VectorToSequence:
     def stochastic(self) -> bool:
         """Whether `loss` accepts noise, i.e. whether there is dropout."""
         return self.rnn.stochastic or (self.embedding is not None and self.embedding.stochastic)
-
-    @property
-    def loss_reduction(self) -> str:
-        """How the loss reduces positions to a number: "mean" or "sum"."""
-        return reduction_of(self.loss_function)
-
-    def batch_weight(self, batch: Batch) -> float:
-        """Returns the weight of a batch: the number of scored positions, or the sum of their weights."""
-        return weight_of(self.loss_function, Batch(*batch).without_padding())
 
     @reading
     def forward(

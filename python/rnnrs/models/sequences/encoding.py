@@ -51,7 +51,7 @@ class Tokens:
         return [self._one(f"{op}: sequences[{i}]", sequence) for i, sequence in enumerate(each)]
 
     def columns_of(self, op: str, sequences: Sequences) -> tuple[str, ...]:
-        """Returns no names: tokens are no columns."""
+        """Returns an empty tuple: token ids have no columns."""
         return ()
 
     def learn(self, sequences: Sequence[Array], columns: tuple[str, ...]) -> None:
