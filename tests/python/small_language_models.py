@@ -1,10 +1,11 @@
-"""Two texts, and small language models of them by words and by characters."""
+"""Texts, and small language models of them of every level of vocabulary."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from small_applications import as_trained
 
 from rnnrs.models import LanguageModel
 
@@ -15,6 +16,10 @@ SENTENCES = "\n".join(
     for what in ("tea", "the sea", "apples", "an apple", "you")
 )
 
+
+WANTS = "I want to go home. I want to eat, she said.\nThey want to go to the king!\n" * 4
+
+LEVELS = ("char", "word", "token", "subword")
 
 VERSES = "To be, or not to be,\nthat is the question:\n" * 12
 
@@ -27,6 +32,20 @@ def word_model(**sizes):
 def char_model(**sizes):
     sizes = {"embedding_size": 5, "hidden_size": 8, "dtype": "float64", **sizes}
     return LanguageModel.from_text(VERSES, **sizes)
+
+
+def as_if_trained(level, **options):
+    """A model of a level's vocabulary, which answers like a trained one."""
+    vocabulary = {
+        "char": {},
+        "word": {"min_count": 1},
+        "token": {"min_count": 1},
+        "subword": {"max_size": 320},
+    }
+    made = LanguageModel.from_text(
+        WANTS, level=level, vocabulary=vocabulary[level], hidden_size=12, dtype="float64", seed=3, **options
+    )
+    return as_trained(made)
 
 
 def numpy_log_probs(model, inputs):

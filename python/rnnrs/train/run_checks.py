@@ -57,7 +57,10 @@ def non_finite(step: int, L: float, model: Model) -> NonFiniteError:
             break
     else:
         names, message = [], f"step {step}: the loss is {L}, though gradients and parameters are finite"
-    advice = "; this step changed nothing. A lower learning rate or gradient clipping may help"
+    if step > 1:
+        advice = "; this step changed nothing. A lower learning rate or gradient clipping may help"
+    else:
+        advice = "; nothing was trained, and no checkpoint is written. The data or initial parameters are too large"
     quantity = "gradient" if math.isfinite(L) else "loss"
     parameter = names[0] if names else None
     return NonFiniteError(message + advice, step=step, parameter=parameter, quantity=quantity)

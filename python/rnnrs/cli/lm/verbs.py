@@ -85,6 +85,11 @@ def add_score(verb: Any) -> None:
     )
     after = "rank what may follow this text, the likeliest first, instead of whole sentences"
     verb.add_argument("--after", metavar="TEXT", help=after)
+    verb.add_argument(
+        "--all-spellings",
+        action="store_true",
+        help="sum over all ways to spell a text in subwords, instead of a lower bound",
+    )
     add_encoding(verb)
     add_json(verb, "JSON with the probability of every token, one object per sentence")
 
@@ -94,14 +99,14 @@ def score(arguments: argparse.Namespace) -> int:
     model, after = load(arguments.model), arguments.after
     sentences: Iterable[str] = arguments.sentences or input_lines(encoding=arguments.encoding)
     if after is not None:
-        for one in model.rank(list(sentences), after=after):
+        for one in model.rank(list(sentences), after=after, all_spellings=arguments.all_spellings):
             if arguments.json:
                 print_json({**_score_facts(one.text, one.score), "after": after, "share": one.share})
             else:
                 print(f"{one.log_prob:.4f}\t{one.share:.1%}\t{one.text}", flush=True)
         return 0
     for sentence in sentences:
-        found = model.score(sentence)
+        found = model.score(sentence, all_spellings=arguments.all_spellings)
         if arguments.json:
             print_json(_score_facts(sentence, found))
         else:
@@ -126,8 +131,11 @@ def add_suggest(verb: Any) -> None:
     verb.add_argument(
         "text", metavar="TEXT", nargs="*", help="the text typed so far; without it, lines of standard input"
     )
-    k = defaults_of(LanguageModel.suggest)["k"]
-    add_option(verb, "n_best", "number of words", k, "-k", type=whole(1), metavar="N")
+    defaults = defaults_of(LanguageModel.suggest)
+    add_option(verb, "n_best", "number of suggestions", defaults["k"], "-k", type=whole(1), metavar="N")
+    add_option(
+        verb, "words", "number of words of each suggestion", defaults["words"], type=whole(1), metavar="N"
+    )
     add_encoding(verb)
     add_json(verb, "JSON with probabilities, one list per text")
 
@@ -137,7 +145,7 @@ def suggest(arguments: argparse.Namespace) -> int:
     model = load(arguments.model)
     stepper = model.stepper()
     single = bool(arguments.text)
-    count = {"k": arguments.n_best} if given(arguments, ["n_best"]) else {}
+    count = given(arguments, ["words"]) | ({"k": arguments.n_best} if given(arguments, ["n_best"]) else {})
     texts: Iterable[str] = [" ".join(arguments.text)]
     if not single:
         texts = input_lines(encoding=arguments.encoding)

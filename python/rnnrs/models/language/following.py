@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..base.sums import over_time
 from . import scoring
 from .network import LanguageNetwork
 from .scoring import SentenceScore, token_losses
+from .spellings import marginal
 
 
 class RankedText(NamedTuple):
@@ -44,14 +46,29 @@ class RankedText(NamedTuple):
 
 
 def scores(
-    op: str, network: LanguageNetwork, texts: Sequence[str], after: str, end: bool
+    op: str,
+    network: LanguageNetwork,
+    texts: Sequence[str],
+    after: str,
+    end: bool,
+    all_spellings: bool = False,
 ) -> list[SentenceScore]:
     """Returns ln P of every token of each text; see `LanguageModel.score`."""
     vocabulary = network.vocabulary
     ids = _ids_after(op, vocabulary, texts, after, end)
     tokens = [[vocabulary.surface(vocabulary.tokens[i]) for i in own] for own in ids]
-    found = zip(tokens, _log_probs(network, network.context(after), ids), strict=True)
-    return [SentenceScore(own, log_probs, not vocabulary.spells_one_way) for own, log_probs in found]
+    found = [
+        SentenceScore(own, log_probs, not vocabulary.spells_one_way)
+        for own, log_probs in zip(tokens, _log_probs(network, network.context(after), ids), strict=True)
+    ]
+    if not all_spellings or vocabulary.level != "subword":
+        return found
+    spelled = [own[: len(own) - end] for own in ids]
+    sums = [marginal(network, after, own, end) for own in spelled]
+    return [
+        replace(one, marginal=total, is_bound=is_bound)
+        for one, (total, is_bound) in zip(found, sums, strict=True)
+    ]
 
 
 def log_probs(op: str, network: LanguageNetwork, sentences: Sequence[str]) -> Floats:
@@ -61,12 +78,19 @@ def log_probs(op: str, network: LanguageNetwork, sentences: Sequence[str]) -> Fl
     return np.array([over_time(own) for own in _log_probs(network, network.context(""), ids)], np.float64)
 
 
-def rank(op: str, network: LanguageNetwork, texts: Sequence[str], after: str, end: bool) -> list[RankedText]:
+def rank(
+    op: str,
+    network: LanguageNetwork,
+    texts: Sequence[str],
+    after: str,
+    end: bool,
+    all_spellings: bool = False,
+) -> list[RankedText]:
     """Returns texts by their probability, the likeliest first; see `LanguageModel.rank`."""
     texts = frames.listed(op, "texts", texts)
     if not texts:
         return []
-    found = scores(op, network, texts, after, end)
+    found = scores(op, network, texts, after, end, all_spellings)
     totals = np.array([one.total for one in found])
     best = totals.max()
     weights = np.exp(totals - best) if math.isfinite(best) else np.ones(len(totals))

@@ -17,7 +17,7 @@ from ..base.answers import answers
 from ..base.saved import constructed
 from ..base.training import TrainedModel, TrainingSettings, train
 from ..base.validation import held_out_share
-from . import continuation, generation, suggestion
+from . import continuation, generation
 from .adaptive_stepper import AnyStepper
 from .continuation import Continuation, LanguageModelSteps
 from .fitting import (
@@ -30,6 +30,7 @@ from .fitting import (
 )
 from .measures import LanguageMeasures
 from .objective import SampleCounter
+from .phrases import suggest_phrases
 from .suggestion import Suggestion
 
 if TYPE_CHECKING:
@@ -215,22 +216,27 @@ class LanguageModel(LanguageMeasures, TrainedModel):
             )
 
     @answers
-    def suggest(self, text: str = "", k: int = 3, *, stepper: AnyStepper | None = None) -> list[Suggestion]:
+    def suggest(
+        self, text: str = "", k: int = 3, *, words: int = 1, stepper: AnyStepper | None = None
+    ) -> list[Suggestion]:
         """Returns the k likeliest words, like a phone's keyboard; see `rnnrs.models.language.suggestion`.
 
         Args:
             text: the typed text. After a space or a sign, and for an empty text, the next words are
                 suggested; after a letter, completions of the typed word.
-            k: the maximum number of words.
+            k: the maximum number of suggestions.
+            words: the number of words of each suggestion, at most 20. Several are found by a beam; the first
+                completes the typed word.
             stepper: a result of `stepper()`, so that many calls pack the weights once.
 
         Returns:
-            The words and their probabilities, the likeliest first.
+            The words, or phrases, and their probabilities, the likeliest first. The probabilities of all
+            phrases of so many words add up to 1.
 
         Raises:
-            ValueError, TypeError: if k is not a whole number from 1.
+            ValueError, TypeError: if k or words is not a whole number from 1, or words is above 20.
         """
-        return suggestion.suggest(f"{type(self).__name__}.suggest", self, text, k, stepper)
+        return suggest_phrases(f"{type(self).__name__}.suggest", self, text, k, words, stepper)
 
     @answers
     def generate(

@@ -47,7 +47,9 @@ class LanguageMeasures(LanguageNetwork):
         return scoring.evaluate(f"{type(self).__name__}.perplexity", self, text).perplexity
 
     @reading
-    def score(self, text: str, *, after: str = "", end: bool = True) -> SentenceScore:
+    def score(
+        self, text: str, *, after: str = "", end: bool = True, all_spellings: bool = False
+    ) -> SentenceScore:
         """Returns ln P of every token of a text; see `SentenceScore`.
 
         By default the text is a sentence: the network starts from h_0 = 0, with the end-of-sentence token as
@@ -59,6 +61,11 @@ class LanguageMeasures(LanguageNetwork):
             after: the text before it: P(text | after).
             end: whether the end of the sentence follows, and is scored. If not, this is the probability that
                 the text goes on with these tokens, whatever comes then: over all tokens, it adds up to 1.
+            all_spellings: whether `total` is the sum over all ways to spell the text in subwords, in place of
+                one of them, which is a lower bound. Without its end, that is the probability that these
+                characters follow: over all texts of a length, it adds up to 1 − P(unknown token). The 512
+                likeliest spellings are followed; `is_bound` says whether others matter. With other
+                vocabularies, this changes nothing.
 
         Raises:
             ValueError: for a text without a token, if its end is not scored.
@@ -71,20 +78,24 @@ class LanguageMeasures(LanguageNetwork):
             >>> model.score("b", after="ca", end=False).tokens
             ['b']
         """
-        return following.scores(f"{type(self).__name__}.score", self, [text], after, end)[0]
+        op = f"{type(self).__name__}.score"
+        return following.scores(op, self, [text], after, end, all_spellings)[0]
 
     @reading
-    def log_prob(self, text: str, *, after: str = "", end: bool = True) -> float:
+    def log_prob(self, text: str, *, after: str = "", end: bool = True, all_spellings: bool = False) -> float:
         """Returns ln P of a text, by default of a sentence, including its end; see `score`."""
-        return following.scores(f"{type(self).__name__}.log_prob", self, [text], after, end)[0].total
+        op = f"{type(self).__name__}.log_prob"
+        return following.scores(op, self, [text], after, end, all_spellings)[0].total
 
     @answers
-    def rank(self, texts: Sequence[str], *, after: str = "", end: bool = False) -> list[RankedText]:
+    def rank(
+        self, texts: Sequence[str], *, after: str = "", end: bool = False, all_spellings: bool = False
+    ) -> list[RankedText]:
         """Returns texts that may follow a text, the likeliest first, each with ln P and its share of all.
 
         Args:
             texts: the texts.
-            after, end: see `score`.
+            after, end, all_spellings: see `score`.
 
         Raises:
             ValueError: for a text without a token.
@@ -96,7 +107,7 @@ class LanguageMeasures(LanguageNetwork):
             >>> [found.text for found in model.rank(["go", "home"], after="go")]
             ['home', 'go']
         """
-        return following.rank(f"{type(self).__name__}.rank", self, texts, after, end)
+        return following.rank(f"{type(self).__name__}.rank", self, texts, after, end, all_spellings)
 
     @reading
     def log_probs(self, sentences: Sequence[str]) -> Floats:

@@ -84,23 +84,25 @@ class SentenceScore:
         is_bound: whether `total` is a lower bound of ln P of the text, because other tokens can spell it,
             too: with subwords, and with words and signs that are joined. Σ P over all its spellings is at
             least e^total.
+        marginal: ln Σ P over all spellings, if that was asked for; see `LanguageModel.score`.
     """
 
     tokens: list[str]
     log_probs: Array
     is_bound: bool = False
+    marginal: float | None = None
 
     __repr__ = short_repr
 
     @property
     def total(self) -> float:
-        """ln P of the text."""
-        return float(over_time(self.log_probs))
+        """ln P of the text: over all spellings if that was asked for, else of these tokens."""
+        return float(over_time(self.log_probs)) if self.marginal is None else self.marginal
 
     @property
     def perplexity(self) -> float:
         """exp(−total / tokens)."""
-        return perplexity(-float(self.log_probs.mean()))
+        return perplexity(-self.total / len(self.log_probs))
 
 
 def evaluate(

@@ -17,12 +17,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..._rnnrs import top_k
-from ...checks import check_size
 from ...shown import short_repr
 from ...text import Lexicon, Vocabulary
 from ...text.folding import APOSTROPHES, folded, with_straight_apostrophes
 from ...text.rules import in_word, is_word
-from ...types import Array
+from ...types import Array, Ids
 from .adaptive_stepper import AnyStepper
 from .network import LanguageNetwork
 from .scoring import probabilities
@@ -40,37 +39,64 @@ _CURLY = re.compile("|".join(APOSTROPHES).encode())
 
 
 class Suggestion(NamedTuple):
-    """A word and its probability (0..1) among all words that can follow."""
+    """A word, or several, and the probability (0..1) among all words, or as many words, that can follow."""
 
     word: str
     probability: float
 
 
-def suggest(
-    op: str, network: LanguageNetwork, text: str, k: int, stepper: AnyStepper | None = None
-) -> list[Suggestion]:
-    """Returns the k likeliest words, the likeliest first; see `LanguageModel.suggest`.
+class Reader:
+    """Reads texts that begin alike: what the first of them says is read once.
 
-    Raises:
-        ValueError, TypeError: if k is not a whole number from 1.
+    Args:
+        network: the model's network.
+        stepper: its stepper; None for a new one.
     """
-    check_size(op, "k", k)
-    stepper = stepper or network.stepper()
-    stepper.reset()
-    typed = network.vocabulary.unfinished(text)
+
+    __repr__ = short_repr
+
+    def __init__(self, network: LanguageNetwork, stepper: AnyStepper | None = None) -> None:
+        self.network, self.stepper = network, stepper or network.stepper()
+        self._first: tuple[Ids, Array, Array] | None = None
+
+    def read(self, text: str) -> tuple[Array, Array]:
+        """Returns the scores o (V,) of the token after a text, and the state (1, S) there."""
+        ids = self.network.context(text)
+        if self._first is not None:
+            first, o, state = self._first
+            if len(first) <= len(ids) and np.array_equal(first, ids[: len(first)]):
+                self.stepper.state = state
+                return (
+                    self.stepper.read(ids[len(first) :]) if len(first) < len(ids) else o
+                ), self.stepper.state
+        self.stepper.reset()
+        o = self.stepper.read(ids)
+        self._first = self._first or (ids, o, self.stepper.state)
+        return o, self.stepper.state
+
+
+def parts_of(vocabulary: Vocabulary, text: str) -> tuple[str, str]:
+    """Returns the finished words of a text, with what follows them, and the word that is being typed."""
+    typed = vocabulary.unfinished(text)
     if text and not typed and not text[-1].isspace() and text[-1] not in _OPENING:
         text += " "  # "Well," is followed by a space, whether it has been typed yet or not
-    finished = text[: len(text) - len(typed)]
-    if isinstance(network.vocabulary, Lexicon):
-        return _whole_words(network, network.vocabulary, stepper, (finished, typed), k)
-    if network.vocabulary.level == "char":
-        text = _with_known_apostrophes(network.vocabulary, text)
-        known = text[len(finished) :]
-        start = Beam(0.0, known.encode(), stepper.read(network.context(text)), stepper.state)
-        found = _spelled_words(network.vocabulary, stepper, start, (known, False), k)
+    return text[: len(text) - len(typed)], typed
+
+
+def suggest(reader: Reader, text: str, k: int) -> list[Suggestion]:
+    """Returns the k likeliest words, the likeliest first; see `LanguageModel.suggest`."""
+    vocabulary = reader.network.vocabulary
+    finished, typed = parts_of(vocabulary, text)
+    if isinstance(vocabulary, Lexicon):
+        o, _ = reader.read(finished)
+        return _whole_words(vocabulary, probabilities(o), typed, k)
+    if vocabulary.level == "char":
+        known = _with_known_apostrophes(vocabulary, typed)
+        start = Beam(0.0, known.encode(), *reader.read(_with_known_apostrophes(vocabulary, finished) + known))
+        found = _spelled_words(vocabulary, reader.stepper, start, (known, False), k)
     else:
-        start = Beam(0.0, b"", stepper.read(network.context(finished)), stepper.state)
-        found = _spelled_words(network.vocabulary, stepper, start, (typed, finished.endswith(" ")), k)
+        start = Beam(0.0, b"", *reader.read(finished))
+        found = _spelled_words(vocabulary, reader.stepper, start, (typed, finished.endswith(" ")), k)
     rests = [_rest(typed, word) for word, _ in found]
     return [
         one if rest is None else one._replace(word=typed + rest)
@@ -78,15 +104,12 @@ def suggest(
     ]
 
 
-def _whole_words(
-    network: LanguageNetwork, vocabulary: Lexicon, stepper: AnyStepper, text: tuple[str, str], k: int
-) -> list[Suggestion]:
+def _whole_words(vocabulary: Lexicon, p: Array, typed: str, k: int) -> list[Suggestion]:
     """Returns the likeliest words of the vocabulary that begin with the typed letters, in any case.
 
-    P(word | finished, prefix) = P(word | finished) / Σ P of all words with the prefix.
+    P(word | finished, prefix) = P(word | finished) / Σ P of all words with the prefix, for p = P(token |
+    finished) (V,).
     """
-    finished, typed = text
-    p = probabilities(stepper.read(network.context(finished)))
     ids = vocabulary.with_prefix(typed)
     if not len(ids):
         return []

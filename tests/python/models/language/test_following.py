@@ -6,28 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from small_applications import as_trained
+from small_language_models import LEVELS
+from small_language_models import as_if_trained as model
 
 from rnnrs.cli import main
 from rnnrs.models import LanguageModel
-
-TEXT = "I want to go home. I want to eat, she said.\nThey want to go to the king!\n" * 4
-
-
-def model(level, **options):
-    vocabulary = {
-        "char": {},
-        "word": {"min_count": 1},
-        "token": {"min_count": 1},
-        "subword": {"max_size": 320},
-    }
-    made = LanguageModel.from_text(
-        TEXT, level=level, vocabulary=vocabulary[level], hidden_size=12, dtype="float64", seed=3, **options
-    )
-    return as_trained(made)
-
-
-LEVELS = ("char", "word", "token", "subword")
+from rnnrs.models.language import spellings as spelled
 
 
 @pytest.mark.parametrize("level", ("char", "word", "token"))
@@ -93,6 +77,76 @@ def test_what_is_a_bound_is_named():
     assert len(ways[0]) == 1 and len(ways[1]) == len(ways[2]) == 1  # "go" is spelled in two ways at least
 
 
+def spellings(vocabulary, text):
+    """All ways to spell bytes in a vocabulary's tokens."""
+    if not text:
+        return [[]]
+    pieces = [(i, vocabulary.piece(i)) for i in range(len(vocabulary))]
+    begins = [(i, piece) for i, piece in pieces if piece and text.startswith(piece)]
+    return [[i, *rest] for i, piece in begins for rest in spellings(vocabulary, text[len(piece) :])]
+
+
+def log_p_of(made, after, ids):
+    """ln P of tokens after a text, one by one."""
+    stepper, total = made.stepper(), 0.0
+    o = stepper.read(made.context(after))
+    for i in ids:
+        total += o[i] - np.log(np.exp(o - o.max()).sum()) - o.max()
+        o = stepper.step(i)
+    return total
+
+
+@pytest.mark.parametrize("text", ("go", "eat", "home", "the king"))
+def test_all_spellings_of_a_sentence_are_summed(text):
+    made = model("subword")
+    found = spellings(made.vocabulary, f" {text}".encode())
+    assert len(found) > 1
+    ends = [log_p_of(made, "I want to", [*ids, made.vocabulary.end_id]) for ids in found]
+    summed = made.score(text, after="I want to", all_spellings=True)
+    assert summed.total == pytest.approx(np.logaddexp.reduce(ends), rel=1e-9)
+    one = made.score(text, after="I want to")
+    assert one.is_bound and not summed.is_bound and one.total < summed.total
+    assert summed.tokens == one.tokens
+    assert made.log_prob(text, after="I want to", all_spellings=True) == summed.total
+    assert made.rank([text], after="I want to", end=True, all_spellings=True)[0].log_prob == summed.total
+
+
+@pytest.mark.parametrize("after", ("", "I want to", "go home.\nThey"))
+def test_all_texts_of_some_bytes_add_up_to_one(after):
+    made = model("subword")
+    vocabulary = made.vocabulary
+    unknown = made.next_distribution(after)[vocabulary.unknown_id]
+    letters = [np.array([i]) for i in range(len(vocabulary)) if len(vocabulary.piece(i)) == 1]
+    letters = [ids for ids in letters if ids[0] != vocabulary.end_id]  # its byte is a token of its own, too
+    assert len(letters) == 256
+    first = [spelled.marginal(made, after, ids, False) for ids in letters]
+    assert not any(one.is_bound for one in first)
+    assert sum(math.exp(one.log_prob) for one in first) == pytest.approx(1 - unknown, abs=1e-12)
+    g = vocabulary.encode("g")
+    pairs = [spelled.marginal(made, after, np.append(g, ids), False).log_prob for ids in letters]
+    # After the letter spelled by itself, an unknown token adds no letter.
+    lost = math.exp(log_p_of(made, after, [g[0], vocabulary.unknown_id]))
+    whole = math.exp(spelled.marginal(made, after, g, False).log_prob)
+    assert sum(map(math.exp, pairs)) == pytest.approx(whole - lost, rel=1e-9)
+
+
+def test_a_sum_over_too_many_spellings_is_a_bound(monkeypatch):
+    made = model("subword")
+    full = made.score("go home", after="I", all_spellings=True)
+    monkeypatch.setattr(spelled, "_WIDTH", 2)
+    part = made.score("go home", after="I", all_spellings=True)
+    assert part.is_bound and not full.is_bound and part.total < full.total
+
+
+def test_where_there_is_one_spelling_nothing_is_summed():
+    for level in ("char", "word", "token"):
+        made = model(level)
+        assert made.score("I want", all_spellings=True).marginal is None
+    assert model("subword").score("", all_spellings=True).total == pytest.approx(
+        model("subword").log_prob("")
+    )
+
+
 def test_the_end_of_a_sentence_counts_where_it_is_asked_for():
     made = model("word")
     with_end, without = made.score("I want to go."), made.score("I want to go.", end=False)
@@ -137,3 +191,16 @@ def test_the_command_scores_and_ranks_what_follows(tmp_path, capsys):
     assert [one["sentence"] for one in found] == [one.text for one in expected]
     assert [one["log_prob"] for one in found] == pytest.approx([one.log_prob for one in expected])
     assert [token["token"] for token in found[0]["tokens"]] == made.score(expected[0].text, end=False).tokens
+
+
+def test_the_command_sums_over_all_spellings(tmp_path, capsys):
+    made = model("subword")
+    path = str(tmp_path / "m.rnn")
+    made.save(path)
+    assert main(["lm", "score", path, "--all-spellings", "I want to go"]) == 0
+    total = made.log_prob("I want to go", all_spellings=True)
+    assert capsys.readouterr().out == f"{total:.4f}\tI want to go\n"
+    assert main(["lm", "score", path, "--all-spellings", "--json", "--after", "I", "want"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["log_prob"] == made.log_prob("want", after="I", end=False, all_spellings=True)
+    assert found["is_bound"] is False

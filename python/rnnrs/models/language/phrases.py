@@ -1,0 +1,59 @@
+"""Suggestions of several words together: the likeliest next words, found by a beam of phrases."""
+
+from __future__ import annotations
+
+from ..._rnnrs import WordJoiner, find_words
+from ...checks import check_size
+from .adaptive_stepper import AnyStepper
+from .network import LanguageNetwork
+from .suggestion import Reader, Suggestion, parts_of, suggest
+
+#: The number of phrases of each length that are continued, per suggestion.
+_BEAMS = 2
+
+#: The maximum number of words of a phrase.
+_MOST_WORDS = 20
+
+
+def suggest_phrases(
+    op: str, network: LanguageNetwork, text: str, k: int, words: int, stepper: AnyStepper | None = None
+) -> list[Suggestion]:
+    """Returns the k likeliest phrases of so many words; see `LanguageModel.suggest`.
+
+    P(w_1 … w_n | text) = Π_i P(w_i | text, w_1 … w_{i−1}), each among all words that can follow. A phrase is
+    continued by its k likeliest next words, if it is among the `_BEAMS`·k likeliest of its length and likelier
+    than the k-th longer one.
+
+    Raises:
+        ValueError, TypeError: if k or words is not a whole number from 1, or words is above 20.
+    """
+    check_size(op, "k", k)
+    if check_size(op, "words", words) > _MOST_WORDS:
+        raise ValueError(f"{op}: words: expected at most {_MOST_WORDS}, got {words}")
+    reader, width = Reader(network, stepper), k if words == 1 else k * _BEAMS
+    finished, _ = parts_of(network.vocabulary, text)
+    found = suggest(reader, text, width)
+    for _ in range(words - 1):
+        longer: list[Suggestion] = []
+        for phrase in found:
+            if len(longer) >= k and phrase.probability <= longer[k - 1].probability:
+                break  # the others are no likelier, and a longer phrase is at most as likely as its beginning
+            longer += _continued(reader, finished, phrase, k)
+            longer.sort(key=lambda one: (-one.probability, one.word))
+        found = longer[:width]
+    return found[:k]
+
+
+def _continued(reader: Reader, finished: str, phrase: Suggestion, k: int) -> list[Suggestion]:
+    """Returns a phrase with each of the k likeliest words after it."""
+    return [
+        Suggestion(_joined(phrase.word, word), phrase.probability * probability)
+        for word, probability in suggest(reader, f"{finished}{phrase.word} ", k)
+    ]
+
+
+def _joined(phrase: str, word: str) -> str:
+    """Returns a phrase and the next word, with a space between them where their script has spaces."""
+    joiner = WordJoiner()
+    joiner.add(find_words(phrase)[-1])
+    return phrase + joiner.add(word)
