@@ -39,6 +39,7 @@ class Lexicon(Vocabulary):
         super().__init__(tokens, 0, 1)
         self.lowercase = lowercase
         self._sorted: list[tuple[str, str, int]] | None = None
+        self._words = np.zeros(0, np.int64)
 
     @abstractmethod
     def _adding(self) -> Callable[[str], str]:
@@ -68,6 +69,9 @@ class Lexicon(Vocabulary):
         if self._sorted is None:
             words = [(self.surface(token), i) for i, token in enumerate(self.tokens)][len(self.SPECIAL) :]
             self._sorted = sorted((folded(word), word, i) for word, i in words if word[:1].isalnum())
+            self._words = np.array(sorted(i for _, _, i in self._sorted), np.int64)
+        if not prefix:
+            return self._words.copy()
         low, as_typed = folded(prefix), with_straight_apostrophes(prefix)
         start = bisect_left(self._sorted, (low, "", 0))
         end = bisect_left(self._sorted, (low + "\U0010ffff", "", 0))

@@ -113,15 +113,25 @@ def _whole_words(vocabulary: Lexicon, p: Array, typed: str, k: int) -> list[Sugg
     ids = vocabulary.with_prefix(typed)
     if not len(ids):
         return []
-    # Several tokens can be one word, joined to what stands beside it or not.
-    words, owners = np.unique([vocabulary.surface(vocabulary.tokens[i]) for i in ids], return_inverse=True)
-    sums = np.bincount(owners, p[ids])
-    places, best = top_k(sums, min(k, len(words)))
+    words, owners = _surfaces(vocabulary)
+    sums = np.bincount(owners[ids], p[ids], minlength=len(words))
+    places, best = top_k(sums, min(k, len(np.unique(owners[ids]))))
     total = p[ids].sum()
     if not total > 0:  # underflow: nothing is known about these words
         return []
-    found = [_as_typed(typed, str(words[place])) for place in places]
+    found = [_as_typed(typed, words[place]) for place in places]
     return [Suggestion(word, float(value / total)) for word, value in zip(found, best, strict=True)]
+
+
+@lru_cache(maxsize=2)
+def _surfaces(vocabulary: Lexicon) -> tuple[list[str], Array]:
+    """Returns the words of a vocabulary, and the index of each token's word (V,).
+
+    Several tokens can be one word, joined to what stands beside it or not.
+    """
+    surfaces = [vocabulary.surface(token) for token in vocabulary.tokens]
+    words = {word: i for i, word in enumerate(sorted(set(surfaces)))}
+    return [*words], np.array([words[surface] for surface in surfaces])
 
 
 def _as_typed(typed: str, word: str) -> str:
