@@ -1,8 +1,8 @@
 //! The product of a few rows, computed on several panels of B side by side.
 //!
 //! A multiply-add has a latency of four cycles, and two start per cycle, so eight independent sums must be in
-//! flight. A register tile of one row has only as many sums as a panel has vectors; therefore few rows use up
-//! to three panels at a time. Each sum is the same chain of multiply-adds as in `generic.rs`.
+//! flight. A register tile of one row has only as many sums as a panel has vectors; therefore few rows use
+//! several panels at a time. Each sum is the same chain of multiply-adds as in `generic.rs`.
 
 use super::generic::Product;
 use super::simd::Simd;
@@ -32,13 +32,27 @@ pub(super) unsafe fn product<S: Simd>(p: &Product<S::Number>) {
     }
 }
 
+/// Returns the largest number of panels computed side by side with M rows.
+///
+/// With two vectors in a panel, a processor has sixteen registers: enough for twelve sums, the numbers of A
+/// and a vector of B.
+const fn most_panels<S: Simd, const M: usize>() -> usize {
+    match (S::VECTORS, M) {
+        (2, 1) => 4,
+        (2, 3) => 2,
+        _ => 3,
+    }
+}
+
 /// [`product`] of M rows.
 #[inline(always)]
 unsafe fn rows<S: Simd, const M: usize>(p: &Product<S::Number>) {
-    // Three panels, or two if three would need more than the registers of a processor with sixteen.
-    let panels = if M * S::VECTORS == 6 && S::VECTORS == 2 { 2 } else { 3 };
     let width = S::VECTORS * S::LANES;
-    let groups = p.columns.div_ceil(panels * width);
+    let panels = p.columns.div_ceil(width);
+    let groups = panels.div_ceil(const { most_panels::<S, M>() });
+    // Equal groups: one panel by itself would have too few sums.
+    let panels = panels.div_ceil(groups.max(1));
+    let groups = p.columns.div_ceil(panels.max(1) * width);
     for i in 0..groups {
         let column = if p.backwards { groups - 1 - i } else { i } * panels * width;
         let columns = (p.columns - column).min(panels * width);
@@ -63,6 +77,7 @@ unsafe fn rows<S: Simd, const M: usize>(p: &Product<S::Number>) {
             match whole {
                 0 => group_of::<S, M, 0>(&group, vectors),
                 1 => group_of::<S, M, 1>(&group, vectors),
+                3 if const { most_panels::<S, M>() } > 3 => group_of::<S, M, 3>(&group, vectors),
                 _ => group_of::<S, M, 2>(&group, vectors),
             }
         }

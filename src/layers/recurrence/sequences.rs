@@ -138,8 +138,11 @@ impl Sequences {
         ranges
     }
 
-    /// Distributes the groups' parts over the threads, by their number of rows; see [`deal`].
+    /// Distributes the groups' parts over the threads: one each, or by their number of rows; see [`deal`].
     pub(super) fn deal<P>(&self, groups: &[Range<usize>], parts: Vec<P>) -> Result<Vec<Vec<P>>> {
+        if self.is_even() {
+            return Ok(parts.into_iter().map(|part| vec![part]).collect());
+        }
         let rows = |group| (0..self.steps()).map(|t| self.going_on(t, group).len()).sum();
         let cards = groups.iter().map(rows).zip(parts).collect();
         Ok(deal(cards, parallel::num_threads()?.min(groups.len())))
@@ -156,9 +159,14 @@ impl Sequences {
         if data.is_empty() {
             return parts;
         }
+        let mut lengths: Vec<usize> = ranges.iter().map(|range| range.len() * width).collect();
         for t in 0..self.steps() {
-            for (part, range) in parts.iter_mut().zip(ranges) {
-                let len = self.going_on(t, range).len() * width;
+            if self.count(t) < self.batch {
+                for (len, range) in lengths.iter_mut().zip(ranges) {
+                    *len = self.going_on(t, range).len() * width;
+                }
+            }
+            for (part, &len) in parts.iter_mut().zip(&lengths) {
                 let (own, rest) = std::mem::take(&mut data).split_at_mut(len);
                 data = rest;
                 part.push(own);
