@@ -51,8 +51,12 @@ class Kind(NamedTuple):
 
 #: The kinds of models, by their names in files. A new application adds a line.
 KINDS = {
+    "assistant": Kind("an assistant over a table (rnnrs chat)", "rnnrs.models:Assistant"),
     "captioner": Kind("a captioner (rnnrs caption)", "rnnrs.models:Captioner"),
     "chatbot": Kind("a chatbot (rnnrs chat)", "rnnrs.models:Chatbot"),
+    "extractive_summarizer": Kind(
+        "a summarizer that chooses sentences (rnnrs summarize)", "rnnrs.models:ExtractiveSummarizer"
+    ),
     "forecaster": Kind("a forecaster (rnnrs forecast)", "rnnrs.models:Forecaster"),
     "jordan_network": Kind(
         "an output-to-hidden network (rnnrs.models.JordanNetwork)", "rnnrs.models:JordanNetwork"

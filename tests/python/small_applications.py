@@ -1,8 +1,13 @@
 """One small untrained model of every application, its training data and held-out data."""
 
+import copy
+import functools
+from itertools import product
+
 import numpy as np
 
 from rnnrs import models
+from rnnrs.data import AnnotatedTurn
 
 SIZES = {"embedding_size": 4, "hidden_size": 6, "seed": 1}
 TEXT = (
@@ -10,6 +15,13 @@ TEXT = (
 )
 PAIRS = [(line, line.upper()) for line in TEXT.split("\n") if line]
 DIALOGUES = [["hello", "good day"], ["who are you", "a bot"], ["bye", "see you"], ["why", "because"]] * 2
+ANNOTATED = [
+    [
+        AnnotatedTurn(f"{food} food", f"Which area{mark}", {"food": food}),
+        AnnotatedTurn("north", "Place 0.", {"food": food, "area": "north"}),
+    ]
+    for food, mark in (("thai", "?"), ("greek", "!"))
+] * 4
 RANDOM = np.random.default_rng(0)
 PICTURES = RANDOM.integers(0, 256, (8, 4, 4, 3), dtype=np.uint8)
 TEXTS = ["a red dog", "a blue cat"] * 4
@@ -42,6 +54,11 @@ def summarizer():
     return models.Summarizer.from_pairs(PAIRS, **SIZES), (PAIRS,), (PAIRS[:2],)
 
 
+def extractive_summarizer():
+    pairs = [(f"{line} It rains. Who {line.lower()}", line) for line, _ in PAIRS]
+    return models.ExtractiveSummarizer.from_pairs(pairs, **SIZES), (pairs,), (pairs[:2],)
+
+
 def seq2seq():
     made = models.Seq2Seq(*[models.Translator.from_pairs(PAIRS, **SIZES).source_vocabulary] * 2, **SIZES)
     return made, (PAIRS,), (PAIRS[:2],)
@@ -49,6 +66,21 @@ def seq2seq():
 
 def chatbot():
     return models.Chatbot.from_dialogues(DIALOGUES, **SIZES), (DIALOGUES,), (DIALOGUES[:2],)
+
+
+@functools.cache
+def _assistant():
+    table = [
+        {"name": f"Place {n}", "food": f, "area": a}
+        for n, (f, a) in enumerate(product(["thai", "greek"], ["north", "south"]))
+    ]
+    return models.Assistant.from_dialogues(
+        table, ANNOTATED, tracker_size=6, tracker_embedding=4, generated=2, **SIZES
+    )
+
+
+def assistant():
+    return copy.deepcopy(_assistant()), (ANNOTATED,), (ANNOTATED[:2],)
 
 
 def captioner():
@@ -80,8 +112,10 @@ APPLICATIONS = [
     language_by_sentence,
     translator,
     summarizer,
+    extractive_summarizer,
     seq2seq,
     chatbot,
+    assistant,
     captioner,
     classifier,
     classifier_of_texts,

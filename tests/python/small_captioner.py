@@ -40,3 +40,24 @@ def model(cell="gru", attention="additive", tied=False, layers=1, *, dtype="floa
         low = 0.5 if name.endswith("variance") else -0.6
         array[...] = draw.uniform(low, 0.8, array.shape)
     return found
+
+
+def worst_slope(found, batch, **options):
+    """Returns the largest relative error of the training loss's slope, along two directions per parameter."""
+    draw, worst = np.random.default_rng(0), 0.0
+    found.gradients.fill(0.0)
+    found.loss(batch, **options)
+    gradients = {name: np.array(g) for name, g in found.gradients.items()}
+    largest = max(np.linalg.norm(g) for g in gradients.values())
+    for name, g in gradients.items():
+        random = draw.standard_normal(g.shape)
+        for d in (g / (np.linalg.norm(g) + 1e-300), random / np.linalg.norm(random)):
+            theta, step = found.parameters[name], 1e-5
+            here, losses = theta.copy(), []
+            for sign in (1, -1):
+                theta[...] = here + sign * step * d
+                losses.append(found.loss(batch, **options)[0])
+                theta[...] = here
+            numeric = (losses[0] - losses[1]) / (2 * step)
+            worst = max(worst, abs((g * d).sum() - numeric) / max(abs(numeric), 1e-3 * largest))
+    return worst, gradients

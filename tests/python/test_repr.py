@@ -10,9 +10,10 @@ from importlib import import_module
 import numpy as np
 import pytest
 import small_applications as small
+import small_regions
 
 import rnnrs
-from rnnrs import Trainer, data, decoding, losses, modelfile, models, nn, optim, text, train
+from rnnrs import Trainer, data, decoding, losses, metrics, modelfile, models, nn, optim, text, train
 from rnnrs.data import Batch
 from rnnrs.gradcheck import gradient_check
 from rnnrs.inspection.unfold import unfold
@@ -65,6 +66,7 @@ def large_layers():
         nn.Dropout(0.5),
         nn.MeanPool2d(2),
         nn.GlobalPool2d(),
+        nn.RegionPooling(7),
     )
     yield nn.JordanRNN(30, 200, 400)
 
@@ -143,6 +145,11 @@ def batchers():
         yield from (each, each.epoch(0), each.epoch(0)[0])
     yield data.Series(DRAW.normal(size=(3000, 200)), tuple(f"column {i}" for i in range(200)))
     yield data.LabeledSequences(rows, ["a"] * 299, tuple("abc"), tuple("xyz"))
+    long = data.RegionExample("x" * 9000, (data.Region(0, 0, 1, 1, "x" * 9000),) * 99)
+    scenes = [*data.compose_scenes(30), long]
+    yield from (scenes, data.read_region_pictures(scenes[:30], (96, 96)), data.placement(3, 4, (5, 6)))
+    found = [[(*region, 0.5) for region in scene.regions] for scene in scenes]
+    yield metrics.dense_average_precision(found, [scene.regions for scene in scenes])
 
 
 def answers():
@@ -169,16 +176,34 @@ def answers():
                 model.vocabulary,
             )
             yield model.beam_search("The", constraints=decoding.Constraints(max_length=900), beam=3, n_best=3)
+        if build is small.extractive_summarizer:
+            yield (model.summarize(long), model.scores(long))
         if hasattr(model, "write"):
             sources = given[0][:2] if build is small.captioner else [source for source, _ in given[0]]
             yield from (model.write(sources), model.step_model(sources), model.search())
         if build is small.chatbot:
             yield from (model.reply("hello"), model.rank("hello", ["a" * 9000, "b"]), model.conversation())
             yield from (model.speak("inform(name='x')"), data.DialogueAct.parse("inform(name='x';area='y')"))
+        if build is small.assistant:
+            yield from (model.reply("thai " * 5000), model.session(), given[0], data.camrest())
+            yield model._batches(given[0], given[0], model.settings, noisy=True).epoch(0)[0]
         if build is small.captioner:
             yield model._batches("test", *given, model.settings, changed=False).epoch(0)[0]
             yield model.rank("a red dog", given[0] * 1)
             yield model.network.look(np.zeros((30, 4, 4, 3), np.float32))
+
+
+def regions():
+    pictures, known = small_regions.scenes(30, 0)
+    found = small_regions.small(pictures, known)
+    found.fit(pictures, known, epochs=1, progress=False)
+    batches = found._batches("test", pictures, known, found.settings, changed=True)
+    network, seen = found.network, found.network.see(np.zeros((9, 32, 32, 3), np.float32))
+    yield from (found, network, batches, batches.epoch(0)[0], seen, network.find(seen, 5))
+    yield from (network.read(batches.epoch(0)[0]), network.read(batches.epoch(0)[0]).reader.proposals)
+    boxes = np.ones((300, 4)) * 9
+    yield from (found.describe_regions(pictures[0], boxes), found.rank("a " * 9000, pictures[:2]))
+    yield found.evaluate(pictures, known)
 
 
 def objects():
@@ -187,6 +212,7 @@ def objects():
     yield from runs()
     yield from batchers()
     yield from answers()
+    yield from regions()
     words = " ".join(f"word{i}" for i in range(9000))
     for level in ("char", "word"):
         yield text.build_vocabulary(level, words * 2)

@@ -26,7 +26,7 @@ GROUPS = {
     "classify": ("sequences.classify", "classes of time series or texts: train, evaluate, predict"),
     "forecast": ("sequences.forecast", "forecasts of series of numbers: train, evaluate, predict"),
     "translate": ("pairs.translate", "translation: train, evaluate, run"),
-    "summarize": ("pairs.summarize", "one-line summaries: train, evaluate, run"),
+    "summarize": ("pairs.summarize", "summaries, written or of kept sentences: train, evaluate, run"),
     "chat": ("chat", "chatbots: train, evaluate, talk, rank, speak, tune"),
     "caption": ("caption", "descriptions of pictures: train, evaluate, describe, rank"),
     "info": ("info", "show the contents of a model's file"),

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import re
 import signal
 import sys
@@ -71,14 +72,14 @@ class VerbParser(Parser):
         """Parses; an option with `only_joined` does not take the word after it."""
         self.filled()
         joined = {
-            word
+            word: action.const
             for action in self._actions
             if hasattr(action, "only_joined")
             for word in action.option_strings
         }
         if joined and args is not None:
             end = args.index("--") if "--" in args else len(args)
-            args = [f"{word}=yes" if word in joined and i < end else word for i, word in enumerate(args)]
+            args = [f"{w}={joined[w]}" if w in joined and i < end else w for i, w in enumerate(args)]
         return super().parse_known_args(args, namespace)
 
     def take_late(self, namespace: argparse.Namespace, words: list[str]) -> list[str]:
@@ -278,6 +279,15 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return _plain(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def joined_text(words: Sequence[str]) -> str:
+    """Returns a text that was given as arguments, and says so if it is the name of a file."""
+    text = " ".join(words)
+    with contextlib.suppress(OSError, ValueError):  # too long for a name, or no name at all
+        if os.path.isfile(text):
+            say(f"rnnrs: {text} was taken as a text; --file reads the file of that name")
+    return text
 
 
 def say(text: str, quiet: bool = False) -> None:

@@ -20,6 +20,7 @@ _EMBEDDINGS = {
     "vocabulary": "embedding.E",
     "source_vocabulary": "source_embedding.E",
     "target_vocabulary": "target_embedding.E",
+    "turn_vocabulary": "turn_embedding.E",
 }
 #: The tensor of both, where source and target share a vocabulary.
 _SHARED = "target_embedding.E"
@@ -77,6 +78,10 @@ def describe(path: str) -> dict[str, Any]:
             options = {k: v for k, v in vocabulary.items() if k not in ("tokens", "tokenizer")}
             rows = len(file.tensors[embedding if embedding in file.tensors else _SHARED])
             config[name] = {"size": rows, **options}
+    if isinstance(kept := config.get("kept"), list):  # the dialogues of a chatbot
+        config["kept"] = f"{len(kept):,} dialogues"
+    if isinstance(table := config.get("table"), dict):  # of an assistant
+        config["table"] = {"rows": len(table["rows"]), "columns": ", ".join(table["columns"])}
     ended = file.run is not None and file.run.get("finished", False) is not False
     return {
         "file": path,

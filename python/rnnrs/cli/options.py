@@ -118,6 +118,7 @@ SIZES = {
         "--size",
     ),
     "pooling": Size("pooling of a sequence's states"),
+    "regions": Size("describe regions of pictures: CAPTIONS has boxes with phrases"),
     "recurrent_dropout": Size("dropout rate of the state before W, one mask per sequence", _RATE),
     "row_dropout": Size("dropout rate of whole tokens", _RATE),
     "tied": Size("the embedding is also the output layer's matrix"),

@@ -1,7 +1,9 @@
 """Data: batches for a `Trainer`; sequences, series, texts, dialogues and pictures from files."""
 
+from .annotated_dialogues import AnnotatedTurn, read_annotated_dialogues
 from .batch import Batch, Data
 from .batches import ArrayBatches, SentenceBatches, StreamBatches
+from .camrest import CamRest, camrest
 from .captions import (
     Captions,
     DescribedPictures,
@@ -16,6 +18,12 @@ from .emoji import Emoji, noto_emoji
 from .pair_batches import PairBatch, PairBatches
 from .pairs import PairReport, clean_pairs, clean_text, read_json_pairs, read_parallel_pairs, read_tsv_pairs
 from .pictures import Pictures, find_pictures, read_array, read_picture, read_pictures
+from .placement import Placement, placement
+from .records import Records, as_records, read_records
+from .region_files import read_regions
+from .region_pictures import RegionPictures, read_region_pictures
+from .regions import Region, RegionExample
+from .scenes import compose_scenes
 from .sequence_batches import SequenceBatches
 from .sequences import LabeledSequences, Series
 from .series import read_csv_series
@@ -25,8 +33,10 @@ from .ts import read_ts
 from .windows import WindowBatches
 
 __all__ = [
+    "AnnotatedTurn",
     "ArrayBatches",
     "Batch",
+    "CamRest",
     "Captions",
     "Data",
     "DescribedPictures",
@@ -37,6 +47,11 @@ __all__ = [
     "PairBatches",
     "PairReport",
     "Pictures",
+    "Placement",
+    "Records",
+    "Region",
+    "RegionExample",
+    "RegionPictures",
     "SentenceBatches",
     "SequenceBatches",
     "Series",
@@ -44,11 +59,16 @@ __all__ = [
     "TruncatedBPTT",
     "WindowBatches",
     "act_dialogues",
+    "as_records",
+    "camrest",
     "clean_pairs",
     "clean_text",
+    "compose_scenes",
     "described_arrays",
     "find_pictures",
     "noto_emoji",
+    "placement",
+    "read_annotated_dialogues",
     "read_array",
     "read_captions",
     "read_csv_sequences",
@@ -62,6 +82,9 @@ __all__ = [
     "read_parallel_pairs",
     "read_picture",
     "read_pictures",
+    "read_records",
+    "read_region_pictures",
+    "read_regions",
     "read_ts",
     "read_tsv_pairs",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,14 @@ from ..checks import check_size
 from ..errors import FormatError, ShapeError
 from ..reading import STANDARD_INPUT, name_of, read_text, split_lines
 from ..shown import short_repr
-from .cells import tab_rows
+from .annotations import caption_rows, document_of
+from .cells import delimited_rows, tab_rows
 from .pairs import clean_text
 from .pictures import read_pictures
 from .sequences import shorten
+
+#: The number of a description after a picture's file, as in Flickr8k.
+_NUMBERED = re.compile(r"(\.\w{2,5})#\d+$")
 
 
 class Captions(NamedTuple):
@@ -81,31 +86,40 @@ def read_captions(
     columns: tuple[int, int] = (0, 1),
     fields: tuple[str, str] = ("file", "description"),
     encoding: str = "utf-8",
+    split: str | None = None,
 ) -> Captions:
-    """Reads (file, description) rows: one JSON object per line (.json, .jsonl), or columns separated by tabs.
+    """Reads the descriptions of picture files.
+
+    The file is one of these, gzip-compressed or not:
+
+    - columns between tabs, or between commas (.csv): file and description. Numbers of descriptions after all
+      files (`image.jpg#0`, as in Flickr8k) are removed, as is a first line of a .csv that names no file;
+    - a JSON object on each line (.json, .jsonl) with these names;
+    - COCO's captions, or Karpathy's `dataset_*.json`.
 
     A picture may have several descriptions: on several lines, or as a list of texts in JSON. Control
     characters become spaces. A line without text in a description is named in `problems`.
 
     Args:
-        path: the file, gzip-compressed or not; "-": standard input, which is JSON if it begins with "{".
+        path: the file; "-": standard input, which is JSON if it begins with "{".
         columns: the indices of file and description, from 0.
-        fields: their names in JSON.
+        fields: their names in JSON lines.
         encoding: the encoding of the text.
+        split: of Karpathy's file, the pictures of this split ("train", "restval", "val", "test"); None: all.
 
     Raises:
         OSError: if the file cannot be read.
         FormatError: for a line with too few columns, without such an object, or that is not in the encoding
             (names the line); for a file without any description.
-        ValueError: for a negative index, or an unknown encoding.
+        ValueError: for a negative index, an unknown encoding, or a split that the file does not have.
     """
     found: dict[str, list[str]] = {}
     problems: list[str] = []
-    for number, (file, *texts) in _rows(path, tuple(columns), tuple(fields), encoding):
+    for place, (file, *texts) in _rows(path, tuple(columns), tuple(fields), encoding, split):
         kept = [text for text in map(clean_text, texts) if text]
         if not file.strip() or len(kept) < len(texts) or not texts:
             what = "no file" if not file.strip() else f"{file}: an empty description"
-            problems.append(f"{name_of(path)}: line {number}: {what}")
+            problems.append(f"{name_of(path)}: {place}: {what}")
         if file.strip() and kept:
             found.setdefault(file.strip(), []).extend(kept)
     if not found:
@@ -136,10 +150,10 @@ def read_descriptions(
     """
     rows: list[tuple[str, ...]] = []
     problems: list[str] = []
-    for number, texts in _rows(path, (column,), (field,), encoding):
+    for place, texts in _rows(path, (column,), (field,), encoding):
         kept = tuple(text for text in map(clean_text, texts) if text)
         if len(kept) < len(texts) or not texts:
-            problems.append(f"{name_of(path)}: line {number}: an empty description")
+            problems.append(f"{name_of(path)}: {place}: an empty description")
         rows.append(kept)
     if not any(rows):
         raise FormatError(f"{name_of(path)}: expected descriptions, got none")
@@ -147,9 +161,13 @@ def read_descriptions(
 
 
 def _rows(
-    path: str | os.PathLike[str], columns: tuple[int, ...], fields: tuple[str, ...], encoding: str
-) -> list[tuple[int, list[str]]]:
-    """Returns the number and the requested cells of each line; the last cell may be several.
+    path: str | os.PathLike[str],
+    columns: tuple[int, ...],
+    fields: tuple[str, ...],
+    encoding: str,
+    split: str | None = None,
+) -> list[tuple[str, list[str]]]:
+    """Returns the place and the requested cells of each line; the last cell may be several.
 
     Raises:
         FormatError: for a line without them.
@@ -157,17 +175,44 @@ def _rows(
     plain = os.fspath(path).removesuffix(".gz").lower()
     text = read_text(path, encoding)
     if plain.endswith((".json", ".jsonl")) or (plain == STANDARD_INPUT and text.startswith("{")):
+        document = document_of(name_of(path), text) if len(columns) > 1 else None
+        if document is not None:
+            return caption_rows(name_of(path), document, split)
+        _refuse_split(path, split)
         lines = enumerate(split_lines(text), 1)
-        return [(number, _fields(path, number, line, fields)) for number, line in lines if line.strip()]
+        return [(f"line {n}", _fields(path, n, line, fields)) for n, line in lines if line.strip()]
+    _refuse_split(path, split)
     places = [check_size("read_captions", "columns", column, least=0) for column in columns]
-    rows: list[tuple[int, list[str]]] = []
-    for number, cells in tab_rows(text, empty=len(places) == 1):
+    return _table(path, plain, text, places)
+
+
+def _refuse_split(path: str | os.PathLike[str], split: str | None) -> None:
+    if split is not None:
+        raise ValueError(
+            f"read_captions: split: expected none, since {name_of(path)} has no splits, got {split!r}"
+        )
+
+
+def _table(
+    path: str | os.PathLike[str], plain: str, text: str, places: list[int]
+) -> list[tuple[str, list[str]]]:
+    """Returns the place and the requested cells of each line of a table."""
+    alone = len(places) == 1
+    listed = tab_rows(text, empty=True) if alone else delimited_rows(plain, name_of(path), text)
+    rows: list[tuple[str, list[str]]] = []
+    for number, cells in listed:
         if len(cells) <= max(places):
             raise FormatError(
                 f"{name_of(path)}: line {number}: expected at least {max(places) + 1} columns between tabs, "
                 f"got {len(cells)}: {shorten(cells[0])}"
             )
-        rows.append((number, [cells[place] for place in places]))
+        rows.append((f"line {number}", [cells[place] for place in places]))
+    if alone:
+        return rows
+    if plain.endswith(".csv") and rows and "." not in rows[0][1][0]:  # the names of the columns
+        rows = rows[1:]
+    if rows and all(_NUMBERED.search(cells[0]) for _, cells in rows):
+        rows = [(place, [_NUMBERED.sub(r"\1", cells[0]), *cells[1:]]) for place, cells in rows]
     return rows
 
 

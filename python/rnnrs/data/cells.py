@@ -40,6 +40,25 @@ def read_cells(path: PathLike, delimiter: str, encoding: str = "utf-8") -> Rows:
         raise FormatError(f"{name_of(path)}: line {error.line}: {error}") from None
 
 
+def delimited_rows(plain: str, name: str, text: str) -> Rows:
+    """Returns the rows of a table between commas if its file is a .csv without tabs, else between tabs.
+
+    Args:
+        plain: the file in lower case, without .gz.
+        name: its name for messages.
+        text: its content.
+
+    Raises:
+        FormatError: for a quote that does not end, and the like; names the line.
+    """
+    if not plain.endswith(".csv") or "\t" in text.partition("\n")[0]:
+        return tab_rows(text)
+    try:
+        return _quoted_rows(text, ",")
+    except _BadQuotes as error:
+        raise FormatError(f"{name}: line {error.line}: {error}") from None
+
+
 def tab_rows(text: str, *, even: bool = False, empty: bool = False) -> Rows:
     """Returns the rows of columns between tabs, with their lines.
 

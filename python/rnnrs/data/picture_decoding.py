@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, require
+from .placement import Placement, padded_size, placement
 
 Picture = NDArray[np.uint8]
+Found = TypeVar("Found")
 
 #: The maximum number of pixels to decode: 600 MB at peak in the worst case. JPEG files may have 64 times as
 #: many, since they can be decoded at an eighth of their size.
@@ -72,6 +75,58 @@ def decode(file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int], fit: 
         OSError: if the file cannot be read.
         FormatError: if it is not a picture, is damaged, or is too large; the message does not name the file.
     """
+
+    def decoded(pillow: Any, image: Any) -> Picture:
+        original = image.size  # a JPEG changes it
+        return _fitted(pillow, _loaded(image, size), original, size, fit)
+
+    return _from(file, decoded)
+
+
+def place(file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int], fit: str) -> Placement:
+    """Returns where `decode` places a picture; only the file's header is read.
+
+    Raises:
+        MissingExtraError, OSError, FormatError: see `decode`.
+    """
+
+    def placed(pillow: Any, image: Any) -> Placement:
+        turn = _turn(pillow, image)
+        width, height = _upright(image.size, turn)
+        return placement(width, height, size, fit, turn or 1)
+
+    return _from(file, placed)
+
+
+def measure(file: str | os.PathLike[str] | BinaryIO) -> tuple[int, int]:
+    """Returns the width and the height of a picture, upright; only the file's header is read.
+
+    Raises:
+        MissingExtraError, OSError, FormatError: see `decode`.
+    """
+    return _from(file, lambda pillow, image: _upright(image.size, _turn(pillow, image)))
+
+
+def fit_array(picture: Picture, size: tuple[int, int], fit: str) -> Picture:
+    """Returns a picture (Y, X, 3) in another size, as `decode` fits it.
+
+    Raises:
+        MissingExtraError: if Pillow is missing, and the picture has another size.
+    """
+    if picture.shape[:2] == tuple(size):
+        return picture
+    pillow = require("PIL.Image", "pictures")
+    image = pillow.fromarray(np.ascontiguousarray(picture))
+    return _fitted(pillow, image, image.size, size, fit)
+
+
+def _upright(size: tuple[int, int], turn: int | None) -> tuple[int, int]:
+    """Returns width and height of a picture after it is turned upright."""
+    return size if turn is None or turn < 5 else size[::-1]
+
+
+def _from(file: str | os.PathLike[str] | BinaryIO, what: Callable[[Any, Any], Found]) -> Found:
+    """Returns what a function computes from Pillow and the picture, of which only the header is read."""
     pillow = require("PIL.Image", "pictures")
     if isinstance(file, (str, os.PathLike)):
         path = Path(file)
@@ -79,12 +134,11 @@ def decode(file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int], fit: 
             path.stat()  # raises FileNotFoundError if it does not exist
             raise FormatError("not a file")
         with open(path, "rb") as opened:
-            return decode(opened, size, fit)
+            return _from(opened, what)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a problem of a file is reported once, by this package
         try:
-            image = _open(pillow, file)
-            return _fitted(pillow, _loaded(image, size), size, fit)
+            return what(pillow, _open(pillow, file))
         except FormatError:
             raise
         except pillow.UnidentifiedImageError:
@@ -127,23 +181,29 @@ def _loaded(image: Any, size: tuple[int, int]) -> Any:
     return image
 
 
-def _fitted(pillow: Any, image: Any, size: tuple[int, int], fit: str) -> Picture:
+def _fitted(pillow: Any, image: Any, original: tuple[int, int], size: tuple[int, int], fit: str) -> Picture:
+    """Returns the picture in the required size.
+
+    Args:
+        pillow: Pillow.
+        image: the picture, decoded, perhaps at less than its size.
+        original: its width and height in the file.
+        size, fit: see `decode`.
+    """
     turn = _turn(pillow, image)
     image = _eight_bits(pillow, image)
-    rows, columns = size if turn is None or turn < 5 else size[::-1]
-    shape = np.array([columns, rows])
+    shape = np.array(_upright(size[::-1], turn))
     scale = (min if fit == "pad" else max)(shape / image.size)
-    inner = np.clip(np.round(scale * np.array(image.size)), 1, None if fit == "crop" else shape)
-    box = None
+    inner, box = padded_size(np.array(original), shape), None
     if fit == "crop":  # the middle part that fills the size
         cut = np.maximum((np.array(image.size) - shape / scale) / 2, 0)
         box, inner = (*cut, *(np.array(image.size) - cut)), shape
     # Area averages for a smaller size: every pixel counts, and there is no ringing.
     kernel = pillow.Resampling.BOX if scale < 1 else pillow.Resampling.BILINEAR
-    if image.size != tuple(inner.astype(int).tolist()) or box is not None:
-        image = image.resize(tuple(inner.astype(int).tolist()), kernel, box)
+    if image.size != tuple(inner.tolist()) or box is not None:
+        image = image.resize(tuple(inner.tolist()), kernel, box)
     canvas = pillow.new("RGB", tuple(shape.tolist()), _WHITE)
-    corner = tuple(((shape - inner) // 2).astype(int).tolist())
+    corner = tuple(((shape - inner) // 2).tolist())
     canvas.paste(image, corner, image if image.mode == "RGBA" else None)
     if turn is not None:
         canvas = canvas.transpose(pillow.Transpose(_TURNS[turn]))

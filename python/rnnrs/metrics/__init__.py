@@ -1,6 +1,7 @@
-"""Metrics of generated texts: ROUGE; BLEU and chrF (extra "metrics"); caption scores; slot errors."""
+"""Metrics: ROUGE; BLEU and chrF (extra "metrics"); captions; regions of pictures; slot errors."""
 
 from .captions import CaptionScores, caption_scores
+from .regions import DensePrecision, box_iou, dense_average_precision
 from .rouge import Rouge, RougeScore, rouge
 from .slots import SlotError, slot_error
 from .translation import CorpusScore, bleu, chrf
@@ -8,12 +9,15 @@ from .translation import CorpusScore, bleu, chrf
 __all__ = [
     "CaptionScores",
     "CorpusScore",
+    "DensePrecision",
     "Rouge",
     "RougeScore",
     "SlotError",
     "bleu",
+    "box_iou",
     "caption_scores",
     "chrf",
+    "dense_average_precision",
     "rouge",
     "slot_error",
 ]

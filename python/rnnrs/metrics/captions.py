@@ -136,23 +136,56 @@ def _bleu(candidates: list[_Counts], references: list[list[_Counts]]) -> list[fl
     return bleus
 
 
-def _cider(candidates: list[_Counts], references: list[list[_Counts]]) -> float:
-    """Returns the mean CIDEr-D."""
+class Cider:
+    """CIDEr-D with the idf of given references.
+
+    Args:
+        references: the references of each document.
+    """
+
+    def __init__(self, references: Sequence[Sequence[str]]) -> None:
+        counted = [[_counts(caption_words(text)) for text in own] for own in references]
+        self._idf, self._rarest = _document_idf(counted)
+
+    def share(self, candidate: str, reference: str) -> float:
+        """Returns the CIDEr-D of a candidate in proportion to that of the reference itself, 0..1.
+
+        If no n-gram distinguishes the reference from others, only the same words agree.
+        """
+        one, other = _counts(caption_words(candidate)), _counts(caption_words(reference))
+        vectors = _weigh(other, self._idf, self._rarest)
+        most = _similarity(vectors, vectors)
+        if not most:
+            return float(one == other)
+        return _penalty(one, other) * _similarity(_weigh(one, self._idf, self._rarest), vectors) / most
+
+
+def _document_idf(references: list[list[_Counts]]) -> tuple[dict[Ngram, float], float]:
+    """Returns the idf of each n-gram, and that of an n-gram that no reference has."""
     pictures: Counter[Ngram] = Counter()  # the number of pictures with an n-gram
     for own in references:
         pictures.update({ngram for reference in own for ngrams in reference.ngrams for ngram in ngrams})
     idf = {ngram: math.log(len(references) / count) for ngram, count in pictures.items()}
-    rarest = math.log(len(references))  # the idf of an n-gram that no reference has
+    return idf, math.log(len(references))
+
+
+def _cider(candidates: list[_Counts], references: list[list[_Counts]]) -> float:
+    """Returns the mean CIDEr-D."""
+    idf, rarest = _document_idf(references)
     total = 0.0
     for candidate, own in zip(candidates, references, strict=True):
         vectors = _weigh(candidate, idf, rarest)
         similar = sum(
-            _similarity(vectors, _weigh(reference, idf, rarest))
-            * math.exp(-((candidate.words - reference.words) ** 2) / (2 * SIGMA**2))
+            _similarity(vectors, _weigh(reference, idf, rarest)) * _penalty(candidate, reference)
             for reference in own
         )
         total += 10 * similar / len(own)
     return total / len(candidates)
+
+
+def _penalty(candidate: _Counts, reference: _Counts) -> float:
+    """Returns the factor for the difference of the lengths."""
+    return math.exp(-((candidate.words - reference.words) ** 2) / (2 * SIGMA**2))
 
 
 def _weigh(text: _Counts, idf: dict[Ngram, float], rarest: float) -> list[dict[Ngram, float]]:

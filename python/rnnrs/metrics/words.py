@@ -144,3 +144,8 @@ def _script(c: str) -> str:
     name = unicodedata.name(c, "").removeprefix("FULLWIDTH ")
     # Ordinal indicators and signs like µ and ª are written in Latin texts.
     return "LATIN" if c in "ªºµ" else name.partition(" ")[0]
+
+
+def bare(text: str) -> str:
+    """Returns a text in lower case, without white space."""
+    return "".join(text.lower().split())

@@ -1,14 +1,23 @@
 """Models: layers combined with a loss, with explicit forward and backward passes; and the applications."""
 
+from .assistant.assistant import Assistant
+from .assistant.evaluation import AssistantEvaluation
+from .assistant.replies import AssistantReply, AssistantSession
 from .base.recurrent_network import RecurrentNetwork
 from .captions.augmentation import Augmentation, may_be_mirrored
 from .captions.batches import CaptionBatch
-from .captions.captioner import Captioner, RankedPicture
+from .captions.captioner import Captioner
+from .captions.describing import RankedPicture
 from .captions.evaluation import CaptionEvaluation
+from .captions.regions.evaluation import RegionEvaluation
+from .captions.regions.found import FoundRegion, RankedRegion
 from .chatbot.acts import Utterance
 from .chatbot.chatbot import Chatbot
 from .chatbot.replies import Conversation, Ranked, Reply
 from .chatbot.threshold import Threshold
+from .extractive.evaluation import ExtractEvaluation, SentenceScores
+from .extractive.extractive_summarizer import ExtractiveSummarizer
+from .extractive.extracts import Extract, ScoredSentence
 from .language.cache import ContinuousCache, NgramCache
 from .language.continuation import Continuation
 from .language.following import RankedText
@@ -31,6 +40,10 @@ from .writer.evaluation import PairEvaluation
 from .writer.search import Search, Written
 
 __all__ = [
+    "Assistant",
+    "AssistantEvaluation",
+    "AssistantReply",
+    "AssistantSession",
     "Augmentation",
     "CaptionBatch",
     "CaptionEvaluation",
@@ -42,19 +55,27 @@ __all__ = [
     "Conversation",
     "EncoderDecoder",
     "ExposureGap",
+    "Extract",
+    "ExtractEvaluation",
+    "ExtractiveSummarizer",
     "ForecastEvaluation",
     "Forecaster",
+    "FoundRegion",
     "JordanNetwork",
     "LanguageModel",
     "NgramCache",
     "PairEvaluation",
     "Ranked",
     "RankedPicture",
+    "RankedRegion",
     "RankedText",
     "RecurrentNetwork",
+    "RegionEvaluation",
     "Reply",
+    "ScoredSentence",
     "Search",
     "SentenceScore",
+    "SentenceScores",
     "Seq2Seq",
     "SequenceClassifier",
     "SequenceTagger",

@@ -17,6 +17,7 @@ from .parameters import Parameters
 from .pooling import POOLINGS, AttentionPooling, Pooling
 from .pooling_2d import GlobalPool2d, MaxPool2d, MeanPool2d
 from .recurrent import Recurrent
+from .region_pooling import RegionPooling
 from .rnn import ACTIVATIONS, RNN
 from .sequential import Sequential
 from .stack import Stack
@@ -49,6 +50,7 @@ __all__ = [
     "Parameters",
     "Pooling",
     "Recurrent",
+    "RegionPooling",
     "Sequential",
     "Stack",
     "TiedLinear",

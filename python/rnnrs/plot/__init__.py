@@ -1,8 +1,9 @@
-"""Figures of inspection results, attention, forecasts, described pictures (extra "plot": matplotlib)."""
+"""Figures of inspection results, attention, forecasts, pictures and regions (extra "plot": matplotlib)."""
 
 from .attention import attention
 from .curves import gradients_through_time, jacobians
 from .pictures import description, pictures
+from .regions import regions
 from .series import forecast
 from .text import colored_text, states
 from .training import monitor
@@ -16,5 +17,6 @@ __all__ = [
     "jacobians",
     "monitor",
     "pictures",
+    "regions",
     "states",
 ]

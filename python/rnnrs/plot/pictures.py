@@ -53,7 +53,7 @@ def description(
         OSError: if the figure cannot be written.
     """
     op = "description"
-    seen, words = _colors(op, picture), list(words)
+    seen, words = check_picture(op, picture), list(words)
     if len(words) > MOST_WORDS:
         raise ValueError(f"{op}: words: expected at most {MOST_WORDS}, got {len(words)}")
     maps = None if alpha is None or grid is None else np.asarray(alpha, np.float64)
@@ -70,7 +70,7 @@ def description(
     if maps is not None and grid is not None:
         for axes, word, row in zip(panels[1:], words, maps, strict=False):
             _map(axes, seen, word, row.reshape(grid))
-    figure.suptitle(_lines(title or " ".join(words), 22 * columns), fontsize=11, parse_math=False)
+    figure.suptitle(broken(title or " ".join(words), 22 * columns), fontsize=11, parse_math=False)
     return finish(figure, path)
 
 
@@ -131,7 +131,7 @@ def pictures(
         OSError: if the figure cannot be written.
     """
     op = "pictures"
-    seen = [_colors(op, image) for image in images]
+    seen = [check_picture(op, image) for image in images]
     if not 0 < len(seen) <= MOST_PICTURES or columns < 1:
         raise ValueError(
             f"{op}: images: expected 1 to {MOST_PICTURES} in at least one column, "
@@ -141,7 +141,7 @@ def pictures(
         if values is not None and len(values) != len(seen):
             raise ShapeError(f"{op}: {name}: expected as many as pictures, {len(seen)}, got {len(values)}")
     columns = min(columns, len(seen))
-    lines = [_lines(text, 24) for text in texts]
+    lines = [broken(text, 24) for text in texts]
     deepest = max(text.count("\n") + 1 for text in lines)
     rows = math.ceil(len(seen) / columns)
     figure = new_figure(max(3.0, 1.75 * columns), 0.3 + rows * (1.5 + 0.17 * deepest))
@@ -164,14 +164,18 @@ def pictures(
 _STYLES = {True: {"color": COLORS[0]}, False: {"color": COLORS[1], "style": "italic"}}
 
 
-def _colors(op: str, picture: ArrayLike) -> NDArray[Any]:
-    """Returns a picture as numbers 0..1."""
+def check_picture(op: str, picture: ArrayLike) -> NDArray[Any]:
+    """Returns a picture as numbers 0..1.
+
+    Raises:
+        ShapeError: if it does not have the shape (Y, X, 3).
+    """
     array = as_array("plot", "picture", picture)
     if array.ndim != 3 or array.shape[2] != 3 or not array.size:
         raise ShapeError(f"{op}: picture: expected (Y, X, 3), got {array.shape}")
     return array / 255 if array.dtype == np.uint8 else np.clip(array.astype(np.float64), 0, 1)
 
 
-def _lines(text: str, width: int) -> str:
+def broken(text: str, width: int) -> str:
     """Breaks a text into lines of at most `width` characters; its own line breaks stay."""
     return "\n".join("\n".join(textwrap.wrap(line, width)) or line for line in text.split("\n"))

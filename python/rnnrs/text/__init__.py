@@ -4,6 +4,7 @@ from .build import VOCABULARIES, build_vocabulary, vocabulary_from_config
 from .corpus import chatterbot_dialogues, debian_synopses, read_text, split, tatoeba_pairs, tiny_shakespeare
 from .lexicon import Lexicon, TokenVocabulary
 from .rules import join_words
+from .sentences import find_sentences
 from .subword import SubwordVocabulary
 from .vocabulary import CharVocabulary, Vocabulary
 from .words import WordVocabulary, capitalize, find_words
@@ -20,6 +21,7 @@ __all__ = [
     "capitalize",
     "chatterbot_dialogues",
     "debian_synopses",
+    "find_sentences",
     "find_words",
     "join_words",
     "read_text",

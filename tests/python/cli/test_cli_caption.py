@@ -18,6 +18,7 @@ import pytest
 from rnnrs import data
 from rnnrs.cli import main
 from rnnrs.cli.demo import caption as demo_caption
+from rnnrs.cli.demo import regions as demo_regions
 from rnnrs.models import Captioner
 
 Image = pytest.importorskip("PIL.Image")
@@ -243,14 +244,22 @@ def test_files_that_cannot_be_learned_from(folder, tmp_path):
     train("missing.tsv: No such file", tmp_path / "missing.tsv")
     train("--pictures: expected a folder, or an array", folder / "train.tsv", pictures=tmp_path / "nowhere")
     train("expected a cache of pictures", folder / "train.tsv", "--cache", folder / "arrays.npz")
-    train("--columns: expected two, of file and description", folder / "train.tsv", "--columns", "1")
+    train(r"--columns: expected 2 \(file, description\), got 1", folder / "train.tsv", "--columns", "1")
     train("--validation: expected a file or a share", folder / "train.tsv", "--validation", "1.5")
     train("--validation: expected a share, or a file", folder / "train.tsv", "--validation", "a", "b", "c")
     arrays = folder / "arrays.npz"
     train(r"expected one of .*\(pictures, other\), got none", folder / "texts.txt", pictures=arrays)
     more = ("--array", "pictures")
     train("expected a line for each of 108 rows, got 1", tmp_path / "few.txt", *more, pictures=arrays)
-    train("--fields: expected one", folder / "texts.txt", *more, "--fields", "a", "b", pictures=arrays)
+    train(
+        r"--fields: expected 1 \(description\), got 2",
+        folder / "texts.txt",
+        *more,
+        "--fields",
+        "a",
+        "b",
+        pictures=arrays,
+    )
     train("array.npy: No such file", folder / "texts.txt", pictures=tmp_path / "array.npy")
     assert not (tmp_path / "never.rnn").exists()
 
@@ -390,11 +399,17 @@ def test_ctrl_c_and_resume(folder, tmp_path):
 
 def test_the_demo(tmp_path, monkeypatch):
     monkeypatch.setattr(demo_caption, "EVERY", 40)
-    code, out, error = run("demo", "caption", "--seconds", "2", "--hidden-size", "16", "-o", tmp_path)
+    monkeypatch.setattr(demo_regions, "SCENES", 64)
+    monkeypatch.setattr(demo_regions, "JUDGED", 4)
+    code, out, error = run("demo", "caption", "--seconds", "3", "--hidden-size", "16", "-o", tmp_path)
     assert code == 0, error
     before, after = (float(re.search(rf"{word} .*\(([\d.]+) nats", out)[1]) for word in ("Before", "After"))
     assert after < before and "BLEU-1/2/3/4" in out and out.count("wanted") == out.count("got") == 8
     assert f"rnnrs caption describe {tmp_path / 'caption.rnn'}" in out
     assert (tmp_path / "caption-pictures.png").read_bytes().startswith(b"\x89PNG")
     assert Captioner.load(tmp_path / "caption.rnn").sizes["hidden_size"] == 16
+    assert "Regions   64 scenes of 122 emoji" in out and "found boxes, exact phrases: mAP" in out
+    assert "What it finds in one of them" in out and "Where it finds" in out
+    assert Captioner.load(tmp_path / "caption-regions.rnn").regions
+    assert (tmp_path / "caption-regions.png").read_bytes().startswith(b"\x89PNG")
     assert len(data.noto_emoji().pictures) == 3110

@@ -45,7 +45,9 @@ OWN = {
     "columns", "fields", "max_words", "max_ratio", "unique", "file", "pictures", "array", "fit", "cache", "onnx",
     "onnx_output", "names", "label", "by", "text", "no_header", "delimiter", "probabilities", "acts", "threshold",
     "unanswerable", "prompt", "stop", "unit", "signal", "tokens", "seconds", "encoding", "from", "time", "series",
-    "tokenize",
+    "tokenize", "split", "box", "table", "table_name", "domain", "generated",
+    "extract", "sentences", "words", "share", "why", "html", "then",
+    "allow_teaching", "who", "waiting", "accept", "undo", "export", "rehearse",
 }  # fmt: skip
 
 #: What the command line calls an argument of another name.
@@ -98,6 +100,7 @@ def api_defaults(group, verb):
         ("lm", "generate"): [LanguageModel.generate],
         ("lm", "inspect"): [text_states, TextStates.following],
         ("chat", "rank"): [Chatbot.rank],
+        ("chat", "learn"): [Chatbot.learn],
         ("forecast", "evaluate"): [Forecaster.evaluate],
         ("forecast", "predict"): [Forecaster.predict],
     }
@@ -141,6 +144,8 @@ def test_every_default_is_the_apis(group, verb, options):
             assert own or (group, verb, name) in {
                 ("chat", "rank", "n_best"),
                 ("caption", "rank", "n_best"),
+                ("caption", "describe", "regions"),  # a number, of models of regions
+                ("lm", "score", "all_spellings"),
                 ("lm", "score", "after"),  # without it, whole sentences are scored
             }, name
 

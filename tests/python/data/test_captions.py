@@ -56,6 +56,96 @@ def test_files_without_descriptions_are_refused(tmp_path):
     refused(b"\n\n", "expected descriptions, got none", "c.txt", data.read_descriptions)
 
 
+def test_flickr8k_and_tables_between_commas(tmp_path):
+    tokens = "1_a.jpg#0\tA child .\n1_a.jpg#1\tA girl , in pink .\n2_b.jpg#0\tA #1 dog\n"
+    (tmp_path / "Flickr8k.token.txt").write_text(tokens, "utf-8")
+    found = data.read_captions(tmp_path / "Flickr8k.token.txt")
+    assert found.files == ("1_a.jpg", "2_b.jpg")
+    assert found.descriptions == (("A child .", "A girl , in pink ."), ("A #1 dog",))
+    rows = 'image,caption\r\n1_a.jpg,A child .\r\n1_a.jpg,"A girl , in pink ."\r\n2_b.jpg,A #1 dog\r\n'
+    (tmp_path / "captions.csv").write_bytes(rows.encode())
+    assert data.read_captions(tmp_path / "captions.csv") == found
+    (tmp_path / "bare.csv").write_bytes(rows.encode().partition(b"\n")[2])
+    assert data.read_captions(tmp_path / "bare.csv") == found
+    (tmp_path / "some.tsv").write_text(
+        "a.jpg#0\ta cat\nb.jpg\ta dog\n", "utf-8"
+    )  # a name with a number in it
+    assert data.read_captions(tmp_path / "some.tsv").files == ("a.jpg#0", "b.jpg")
+    (tmp_path / "tabs.csv").write_text("a.jpg\ta cat, a dog\n", "utf-8")
+    assert data.read_captions(tmp_path / "tabs.csv").descriptions == (("a cat, a dog",),)
+    (tmp_path / "bad.csv").write_text('a.jpg,a cat\nb.jpg,"a dog\n', "utf-8")
+    with pytest.raises(rnnrs.FormatError, match=r"bad\.csv: line [23]: unexpected end"):
+        data.read_captions(tmp_path / "bad.csv")
+
+
+def coco_captions(**changes):
+    captions = [
+        {"id": 1, "image_id": 7, "caption": "a cat\n"},
+        {"id": 2, "image_id": 7, "caption": "the cat"},
+    ]
+    images = [{"id": 7, "file_name": "a.jpg", "width": 3, "height": 3}, {"id": 8, "file_name": "b.jpg"}]
+    return {"info": {}, "images": images, "annotations": [{**captions[0], **changes}, captions[1]]}
+
+
+def karpathy(**changes):
+    def image(name, split, *raws):
+        sentences = [{"raw": raw, "tokens": raw.split(), "imgid": 0} for raw in raws]
+        return {"filename": name, "split": split, "sentences": sentences, "imgid": 0, **changes}
+
+    images = [
+        image("a.jpg", "train", "a cat", "the cat"),
+        image("b.jpg", "val", "a dog"),
+        image("c.jpg", "test", " "),
+    ]
+    return {"images": images, "dataset": "coco"}
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_captions_of_coco_and_of_karpathys_splits(tmp_path, indent):
+    def read(content, **options):
+        (tmp_path / "c.json").write_text(json.dumps(content, indent=indent), "utf-8")
+        return data.read_captions(tmp_path / "c.json", **options)
+
+    found = read(coco_captions())
+    assert (found.files, found.descriptions, found.problems) == (("a.jpg",), (("a cat", "the cat"),), ())
+    every = read(karpathy())
+    assert every.files == ("a.jpg", "b.jpg") and every.descriptions == (("a cat", "the cat"), ("a dog",))
+    assert every.problems == (f"{tmp_path / 'c.json'}: images[2]: c.jpg: an empty description",)
+    assert read(karpathy(), split="val").files == ("b.jpg",)
+    assert read(karpathy(filepath="val2014"), split="train").files == ("val2014/a.jpg",)
+    with pytest.raises(ValueError, match="read_captions: split: expected one of test, train, val, got 'dev'"):
+        read(karpathy(), split="dev")
+    with pytest.raises(
+        ValueError, match=r"read_captions: split: expected none, since .*c\.json has no splits"
+    ):
+        read(coco_captions(), split="train")
+    (tmp_path / "c.tsv").write_text("a.png\ta cat\n", "utf-8")
+    with pytest.raises(ValueError, match=r"split: expected none, since .*c\.tsv has no splits, got 'train'"):
+        data.read_captions(tmp_path / "c.tsv", split="train")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (coco_captions(image_id=3), r"c.json: annotations\[0\]: expected a known image_id, got 3"),
+        (coco_captions(caption=None), r"annotations\[0\]: expected a text 'caption', got 'None'"),
+        (
+            {"images": [], "annotations": [{"bbox": [1, 2, 3, 4], "image_id": 1}]},
+            r"annotations\[0\]: expected a caption, got a region \(read_regions reads these\)",
+        ),
+        ({"images": []}, "expected a list 'annotations', got 'None'"),
+        ({"images": 3}, "expected a list 'images', got '3'"),
+        (karpathy(filename=None), r"images\[0\]: expected a text 'filename', got 'None'"),
+        (karpathy(sentences=[{}]), r"images\[0\].sentences\[0\]: expected a text 'raw', got 'None'"),
+        (karpathy(sentences=3), r"images\[0\]: expected a list 'sentences', got '3'"),
+    ],
+)
+def test_documents_that_are_not_of_captions_are_refused(tmp_path, content, message):
+    (tmp_path / "c.json").write_text(json.dumps(content), "utf-8")
+    with pytest.raises(rnnrs.FormatError, match=message):
+        data.read_captions(tmp_path / "c.json")
+
+
 def test_pictures_with_their_descriptions(tmp_path):
     for i, name in enumerate(("a.png", "b.png")):
         saved(tmp_path / name, PIXELS + i)

@@ -16,18 +16,29 @@ from ..common import CommandError, add_encoding, reads, say, whole, writes
 from ..options import defaults_of
 
 if TYPE_CHECKING:
-    from ...data import Captions, DescribedPictures
+    from ...data import Captions, DescribedPictures, RegionPictures
     from ...interop.onnx import PictureFeatures
     from ...models import Captioner
     from ..files import Files
 
 FORMS = """\
 CAPTIONS is one of these; it may be compressed by gzip (.gz), or be standard input (-):
-  lines with a picture's file and its description, separated by tabs (.tsv, .txt, …): the first two columns, or
-  --columns
+  lines with a picture's file and its description, separated by tabs (.tsv, .txt, …) or commas (.csv): the first two
+  columns, or --columns; Flickr8k's token files are of this kind
   a JSON object on each line (.json, .jsonl): its "file" and "description", or --fields
+  COCO's captions (.json), or Karpathy's dataset_*.json, of it one --split or all
 A picture may have several descriptions. If --pictures is an array (.npy, .npz), each line describes a row of it and
 holds the description alone: the first column, "description", or the one that --columns or --fields name.
+"""
+
+#: The files of regions.
+REGION_FORMS = """\
+With --regions, CAPTIONS is one of these:
+  lines with a picture's file, x, y, w, h and a phrase, separated by tabs (.tsv, .txt, …) or commas (.csv): the first
+  six columns, or --columns
+  a JSON object on each line (.json, .jsonl) with these names, or --fields, or with a list of "regions"
+  Visual Genome's region descriptions, or COCO's instances (.json)
+x and y are the top left corner of the box in pixels of the picture, w and h its width and height.
 """
 
 #: The number of pictures that are read at a time.
@@ -57,6 +68,7 @@ def add_captions(verb: Any) -> None:
     )
     reading.add_argument("--columns", type=whole(0), nargs="+", metavar="N", help="columns, from 0 (0 1)")
     reading.add_argument("--fields", nargs="+", metavar="NAME", help="JSON names (file description)")
+    reading.add_argument("--split", metavar="NAME", help="the split of a file of Karpathy's (all)")
     add_encoding(reading)
     add_pictures(reading)
 
@@ -89,6 +101,7 @@ class Reader:
         size: (Y, X).
         features: the other network; None if the model receives the pictures themselves.
         problems: a line for each file and description that was left out.
+        source: the bytes of the picture on standard input, if it is read.
 
     Raises:
         CommandError: for options that do not fit the model.
@@ -102,6 +115,7 @@ class Reader:
         self._fit, self._cache, self._array = arguments.fit, arguments.cache, arguments.array
         self._guard: Files = arguments.guard
         self.problems: list[str] = []
+        self.source: BinaryIO | None = None
         self.features: PictureFeatures | None = None
         wanted = model.picture_size if model else size
         self.size: tuple[int, int] = wanted or defaults_of(Captioner)["picture_size"]
@@ -198,12 +212,20 @@ class Reader:
 
         before = len(self.problems)
         if where is not None and where.lower().endswith(_ARRAYS):
-            column, field = _one(arguments)
+            if arguments.split is not None:
+                raise CommandError("--split: has no meaning with an array of pictures")
+            (column,), (field,) = _several(arguments, (0,), ("description",))
             listed = data.read_descriptions(captions, column=column, field=field, encoding=arguments.encoding)
             found = data.described_arrays(self.array(where), listed)
         else:
-            columns, fields = _two(arguments)
-            listed = data.read_captions(captions, columns=columns, fields=fields, encoding=arguments.encoding)
+            columns, fields = _several(arguments, (0, 1), ("file", "description"))
+            listed = data.read_captions(
+                captions,
+                columns=(columns[0], columns[1]),
+                fields=(fields[0], fields[1]),
+                encoding=arguments.encoding,
+                split=arguments.split,
+            )
             folder = os.path.dirname(captions) if where is None else where
             if not os.path.isdir(folder or "."):
                 raise CommandError(f"--pictures: expected a folder, or an array (.npy, .npz), got {folder}")
@@ -211,6 +233,37 @@ class Reader:
         for problem in listed.problems:
             self._leave_out(problem)
         return replace(found, problems=tuple(self.problems[before:]))
+
+    def regions(self, file: str, arguments: argparse.Namespace, where: str | None) -> RegionPictures:
+        """Returns pictures with their regions; reports those that are left out.
+
+        Args:
+            file: the file of regions.
+            arguments: the command line.
+            where: the pictures' folder; None for the folder of the file.
+
+        Raises:
+            CommandError: for options that do not fit regions.
+        """
+        from ... import data
+        from ...data.region_files import FIELDS
+
+        if self.features is not None:
+            raise CommandError("--onnx: has no meaning with --regions")
+        if arguments.split is not None:
+            raise CommandError("--split: has no meaning with --regions")
+        if where is not None and not os.path.isdir(where):
+            raise CommandError(f"--pictures: expected a folder, got {where}")
+        columns, fields = _several(arguments, range(len(FIELDS)), FIELDS)
+        problems: list[str] = []
+        examples = data.read_regions(
+            file, where, columns=columns, fields=fields, encoding=arguments.encoding, problems=problems
+        )
+        found = data.read_region_pictures(examples, self.size, fit=self._fit, cache=self._cache)
+        problems += found.problems
+        for problem in problems:
+            self._leave_out(problem)
+        return replace(found, problems=tuple(problems))
 
     def _join(self, captions: Captions, folder: str) -> DescribedPictures:
         import numpy as np
@@ -269,20 +322,12 @@ def _found(files: Iterable[str]) -> Iterator[str]:
             yield file
 
 
-def _two(arguments: argparse.Namespace) -> tuple[tuple[int, int], tuple[str, str]]:
-    """Returns the columns, and the JSON names, of file and description."""
+def _several(
+    arguments: argparse.Namespace, columns: Sequence[int], fields: tuple[str, ...]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Returns the columns, and the JSON names, of the parts of a line, as given or by default."""
     for option in ("columns", "fields"):
         given = getattr(arguments, option)
-        if given is not None and len(given) != 2:
-            raise CommandError(f"--{option}: expected two, of file and description, got {len(given)}")
-    columns, fields = arguments.columns or (0, 1), arguments.fields or ("file", "description")
-    return (columns[0], columns[1]), (fields[0], fields[1])
-
-
-def _one(arguments: argparse.Namespace) -> tuple[int, str]:
-    """Returns the column, and the JSON name, of the description."""
-    for option in ("columns", "fields"):
-        given = getattr(arguments, option)
-        if given is not None and len(given) != 1:
-            raise CommandError(f"--{option}: expected one, of the description of a row, got {len(given)}")
-    return (arguments.columns or [0])[0], (arguments.fields or ["description"])[0]
+        if given is not None and len(given) != len(fields):
+            raise CommandError(f"--{option}: expected {len(fields)} ({', '.join(fields)}), got {len(given)}")
+    return tuple(arguments.columns or columns), tuple(arguments.fields or fields)

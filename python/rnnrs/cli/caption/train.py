@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..common import CommandError, real, say, whole
@@ -26,15 +27,19 @@ from ..training import (
     tell_unknown,
 )
 from ..validation import add_validation, examples, held_out, seed_of, validation_of
-from .files import FORMS, Reader, add_captions
-from .verbs import evaluation_facts
+from .files import FORMS, REGION_FORMS, Reader, add_captions
+from .verbs import evaluation_facts, known_of
 
 if TYPE_CHECKING:
-    from ...data import DescribedPictures
+    from ...data import DescribedPictures, RegionPictures
     from ...models import Captioner
+
+    #: Pictures with their descriptions, or with their regions.
+    Known = DescribedPictures | RegionPictures
 
 EPILOG = (
     FORMS
+    + REGION_FORMS
     + """
 The model's file is also the checkpoint: it is written at the end of every epoch, every five minutes and at Ctrl-C,
 can be used at once, and the same command with --resume continues from it, also after its end, with more --epochs.
@@ -46,6 +51,7 @@ examples:
   rnnrs caption train texts.txt --pictures images.npz -o album.rnn
   rnnrs caption train texts.txt --pictures resnet-features.npy -o album.rnn
   rnnrs caption train descriptions.tsv --pictures photos --onnx resnet.onnx --onnx-output features -o album.rnn
+  rnnrs caption train regions.tsv --regions --pictures photos -o places.rnn --epochs 30
   rnnrs caption train album/descriptions.tsv -o album.rnn --resume
 """
 )
@@ -55,6 +61,7 @@ SIZES = (
     "picture_size",
     "channels",
     "convolutions",
+    "regions",
     "cell",
     "embedding_size",
     "hidden_size",
@@ -66,6 +73,9 @@ SIZES = (
     "tied",
 )
 
+#: Y and X of pictures with regions, where no option says otherwise: their objects are a part of them.
+REGION_SIZE = (96, 96)
+
 #: The share that is held out by default, and the number of held-out examples that are shown.
 SHARE, EXAMPLES = 0.05, 2
 
@@ -75,6 +85,10 @@ AUGMENTATION: dict[str, tuple[str, dict[str, Any]]] = {
     "noise": (
         "standard deviation of the noise added to colors from 0 to 1",
         {"type": real(0), "metavar": "P"},
+    ),
+    "crop": (
+        "crop away up to this share of height and width, and enlarge the rest",
+        {"type": real(0, 0.9), "metavar": "P"},
     ),
     "flip": ("mirror half of the pictures, where the description has no left and right or the like", {}),
 }
@@ -122,7 +136,10 @@ def _add_model(verb: Any) -> None:
             "recurrent_dropout": "dropout rate of the state before W, one mask per description",
             "tied": "the words' embedding is also the output layer's matrix",
         },
-        default_docs={"channels": f"by the size; for {shown(size)}: {shown(default_channels(size))}"},
+        default_docs={
+            "channels": f"by the size; for {shown(size)}: {shown(default_channels(size))}",
+            "picture_size": f"{shown(size)}; {shown(REGION_SIZE)} with --regions",
+        },
     )
     add_vocabulary(model, Captioner, Captioner.from_pairs)
 
@@ -134,32 +151,47 @@ def run(arguments: argparse.Namespace) -> int:
     checkpoint = check_files(arguments)
     parts = {"augmentation": tuple(AUGMENTATION)}
     model, settings = started(arguments, checkpoint, Captioner, _contents, parts)
-    size = given(arguments, ["picture_size"]).get("picture_size")
-    reader = Reader(arguments, model, None if size is None else (size[0], size[1]))
-    found, kept = _divided(arguments, reader, seed_of(settings, Captioner))
+    reader = Reader(arguments, model, _size(arguments))
+    reads_regions = model.regions if model is not None else getattr(arguments, "regions", False)
+    found, kept = _divided(arguments, reader, seed_of(settings, Captioner), reads_regions)
     if model is None:
-        model = _new(arguments, found, reader.size if reader.features else None)
+        model = _new(arguments, found, reader.size if reader.features or reads_regions else None)
     if not arguments.resume:
         settings["augmentation"] = _augmentation(arguments, model)
-    tell_unknown(arguments, [(model.vocabulary, (text for own in found.descriptions for text in own))])
+    tell_unknown(arguments, [(model.vocabulary, _texts(found))])
     tokens = f"{len(model.vocabulary):,} {model.vocabulary.level}s"
     say(f"{model.parameters.size:,} parameters, {tokens}", arguments.quiet)
     settings |= examples(arguments, EXAMPLES, kept is not None)
-    validation = None if kept is None else (kept.pictures, kept.descriptions)
+    validation = None if kept is None else (kept.pictures, known_of(kept))
     code = fit_or_stop(
         arguments,
         model,
         checkpoint,
-        lambda **run: model.fit(found.pictures, found.descriptions, validation, **settings, **run),
+        lambda **run: model.fit(found.pictures, known_of(found), validation, **settings, **run),
     )
     if code:
         return code
     line, facts = None, None
     if kept is not None:
-        result = model.evaluate(kept.pictures, kept.descriptions)
+        result = model.evaluate(kept.pictures, known_of(kept))
         line = f"on {len(kept):,} held-out pictures\n{result}"
         facts = {"pictures": len(kept), **evaluation_facts(result)}
     return report(arguments, model, line, facts, ["rnnrs caption describe {model} a-picture.png"])
+
+
+def _size(arguments: argparse.Namespace) -> tuple[int, int] | None:
+    """Returns the size of the pictures that the options determine; None for the API's default."""
+    size = given(arguments, ["picture_size"]).get("picture_size")
+    if size is not None:
+        return size[0], size[1]
+    return REGION_SIZE if getattr(arguments, "regions", False) else None
+
+
+def _texts(found: Known) -> Iterator[str]:
+    """Yields all descriptions, or phrases."""
+    for own in known_of(found):
+        for text in own:
+            yield text if isinstance(text, str) else text.phrase
 
 
 def _contents(model: Captioner) -> dict[str, Any]:
@@ -167,8 +199,8 @@ def _contents(model: Captioner) -> dict[str, Any]:
 
 
 def _divided(
-    arguments: argparse.Namespace, reader: Reader, seed: int
-) -> tuple[DescribedPictures, DescribedPictures | None]:
+    arguments: argparse.Namespace, reader: Reader, seed: int, regions: bool
+) -> tuple[Known, Known | None]:
     """Returns the pictures to train on, and held-out ones.
 
     Raises:
@@ -183,26 +215,27 @@ def _divided(
             "--validation: expected a share, or a file and the place of its pictures, "
             f"got {len(validation.files)} words"
         )
-    found = reader.described(arguments.captions, arguments, arguments.pictures)
+    read = reader.regions if regions else reader.described
+    found: Known = read(arguments.captions, arguments, arguments.pictures)
     say(f"{arguments.captions}: {found}", arguments.quiet)
     if validation.files:
         captions, *where = validation.files
-        return found, reader.described(captions, arguments, where[0] if where else arguments.pictures)
+        return found, read(captions, arguments, where[0] if where else arguments.pictures)
 
-    def divide(share: float) -> tuple[DescribedPictures, DescribedPictures]:
+    def divide(share: float) -> tuple[Known, Known]:
         kept, out = divided("caption train", len(found), share, seed, "pictures")
         return found[kept], found[out]
 
     return held_out(arguments, validation, found, divide)
 
 
-def _new(arguments: argparse.Namespace, found: DescribedPictures, size: tuple[int, int] | None) -> Captioner:
+def _new(arguments: argparse.Namespace, found: Known, size: tuple[int, int] | None) -> Captioner:
     """Returns an untrained model for pictures, or for features, whichever the rows are.
 
     Args:
         arguments: the command line.
         found: the training data.
-        size: the size of the pictures from which another network computes features, if one does.
+        size: the size of the pictures, where it is neither that of the rows nor the API's default.
 
     Raises:
         CommandError: for options that contradict each other.
@@ -218,9 +251,11 @@ def _new(arguments: argparse.Namespace, found: DescribedPictures, size: tuple[in
                 raise _meaningless(name)
         sizes["picture_size"] = size or FEATURES_SIZE
         sizes["features"] = rows.shape[1:]
+    elif size is not None:
+        sizes["picture_size"] = size
     level = sizes.get("level", defaults_of(Captioner.from_pairs)["level"])
     vocabulary = vocabulary_given(arguments, Captioner, level)
-    return Captioner.from_pairs(rows, found.descriptions, vocabulary=vocabulary, **sizes)
+    return Captioner.from_pairs(rows, known_of(found), vocabulary=vocabulary, **sizes)
 
 
 def _augmentation(arguments: argparse.Namespace, model: Captioner) -> Any:

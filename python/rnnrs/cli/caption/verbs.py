@@ -22,10 +22,12 @@ from ..common import (
 )
 from ..options import given
 from ..writing import SEARCH, add_output, add_search, add_tokenize, likelihood_facts, search_of, written_facts
+from . import regions
 from .files import Reader, add_captions, add_pictures, standard_input
 
 if TYPE_CHECKING:
-    from ...models import Captioner, CaptionEvaluation, Written
+    from ...data import DescribedPictures, RegionPictures
+    from ...models import Captioner, CaptionEvaluation, RegionEvaluation, Written
 
 #: The number of pictures that `rank` prints by default.
 N_BEST = 10
@@ -53,8 +55,10 @@ def add_evaluate(verb: Any) -> None:
 def evaluate(arguments: argparse.Namespace) -> int:
     """Prints the scores of descriptions."""
     model = _load(arguments.model)
-    found = Reader(arguments, model).described(arguments.captions, arguments, arguments.pictures)
-    result = model.evaluate(found.pictures, found.descriptions, **given(arguments, [*SEARCH, "tokenize"]))
+    reader = Reader(arguments, model)
+    read = reader.regions if model.regions else reader.described
+    found: DescribedPictures | RegionPictures = read(arguments.captions, arguments, arguments.pictures)
+    result = model.evaluate(found.pictures, known_of(found), **given(arguments, [*SEARCH, "tokenize"]))
     if arguments.json:
         counts = {"pictures": len(found), "left_out": len(found.problems)}
         print_json({"captions": arguments.captions, **counts, **evaluation_facts(result)})
@@ -63,14 +67,30 @@ def evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def evaluation_facts(result: CaptionEvaluation) -> dict[str, Any]:
+def known_of(found: DescribedPictures | RegionPictures) -> Any:
+    """Returns the regions, or descriptions, of each picture."""
+    from ...data import RegionPictures
+
+    return found.regions if isinstance(found, RegionPictures) else found.descriptions
+
+
+def evaluation_facts(result: CaptionEvaluation | RegionEvaluation) -> dict[str, Any]:
     """Returns an evaluation for JSON."""
-    return {
-        "exact": result.exact,
-        "right_among_10": result.right_among_10,
-        **asdict(result.scores),
-        **likelihood_facts(result),
-    }
+    from ...models import RegionEvaluation
+
+    facts: dict[str, Any] = {"exact": result.exact}
+    if isinstance(result, RegionEvaluation):
+        dense = result.dense
+        facts |= {
+            "map": dense.mean,
+            "map_by_iou": dict(zip(map(str, dense.iou), dense.precisions.mean(axis=1).tolist(), strict=True)),
+            "map_cider": result.dense_cider.mean,
+            "map_boxes": float(dense.boxes_alone.mean()),
+            "grounded": result.grounded,
+        }
+    else:
+        facts["right_among_10"] = result.right_among_10
+    return facts | asdict(result.scores) | likelihood_facts(result)
 
 
 def add_describe(verb: Any) -> None:
@@ -89,6 +109,7 @@ def add_describe(verb: Any) -> None:
     verb.add_argument("--names", action="store_true", help="each line of standard input names a picture")
     add_encoding(verb)
     add_pictures(verb.add_argument_group("files"))
+    regions.add(verb)
     add_search(verb, Captioner, _LONGEST)
     add_output(verb, Captioner, "picture", "DRAWING")
 
@@ -104,14 +125,18 @@ def check(arguments: argparse.Namespace) -> None:
     several = arguments.names or len(arguments.pictures) > 1 or any(map(os.path.isdir, arguments.pictures))
     if arguments.plot and several:
         raise CommandError("--plot: expected one picture to draw")
+    regions.check(arguments)
 
 
 def describe(arguments: argparse.Namespace) -> int:
-    """Prints descriptions of pictures."""
+    """Prints descriptions of pictures, or of their regions."""
     model = _load(arguments.model)
+    reader = Reader(arguments, model)
+    if regions.wanted(arguments, model):
+        return regions.describe(arguments, model, reader, _read(arguments, reader))
     search = search_of(arguments, model)
     decoder, drawn = model.decoder(), 0
-    for names, pictures, inputs in _read(arguments, Reader(arguments, model)):
+    for names, pictures, inputs in _read(arguments, reader):
         for i, found in enumerate(model.write(inputs, search, decoder=decoder)):
             name = names[i] if names else None
             _show(name, found, scored=search.n_best > 1, as_json=arguments.json)
@@ -127,7 +152,8 @@ def _read(arguments: argparse.Namespace, reader: Reader) -> Iterator[tuple[list[
     if arguments.pictures and arguments.pictures != ["-"]:
         yield from reader.read(arguments.pictures)
     elif not arguments.names:
-        picture = reader.read_one(standard_input())
+        reader.source = standard_input()
+        picture = reader.read_one(reader.source)
         yield [], [picture], reader.inputs([picture])
     else:
         yield from reader.read(line for line in input_lines(encoding=arguments.encoding) if line)
@@ -193,10 +219,15 @@ def rank(arguments: argparse.Namespace) -> int:
         names += found
         rows.append(inputs)
     for picture in model.rank(arguments.sentence, np.concatenate(rows))[: arguments.n_best]:
+        name = names[picture.place]
+        box = None if len(picture) == 2 else regions.own_box(arguments, model, name, picture.region)
         if arguments.json:
-            print_json({"picture": names[picture.place], "log_prob": picture.log_prob})
+            print_json(
+                {"picture": name, "log_prob": picture.log_prob} | ({} if box is None else {"box": box})
+            )
         else:
-            print(f"{picture.log_prob:.4f}", names[picture.place], sep="\t")
+            place = [] if box is None else regions.numbers(box)
+            print(f"{picture.log_prob:.4f}", name, *place, sep="\t")
     return 0
 
 

@@ -21,9 +21,10 @@ or, with --acts, on each line a dialogue act, a tab, and a sentence that express
 Dialogues = list[list[str]]
 
 
-def add_dialogues(verb: Any) -> None:
+def add_dialogues(verb: Any, *, optional: bool = False) -> None:
     """Adds the file of dialogues and its encoding."""
-    reads(verb.add_argument("file", metavar="FILE", help="dialogues; -: standard input"))
+    number: dict[str, str] = {"nargs": "?"} if optional else {}
+    reads(verb.add_argument("file", metavar="FILE", help="dialogues; -: standard input", **number))
     add_encoding(verb)
 
 

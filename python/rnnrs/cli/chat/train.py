@@ -18,6 +18,7 @@ from ..training import (
     tell_unknown,
 )
 from ..validation import add_validation, held_out, seed_of, validation_of
+from . import assistant
 from .files import FORMS, Dialogues, add_acts, add_dialogues, read
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 EPILOG = (
     FORMS
+    + assistant.FORMS
     + """
 The model's file is also the checkpoint; the same command with --resume continues from it. With held-out dialogues,
 it ends with the parameters of the lowest loss on them.
@@ -33,6 +35,8 @@ examples:
   rnnrs chat train dialogues.jsonl -o bot.rnn --validation 0.05
   rnnrs chat train faq.tsv -o bot.rnn --history 1 --time-limit 120
   rnnrs chat train acts.tsv -o hotel.rnn --acts --hidden-size 128
+  rnnrs chat train --table restaurants.csv dialogues.json -o guide.rnn --validation 0.1
+  rnnrs chat train --table hotels.db --domain hotels.json -o hotels.rnn
 """
 )
 
@@ -51,9 +55,10 @@ def add(verb: Any) -> None:
     from ...models import Chatbot
     from ...models.base.options import argument_defaults
 
-    add_dialogues(verb)
+    add_dialogues(verb, optional=True)
     add_acts(verb)
     add_output(verb)
+    assistant.add(verb)
     model = verb.add_argument_group("model")
     history = argument_defaults(Chatbot)["history"]
     add_sizes(
@@ -77,6 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Trains and saves a bot, and prints its perplexity on held-out dialogues."""
     from ...models import Chatbot
 
+    assistant.check(arguments)
+    if arguments.table is not None:
+        return assistant.train(arguments)
     checkpoint = check_files(arguments)
     bot, settings = started(
         arguments, checkpoint, Chatbot, lambda m: {"history": m.history, "level": m.target_vocabulary.level}
@@ -84,8 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     dialogues, kept = _divided(arguments, seed_of(settings, Chatbot))
     if bot is None:
         bot = _new(arguments, dialogues)
-    if arguments.acts:  # sentences about an act are exact: no noise
-        settings = {"noise": 0.0, "forget": 0.0} | settings
+    if arguments.acts:  # sentences about an act are exact: no noise, and nothing is taught
+        settings = {"noise": 0.0, "forget": 0.0, "kept": 0} | settings
     words = f"{len(bot.source_vocabulary):,} and {len(bot.target_vocabulary):,} words"
     say(f"{bot.parameters.size:,} parameters, {words}, {len(dialogues):,} dialogues", arguments.quiet)
     turns = [[text for turns in dialogues for text in turns]] * 2

@@ -1,15 +1,13 @@
-"""`rnnrs chat evaluate`, `talk`, `rank`, `speak` and `tune`."""
+"""`rnnrs chat evaluate`, `rank`, `speak` and `tune`."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from ...reading import read_lines
-from ...terminal import is_terminal
 from ..common import (
     CommandError,
     add_encoding,
@@ -24,12 +22,13 @@ from ..common import (
 )
 from ..options import add_option, defaults_of, given
 from ..writing import likelihood_facts
+from . import assistant
 from .files import add_acts, add_dialogues, read
 
 if TYPE_CHECKING:
     from ...data import DialogueAct
     from ...metrics import SlotError
-    from ...models import Chatbot, Conversation, Reply
+    from ...models import Chatbot
 
 
 def _load(path: str) -> Chatbot:
@@ -48,6 +47,8 @@ def add_evaluate(verb: Any) -> None:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Prints perplexity, and the share of right answers or the slot errors."""
+    if assistant.is_one(arguments.model):
+        return assistant.evaluate(arguments)
     bot = _load(arguments.model)
     dialogues, examples = read(arguments.file, arguments.acts, arguments.encoding)
     result = bot.evaluate(dialogues)
@@ -76,56 +77,6 @@ def _slot_errors(bot: Chatbot, acts: list[DialogueAct]) -> SlotError:
     from ...metrics import slot_error
 
     return slot_error(acts, [utterance.template for utterance in bot.speak_all(acts)])
-
-
-def add_talk(verb: Any) -> None:
-    """Adds the arguments of `talk`."""
-    add_model(verb)
-    verb.add_argument(
-        "--threshold",
-        type=real(0, 1),
-        metavar="P",
-        help="confidence below which a canned answer is given (the model's)",
-    )
-    add_encoding(verb)
-    add_json(verb, "answers as JSON with confidence, one object per line")
-
-
-def talk(arguments: argparse.Namespace) -> int:
-    """Prints an answer for each line."""
-    bot = _load(arguments.model)
-    if arguments.threshold is not None:
-        bot.threshold = arguments.threshold
-    conversation, person = bot.conversation(), is_terminal(sys.stdin)
-    if person:
-        say("/reset forgets the conversation, /quit ends it")
-    for line in input_lines("you> ", arguments.encoding):
-        word = line.strip()
-        if word == "/quit":
-            break
-        if word == "/reset" or not word:
-            _forget(conversation, word, person)
-            continue
-        _show(conversation.say(line), person, arguments.json)
-    return 0
-
-
-def _forget(conversation: Conversation, word: str, person: bool) -> None:
-    """Starts a new conversation; at a terminal, an empty line has no effect."""
-    if not person:
-        print(flush=True)
-    elif word:
-        say("a new conversation")
-    else:
-        return
-    conversation.reset()
-
-
-def _show(reply: Reply, person: bool, as_json: bool) -> None:
-    if as_json:
-        print_json({"text": reply.text, "confidence": reply.confidence, "canned": reply.canned})
-    else:
-        print(f"bot> {reply}" if person else reply, flush=True)
 
 
 def add_rank(verb: Any) -> None:

@@ -16,8 +16,10 @@ examples:
   rnnrs demo --seconds 300 --hidden-size 512 -o shakespeare
   rnnrs demo translate           English into French, two minutes
   rnnrs demo summarize           descriptions of programs in one line, two minutes
+  rnnrs demo extract             what each program is, from a catalog, less than a minute
   rnnrs demo chat                answers to questions, two minutes
-  rnnrs demo caption             names of emoji from their pictures, two minutes
+  rnnrs demo assistant           finds restaurants in a table, three minutes
+  rnnrs demo caption             names of emoji from their pictures, and in scenes, three minutes
 """
 
 
@@ -26,7 +28,7 @@ class Demo(NamedTuple):
 
     Attributes:
         module: of this package; its `run` trains, evaluates and shows.
-        picture: the name of the picture that it draws.
+        picture: the name of the picture that it draws, or of the page that it writes.
         seconds: the time of training by default.
     """
 
@@ -37,11 +39,13 @@ class Demo(NamedTuple):
 
 #: The demos by name.
 DEMOS = {
-    "shakespeare": Demo("shakespeare", "loss", 60),
-    "translate": Demo("pairs", "translate-attention", 100),
-    "summarize": Demo("pairs", "summarize-attention", 100),
-    "chat": Demo("chat", "chat-loss", 100),
-    "caption": Demo("caption", "caption-pictures", 100),
+    "shakespeare": Demo("shakespeare", "loss.png", 60),
+    "translate": Demo("pairs", "translate-attention.png", 100),
+    "summarize": Demo("pairs", "summarize-attention.png", 100),
+    "extract": Demo("extract", "extract-marked.html", 40),
+    "chat": Demo("chat", "chat-loss.png", 100),
+    "assistant": Demo("assistant", "assistant-loss.png", 150),
+    "caption": Demo("caption", "caption-pictures.png", 160),
 }
 
 

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 def free_paths(folder: Path, model: str, picture: str) -> Iterator[tuple[Path, Path]]:
     """Returns a context with the files of model and picture; those of other runs are kept.
 
+    Args:
+        folder: where they are.
+        model: the name of the model, without its ending.
+        picture: the name of the picture, with its ending.
+
     Raises:
         CommandError, OSError: if the folder cannot be created.
     """
@@ -26,9 +31,10 @@ def free_paths(folder: Path, model: str, picture: str) -> Iterator[tuple[Path, P
     folder.mkdir(parents=True, exist_ok=True)
     number = 1
     with contextlib.ExitStack() as claims:
+        name = Path(picture)
         while True:
             suffix = "" if number == 1 else f"-{number}"
-            paths = folder / f"{model}{suffix}.rnn", folder / f"{picture}{suffix}.png"
+            paths = folder / f"{model}{suffix}.rnn", folder / f"{name.stem}{suffix}{name.suffix}"
             number += 1
             if any(path.exists() for path in paths):
                 continue

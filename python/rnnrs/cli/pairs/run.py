@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ...reading import read_lines
-from ..common import CommandError, add_encoding, add_model, input_lines, print_json, reads, say
+from ..common import CommandError, add_encoding, add_model, input_lines, joined_text, print_json, reads, say
 from ..writing import add_output, add_search, search_of, written_facts
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, model: TextToText) -> int:
 def _batches(arguments: argparse.Namespace) -> Iterator[list[str]]:
     """Yields texts to process side by side; those of standard input one by one, as they come."""
     if arguments.text:
-        yield [" ".join(arguments.text)]
+        yield [joined_text(arguments.text)]
     elif arguments.file:
         lines = iter(read_lines(arguments.file, arguments.encoding))
         while batch := list(islice(lines, BATCH)):

@@ -25,11 +25,14 @@ from .inputs import (
     check_description,
     check_feature_shape,
     check_features,
+    check_kind,
     check_picture_size,
     check_pictures,
     feature_grid,
 )
 from .network import CaptionNetwork, default_channels
+from .regions.batches import RegionBatch
+from .regions.network import PATCH, RegionNetwork, default_stages
 
 M = TypeVar("M", bound="CaptionModel")
 
@@ -45,6 +48,7 @@ class CaptionModel(TrainedModel):
         channels: Sequence[int] | None = None,
         convolutions: int = 1,
         features: int | Sequence[int] | None = None,
+        regions: bool = False,
         cell: str = "gru",
         embedding_size: int = 128,
         hidden_size: int = 256,
@@ -62,23 +66,25 @@ class CaptionModel(TrainedModel):
         self.vocabulary = vocabulary
         self.features = check_feature_shape(op, features)
         self.picture_size = check_picture_size(op, picture_size)
-        channels = default_channels(self.picture_size) if channels is None else channels
-        self.channels = check_channels(op, channels, self.picture_size, self.features)
+        self.regions = check_kind(op, regions, self.features)
+        if channels is None:
+            channels = (default_stages if regions else default_channels)(self.picture_size)
+        self.channels = check_channels(op, channels, self.picture_size, self.features, 2 if regions else 1)
         check_size(op, "convolutions", convolutions)
-        options = {k: v for k, v in self.sizes.items() if k not in ("picture_size", "features", "channels")}
+        own = ("picture_size", "features", "channels", "regions")
+        options = {k: v for k, v in self.sizes.items() if k not in own}
         self.sizes |= {
             "picture_size": list(self.picture_size),
             "channels": list(self.channels),
             "features": None if self.features is None else list(self.features),
         }
-        self.network = CaptionNetwork(
-            len(vocabulary),
-            channels=self.channels,
-            feature_size=None if self.features is None else self.features[-1],
-            unknown_id=vocabulary.unknown_id,
-            op=op,
-            **options,
-        )
+        options |= {"channels": self.channels, "unknown_id": vocabulary.unknown_id, "op": op}
+        self.network: CaptionNetwork | RegionNetwork
+        if regions:
+            self.network = RegionNetwork(len(vocabulary), picture_size=self.picture_size, **options)
+        else:
+            K = None if self.features is None else self.features[-1]
+            self.network = CaptionNetwork(len(vocabulary), feature_size=K, **options)
         self.parameters, self.gradients = self.network.parameters, self.network.gradients
 
     @property
@@ -96,22 +102,31 @@ class CaptionModel(TrainedModel):
         """Y′ and X′ of the P = Y′·X′ positions that the decoder attends to, row by row.
 
         Features (P, K) form a square if P is a square number, else one row. None without attention, or for
-        features (K,).
+        features (K,). Of a model of regions, the positions are those of a region's patch.
         """
         if self.network.attention is None:
             return None
         if self.features is not None:
             return feature_grid(self.features)
+        if self.regions:
+            return PATCH // 2, PATCH // 2
         halved = len(self.channels) - 1
         return self.picture_size[0] >> halved, self.picture_size[1] >> halved
 
     def loss(
-        self, batch: CaptionBatch, state: Any = None, *, gradient: bool = True, noise: int | None = None
+        self,
+        batch: CaptionBatch | RegionBatch,
+        state: Any = None,
+        *,
+        gradient: bool = True,
+        noise: int | None = None,
     ) -> tuple[float, None]:
         """Returns the mean of −ln P over a batch's words, in nats, and adds its gradient to `gradients`.
 
+        A model of regions adds the loss of the localization, per word.
+
         Args:
-            batch: see `CaptionBatch`.
+            batch: see `CaptionBatch`; for a model of regions, `RegionBatch`.
             state: unused; present for the `Trainer`.
             gradient: whether to compute gradients. With it, labels are smoothed, and batch normalization uses
                 the batch's own statistics; without it, neither.
@@ -121,7 +136,7 @@ class CaptionModel(TrainedModel):
             IndexError: for an id that the vocabulary lacks.
             ShapeError: if the shapes do not match.
         """
-        return self.network.loss(batch, gradient=gradient, noise=noise)
+        return self.network.loss(batch, gradient=gradient, noise=noise)  # type: ignore[arg-type]
 
     @reading
     def decoder(self) -> Decoder:

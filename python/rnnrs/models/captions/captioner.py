@@ -3,69 +3,58 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._rnnrs import Decoder
-from ...decoding import Hypothesis
 from ...metrics.words import Tokenize
 from ...nn.guarded import reading
 from ...text import build_vocabulary
 from ...text.build import check_level
 from ...train import Callback, History
-from ...types import Array
-from ..base.answers import answers
 from ..base.training import TrainingSettings, train
 from ..base.validation import chosen, divided, held_out_share
 from ..writer.examples import written_lines
-from ..writer.search import Search, Written, search_steps
+from ..writer.search import Search
 from .batches import CaptionBatches
-from .caption_model import CaptionModel
-from .evaluation import CaptionEvaluation, evaluate, side_by_side
-from .fitting import CaptionTraining, CaptionTrainingOptions, caption_batches
-from .inputs import Descriptions, check_description, check_descriptions, check_picture_size, check_pictures
+from .evaluation import CaptionEvaluation, evaluate
+from .fitting import CaptionTraining, CaptionTrainingOptions, caption_batches, region_batches
+from .inputs import Descriptions, check_descriptions, check_kind, check_picture_size, check_pictures
+from .regions.batches import RegionBatches
+from .regions.evaluation import RegionEvaluation
+from .regions.inputs import Regions, check_regions
+from .regions.model import RegionModel
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 M = TypeVar("M", bound="Captioner")
 
-#: The maximum number of tokens of a written description, by the level of the vocabulary.
-LONGEST = {"word": 60, "token": 60, "subword": 100, "char": 300}
-
-#: Pictures and their descriptions.
-Pairs = tuple[Any, Descriptions]
+#: Pictures and their descriptions, or regions.
+Pairs = tuple[Any, Descriptions | Regions]
 
 
-class RankedPicture(NamedTuple):
-    """A picture and the likelihood of a sentence as its description.
-
-    Attributes:
-        place: the picture's index in the given pictures, from 0.
-        log_prob: ln P(sentence | picture).
-    """
-
-    place: int
-    log_prob: float
-
-
-class Captioner(CaptionModel):
+class Captioner(RegionModel):
     """P(description | picture) = Π_t P(w_t | w_1 … w_{t−1}, picture): a CNN and a decoder, trained together.
 
     The network is `CaptionNetwork`: the decoder's initial state is computed from the mean of the CNN's last
     layer, and the decoder attends to the positions of that layer.
 
+    With `regions`, it describes boxes within pictures, and finds them (`RegionNetwork`): `describe_regions`,
+    `ground`. Wherever descriptions are expected, it expects for each picture a list of regions instead, as
+    `data.Region`: x, y, w, h and phrase. The description of a whole picture is a region that covers it.
+
     Args:
         vocabulary: the vocabulary of the descriptions.
         picture_size: Y and X of the pictures, in pixels.
         channels: the channels of the CNN's stages; height and width are halved between stages. None: 32, 64,
-            128, 256, 256, …, as many as leave 4 to 7 positions along the shorter side.
+            128, 256, 256, …, as many as leave 4 to 7 positions along the shorter side; with `regions`: 24,
+            48, 96, 192, the last of which reads the regions.
         convolutions: the number of convolutions in each stage.
         features: None for pictures. Otherwise, the shape of one picture's features from another network: K
             for one vector; (P, K) or (Y′, X′, K) for a grid of positions to attend to.
+        regions: whether the model describes regions of pictures.
         cell: "gru", "lstm" or "rnn".
         embedding_size: I.
         hidden_size: H of the decoder's layers.
@@ -81,8 +70,8 @@ class Captioner(CaptionModel):
         dtype: float32 or float64.
 
     Attributes:
-        vocabulary, picture_size, channels, features: as given; `features` as a tuple.
-        network: the `CaptionNetwork`.
+        vocabulary, picture_size, channels, features, regions: as given; `features` as a tuple.
+        network: the `CaptionNetwork`, or `RegionNetwork`.
         parameters, gradients: those of the network.
         settings: the settings of the last `fit`, which the model's file holds; None before the first.
 
@@ -118,7 +107,7 @@ class Captioner(CaptionModel):
     def from_pairs(
         cls: type[M],
         pictures: ArrayLike | Sequence[ArrayLike],
-        descriptions: Descriptions,
+        descriptions: Descriptions | Regions,
         *,
         level: str = "word",
         vocabulary: dict[str, Any] | None = None,
@@ -128,7 +117,7 @@ class Captioner(CaptionModel):
 
         Args:
             pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
-            descriptions: one for each picture, or several.
+            descriptions: one for each picture, or several; with `regions=True`, the regions of each picture.
             level: "word", "char", "subword" for byte-pair encoding, which requires the extra "subword", or
                 "token" for descriptions that come in tokens separated by white space.
             vocabulary: options of the vocabulary: `max_size` (8,000 subwords by default), `min_count` (1 by
@@ -141,11 +130,16 @@ class Captioner(CaptionModel):
             MissingExtraError: for subwords, if the package tokenizers is missing.
         """
         op = f"{cls.__name__}.from_pairs"
+        has_regions = check_kind(op, sizes.get("regions", False), sizes.get("features"))
         if sizes.get("features") is None:
             size = sizes.get("picture_size")
             pictures = check_pictures(op, pictures, None if size is None else check_picture_size(op, size))
             sizes.setdefault("picture_size", pictures.shape[1:3])
-        texts, _ = check_descriptions(op, descriptions, len(pictures))  # type: ignore[arg-type]
+        if has_regions:
+            size = sizes["picture_size"]
+            texts = check_regions(op, descriptions, len(pictures), size)[2]  # type: ignore[arg-type]
+        else:
+            texts, _ = check_descriptions(op, descriptions, len(pictures))  # type: ignore[arg-type]
         check_level(op, level)
         options = cls.LEVELS[level] | (vocabulary or {})
         return cls(build_vocabulary(level, texts, options, op=op), **sizes)
@@ -153,8 +147,8 @@ class Captioner(CaptionModel):
     def fit(
         self,
         pictures: ArrayLike | Sequence[ArrayLike],
-        descriptions: Descriptions,
-        validation: tuple[Any, Descriptions] | float | None = None,
+        descriptions: Descriptions | Regions,
+        validation: tuple[Any, Descriptions | Regions] | float | None = None,
         *,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
@@ -168,7 +162,8 @@ class Captioner(CaptionModel):
         Args:
             pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features. An array, or a list of arrays
                 of one shape.
-            descriptions: one for each picture, or several; every epoch contains all of them.
+            descriptions: one for each picture, or several; with `regions=True`, the regions of each picture,
+                if it has some. Every epoch contains all of them.
             validation: held-out pictures and descriptions, or the share of the pictures to hold out, sampled
                 by the seed.
             callbacks: see `rnnrs.train`.
@@ -201,7 +196,8 @@ class Captioner(CaptionModel):
             self._batches(op, *learned, settings, changed=True),
             None if held_out is None else self._batches(held_out_op, *held_out, settings, changed=False),
             settings,
-            perplexity=True,
+            unit="words" if self.regions else "tokens",
+            perplexity=not self.regions,
             examples=lambda: self._examples(held_out, settings.examples),
             callbacks=callbacks,
             checkpoint=checkpoint,
@@ -219,166 +215,53 @@ class Captioner(CaptionModel):
                 raise TypeError(f"{op}: validation: expected {expected}, got {validation!r:.80}")
             return pairs, validation
         pictures, descriptions = self.check_pictures(op, pairs[0]), pairs[1]
-        check_descriptions(op, descriptions, len(pictures))
+        self._described_by(op, descriptions, len(pictures))
         kept, out = divided(op, len(pictures), share, seed, "pictures")
         parts = [(chosen(pictures, which), chosen(descriptions, which)) for which in (kept, out)]
         return parts[0], parts[1] if out else None
 
+    def _described_by(self, op: str, descriptions: Any, count: int) -> tuple[Any, ...]:
+        """Returns the descriptions, or regions, of `count` pictures, checked."""
+        if self.regions:
+            return check_regions(op, descriptions, count, self.picture_size)
+        return check_descriptions(op, descriptions, count)
+
     def _batches(
         self, op: str, pictures: Any, descriptions: Any, settings: CaptionTraining, *, changed: bool
-    ) -> CaptionBatches:
+    ) -> CaptionBatches | RegionBatches:
         """Returns pictures and descriptions in batches; `changed`: whether the augmentation applies."""
         seen = self.check_pictures(op, pictures)
-        texts, owners = check_descriptions(op, descriptions, len(seen))
-        dtype = self.parameters.dtype
-        return caption_batches(self.vocabulary, seen, texts, owners, settings, dtype=dtype, changed=changed)
+        found: Any = self._described_by(op, descriptions, len(seen))
+        options: dict[str, Any] = {"dtype": self.parameters.dtype, "changed": changed}
+        if self.regions:
+            return region_batches(self.vocabulary, seen, found, settings, **options)
+        texts, owners = found
+        return caption_batches(self.vocabulary, seen, texts, owners, settings, **options)
 
     def _examples(self, held_out: Any, count: int) -> list[str]:
         """Returns the lines of `fit(examples=…)`."""
         pictures, descriptions = held_out
+        if self.regions:
+            return self._region_lines(pictures, descriptions, count)
         firsts = [text if isinstance(text, str) else text[0] for text in descriptions]
         return written_lines(self, pictures, firsts, count, "picture")
-
-    @answers
-    def describe(self, picture: ArrayLike, search: Search | None = None, **settings: Any) -> str:
-        """Returns the description that the model writes for a picture.
-
-        Args:
-            picture: (Y, X, 3), uint8, or numbers from 0 to 1; or features.
-            search: the settings of the search; `Captioner.search()` by default.
-            settings: settings of `Search` that differ from it: `beam=1`, ….
-
-        Raises:
-            ShapeError, DTypeError, ValueError, TypeError: for an invalid picture; for a setting that is
-                unknown or out of range.
-
-        Example:
-            >>> model.describe(picture, beam=1)  # doctest: +SKIP
-            'a red square'
-        """
-        op = f"{type(self).__name__}.describe"
-        return self._best_texts(op, self._one(op, picture), search, settings)[0]
-
-    @answers
-    def describe_all(
-        self, pictures: ArrayLike | Sequence[ArrayLike], search: Search | None = None, **settings: Any
-    ) -> list[str]:
-        """Returns the descriptions of several pictures, none of which depends on the other pictures.
-
-        Args:
-            pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
-            search, settings: see `describe`.
-
-        Raises:
-            ShapeError, DTypeError, ValueError, TypeError: see `describe`.
-        """
-        op = f"{type(self).__name__}.describe_all"
-        return self._best_texts(op, self.check_pictures(op, pictures), search, settings)
-
-    def _best_texts(
-        self, op: str, pictures: Array, search: Search | None, settings: Mapping[str, Any]
-    ) -> list[str]:
-        search = (search or self.search()).changed(op, settings)
-        return [best.text for best, *_ in self._write(op, pictures, search)]
-
-    @reading
-    def write(
-        self,
-        pictures: ArrayLike | Sequence[ArrayLike],
-        search: Search | None = None,
-        *,
-        decoder: Decoder | None = None,
-    ) -> list[list[Written]]:
-        """Writes descriptions of pictures, by beam search; `n_best` for each, the best first.
-
-        The result for a picture does not depend on the others. Its `attention` (n, P) holds each word's
-        attention to the positions of the picture; see `grid`.
-
-        Args:
-            pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
-            search: the settings of the search; `Captioner.search()` by default.
-            decoder: a result of `decoder()`, to save packing the weights again.
-
-        Raises:
-            ShapeError, DTypeError, ValueError, TypeError: for invalid pictures; for a setting of the search
-                out of range.
-
-        Example:
-            >>> ((best, second),) = model.write(pictures[:1], model.search(n_best=2))  # doctest: +SKIP
-            >>> best.text, best.attention.shape, model.grid  # doctest: +SKIP
-            ('a red square', (3, 16), (4, 4))
-        """
-        op = f"{type(self).__name__}.write"
-        return self._write(op, self.check_pictures(op, pictures), search, decoder)
-
-    def _write(
-        self, op: str, pictures: Array, search: Search | None, decoder: Decoder | None = None
-    ) -> list[list[Written]]:
-        search, decoder = search or self.search(), decoder or self.decoder()
-        count, unknown = side_by_side(self.network, pictures), [self.vocabulary.unknown_id]
-        written = []
-        for start in range(0, len(pictures), count):
-            steps = self._steps(pictures[start : start + count], decoder)
-            for found in search_steps(op, steps, search, LONGEST[self.vocabulary.level], unknown):
-                written.append([self._written(hypothesis) for hypothesis in found])
-        return written
-
-    def _written(self, found: Hypothesis) -> Written:
-        """Returns the text of a hypothesis."""
-        ids = found.tokens.tolist()
-        words = tuple(self.vocabulary.surface(self.vocabulary.tokens[id]) for id in ids)
-        text = self.vocabulary.decode(ids)
-        return Written(text, found.score, found.log_prob, (), words, found.attention, False)
-
-    @classmethod
-    def search(cls, **settings: Any) -> Search:
-        """Returns the default search settings, changed as given.
-
-        Raises:
-            TypeError: for an unknown setting.
-        """
-        return Search().changed(f"{cls.__name__}.search", settings)
-
-    @answers
-    def rank(self, sentence: str, pictures: ArrayLike | Sequence[ArrayLike]) -> list[RankedPicture]:
-        """Ranks pictures by ln P(sentence | picture): search for pictures by a description.
-
-        The probability of the sentence without any picture is the same for all of them, so it does not affect
-        the order.
-
-        Args:
-            sentence: a description like those that the model was trained on.
-            pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
-
-        Returns:
-            The pictures' indices and ln P, the likeliest first.
-
-        Raises:
-            ShapeError, DTypeError, TypeError, ValueError: for invalid pictures, or an invalid sentence.
-
-        Example:
-            >>> pictures[model.rank("a blue square", pictures)[0].place]  # doctest: +SKIP
-        """
-        op = f"{type(self).__name__}.rank"
-        seen, text = self.check_pictures(op, pictures), check_description(f"{op}: sentence", sentence)
-        found = self._log_probs(seen, [text] * len(seen))
-        return [RankedPicture(int(i), float(found[i])) for i in np.argsort(-found, kind="stable")]
 
     @reading
     def evaluate(
         self,
         pictures: ArrayLike | Sequence[ArrayLike],
-        descriptions: Descriptions,
+        descriptions: Descriptions | Regions,
         search: Search | None = None,
         *,
         tokenize: Tokenize | None = None,
         **settings: Any,
-    ) -> CaptionEvaluation:
-        """Describes pictures and compares the results with known descriptions.
+    ) -> CaptionEvaluation | RegionEvaluation:
+        """Describes pictures, or their regions, and compares the results with known ones.
 
         Args:
             pictures: (N, Y, X, 3), uint8, or numbers from 0 to 1; or features.
-            descriptions: the known descriptions, one for each picture, or several.
+            descriptions: the known descriptions, one for each picture, or several; with `regions=True`, the
+                known regions of each picture.
             search: the settings of the search; `Captioner.search()` by default.
             tokenize: the tokenizer of BLEU, ROUGE-L and CIDEr, see `metrics.caption_scores`.
             settings: settings of `Search` that differ from it: `beam=1`, ….
@@ -392,6 +275,9 @@ class Captioner(CaptionModel):
         """
         op = f"{type(self).__name__}.evaluate"
         seen = self.check_pictures(op, pictures)
+        if self.regions:
+            known = check_regions(op, descriptions, len(seen), self.picture_size)
+            return self._measured(op, seen, known, search, settings, tokenize)
         texts, owners = check_descriptions(op, descriptions, len(seen))
         written = self._best_texts(op, seen, search, settings)
         return evaluate(self.network, self.vocabulary, seen, texts, owners, written, tokenize)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...metrics import CaptionScores, caption_scores
-from ...metrics.words import Tokenize
+from ...metrics.words import Tokenize, bare
 from ...shown import short_repr
 from ...text import Vocabulary
 from ...types import Array, Floats, Ids
@@ -18,6 +18,7 @@ from ..writer.evaluation import PairEvaluation
 from ..writer.network import Encoded
 from .batches import as_numbers, caption_batch
 from .network import CaptionNetwork
+from .regions.network import RegionNetwork
 
 #: The maximum numbers of pictures and of pixels that are encoded together: the bounds of the memory.
 SIDE_BY_SIDE, PIXELS = 64, 1 << 18
@@ -57,7 +58,7 @@ class CaptionEvaluation(PairEvaluation):
 
 
 def evaluate(
-    network: CaptionNetwork,
+    network: CaptionNetwork | RegionNetwork,
     vocabulary: Vocabulary,
     pictures: Array,
     texts: Sequence[str],
@@ -83,7 +84,7 @@ def evaluate(
     wanted: list[list[str]] = [[] for _ in pictures]
     for owner, text in zip(owners, texts, strict=True):
         wanted[owner].append(text)
-    exact = [_bare(own) in map(_bare, known) for own, known in zip(written, wanted, strict=True)]
+    exact = [bare(own) in map(bare, known) for own, known in zip(written, wanted, strict=True)]
     return CaptionEvaluation(
         likelihood.loss,
         likelihood.perplexity,
@@ -95,7 +96,7 @@ def evaluate(
     )
 
 
-def side_by_side(network: CaptionNetwork, pictures: Array) -> int:
+def side_by_side(network: CaptionNetwork | RegionNetwork, pictures: Array) -> int:
     """Returns the number of pictures to encode together; the results do not depend on it."""
     if not network.sees_pictures:
         return SIDE_BY_SIDE
@@ -104,7 +105,7 @@ def side_by_side(network: CaptionNetwork, pictures: Array) -> int:
 
 
 def likelihoods(
-    network: CaptionNetwork,
+    network: CaptionNetwork | RegionNetwork,
     end_id: int,
     pictures: Array,
     descriptions: Sequence[Ids],
@@ -129,7 +130,9 @@ def likelihoods(
     return found
 
 
-def _of(network: CaptionNetwork, end_id: int, encoded: Encoded, descriptions: Sequence[Ids]) -> Array:
+def _of(
+    network: CaptionNetwork | RegionNetwork, end_id: int, encoded: Encoded, descriptions: Sequence[Ids]
+) -> Array:
     """Returns ln P of descriptions (B,), one for each encoded picture."""
     B = len(descriptions)
     batch = caption_batch(np.zeros(B), descriptions, end_id, np.arange(B), np.float64)
@@ -137,7 +140,11 @@ def _of(network: CaptionNetwork, end_id: int, encoded: Encoded, descriptions: Se
 
 
 def _right_among(
-    network: CaptionNetwork, end_id: int, pictures: Array, descriptions: Sequence[Ids], owners: Ids
+    network: CaptionNetwork | RegionNetwork,
+    end_id: int,
+    pictures: Array,
+    descriptions: Sequence[Ids],
+    owners: Ids,
 ) -> float:
     """Returns the share of descriptions that are likelier for their own picture than for nine others.
 
@@ -158,8 +165,3 @@ def _right_among(
             own = int(np.flatnonzero(group == owners[n])[0])
             right += bool(log_probs[own] > np.delete(log_probs, own).max(initial=-np.inf))
     return right / len(descriptions)
-
-
-def _bare(text: str) -> str:
-    """Returns a text in lower case, without white space."""
-    return "".join(text.lower().split())

@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import DTypeLike
 
 from ...text import Vocabulary
 from ...types import Array, Ids
-from ..base.options import option
+from ..base.options import option, whole
 from ..base.training import TrainingOptions, TrainingSettings
 from .augmentation import Augmentation
 from .batches import CaptionBatches
+from .regions.batches import RegionBatches
+
+#: The least number of pictures with regions in a batch: they share the statistics of batch normalization.
+FEWEST = 4
 
 
 class CaptionTrainingOptions(TrainingOptions, total=False):
@@ -34,6 +39,9 @@ def _augmentation(op: str, name: str, value: Any) -> Augmentation | None:
 class CaptionTraining(TrainingSettings):
     """The options of `Captioner.fit`."""
 
+    batch_size: int = option(
+        32, "B, descriptions per batch; of regions about as many, in whole pictures", whole(1)
+    )
     learning_rate: float = 3e-3
     augmentation: Augmentation | None = option(  # noqa: RUF009 (a dataclass field)
         None, "the random changes of the pictures in every epoch; None: no changes", _augmentation
@@ -76,5 +84,45 @@ def caption_batches(
         dtype=dtype,
         augmentation=augmentation,
         may_flip=[augmentation is not None and augmentation.may_flip(text) for text in texts],
+        seed=settings.seed,
+    )
+
+
+def region_batches(
+    vocabulary: Vocabulary,
+    pictures: Array,
+    regions: tuple[Array, Ids, Sequence[str]],
+    settings: CaptionTraining,
+    *,
+    dtype: DTypeLike,
+    changed: bool,
+) -> RegionBatches:
+    """Returns pictures with their regions in batches.
+
+    Args:
+        vocabulary: the vocabulary of the phrases.
+        pictures: (M, Y, X, 3).
+        regions: boxes (N, 4), the index of each one's picture, and phrases, as `check_regions` returns them.
+        settings: the settings of the training; a batch has as many pictures as have about `batch_size`
+            phrases, but at least `FEWEST`.
+        dtype: the dtype of the network.
+        changed: whether the settings' augmentation applies, and boxes are changed a little.
+    """
+    boxes, owners, phrases = regions
+    augmentation = settings.augmentation if changed else None
+    may_flip = np.full(len(pictures), augmentation is not None)
+    for owner, phrase in zip(owners, phrases, strict=True):
+        may_flip[owner] &= augmentation is not None and augmentation.may_flip(phrase)
+    return RegionBatches(
+        pictures,
+        boxes,
+        owners,
+        vocabulary.encode_all(phrases),
+        max(FEWEST, round(settings.batch_size * len(pictures) / len(phrases))),
+        vocabulary.end_id,
+        dtype=dtype,
+        changed=changed,
+        augmentation=augmentation,
+        may_flip=may_flip,
         seed=settings.seed,
     )

@@ -212,8 +212,24 @@ def feature_grid(shape: tuple[int, ...]) -> tuple[int, int] | None:
     return (side, side) if side * side == shape[0] else (1, shape[0])
 
 
-def check_channels(op: str, channels: Any, picture_size: tuple[int, int], features: Any) -> tuple[int, ...]:
-    """Returns the channels of the CNN's stages.
+def check_kind(op: str, regions: Any, features: Any) -> bool:
+    """Returns whether a model is one of regions.
+
+    Raises:
+        TypeError: if `regions` is not True or False.
+        ValueError: for regions of pictures that another network reads.
+    """
+    if not isinstance(regions, (bool, np.bool_)):
+        raise TypeError(f"{op}: regions: expected True or False, got {regions!r}")
+    if regions and features is not None:
+        raise ValueError(f"{op}: regions: expected False with features, got True")
+    return bool(regions)
+
+
+def check_channels(
+    op: str, channels: Any, picture_size: tuple[int, int], features: Any, least: int = 1
+) -> tuple[int, ...]:
+    """Returns the channels of the CNN's stages, at least `least`.
 
     Raises:
         ValueError, TypeError: if they are not positive whole numbers; without stages; for pictures, if there
@@ -223,8 +239,8 @@ def check_channels(op: str, channels: Any, picture_size: tuple[int, int], featur
         raise TypeError(f"{op}: channels: expected several whole numbers, got {channels!r}")
     checked = tuple(check_size(op, "channels", wide) for wide in channels)
     most = min(picture_size).bit_length()
-    if not checked or (features is None and len(checked) > most):
+    if len(checked) < least or (features is None and len(checked) > most):
         raise ValueError(
-            f"{op}: channels: expected 1 to {most} stages for pictures of {picture_size}, got {len(checked)}"
+            f"{op}: channels: expected {least} to {most} stages for pictures of {picture_size}, got {len(checked)}"
         )
     return checked

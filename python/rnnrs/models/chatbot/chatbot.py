@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..._rnnrs import Decoder
 from ...checks import check_number, check_repeatable
 from ...data import DialogueAct
 from ...data.dialogues import Dialogue, check_dialogues
+from ...decoding import Hypothesis
 from ...errors import FormatError
 from ...modelfile import ModelFile
 from ...nn.guarded import reading
@@ -24,7 +26,8 @@ from ..text_to_text.seq2seq import Seq2Seq, restored_vocabularies
 from .acts import BEAM as BEAM_OF_ACTS
 from .acts import Utterance, best_sentence
 from .contexts import answer_text, check_turns
-from .dialogue_model import LONGEST, DialogueModel
+from .dialogue_model import LONGEST
+from .memory import USER
 from .replies import (
     Conversation,
     Ranked,
@@ -34,6 +37,7 @@ from .replies import (
     own_turns,
     without_repetition,
 )
+from .teaching import TeachableModel
 from .threshold import Threshold, best_threshold, recorded_answers, right_answers
 
 #: The answers that replace the model's own if its confidence is too low.
@@ -47,13 +51,13 @@ CANNED = (
 BATCH, ACTS = 64, 32
 
 
-class Chatbot(DialogueModel):
+class Chatbot(TeachableModel):
     """P(answer | the last turns): learns from dialogues, answers in conversations, and ranks given answers.
 
     A context consists of the last `history` turns, separated by the token that ends a text, without case,
     punctuation and English articles. In training, each context occurs a second time with noise (some words
-    are missing or unknown), so a question need not be typed as in the training data. Nothing is looked up: an
-    answer is always written word by word.
+    are missing or unknown), so a question need not be typed as in the training data. Answers are written word
+    by word, except those that were taught (`teach`): they come from memory until `learn`, and after it.
 
     Args:
         source_vocabulary: the vocabulary of the contexts, in the form that `contexts.normalize` returns.
@@ -67,6 +71,11 @@ class Chatbot(DialogueModel):
     Attributes:
         seq2seq: the encoder–decoder, from contexts to answers.
         history, canned, threshold, max_length: as given; all but the first may be set at any time.
+        memory: the log of what was taught, and what of it is in force. `load` and `save` bind it to the file
+            beside the model's.
+        teachers: the names of the users who are believed when they teach; "*" for everyone.
+        kept: dialogues of the last `fit`, which the model's file holds: `learn` rehearses them, and a
+            question that is nearer to one of them is not answered from memory.
         parameters, gradients: those of the network.
         settings: the settings of the last `fit`, which the model's file holds; None before the first.
 
@@ -105,12 +114,13 @@ class Chatbot(DialogueModel):
         )
 
     @answers
-    def reply(self, conversation: str | Sequence[str], *, canned: bool = True) -> Reply:
+    def reply(self, conversation: str | Sequence[str], *, canned: bool = True, memory: bool = True) -> Reply:
         """Returns the answer to a text, or to a conversation whose last turn is the person's.
 
         Args:
             conversation: a text, or the turns.
             canned: whether a canned answer replaces the model's own if its confidence is below `threshold`.
+            memory: whether an answer that was taught to the last turn, or to a similar one, is given.
 
         Raises:
             TypeError: for a conversation that is not a string or a list of strings.
@@ -122,7 +132,7 @@ class Chatbot(DialogueModel):
             ('Nice to meet you.', False)
         """
         turns = check_turns(f"{type(self).__name__}.reply", "conversation", conversation)
-        return self._replies([turns], canned)[0]
+        return self._replies([turns], canned, memory)[0]
 
     @answers
     def reply_all(
@@ -130,37 +140,55 @@ class Chatbot(DialogueModel):
         conversations: Sequence[str | Sequence[str]],
         *,
         canned: bool = True,
+        memory: bool = True,
         decoder: Decoder | None = None,
     ) -> list[Reply]:
         """Returns the answers to several conversations. The answer to one does not depend on the others.
 
         Args:
             conversations: texts or conversations.
-            canned: see `reply`.
+            canned, memory: see `reply`.
             decoder: a result of `decoder()`, to save packing the weights again.
 
         Raises:
             TypeError, ValueError: see `reply`.
         """
         op = f"{type(self).__name__}.reply_all"
-        return self._replies(_check_all(op, "conversations", conversations), canned, decoder)
+        return self._replies(_check_all(op, "conversations", conversations), canned, memory, decoder)
 
     def _replies(
-        self, conversations: Sequence[list[str]], canned: bool, decoder: Decoder | None = None
+        self, conversations: Sequence[list[str]], canned: bool, memory: bool, decoder: Decoder | None = None
     ) -> list[Reply]:
         """Returns the answers to checked conversations."""
-        decoder = decoder or self.decoder()
-        found: list[Reply] = []
-        for first in range(0, len(conversations), BATCH):
-            batch = conversations[first : first + BATCH]
-            contexts = [self._context(turns) for turns in batch]
+        recollection = self._recollected()
+        found: dict[int, Reply] = {}
+        for i, turns in enumerate(conversations if memory else ()):
+            if recalled := recollection.recall(turns[-1]):
+                found[i] = Reply(recalled.entry.answer, recalled.similarity, taught=recalled.entry.id)
+        own = [i for i in range(len(conversations)) if i not in found]
+        decoder = decoder or (self.decoder() if own else None)
+        for first in range(0, len(own), BATCH):
+            batch = own[first : first + BATCH]
+            contexts = [self._context(conversations[i]) for i in batch]
             steps, hypotheses = self.search(contexts, decoder=decoder)
-            for b, (turns, best) in enumerate(zip(batch, hypotheses, strict=True)):
+            for b, (i, best) in enumerate(zip(batch, hypotheses, strict=True)):
                 texts = [self._readable(steps.text(one.tokens, b)) for one in best]
-                place = without_repetition(texts, own_turns(turns))
-                reply = Reply(texts[place], confidence(best[place]))
-                found.append(self._or_canned(turns, reply) if canned else reply)
-        return found
+                allows = partial(recollection.allows, conversations[i][-1], learned=not memory)
+                allowed = [k for k, text in enumerate(texts) if allows(text)]
+                found[i] = self._chosen(conversations[i], texts, best, allowed, canned)
+        return [found[i] for i in range(len(conversations))]
+
+    def _chosen(
+        self, turns: list[str], texts: list[str], best: Sequence[Hypothesis], allowed: list[int], canned: bool
+    ) -> Reply:
+        """Returns the first answer of a beam that may be given, or a canned one."""
+        said = own_turns(turns)
+        if not allowed and canned and self.canned:
+            return Reply(choose_canned(self.canned, said), confidence(best[0]), canned=True)
+        allowed = allowed or list(range(len(texts)))
+        place = allowed[without_repetition([texts[i] for i in allowed], said)]
+        reply = Reply(texts[place], confidence(best[place]))
+        return self._or_canned(turns, reply) if canned else reply
 
     def _readable(self, text: str) -> str:
         """Returns a written answer in its final form."""
@@ -172,9 +200,13 @@ class Chatbot(DialogueModel):
             return reply
         return replace(reply, text=choose_canned(self.canned, own_turns(turns)), canned=True)
 
-    def conversation(self) -> Conversation:
-        """Returns a new conversation, without turns."""
-        return Conversation(self)
+    def conversation(self, who: str = USER) -> Conversation:
+        """Returns a new conversation, without turns.
+
+        Args:
+            who: the name of the user, for the log of what the bot is taught.
+        """
+        return Conversation(self, who)
 
     @answers
     def rank(
@@ -277,7 +309,7 @@ class Chatbot(DialogueModel):
         """
         op = f"{type(self).__name__}.tune_threshold"
         confidences, right = self._judged(op, dialogues)
-        replies = self._replies(_check_all(op, "unanswerable", unanswerable), canned=False)
+        replies = self._replies(_check_all(op, "unanswerable", unanswerable), False, False)
         confidences += [reply.confidence for reply in replies]
         right += [False] * len(replies)
         found = best_threshold(confidences, right)
@@ -299,17 +331,20 @@ class Chatbot(DialogueModel):
     def _judged(self, op: str, dialogues: Sequence[Dialogue]) -> tuple[list[float], list[bool]]:
         """Returns the confidence of the model's own answer in each context, and whether it is right."""
         conversations, recorded = recorded_answers(check_dialogues(op, dialogues), self.history)
-        replies = self._replies(conversations, canned=False)
+        replies = self._replies(conversations, False, False)
         right = right_answers([reply.text for reply in replies], recorded)
         return [reply.confidence for reply in replies], right
 
     def _contents(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in ("history", "canned", "threshold", "max_length")}
-        return self.seq2seq._contents() | own
+        return self.seq2seq._contents() | own | ({"kept": self.kept} if self.kept else {})
 
     @classmethod
     def _restored(cls, config: dict[str, Any], file: ModelFile, **given: Any) -> Chatbot:
-        return constructed(cls, config, *restored_vocabularies(config, file))
+        kept = config.pop("kept", None)
+        model = constructed(cls, config, *restored_vocabularies(config, file))
+        model.kept = [] if kept is None else check_dialogues("kept", kept)
+        return model
 
 
 Chatbot.__signature__ = with_sizes(Chatbot, Seq2Seq, Chatbot.DEFAULTS)  # type: ignore[attr-defined]

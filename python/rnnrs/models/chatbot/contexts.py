@@ -19,6 +19,9 @@ UNKNOWN = "\ufffd"
 #: The maximum number of words of a turn that are read: the last ones, which usually contain the question.
 LONGEST_TURN = 200
 
+#: The most characters of the dialogues that a model's file keeps.
+KEPT = 1 << 19
+
 #: Words that are not read if there are others: English articles, which people often leave out.
 ARTICLES = frozenset(("a", "an", "the"))
 
@@ -123,3 +126,11 @@ def training_pairs(
         ("" if draw.random() < forget else noisy(context, noise, draw), answer) for context, answer in pairs
     ]
     return [*pairs, *copies]
+
+
+def sampled(dialogues: Sequence[Sequence[str]], most: int, seed: int) -> list[list[str]]:
+    """Returns at most `most` different dialogues, in order, and at most `KEPT` characters of them."""
+    dialogues = list(dict.fromkeys(map(tuple, dialogues)))
+    order = np.random.default_rng([seed, len(dialogues)]).permutation(len(dialogues))[:most]
+    ends = np.cumsum([sum(map(len, dialogues[i])) for i in order])
+    return [list(dialogues[i]) for i in np.sort(order[: np.searchsorted(ends, KEPT, side="right")])]

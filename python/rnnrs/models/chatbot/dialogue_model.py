@@ -25,7 +25,7 @@ from ..text_to_text.seq2seq import Seq2Seq, check_arguments
 from ..text_to_text.steps import Seq2SeqSteps
 from ..writer.evaluation import PairEvaluation
 from ..writer.examples import example_lines
-from .contexts import answer_text, answered_contexts, check_turns, context_text, training_pairs
+from .contexts import answer_text, answered_contexts, check_turns, context_text, sampled, training_pairs
 from .fitting import ChatbotTraining, ChatbotTrainingOptions
 
 if TYPE_CHECKING:
@@ -50,7 +50,11 @@ _ContextSeq2Seq.__name__ = "Chatbot"
 
 
 class DialogueModel(TrainedModel):
-    """P(answer | the last turns), learned from dialogues. `Chatbot` documents the arguments."""
+    """P(answer | the last turns), learned from dialogues. `Chatbot` documents the arguments.
+
+    Attributes:
+        kept: dialogues of the last `fit`, which the model's file holds, see `ChatbotTraining.kept`.
+    """
 
     TRAINING: ClassVar[type[TrainingSettings]] = ChatbotTraining
     #: The levels of the vocabulary, with the options that differ from the defaults of its `build`.
@@ -80,6 +84,7 @@ class DialogueModel(TrainedModel):
         )
         self.parameters, self.gradients = self.seq2seq.parameters, self.seq2seq.gradients
         self.sizes = self.seq2seq.sizes
+        self.kept: list[list[str]] = []
 
     @classmethod
     def from_dialogues(
@@ -185,6 +190,7 @@ class DialogueModel(TrainedModel):
         held_out = None if validation is None else self._pairs(f"{op}: validation", validation)
         batches = self.seq2seq.encoding.batches
         size, seed = settings.batch_size, settings.seed
+        self.kept = sampled(dialogues, settings.kept, seed)
         return train(
             self,
             batches(op, pairs, size, seed),

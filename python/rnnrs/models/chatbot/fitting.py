@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..base.options import option, share
+from ..base.options import option, share, whole
 from ..base.training import TrainingOptions, TrainingSettings
 
 
@@ -14,6 +14,7 @@ class ChatbotTrainingOptions(TrainingOptions, total=False):
 
     noise: float
     forget: float
+    kept: int
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class ChatbotTraining(TrainingSettings):
         "`rank` uses",
         share,
     )
+    kept: int = option(
+        2000,
+        "the most dialogues that the model's file keeps: `learn` rehearses them, and they tell what was known "
+        "from what is taught; sampled by the seed",
+        whole(0),
+    )
 
     #: They determine the data, and a checkpoint holds the fingerprint of the data.
-    _NOT_KEPT: ClassVar[tuple[str, ...]] = (*TrainingSettings._NOT_KEPT, "noise", "forget")
+    _NOT_KEPT: ClassVar[tuple[str, ...]] = (*TrainingSettings._NOT_KEPT, "noise", "forget", "kept")

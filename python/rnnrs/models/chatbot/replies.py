@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...decoding import Hypothesis
 from ...shown import short_repr
+from .memory import USER, Entry
 
 
 class Answering(Protocol):
-    """A model that answers in conversations, such as `Chatbot`."""
+    """A model that answers in conversations and can be taught, such as `Chatbot`."""
+
+    @property
+    def parameters(self) -> Any:
+        """The parameters of its network, another object once it has learned."""
+        ...
+
+    @property
+    def teach(self) -> Callable[..., Entry]:
+        """Teaches an answer."""
+        ...
+
+    @property
+    def wrong(self) -> Callable[..., Entry]:
+        """Marks an answer as wrong."""
+        ...
+
+    @property
+    def undo(self) -> Callable[..., Entry]:
+        """Undoes one of these."""
+        ...
 
     def reply_all(self, conversations: Sequence[Sequence[str]], *, decoder: Any = None) -> list[Reply]:
         """Returns the answers to conversations whose last turns are a person's."""
@@ -30,13 +52,16 @@ class Reply:
     Attributes:
         text: the answer.
         confidence: P(answer | context)^(1/n), 0..1, the geometric mean of the probabilities of the n tokens
-            of the model's own answer, including its end; also if a canned answer replaces it.
+            of the model's own answer, including its end; also if a canned answer replaces it. Of an answer
+            from memory, the similarity of the question to the taught turn.
         canned: whether a canned answer replaces the model's own.
+        taught: the `id` of the entry of the memory that the answer was taught by; None for any other answer.
     """
 
     text: str
     confidence: float
     canned: bool = False
+    taught: str | None = None
 
     __repr__ = short_repr
 
@@ -104,9 +129,15 @@ class Conversation:
 
     Args:
         bot: the chatbot.
+        who: the name of the user, for the log of what the bot is taught. `Chatbot.teachers` says who is
+            believed.
 
     Attributes:
         turns: all turns so far: the first is the person's, the second the bot's, and so on.
+        session: identifies the conversation in the log.
+
+    Raises:
+        TypeError: if the name is not a string.
 
     Example:
         >>> conversation = bot.conversation()  # doctest: +SKIP
@@ -114,12 +145,19 @@ class Conversation:
         Hi! Who are you?
         >>> conversation.turns  # doctest: +SKIP
         ['Hello', 'Hi! Who are you?']
+        >>> entry = conversation.teach("We open at nine.", "When do you open?")  # doctest: +SKIP
+        >>> entry.accepted  # doctest: +SKIP
+        False
     """
 
-    def __init__(self, bot: Answering) -> None:
-        self.bot = bot
+    def __init__(self, bot: Answering, who: str = USER) -> None:
+        if not isinstance(who, str):
+            raise TypeError(f"Conversation: who: expected a string, got {who!r}")
+        self.bot, self.who = bot, who
         self.turns: list[str] = []
-        self._decoder = bot.decoder()
+        self.session = secrets.token_hex(4)
+        self._entries: list[Entry] = []
+        self._network, self._decoder = bot.parameters, bot.decoder()
 
     def say(self, text: str) -> Reply:
         """Returns the bot's reply to the person's next turn.
@@ -129,9 +167,60 @@ class Conversation:
         """
         if not isinstance(text, str):
             raise TypeError(f"Conversation.say: text: expected a string, got {text!r}")
+        if self.bot.parameters is not self._network:  # it has learned
+            self._network, self._decoder = self.bot.parameters, self.bot.decoder()
         (reply,) = self.bot.reply_all([[*self.turns, text]], decoder=self._decoder)
         self.turns += [text, reply.text]
         return reply
+
+    def teach(self, answer: str, turn: str | None = None) -> Entry:
+        """Teaches an answer as a user, see `Chatbot.teach`; returns the entry of the log.
+
+        Args:
+            answer: the answer.
+            turn: the turn to which it belongs; by default the person's last one.
+
+        Raises:
+            ValueError: before the first turn; for an invalid text; if the log is full.
+            TypeError, OSError: see `Chatbot.teach`.
+        """
+        before, last = (self.turns, turn) if turn is not None else self._last("teach")
+        return self._noted(self.bot.teach(last, answer, **self._as_user(before)))
+
+    def wrong(self) -> Entry:
+        """Marks the bot's last answer as wrong, see `Chatbot.wrong`; returns the entry of the log.
+
+        Raises:
+            ValueError, TypeError, OSError: see `teach`.
+        """
+        before, last = self._last("wrong")
+        return self._noted(self.bot.wrong(last, self.turns[-1], **self._as_user(before)))
+
+    def undo(self) -> Entry:
+        """Undoes the last `teach` or `wrong` of this conversation, and returns its entry.
+
+        Raises:
+            ValueError: if there is none.
+            OSError: see `Chatbot.undo`.
+        """
+        if not self._entries:
+            raise ValueError("Conversation.undo: expected something taught in this conversation, got nothing")
+        undone = self.bot.undo(self._entries[-1].id, who=self.who, source=USER)
+        self._entries.pop()
+        return undone
+
+    def _last(self, method: str) -> tuple[list[str], str]:
+        """Returns the turns before the person's last turn, and that turn."""
+        if not self.turns:
+            raise ValueError(f"Conversation.{method}: turn: expected one that was said before, got none")
+        return self.turns[:-2], self.turns[-2]
+
+    def _as_user(self, before: list[str]) -> dict[str, Any]:
+        return {"who": self.who, "source": USER, "context": before, "session": self.session}
+
+    def _noted(self, entry: Entry) -> Entry:
+        self._entries.append(entry)
+        return entry
 
     def reset(self) -> None:
         """Forgets all turns."""

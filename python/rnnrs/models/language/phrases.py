@@ -21,8 +21,8 @@ def suggest_phrases(
     """Returns the k likeliest phrases of so many words; see `LanguageModel.suggest`.
 
     P(w_1 … w_n | text) = Π_i P(w_i | text, w_1 … w_{i−1}), each among all words that can follow. A phrase is
-    continued by its k likeliest next words, if it is among the `_BEAMS`·k likeliest of its length and likelier
-    than the k-th longer one.
+    continued by its k likeliest next words, if it is among the `_BEAMS`·k likeliest of its length and
+    likelier than the k-th longer one.
 
     Raises:
         ValueError, TypeError: if k or words is not a whole number from 1, or words is above 20.

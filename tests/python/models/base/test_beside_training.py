@@ -21,10 +21,14 @@ def asked(model, data):
         return b"".join(np.asarray(p).tobytes() for p in model.predict_proba(data[0]))
     if hasattr(model, "predict"):
         return model.predict(data[0], steps=5).tobytes()  # beyond the horizon, in several calls
+    if hasattr(model, "tracking"):
+        return model._tracked([model.tracking.read("thai food", "", {})])[1].tobytes()
     if hasattr(model, "speak"):
         return np.array([ranked.score for ranked in model.rank("hello", ["good day", "a bot"])]).tobytes()
     if hasattr(model, "describe"):
         return np.array([ranked.log_prob for ranked in model.rank("a red dog", data[0])]).tobytes()
+    if hasattr(model, "scores"):
+        return np.array([sentence.score for sentence in model.scores(data[0][0][0])]).tobytes()
     if hasattr(model, "suggest"):
         return model.log_probs(["The cat", "a dog", "The bird sees"]).tobytes()
     return model.log_probs(data[0][:4]).tobytes()

@@ -22,12 +22,18 @@ VERBS = {
     ],
     "Translator": [lambda m: m.translate("The cat."), lambda m: str(m.evaluate(small.PAIRS[:3]))],
     "Summarizer": [lambda m: m.summarize("The cat."), lambda m: str(m.evaluate(small.PAIRS[:3]))],
+    "ExtractiveSummarizer": [
+        lambda m: m.summarize("The cat. A dog."),
+        lambda m: m.scores("The cat. A dog."),
+        lambda m: str(m.evaluate(small.PAIRS[:3])),
+    ],
     "Seq2Seq": [lambda m: str(m.evaluate(small.PAIRS[:3]))],
     "Chatbot": [
         lambda m: m.reply("hello"),
         lambda m: str(m.evaluate(small.DIALOGUES)),
         lambda m: m.rank("hello", ["good day", "bye"]),
     ],
+    "Assistant": [lambda m: m.reply("thai food"), lambda m: str(m.evaluate(small.ANNOTATED[:2]))],
     "Captioner": [
         lambda m: m.describe(small.PICTURES[0]),
         lambda m: str(m.evaluate(small.PICTURES, small.TEXTS)),

@@ -45,6 +45,7 @@ def test_signature_and_help_show_the_applications_own_defaults(cls):
         (models.LanguageModel, LanguageTrainingOptions),
         (models.Seq2Seq, TrainingOptions),
         (models.Chatbot, ChatbotTrainingOptions),
+        (models.Assistant, TrainingOptions),
         (models.Captioner, CaptionTrainingOptions),
         (models.SequenceClassifier, TrainingOptions),
         (models.Forecaster, ForecastTrainingOptions),

@@ -37,9 +37,13 @@ def close(found, name, key):
     np.testing.assert_allclose(found, EXPECTED[name][key], rtol=1e-5, atol=1e-5)
 
 
+#: The kinds that came after format 1.
+LATER = {"assistant", "extractive_summarizer"}
+
+
 def test_every_kind_is_there():
     kinds = {modelfile.load(path).kind for path in GOLDEN.glob("*.rnn")}
-    assert kinds == set(modelfile.KINDS)
+    assert kinds == set(modelfile.KINDS) - LATER
 
 
 @pytest.mark.parametrize("name", LANGUAGE)

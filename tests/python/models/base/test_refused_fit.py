@@ -72,6 +72,8 @@ def refused_data(build):
         yield "a held-out series that is too short", (100.0 * data[0], data[0][:1])
     if build in (small.translator, small.summarizer, small.seq2seq, small.chatbot):
         yield "a held-out example of another form", (*data, [("one",)])
+    if build is small.assistant:
+        yield "a held-out dialogue without annotations", (*data, [["one", "two"]])
     if build is small.captioner:
         yield "other pictures", (np.zeros((8, 5, 4, 3)), data[1])
         yield "held-out pictures of another size", (*data, (np.zeros((1, 5, 4, 3)), ["a dog"]))

@@ -29,7 +29,7 @@ NUMPY = {
 }
 
 KINDS = {
-    "count": ("epochs", "batch_size", "patience", "examples", "seed", "steps", "samples"),
+    "count": ("epochs", "batch_size", "patience", "examples", "seed", "steps", "samples", "kept"),
     "rate": ("time_limit", "learning_rate", "clip_norm", "noise", "forget"),
     "name": ("schedule", "optimizer", "loss"),
 }

@@ -98,6 +98,9 @@ def test_descriptions_that_allow_mirroring(text):
         ({"noise": -0.1}, ValueError),
         ({"noise": np.nan}, ValueError),
         ({"noise": "loud"}, TypeError),
+        ({"crop": 0.95}, ValueError),
+        ({"crop": -0.1}, ValueError),
+        ({"crop": True}, TypeError),
         ({"flip": "left"}, TypeError),
     ],
 )
@@ -105,3 +108,71 @@ def test_invalid_settings_are_refused(options, error):
     (name,) = options
     with pytest.raises(error, match=f"Augmentation: {name}: expected"):
         Augmentation(**options)
+
+
+def test_boxes_move_with_what_is_in_them():
+    draw, B, Y, X = np.random.default_rng(1), 60, 20, 24
+    pictures = np.zeros((B, Y, X, 3), "float32")
+    sides, boxes = draw.integers(2, 8, (B, 2)), []
+    for picture, (w, h) in zip(pictures, sides, strict=True):
+        x, y = draw.integers(1, X - w), draw.integers(1, Y - h)  # not at the border, which is repeated
+        picture[y : y + h, x : x + w] = 1
+        boxes.append((x, y, w, h))
+    change, may = Augmentation(flip=True, shift=6, noise=0.0), draw.random(B) < 0.7
+    changed = change.apply(pictures, np.arange(B), may, 3, 2)
+    owners = draw.permutation(B)
+    moved, enough = change.apply_boxes(np.array(boxes)[owners], owners, np.arange(B), may, (Y, X), 3, 2)
+    seen = set()
+    for owner, box, kept in zip(owners, moved, enough, strict=True):
+        inside = changed[owner, :, :, 0] > 0
+        assert kept == (inside.sum() >= pictures[owner, :, :, 0].sum() / 2)
+        seen.add(bool(kept))
+        if inside.any():
+            rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+            assert box.tolist() == [columns[0], rows[0], len(columns), len(rows)]
+    assert seen == {False, True}
+    assert not np.array_equal(moved, np.array(boxes)[owners])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cropped_pictures_are_enlarged_together_with_their_boxes(seed):
+    # Colors that rise linearly from left to right and from top to bottom tell where a pixel comes from.
+    Y, X, B = 18, 30, 50
+    places = np.stack(
+        [*np.meshgrid(np.arange(Y) + 0.5, np.arange(X) + 0.5, indexing="ij"), np.zeros((Y, X))], axis=-1
+    )
+    pictures = np.tile(places, (B, 1, 1, 1))
+    may = np.arange(B) % 2 == 0
+    change = Augmentation(flip=True, shift=3, noise=0.0, crop=0.5)
+    changed = change.apply(pictures, np.arange(B), may, seed, 1)
+    boxes, enough = change.apply_boxes(
+        np.tile([10, 6, 9, 7.5], (B, 1)), np.arange(B), np.arange(B), may, (Y, X), seed, 1
+    )
+    scales = set()
+    for picture, (x, y, w, h), fine in zip(changed, boxes, enough, strict=True):
+        step = np.diff(picture, axis=1)[Y // 2, X // 2, 1]  # negative if mirrored
+        scales.add(round(1 / abs(step), 3))
+        if not fine or (x, y) == (0, 0) or min(x, y) <= 0 or x + w >= X or y + h >= Y:
+            continue
+        inside = (
+            (picture[..., 1] > 10) & (picture[..., 1] < 19) & (picture[..., 0] > 6) & (picture[..., 0] < 13.5)
+        )
+        rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+        np.testing.assert_allclose([columns[0], rows[0]], [x, y], atol=0.51)
+        np.testing.assert_allclose([columns[-1] + 1, rows[-1] + 1], [x + w, y + h], atol=0.51)
+        np.testing.assert_allclose([w * abs(step), h * abs(step)], [9, 7.5], atol=1e-6)
+    assert min(scales) < 1.15 and 1.75 < max(scales) <= 2 and len(scales) > 40
+    some = np.array([7, 3, 30])
+    np.testing.assert_array_equal(change.apply(pictures[some], some, may[some], seed, 1), changed[some])
+
+
+def test_boxes_by_hand():
+    never = Augmentation(shift=0)
+    one, none = np.array([[2.5, 1, 3, 2]]), np.zeros((0, 4))
+    args = (np.array([0]), np.array([9]), np.array([True]), (10, 20), 0, 0)
+    np.testing.assert_array_equal(never.apply_boxes(one, *args)[0], one)
+    mirror = Augmentation(flip=True, shift=0)
+    found = {tuple(mirror.apply_boxes(one, *args[:4], 0, epoch)[0][0]) for epoch in range(20)}
+    assert found == {(2.5, 1, 3, 2), (14.5, 1, 3, 2)}
+    boxes, enough = mirror.apply_boxes(none, np.zeros(0, int), *args[1:])
+    assert boxes.shape == (0, 4) and enough.shape == (0,)

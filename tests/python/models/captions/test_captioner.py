@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from reference import cell_step, softmax
-from small_captioner import PICTURES, TEXTS, VOCABULARY, model
+from small_captioner import PICTURES, TEXTS, VOCABULARY, model, worst_slope
 
 import rnnrs
 from rnnrs.errors import FormatError, NonFiniteError
@@ -24,27 +24,6 @@ def batch_of(found, pictures=PICTURES, texts=TEXTS):
     return caption_batch(
         pictures, ids, found.vocabulary.end_id, np.arange(len(texts)), found.parameters.dtype
     )
-
-
-def worst_slope(found, batch, **options):
-    """Returns the largest relative error of the training loss's slope, along two directions per parameter."""
-    draw, worst = np.random.default_rng(0), 0.0
-    found.gradients.fill(0.0)
-    found.loss(batch, **options)
-    gradients = {name: np.array(g) for name, g in found.gradients.items()}
-    largest = max(np.linalg.norm(g) for g in gradients.values())
-    for name, g in gradients.items():
-        random = draw.standard_normal(g.shape)
-        for d in (g / (np.linalg.norm(g) + 1e-300), random / np.linalg.norm(random)):
-            theta, step = found.parameters[name], 1e-5
-            here, losses = theta.copy(), []
-            for sign in (1, -1):
-                theta[...] = here + sign * step * d
-                losses.append(found.loss(batch, **options)[0])
-                theta[...] = here
-            numeric = (losses[0] - losses[1]) / (2 * step)
-            worst = max(worst, abs((g * d).sum() - numeric) / max(abs(numeric), 1e-3 * largest))
-    return worst, gradients
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)

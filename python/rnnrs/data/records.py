@@ -1,0 +1,229 @@
+"""Tables of records, such as restaurants: from CSV, JSON, SQLite, and data frames of any library."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import math
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import FormatError
+from ..reading import name_of, read_text
+from ..shown import short_repr
+
+#: The endings of the names of SQLite files, and the bytes that they start with.
+_SQLITE, _MAGIC = (".db", ".sqlite", ".sqlite3"), b"SQLite format 3\0"
+
+
+class Records:
+    """Rows with named columns; every cell is a text, empty where a value is missing.
+
+    Args:
+        rows: mappings from column names to values: texts, numbers, bools, None, or lists of them. A row may
+            lack columns.
+
+    Attributes:
+        columns: the names of the columns, in the order of their first occurrence.
+        rows: the rows, each a dictionary with all columns.
+
+    Raises:
+        ValueError: without rows or columns.
+        TypeError: for a row that is not a mapping, or a value of another type.
+
+    Example:
+        >>> records = Records([{"name": "Alma", "stars": 4.0}, {"name": "Bor", "phone": None}])
+        >>> records.columns, records.rows[1]
+        (('name', 'stars', 'phone'), {'name': 'Bor', 'stars': '', 'phone': ''})
+    """
+
+    __repr__ = short_repr
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        given = list(rows)
+        names: dict[str, None] = {}
+        for i, row in enumerate(given):
+            if not isinstance(row, Mapping):
+                raise TypeError(f"Records: rows[{i}]: expected a mapping, got {row!r:.80}")
+            names |= dict.fromkeys(str(name).strip() for name in row)
+        self.columns = tuple(name for name in names if name)
+        if not given or not self.columns:
+            raise ValueError(f"Records: rows: expected at least one with columns, got {len(given)} rows")
+        self.rows = [dict.fromkeys(self.columns, "") for _ in given]
+        self._places: dict[str, dict[str, list[int]]] = {}
+        for i, (own, row) in enumerate(zip(self.rows, given, strict=True)):
+            for name, value in row.items():
+                if str(name).strip():
+                    own[str(name).strip()] = _cell(f"Records: rows[{i}][{name!r}]", value)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def values(self, column: str) -> list[str]:
+        """Returns the different values of a column, without missing ones, in order of first occurrence.
+
+        Raises:
+            KeyError: for an unknown column.
+        """
+        return list(dict.fromkeys(row[column] for row in self.rows if row[column]))
+
+    def places(self, column: str, form: Callable[[str], str]) -> Mapping[str, Sequence[int]]:
+        """Returns the rows, by index, of each value of a column, in the form in which values are compared.
+
+        Args:
+            column: the column.
+            form: returns the form; the same one in all calls.
+
+        Raises:
+            KeyError: for an unknown column.
+        """
+        if column not in self._places:
+            found: dict[str, list[int]] = {}
+            for i, row in enumerate(self.rows):
+                found.setdefault(form(row[column]), []).append(i)
+            self._places[column] = found
+        return self._places[column]
+
+
+def _cell(place: str, value: Any) -> str:
+    """Returns a value as a text."""
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
+        value = value.item()  # a NumPy scalar
+    if value is None or value != value:  # NaN, NaT
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+        value = int(value)
+    if isinstance(value, (str, int, float)) or type(value).__name__ in (
+        "date",
+        "time",
+        "datetime",
+        "Decimal",
+    ):
+        return " ".join(str(value).split())
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+        return ", ".join(_cell(place, part) for part in value)
+    raise TypeError(f"{place}: expected a text, a number or None, got {type(value).__name__}")
+
+
+def as_records(op: str, table: Any) -> Records:
+    """Returns a table of any kind as `Records`.
+
+    Args:
+        op: the caller's name, for error messages.
+        table: `Records`, a list of mappings, a file (see `read_records`), or a data frame: an object with
+            `to_dicts` (polars), `to_pylist` (pyarrow) or `to_dict("records")` (pandas).
+
+    Raises:
+        TypeError: for anything else.
+        ValueError: without rows.
+        OSError, FormatError: for a file that cannot be read.
+    """
+    if isinstance(table, Records):
+        return table
+    if isinstance(table, (str, os.PathLike)):
+        return read_records(table)
+    if isinstance(table, Sequence):
+        return Records(table)
+    for method, arguments in (("to_dicts", ()), ("to_pylist", ()), ("to_dict", ("records",))):
+        if hasattr(table, method) and not isinstance(table, Mapping):
+            return Records(getattr(table, method)(*arguments))
+    raise TypeError(f"{op}: table: expected rows, a data frame or a file, got {type(table).__name__}")
+
+
+def read_records(
+    path: str | os.PathLike[str], *, table: str | None = None, encoding: str = "utf-8"
+) -> Records:
+    """Reads a table of records from a file.
+
+    - SQLite, by its first bytes: one of its tables or views;
+    - `.json`: a list of objects; `.jsonl`: an object on each line;
+    - `.tsv`, others: columns separated by tabs, or by commas, with their names in the first line.
+
+    Args:
+        path: the file; all but SQLite may be compressed by gzip, or be standard input ("-").
+        table: the table of an SQLite file; may be None if it has only one.
+        encoding: the encoding of the text.
+
+    Raises:
+        OSError: if the file cannot be read.
+        FormatError: if it does not hold a table.
+        ValueError: for an unknown encoding, or a table of a file that is not SQLite.
+    """
+    name = os.fspath(path).removesuffix(".gz")
+    if _is_sqlite(path):
+        return _read_sqlite(path, table)
+    if table is not None:
+        raise ValueError(f"read_records: table: expected None for {name_of(path)}, which is not SQLite")
+    text = read_text(path, encoding)
+    try:
+        if name.endswith((".json", ".jsonl")) or (name == "-" and text.lstrip()[:1] in ("[", "{")):
+            return Records(_json_rows(text))
+        return Records(_csv_rows(text, "\t" if "\t" in text.split("\n", 1)[0] else ","))
+    except (TypeError, ValueError, RecursionError, csv.Error) as error:
+        raise FormatError(f"{name_of(path)}: expected a table: {error}") from None
+
+
+def _is_sqlite(path: str | os.PathLike[str]) -> bool:
+    if os.fspath(path) == "-":
+        return False
+    with Path(path).open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC or (
+            os.fspath(path).endswith(_SQLITE) and not Path(path).stat().st_size
+        )
+
+
+def _json_rows(text: str) -> list[Any]:
+    """Returns the objects of a list, or of lines."""
+    try:
+        found = json.loads(text)
+        return found if isinstance(found, list) else [found]
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def _csv_rows(text: str, delimiter: str) -> list[dict[str, str]]:
+    lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    rows = [(number, cells) for number, cells in enumerate(lines, 1) if any(cell.strip() for cell in cells)]
+    if not rows:
+        raise ValueError("got an empty file")
+    names = [name.strip() for name in rows[0][1]]
+    if len(set(names)) < len(names):
+        raise ValueError(f"the columns have the same name twice: {', '.join(names)}")
+    for number, cells in rows[1:]:
+        if len(cells) > len(names):
+            raise ValueError(f"row {number}: expected {len(names)} cells, got {len(cells)}")
+    return [dict(zip(names, cells, strict=False)) for _, cells in rows[1:]]
+
+
+def _read_sqlite(path: str | os.PathLike[str], table: str | None) -> Records:
+    """Returns a table of an SQLite file, which is opened read-only."""
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)
+        ) as base:
+            found = base.execute(
+                "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name"
+            )
+            names = [name for (name,) in found if not name.startswith("sqlite_")]
+            chosen = names[0] if table is None and len(names) == 1 else table
+            if chosen is None or chosen not in names:
+                raise FormatError(
+                    f"{path}: table: expected one of {', '.join(names) or '(none)'}, got {table!r}"
+                )
+            quoted = chosen.replace('"', '""')
+            rows = base.execute(f'SELECT * FROM "{quoted}"')
+            columns = [column for column, *_ in rows.description]
+            return Records([dict(zip(columns, row, strict=True)) for row in rows])
+    except sqlite3.Error as error:
+        raise FormatError(f"{path}: expected an SQLite file: {error}") from None
+    except (TypeError, ValueError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(f"{path}: expected a table: {error}") from None

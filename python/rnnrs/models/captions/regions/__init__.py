@@ -1,0 +1,1 @@
+"""Regions of pictures: boxes, and the phrases that describe them."""

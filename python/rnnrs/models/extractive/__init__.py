@@ -1,0 +1,1 @@
+"""Summaries that choose sentences of the text."""
