@@ -39,7 +39,9 @@ def test_a_network_of_ones_own_is_refused(tmp_path):
 def test_nothing_that_a_file_names_is_imported(tmp_path):
     path = tmp_path / "model.rnn"
     modelfile.save(path, modelfile.ModelFile("os:system", {}, {}))
-    with pytest.raises(rnnrs.FormatError, match=r"kind: expected one of assistant, captioner, .*, got 'os:system'"):
+    with pytest.raises(
+        rnnrs.FormatError, match=r"kind: expected one of assistant, captioner, .*, got 'os:system'"
+    ):
         rnnrs.load(path)
     path.write_bytes(b"junk")
     with pytest.raises(rnnrs.FormatError, match=r"model\.rnn"):
