@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import FormatError
 from ..reading import name_of, read_text
 from ..shown import short_repr
+from .records import _cell
 
 #: The value of a slot for which anything will do.
 DONTCARE = "dontcare"
@@ -84,12 +85,16 @@ def _turn(place: str, turn: Any) -> AnnotatedTurn:
     user, system, state = turn.get("user"), turn.get("system", ""), turn.get("state", {})
     requests, asks = turn.get("requests", ()), turn.get("asks")
     right = isinstance(system, str) and isinstance(state, Mapping)
-    right = right and all(isinstance(part, str) for pair in state.items() for part in pair)
-    right = right and _is_list(requests) and (asks is None or _is_list(asks))
+    right = right and all(isinstance(value, (str, int, float, type(None))) for value in state.values())
+    right = right and all(isinstance(slot, str) for slot in state)
+    right = right and all(
+        _is_list(names) and all(isinstance(name, str) for name in names) for names in (requests, asks or ())
+    )
     if not right or not isinstance(user, str):
         expected = 'an object with "user", "system", "state" and "requests"'
         raise TypeError(f"{place}: expected {expected}, got {turn!r:.120}")
-    kept = {str(slot): str(value) for slot, value in state.items() if value}
+    cells = {slot: _cell(f"{place}: state[{slot!r}]", value) for slot, value in state.items()}
+    kept = {slot: text for slot, text in cells.items() if text}
     return AnnotatedTurn(user, system, kept, tuple(requests), None if asks is None else tuple(asks))
 
 
@@ -106,6 +111,13 @@ def _camrest_turn(place: str, turn: Mapping[str, Any]) -> AnnotatedTurn:
     return AnnotatedTurn(user, system, state, requests, asks)
 
 
+def _on_line(number: int, line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"line {number}: expected JSON: {error}") from None
+
+
 def read_annotated_dialogues(
     path: str | os.PathLike[str], *, encoding: str = "utf-8"
 ) -> list[list[AnnotatedTurn]]:
@@ -117,7 +129,8 @@ def read_annotated_dialogues(
         {"user": "Cheap food?", "system": "Which area?", "state": {"price": "cheap"},
          "requests": [], "asks": ["area"]}
 
-    "state" is what is known after the person's turn; its value for "anything will do" is "dontcare". "asks",
+    "state" is what is known after the person's turn, in texts or numbers as in the table; its value for
+    "anything will do" is "dontcare". "asks",
     the slots that the answer asks for, may be left out. Files in the notation of CamRest676 ("dial", "usr",
     "slu", "sys") are read as they are.
 
@@ -135,7 +148,7 @@ def read_annotated_dialogues(
         try:
             found = json.loads(text)
         except ValueError:
-            found = [json.loads(line) for line in text.splitlines() if line.strip()]
+            found = [_on_line(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
         return check_annotated("read_annotated_dialogues", found)
     except (TypeError, ValueError, RecursionError) as error:
         raise FormatError(f"{name_of(path)}: expected annotated dialogues: {error}") from None

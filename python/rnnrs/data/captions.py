@@ -26,6 +26,9 @@ from .sequences import shorten
 #: The number of a description after a picture's file, as in Flickr8k.
 _NUMBERED = re.compile(r"(\.\w{2,5})#\d+$")
 
+#: The first line of a table between commas, whatever its file is called: Flickr8k's `captions.txt`.
+_COMMAS = re.compile(r"\s*(?:image|image_name|file|filename),(?:caption|description)\s*$", re.I | re.M)
+
 
 class Captions(NamedTuple):
     """The descriptions of several pictures.
@@ -92,8 +95,9 @@ def read_captions(
 
     The file is one of these, gzip-compressed or not:
 
-    - columns between tabs, or between commas (.csv): file and description. Numbers of descriptions after all
-      files (`image.jpg#0`, as in Flickr8k) are removed, as is a first line of a .csv that names no file;
+    - columns between tabs, or between commas (.csv, or a first line "image,caption"): file and description.
+      Numbers of descriptions after all files (`image.jpg#0`, as in Flickr8k) are removed, as is a first line
+      between commas that names no file;
     - a JSON object on each line (.json, .jsonl) with these names;
     - COCO's captions, or Karpathy's `dataset_*.json`.
 
@@ -198,6 +202,7 @@ def _table(
 ) -> list[tuple[str, list[str]]]:
     """Returns the place and the requested cells of each line of a table."""
     alone = len(places) == 1
+    plain = f"{plain}.csv" if _COMMAS.match(text) else plain
     listed = tab_rows(text, empty=True) if alone else delimited_rows(plain, name_of(path), text)
     rows: list[tuple[str, list[str]]] = []
     for number, cells in listed:

@@ -6,7 +6,7 @@ None of these libraries is imported. A table is an object with `columns`, a colu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,6 +155,8 @@ def listed(op: str, argument: str, values: Any) -> list[Any]:
         values = values.to_numpy()
     if isinstance(values, np.ndarray):
         return list(as_array(op, argument, values).tolist()) if values.ndim == 1 else list(values)
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{op}: {argument}: expected a list, got {type(values).__name__}")
     return list(values)
 
 

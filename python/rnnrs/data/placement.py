@@ -25,6 +25,7 @@ class Placement(NamedTuple):
     Attributes:
         scale: the factors of columns and of rows.
         corner: the column and the row at which the picture begins; negative if its sides are cut.
+        size: width and height of the original picture.
 
     Example:
         >>> where = placement(200, 100, (64, 64))
@@ -36,6 +37,7 @@ class Placement(NamedTuple):
 
     scale: tuple[float, float]
     corner: tuple[float, float]
+    size: tuple[int, int]
 
     def to_fitted(self, boxes: ArrayLike) -> Floats:
         """Returns boxes x, y, w, h (N, 4) of the original picture in pixels of the fitted one.
@@ -69,13 +71,13 @@ def placement(
     if fit == "crop":
         scale = (shape / original).max()
         corner = (shape - scale * original) / 2
-        return Placement((float(scale), float(scale)), (float(corner[0]), float(corner[1])))
+        return Placement((float(scale), float(scale)), (float(corner[0]), float(corner[1])), (width, height))
     inner = padded_size(original, shape)
     before, left = (shape - inner) // 2, shape - inner
     x = left[0] - before[0] if orientation in _FROM_RIGHT else before[0]
     y = left[1] - before[1] if orientation in _FROM_BOTTOM else before[1]
     scales = inner / original
-    return Placement((float(scales[0]), float(scales[1])), (float(x), float(y)))
+    return Placement((float(scales[0]), float(scales[1])), (float(x), float(y)), (width, height))
 
 
 def padded_size(original: NDArray[Any], shape: NDArray[Any]) -> NDArray[np.int64]:

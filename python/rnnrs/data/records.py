@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import datetime
 import io
 import json
 import math
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..errors import FormatError
 from ..reading import name_of, read_text
 from ..shown import short_repr
+
+#: The types of values that are written as Python writes them.
+_PLAIN = (str, int, float, Decimal, datetime.date, datetime.time, datetime.timedelta)
 
 #: The endings of the names of SQLite files, and the bytes that they start with.
 _SQLITE, _MAGIC = (".db", ".sqlite", ".sqlite3"), b"SQLite format 3\0"
@@ -92,24 +99,34 @@ class Records:
 
 def _cell(place: str, value: Any) -> str:
     """Returns a value as a text."""
-    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
-        value = value.item()  # a NumPy scalar
-    if value is None or value != value:  # NaN, NaT
+    if isinstance(value, np.datetime64):
+        return "" if np.isnat(value) else _cell(place, value.astype("datetime64[us]").item())
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    elif isinstance(value, np.generic) and not isinstance(value, (str, bytes)):
+        value = value.item()
+    if value is None or _is_nan(value):
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float) and math.isfinite(value) and value == int(value):
         value = int(value)
-    if isinstance(value, (str, int, float)) or type(value).__name__ in (
-        "date",
-        "time",
-        "datetime",
-        "Decimal",
-    ):
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time() and value.tzinfo is None:
+        value = value.date()  # a data frame's day
+    if isinstance(value, _PLAIN):
         return " ".join(str(value).split())
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
         return ", ".join(_cell(place, part) for part in value)
     raise TypeError(f"{place}: expected a text, a number or None, got {type(value).__name__}")
+
+
+def _is_nan(value: Any) -> bool:
+    """Returns whether a number is NaN, or a time NaT or NA."""
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float) and value != value
 
 
 def as_records(op: str, table: Any) -> Records:
@@ -144,7 +161,8 @@ def read_records(
 
     - SQLite, by its first bytes: one of its tables or views;
     - `.json`: a list of objects; `.jsonl`: an object on each line;
-    - `.tsv`, others: columns separated by tabs, or by commas, with their names in the first line.
+    - `.tsv`, others: columns separated by tabs, semicolons or commas, whichever the first line has most of,
+      with their names in that line.
 
     Args:
         path: the file; all but SQLite may be compressed by gzip, or be standard input ("-").
@@ -163,9 +181,10 @@ def read_records(
         raise ValueError(f"read_records: table: expected None for {name_of(path)}, which is not SQLite")
     text = read_text(path, encoding)
     try:
-        if name.endswith((".json", ".jsonl")) or (name == "-" and text.lstrip()[:1] in ("[", "{")):
+        if name.lower().endswith((".json", ".jsonl")) or (name == "-" and text.lstrip()[:1] in ("[", "{")):
             return Records(_json_rows(text))
-        return Records(_csv_rows(text, "\t" if "\t" in text.split("\n", 1)[0] else ","))
+        first = text.lstrip().split("\n", 1)[0]
+        return Records(_csv_rows(text, max(",\t;", key=first.count)))
     except (TypeError, ValueError, RecursionError, csv.Error) as error:
         raise FormatError(f"{name_of(path)}: expected a table: {error}") from None
 

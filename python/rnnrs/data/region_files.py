@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_size
-from ..errors import FormatError
+from ..errors import FormatError, MissingExtraError
 from ..reading import STANDARD_INPUT, name_of, read_text, split_lines
 from .annotations import AnnotatedPicture, annotated_pictures, document_of
 from .cells import delimited_rows
@@ -52,8 +52,8 @@ def read_regions(
     - COCO's instances: the phrase is the name of the category. Annotations of crowds are left out.
 
     x, y, w, h are in pixels of the upright picture, from its top left corner. A box that does not end within
-    the picture is clipped. Sizes that the file does not say are read from the pictures, which needs the extra
-    "pictures".
+    the picture is clipped. The sizes are read from the pictures, which needs the extra "pictures" unless the
+    file says them. A picture that has another size than the file says is refused: its boxes are elsewhere.
 
     Args:
         path: the file; "-": standard input.
@@ -203,12 +203,18 @@ def _file(folder: str, picture: AnnotatedPicture) -> tuple[str, tuple[int, int] 
     file = next((file for file in files if os.path.isfile(file)), None)
     if file is None or not picture.names[0]:
         return files[0], None, f"expected a picture, got no such file: {files[0]}"
-    if picture.size is not None:
-        return file, picture.size, ""
     try:
-        return file, measure(file), ""
+        size = measure(file)
+    except MissingExtraError:
+        if picture.size is None:
+            raise
+        return file, picture.size, ""
     except (OSError, FormatError) as error:
         return file, None, f"{file}: {error}"
+    if picture.size not in (None, size):
+        expected = "expected a picture of {} × {} pixels, as the file says".format(*picture.size)
+        return file, None, f"{file}: {expected}, got {size[0]} × {size[1]}"
+    return file, size, ""
 
 
 def _check_kinds(name: str, place: str, values: tuple[Any, ...]) -> None:

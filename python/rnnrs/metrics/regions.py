@@ -152,6 +152,10 @@ def dense_average_precision(
     op = "dense_average_precision"
     check_repeatable(op, "predicted", predicted)
     check_repeatable(op, "reference", reference)
+    for name, value in (("predicted", predicted), ("reference", reference), ("iou", iou)):
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            wanted = "several thresholds" if name == "iou" else "a list of regions for each picture"
+            raise TypeError(f"{op}: {name}: expected {wanted}, got {value!r:.80}")
     if len(predicted) != len(reference):
         raise ShapeError(
             f"{op}: reference: expected as many pictures as predicted, {len(predicted)}, got {len(reference)}"
@@ -211,6 +215,8 @@ def _regions(
     wanted = "(x, y, w, h, phrase, score)" if scored else "(x, y, w, h, phrase)"
     numbers: list[tuple[float, ...]] = []
     phrases: list[str] = []
+    if isinstance(regions, str) or not isinstance(regions, Iterable):
+        raise TypeError(f"{op}: {place}: expected a list of regions, got {regions!r:.80}")
     for i, region in enumerate(regions):
         parts = tuple(region) if isinstance(region, (tuple, list)) else ()
         if len(parts) != 5 + scored or not isinstance(parts[4], str):

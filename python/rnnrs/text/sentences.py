@@ -25,10 +25,18 @@ _CLOSING = "\"'”’»›)\\]}」』）】〉》］｝＂＇*_"
 _OPENING = "\"'“‘„‚«‹(\\[{「『（【〈《［｛¿¡*_"
 _BULLETS = "–—•‣◦*·\\-"
 
-#: Terminators with the signs that close quotations or brackets after them.
-_END = re.compile(rf"(?:[.{_TERMINATORS}]+[{_CLOSING}]*)+(?:[ \xa0\u202f]»(?=\s|\Z))?")
+#: Terminators, among them the Greek question mark, with the signs that close quotations or brackets after
+#: them. Before a space, “ ‘ « ‹ close as well: „Ja.“ »Ja.«
+_END = re.compile(
+    rf"(?:(?:[.{_TERMINATORS}]|(?<=[\u0370-\u03ff\u1f00-\u1fff]);)+[{_CLOSING}]*)+"
+    r"(?:(?:[ \xa0\u202f]»|[“‘«‹])(?=\s|\Z))?"
+)
 #: A single dot, which may belong to an abbreviation.
-_DOT = re.compile(rf"\.[{_CLOSING} \xa0\u202f]*\Z")
+_DOT = re.compile(rf"\.[{_CLOSING}“‘«‹ \xa0\u202f]*\Z")
+#: What ends a sentence before a lower-case letter, in a text that is written without capitals.
+_PLAIN = re.compile(r"\.|[!?]+")
+#: A word that ends in a terminator, and the letter after it: what most sentences of a text begin with.
+_BEGUN = re.compile(r"(?<![^\W_])([^\W_]+)[.!?]+\s+([^\W\d_])")
 #: What may stand between a terminator and the first letter of the next sentence.
 _LEAD = re.compile(rf"[\s{_OPENING}{_BULLETS}]*")
 #: The word, with the dots in it, before a terminator.
@@ -36,9 +44,16 @@ _BEFORE = re.compile(r"[^\W_]+(?:[.’'-][^\W_]+)*\Z")
 _WORD = re.compile(r"[^\W_]+")
 #: One letter of a script with upper and lower case, or several with dots: "J", "U.S".
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]|[a-zà-öø-ÿα-ωа-яё]")
+#: What marks a line of a quoted letter.
+_QUOTED = re.compile(r"(?:[ \t]*>)*[ \t]*")
 #: A blank line, or several.
 _PARAGRAPH = re.compile(r"\n(?:[ \t\r\v]*\n)+|[\u2029\f]")
-_ITEM = re.compile(rf"\s*(?:[{_BULLETS}]\s|[^\W_]{{1,3}}[.)]\s)")
+#: An item of a list, by its bullet, number or letter.
+_ITEM = re.compile(
+    rf"\s*(?:[{_BULLETS}+]\s|\(?(?:\d{{1,3}}|[^\W\d_]|[ivxIVX]{{2,4}})[.)]\s|\[[^\W_]{{0,3}}\]\s)"
+)
+#: A heading, a row of a table, or the border of code, in Markdown.
+_ALONE = re.compile(r"\s*(?:#{1,6}\s|\||```|~~~)")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -60,6 +75,8 @@ _BEFORE_NUMBERS = _words(
 )
 #: Abbreviations that may also end a sentence: it ends where a word follows that often begins one.
 _EITHER = _words("inc ltd co corp plc llc bros jr sr esq ed eds al am pm gmbh ph.d s.a")
+#: Others, before a lower-case letter.
+_BEFORE_LOWER = _INSIDE | _BEFORE_NUMBERS | _EITHER | _words("etc usw etcetera т.д т.п")
 #: Words that often begin a sentence, in lower case: what else follows "U.S." or "J." is part of a name.
 _STARTERS = _words(
     """the a an he she it they we i you in on at but and this that these those there however his her its their our
@@ -83,7 +100,8 @@ def find_sentences(text: str) -> list[tuple[int, int]]:
     A sentence is `text[begin:end]`; only white space is between two of them, so nothing of the text is lost.
     It ends after a terminator of any script (`. ! ? … 。 ؟ । ։` …) with the quotation marks and brackets
     that close after it, but not after an abbreviation ("Mr.", "e.g.", "z. B.", "т. е."), an initial or a
-    list's number, nor before a lower-case letter; and at the end of a paragraph, a list item or a heading. A
+    list's number, nor before a lower-case letter, unless most sentences of the text begin with one; and at
+    the end of a paragraph, a list item or a heading. Signs of quoted letters (">") are part of the lines. A
     text in a script without terminators, such as Thai, is divided by lines alone.
 
     Args:
@@ -98,11 +116,21 @@ def find_sentences(text: str) -> list[tuple[int, int]]:
         ['Mr. Fox paid $3.50.', '"Too much!" he said.', 'مرحبا؟', '你好。', '再见！']
     """
     check_text("find_sentences", text)
-    spans = []
-    for begin, end in _lines(text):
-        cuts = [begin, *_cuts(text, begin, end), end]
+    spans, small = [], _is_small(text)
+    for begin, end in _lines(text, small):
+        cuts = [begin, *_cuts(text, begin, end, small), end]
         spans += [_trimmed(text, first, last) for first, last in pairwise(cuts)]
     return [(first, last) for first, last in spans if first < last]
+
+
+def _is_small(text: str) -> bool:
+    """Returns whether a text is written without capitals: most sentences begin with a lower-case letter."""
+    letters = [*filter(str.isalpha, text[:200])][:1] + [
+        found[2]
+        for found in _BEGUN.finditer(text)
+        if len(found[1]) > 1 and found[1].lower() not in _BEFORE_LOWER
+    ]
+    return sum(map(str.islower, letters)) > sum(map(str.isupper, letters))
 
 
 def _trimmed(text: str, begin: int, end: int) -> tuple[int, int]:
@@ -111,50 +139,66 @@ def _trimmed(text: str, begin: int, end: int) -> tuple[int, int]:
     return begin + len(part) - len(part.lstrip()), end - len(part) + len(part.rstrip())
 
 
-def _lines(text: str) -> list[tuple[int, int]]:
+def _lines(text: str, small: bool) -> list[tuple[int, int]]:
     """Returns the spans that no sentence crosses: paragraphs, or lines in them that were not wrapped."""
     spans, begin = [], 0
     for border in _PARAGRAPH.finditer(text):
-        spans += _unwrapped(text, begin, border.start())
+        spans += _unwrapped(text, begin, border.start(), small)
         begin = border.end()
-    return spans + _unwrapped(text, begin, len(text))
+    return spans + _unwrapped(text, begin, len(text), small)
 
 
-def _unwrapped(text: str, begin: int, end: int) -> list[tuple[int, int]]:
+def _unwrapped(text: str, begin: int, end: int, small: bool) -> list[tuple[int, int]]:
     """Returns the spans of a paragraph's lines; lines that were wrapped are one span.
 
-    A line was wrapped if the first word of the next one did not fit: the longest line is the width.
+    A line was wrapped if the first word of the next one did not fit: the longest line is the width, of those
+    with as many signs of a quoted letter.
     """
     lines = text[begin:end].split("\n")
-    width = max(map(len, lines))
+    depths = [line.count(">", 0, _quoted(line)) for line in lines]
+    widths: dict[int, int] = {}
+    for line, depth in zip(lines, depths, strict=True):
+        widths[depth] = max(widths.get(depth, 0), len(line))
     spans, place, start = [], begin, begin
-    for line, following in zip(lines, [*lines[1:], None], strict=True):
+    for i, line in enumerate(lines, 1):
         place += len(line) + 1
-        if following is None or not _goes_on(line, following, width):
+        if (
+            i == len(lines)
+            or depths[i] != depths[i - 1]
+            or not _goes_on(line, lines[i], widths[depths[i]], small)
+        ):
             spans.append((start, place - 1))
             start = place
     return spans
 
 
-def _goes_on(line: str, following: str, width: int) -> bool:
+def _quoted(line: str) -> int:
+    """Returns where a line begins after the signs of a quoted letter."""
+    found = _QUOTED.match(line)
+    assert found is not None  # it may be empty
+    return found.end()
+
+
+def _goes_on(line: str, following: str, width: int, small: bool) -> bool:
     """Returns whether a line of a paragraph with this width goes on in the following one."""
-    if width < _WRAPPED or _ITEM.match(following):
+    own, rest = (part[_quoted(part) :] for part in (line, following))
+    if width < _WRAPPED or _ITEM.match(rest) or any(_ALONE.match(x) or not x.strip() for x in (own, rest)):
         return False
-    first = following.split(maxsplit=1)[0] if following.strip() else ""
-    return len(line.rstrip()) + 1 + len(first) > width or first[:1].islower()
+    first = rest.split(maxsplit=1)[0]
+    return len(line.rstrip()) + 1 + len(first) > width or (first[:1].islower() and not small)
 
 
-def _cuts(text: str, begin: int, end: int) -> list[int]:
+def _cuts(text: str, begin: int, end: int, small: bool) -> list[int]:
     """Returns the places within a span at which a sentence ends."""
     start, cuts = begin, []
     for found in _END.finditer(text, begin, end):
-        if found.end() < end and _ends(text, start, found, end):
+        if found.end() < end and _ends(text, start, found, end, small):
             start = found.end()
             cuts.append(start)
     return cuts
 
 
-def _ends(text: str, start: int, found: re.Match[str], end: int) -> bool:
+def _ends(text: str, start: int, found: re.Match[str], end: int, small: bool) -> bool:
     """Returns whether a sentence that began at `start` ends with this terminator."""
     signs, after = found[0], found.end()
     spaced = text[after].isspace()
@@ -167,9 +211,18 @@ def _ends(text: str, start: int, found: re.Match[str], end: int) -> bool:
     lead = _LEAD.match(text, after, end)
     assert lead is not None  # it may be empty
     first = text[lead.end()] if lead.end() < end else ""
-    if first.islower():
+    if first.islower() and not (small and _ends_before_lower(text, start, found)):
         return False  # rule SB8: "etc. and so on", "Really?" he asked
     return not _DOT.match(signs) or _dot_ends(text, start, found.start(), lead.end(), end)
+
+
+def _ends_before_lower(text: str, start: int, found: re.Match[str]) -> bool:
+    """Returns whether a terminator may end a sentence before a lower-case letter, without capitals."""
+    if found[0] != ".":
+        return _PLAIN.fullmatch(found[0]) is not None  # not "well... yes", nor "really?" he asked
+    before = _BEFORE.search(text, max(start, found.start() - 24), found.start())
+    word = "" if before is None else before[0].lower()
+    return word not in _BEFORE_LOWER and not _INITIALS.fullmatch(word)
 
 
 def _dot_ends(text: str, start: int, dot: int, following: int, end: int) -> bool:

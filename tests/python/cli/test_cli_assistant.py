@@ -90,6 +90,9 @@ def test_wrong_calls_are_named(bot, folder):
     refused("--history: has no meaning with", *train, *table, "--history", 2, *out)
     refused("which is not SQLite", *train, *table, "--table-name", "a", *out)
     refused("places.csv: expected a JSON object", *train, *table, "--domain", folder / "places.csv", *out)
+    (folder / "types.json").write_text('{"said": {"food": 3}}')
+    refused("types.json: Assistant.from_dialogues: domain: said: food: expected a list",
+            *train, *table, "--domain", folder / "types.json", *out)  # fmt: skip
     refused("got 'shoes'", *train, *table, "--domain", folder / "wrong.json", *out)
     refused("expected annotated dialogues", *train, folder / "domain.json", *table, *out)
     refused("share", *train, *table, "--validation", 0.1, *out)

@@ -156,6 +156,7 @@ def test_options_of_the_other_summarizer_are_refused_in_training(folder, options
     ("options", "code", "match"),
     [
         (["--beam", "2"], 1, "--beam: has no meaning without --then"),
+        (["--why"], 1, "--why: has no meaning without --json or --html"),
         (["--plot", "a.png"], 1, "--plot: has no meaning with a model that chooses"),
         (["--words", "3", "--share", "0.5"], 2, "not allowed with"),
         (["--share", "1.5"], 2, "--share"),

@@ -9,7 +9,9 @@ import pytest
 from rnnrs_command import call, refused
 from small_regions import scenes
 
-from rnnrs.models import Captioner
+from rnnrs.cli.caption.regions import _original
+from rnnrs.data import placement
+from rnnrs.models import Captioner, FoundRegion
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -152,6 +154,22 @@ def test_a_resumed_run_keeps_its_regions(folder, tmp_path):
         "3",
         "--no-regions",
     )
+
+
+def test_boxes_beside_the_picture_do_not_count(folder, model, tmp_path):
+    path = tmp_path / "wide.png"
+    Image.new("RGB", (100, 50), "white").save(path)  # a quarter of what the model sees is above it
+    refused("--box: expected a box at least half of which is within .*wide.png, got 10 -20 20 15",
+          "caption", "describe", model, path, "--box", "10", "-20", "20", "15")  # fmt: skip
+    code, out, _ = call("caption", "describe", model, path, "--box", "10", "-4", "20", "14")
+    assert code == 0 and out.split("\t")[1:5] == ["10.0", "0.0", "20.0", "10.0"]
+    where = placement(100, 50, (32, 32))
+    boxes = [[0, 0, 8, 6], [16, 4, 8, 12], [0, 26, 32, 6]]
+    found = [FoundRegion(*box, str(i), -1.0) for i, box in enumerate(boxes)]
+    assert _original(found, where) == [FoundRegion(50, 0, 25, 25, "1", -1.0)]
+    code, out, _ = call("caption", "rank", model, "a red square", path, "--json")
+    x, y, w, h = json.loads(out)["box"]
+    assert code == 0 and 0 <= x < x + w <= 100 and 0 <= y < y + h <= 50
 
 
 def test_options_that_have_no_meaning(folder, model):

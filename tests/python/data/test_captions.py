@@ -65,6 +65,8 @@ def test_flickr8k_and_tables_between_commas(tmp_path):
     rows = 'image,caption\r\n1_a.jpg,A child .\r\n1_a.jpg,"A girl , in pink ."\r\n2_b.jpg,A #1 dog\r\n'
     (tmp_path / "captions.csv").write_bytes(rows.encode())
     assert data.read_captions(tmp_path / "captions.csv") == found
+    (tmp_path / "captions.txt").write_bytes(rows.encode())  # Flickr8k, as it is often passed on
+    assert data.read_captions(tmp_path / "captions.txt") == found
     (tmp_path / "bare.csv").write_bytes(rows.encode().partition(b"\n")[2])
     assert data.read_captions(tmp_path / "bare.csv") == found
     (tmp_path / "some.tsv").write_text(

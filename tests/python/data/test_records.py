@@ -1,8 +1,10 @@
 """Tables of records, annotated dialogues, and the bundled ones."""
 
+import datetime
 import gzip
 import json
 import sqlite3
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -33,6 +35,23 @@ def test_a_table_is_the_same_from_every_kind_of_file(tmp_path):
     sqlite_file(tmp_path / "a.data", 'odd "name"'.replace('"', ""))
     for name in ("a.csv", "a.tsv", "a.json", "a.jsonl.gz", "a.data"):
         assert read_records(tmp_path / name).rows == CELLS, name
+
+
+def test_a_table_may_be_separated_by_semicolons(tmp_path):
+    (tmp_path / "a.csv").write_bytes("\ufeffname;food\nÄlma;thai, and more\n".encode())
+    assert read_records(tmp_path / "a.csv").rows == [{"name": "Älma", "food": "thai, and more"}]
+    (tmp_path / "a.JSON").write_text(json.dumps(CELLS))
+    assert read_records(tmp_path / "a.JSON").rows == CELLS
+
+
+def test_cells_of_every_type_are_written_as_texts():
+    class Timestamp(datetime.datetime):  # as pandas has it
+        pass
+
+    row = {"a": Timestamp(2020, 1, 2), "b": Timestamp(2020, 1, 2, 3), "c": np.datetime64("2020-01-02", "ns"),
+           "d": np.datetime64("NaT"), "e": Decimal("sNaN"), "f": np.array([1, 2]), "g": np.float32(1.5)}  # fmt: skip
+    expected = ["2020-01-02", "2020-01-02 03:00:00", "2020-01-02", "", "", "1, 2", "1.5"]
+    assert list(Records([row]).rows[0].values()) == expected
 
 
 def test_a_table_of_an_sqlite_file_is_chosen_by_name(tmp_path):
@@ -122,12 +141,18 @@ def test_annotated_dialogues_are_read_in_both_notations(tmp_path):
 
 @pytest.mark.parametrize(
     "dialogues",
-    ["text", [3], [["hello"]], [[{"user": 3}]], [[TURN | {"state": {"food": 3}}]], [[TURN | {"requests": "x"}]],
+    ["text", [3], [["hello"]], [[{"user": 3}]], [[TURN | {"state": {"food": [3]}}]], [[TURN | {"requests": [3]}]],
+     [[TURN | {"requests": "x"}]],
      [{"dial": [{"usr": {}}]}]],
 )  # fmt: skip
 def test_dialogues_without_annotations_are_refused(dialogues):
     with pytest.raises(TypeError, match="f: dialogues"):
         check_annotated("f", dialogues)
+
+
+def test_states_may_hold_numbers_as_the_table_does():
+    ((turn,),) = check_annotated("f", [[TURN | {"state": {"stars": 4.0, "wifi": True, "food": None}}]])
+    assert turn.state == {"stars": "4", "wifi": "yes"}
 
 
 def test_no_dialogues_are_refused(tmp_path):
@@ -137,6 +162,9 @@ def test_no_dialogues_are_refused(tmp_path):
     (tmp_path / "a.json").write_text('[["hi"]]')
     with pytest.raises(FormatError, match=r"a.json: expected annotated dialogues"):
         read_annotated_dialogues(tmp_path / "a.json")
+    (tmp_path / "b.jsonl").write_text(json.dumps([TURN]) + "\n\n{{\n")
+    with pytest.raises(FormatError, match=r"b.jsonl: expected annotated dialogues: line 3: expected JSON"):
+        read_annotated_dialogues(tmp_path / "b.jsonl")
 
 
 def test_the_bundled_dialogues_are_complete():

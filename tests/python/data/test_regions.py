@@ -295,6 +295,47 @@ def test_pictures_in_one_size_with_their_regions(folder):
     assert one.regions == [found.regions[1]] and one.files == ("",) and len(one) == 1
 
 
+def test_a_picture_of_another_size_than_its_file_says_is_refused(folder):
+    document = coco()
+    document["images"][1].update(width=80, height=60)  # the picture was made smaller after it was annotated
+    path, problems = written(folder, "coco.json", document), []
+    with pytest.raises(rnnrs.FormatError, match=r"a\.png: expected a picture of 80 × 60 pixels"):
+        read_regions(path)
+    with pytest.raises(rnnrs.FormatError, match=r"got none; .*got 40 × 30"):
+        read_regions(path, problems=problems)
+
+
+def test_boxes_of_ones_own_are_clipped_to_the_picture_not_to_what_it_is_padded_with():
+    wide = np.zeros((20, 40, 3))
+    boxes = [(0, -8, 9, 7, "above"), (0, -4, 10, 8, "top"), (35, 15, 10, 10, "corner")]
+    found = read_region_pictures([RegionExample(wide, tuple(Region(*box) for box in boxes))], (40, 40))
+    assert found.regions == [(Region(0, 10, 10, 4, "top"),)]
+    assert [problem.split(":")[1] for problem in found.problems] == [" 'above'", " 'corner'"]
+
+
+@pytest.mark.parametrize(
+    ("regions", "error", "message"),
+    [
+        (None, TypeError, "regions: expected a list of regions, got None"),
+        ([(1, 2, 3, 4)], TypeError, r"regions\[0\]: expected \(x, y, w, h, phrase\)"),
+        ([(1, 2, 3, 4, None)], TypeError, r"regions\[0\]: expected \(x, y, w, h, phrase\)"),
+        ([("1", 2, 3, 4, "a")], TypeError, r"regions\[0\]: x: expected a number"),
+        ([(1, np.nan, 3, 4, "a")], ValueError, r"regions\[0\]: y: expected a finite number, got nan"),
+        ([(1, 2, -3, 4, "a")], ValueError, r"regions\[0\]: w: expected a finite number above 0, got -3"),
+        ([(1, 2, 3, 4, " ")], ValueError, r"regions\[0\]: phrase: expected some text, got ' '"),
+    ],
+)
+def test_invalid_regions_of_ones_own_are_refused(regions, error, message):
+    with pytest.raises(error, match=rf"read_region_pictures: examples\[0\]: {message}"):
+        read_region_pictures([RegionExample(np.zeros((9, 9, 3)), regions)], (9, 9))
+
+
+@pytest.mark.parametrize("value", [255.0, -0.5, np.nan])
+def test_numbers_that_are_not_from_0_to_1_are_refused(value):
+    with pytest.raises(ValueError, match=r"examples\[0\]: picture: expected numbers from 0 to 1, got"):
+        read_region_pictures([RegionExample(np.full((9, 9, 3), value), ())], (9, 9))
+
+
 def test_pictures_that_are_none_are_refused(folder):
     with pytest.raises(ValueError, match="read_region_pictures: examples: expected at least one, got none"):
         read_region_pictures([], (8, 8))

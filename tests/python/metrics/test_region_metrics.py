@@ -175,6 +175,9 @@ def test_a_phrase_that_nothing_distinguishes_agrees_with_the_same_words():
         ([[(0, 0, 1, 1, "a", float("nan"))]], [[]], {}, ValueError, r"predicted\[0\]\[0\]: score: expected"),
         ([[]], [[]], {"iou": [0]}, ValueError, "iou: expected a number above 0 to 1, got 0"),
         ([[]], [[]], {"iou": []}, ValueError, "iou: expected at least one threshold"),
+        ([[]], [[]], {"iou": 0.5}, TypeError, "iou: expected several thresholds, got 0.5"),
+        (None, [[]], {}, TypeError, "predicted: expected a list of regions for each picture, got None"),
+        ([[]], [None], {}, TypeError, r"reference\[0\]: expected a list of regions, got None"),
         (
             [[]],
             [[]],

@@ -1,5 +1,7 @@
 """Sentences: spans of the text, in any script, with abbreviations, quotations and line breaks."""
 
+import textwrap
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,6 +54,99 @@ def test_a_quotation_goes_on_before_a_lower_case_letter():
     assert sentences('"No!" he said. "Why?" she asked.') == ['"No!" he said.', '"Why?" she asked.']
 
 
+@pytest.mark.parametrize(
+    "expected",
+    [
+        [
+            "hi all.",
+            "my phone (dr. who's) wont start... i tried e.g. F2, etc. and gave up!",
+            "what now?",
+            "thx.",
+        ],
+        ["привет всем.", "телефон не работает!", "что делать?"],
+        ["Help me", "i did nothing.", "it broke.", "see pic."],
+    ],
+)
+def test_posts_without_capitals(expected):
+    assert sentences("\n\n".join(expected)) == expected
+    assert sentences(" ".join(expected[1:])) == expected[1:]
+
+
+def test_lines_of_a_post_without_capitals():
+    lines = ["the camera is not the best i ever had", "i bought this phone last week and it is great so far"]
+    assert sentences("\n".join(lines)) == lines
+
+
+def test_a_lower_case_letter_begins_no_sentence_elsewhere():
+    for text in (
+        "Buy milk, eggs etc. and so on.",
+        "Really? he asked.",
+        "Das ist usw. und so fort.",
+        "ok etc. and",
+    ):
+        assert sentences(text) == [text]
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["Er sagte: „Ich komme.“", "Dann ging er.", "»Ja!« rief er.", "‚Gut.‘", "Ende."],
+        ["Τι είναι;", "Καλά.", "Ναι!"],
+    ],
+)
+def test_quotations_and_questions_of_other_languages(expected):
+    assert sentences(" ".join(expected)) == expected
+    assert sentences("他走了。“你好。”她说。") == ["他走了。", "“你好。”", "她说。"]
+
+
+def test_headings_tables_and_code_are_lines():
+    lines = [
+        "# A heading that is as long as any other line here",
+        "Some text.",
+        "| a row of a table | that is as long as others |",
+        "+ an item in another style, which is rather long.",
+        "(b) an item with brackets, which is rather long..",
+        "[1] a reference in brackets, which is rather long",
+        "```",
+        "let_us_see = it_is_code_and(the, longest_line + 1)",
+        "```",
+    ]
+    assert sentences("\n".join(lines)) == lines
+
+
+def test_short_words_at_the_beginning_of_a_line_are_no_items():
+    plain = [
+        "Long ago I looked for this thing but I could not find it.",
+        "Then Mr. Smith (far away, in the US) saw it.",
+    ]
+    for width in range(48, 70):
+        found = sentences(textwrap.fill(" ".join(plain), width))
+        assert [" ".join(sentence.split()) for sentence in found] == plain
+
+
+def test_sentences_of_quoted_letters_go_on_in_the_next_line():
+    text = (
+        "On Monday, Bob wrote:\n"
+        "> > Is it any better than the one before? I have my\n"
+        "> > doubts.\n"
+        "> I think that it is much better. It starts\n"
+        "> Firefox without a crash and uses the new theme.\n"
+        ">\n"
+        "> Bye.\n"
+        "I agree.\n"
+    )
+    assert sentences(text) == [
+        "On Monday, Bob wrote:",
+        "> > Is it any better than the one before?",
+        "I have my\n> > doubts.",
+        "> I think that it is much better.",
+        "It starts\n> Firefox without a crash and uses the new theme.",
+        ">",
+        "> Bye.",
+        "I agree.",
+    ]
+
+
 def test_paragraphs_lists_and_headings_end_a_sentence_and_wrapped_lines_do_not():
     text = (
         "A heading\n"
@@ -85,7 +180,25 @@ def test_nothing_of_a_text_is_lost(text):
 
 
 def test_long_texts_without_sentences_take_linear_time():
-    for piece in (" ", "a", "1. ", "Mr. ", "!", "\n", '"', ".", "-", "'", "!- ", "\n \n"):
+    for piece in (
+        " ",
+        "a",
+        "1. ",
+        "Mr. ",
+        "!",
+        "\n",
+        '"',
+        ".",
+        "-",
+        "'",
+        "!- ",
+        "\n \n",
+        "> ",
+        "\n>",
+        "a. ",
+        "ab! ",
+        "α;",
+    ):
         assert len(find_sentences(piece * 30_000)) <= 30_000
 
 

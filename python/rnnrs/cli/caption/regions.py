@@ -115,14 +115,18 @@ def describe(
 
 
 def _boxes(boxes: Any, where: Placement, model: Captioner, source: str | BinaryIO | None) -> Any:
-    """Returns boxes of a file in pixels of the picture that the model sees.
+    """Returns boxes of a file, clipped to its picture, in pixels of the picture that the model sees.
 
     Raises:
         CommandError: for a box that is not even half within the picture.
     """
+    import numpy as np
+
     from ...data.placement import clip_boxes
 
-    fitted, within = clip_boxes(where.to_fitted(boxes), model.picture_size)
+    own_part, inside = clip_boxes(np.array(boxes), where.size[::-1])
+    fitted, within = clip_boxes(where.to_fitted(own_part), model.picture_size)
+    within &= inside
     if not within.all():
         own = " ".join(f"{value:g}" for value in boxes[int(within.argmin())])
         picture = source if isinstance(source, str) else "the picture"
@@ -142,9 +146,15 @@ def placed(source: str | BinaryIO | None, model: Captioner, fit: str) -> Placeme
 
 
 def own_box(arguments: argparse.Namespace, model: Captioner, name: str, region: FoundRegion) -> list[float]:
-    """Returns the box of a region in pixels of its file, or of the row of an array, by the name of either."""
-    (found,) = _original([region], placed(None if name.endswith("]") else name, model, arguments.fit))
-    return list(found[:4])
+    """Returns the box of a region in pixels of its file, or of the row of an array, by the name of either.
+
+    It is clipped to the picture; at least a pixel is left.
+    """
+    from ...models.captions.regions.boxes import clipped
+
+    where = placed(None if name.endswith("]") else name, model, arguments.fit)
+    (box,) = clipped(where.to_original([region[:4]]), where.size[::-1]).tolist()
+    return [float(value) for value in box]
 
 
 def numbers(box: Sequence[float]) -> list[str]:
@@ -153,13 +163,18 @@ def numbers(box: Sequence[float]) -> list[str]:
 
 
 def _original(found: Sequence[FoundRegion], where: Placement) -> list[FoundRegion]:
-    """Returns regions in pixels of the picture's file."""
+    """Returns regions in pixels of the picture's file, without those that are mostly beside the picture.
+
+    A picture is padded with white where its shape is not the model's: a model may find something there.
+    """
+    from ...data.placement import clip_boxes
     from ...models import FoundRegion
 
-    boxes = where.to_original([region[:4] for region in found]).tolist()
+    boxes, within = clip_boxes(where.to_original([region[:4] for region in found]), where.size[::-1])
     return [
         FoundRegion._make([*box, region.phrase, region.score])
-        for box, region in zip(boxes, found, strict=True)
+        for box, region, fine in zip(boxes.tolist(), found, within.tolist(), strict=True)
+        if fine
     ]
 
 

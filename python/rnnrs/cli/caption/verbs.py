@@ -233,9 +233,12 @@ def rank(arguments: argparse.Namespace) -> int:
 
 def _unknown_words(model: Captioner, sentence: str) -> list[str]:
     """Returns the words of a sentence that are not in the vocabulary."""
+    from ...models.captions.inputs import as_known
+
     vocabulary = model.vocabulary
     if not vocabulary.whole_words:
         return []
+    sentence = as_known(vocabulary, sentence)
     ids = vocabulary.encode(sentence).tolist()
     pieces = zip(vocabulary.pieces(sentence), ids, strict=True)
     return [vocabulary.surface(piece) for piece, id in pieces if id == vocabulary.unknown_id]

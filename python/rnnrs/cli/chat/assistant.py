@@ -113,7 +113,7 @@ def _new(arguments: argparse.Namespace, table: Records, dialogues: Any) -> Assis
     """Returns an untrained assistant.
 
     Raises:
-        FormatError: for a domain that is not a JSON object.
+        FormatError: for a domain that is not a JSON object, or has values of a wrong type.
     """
     from ...models import Assistant
     from ...reading import name_of, read_text
@@ -130,9 +130,12 @@ def _new(arguments: argparse.Namespace, table: Records, dialogues: Any) -> Assis
             )
     others = {name: domain.pop(name) for name in ("rules", "sentences") if name in domain}
     sizes = given(arguments, [*SIZES, "generated", "seed"])
-    return Assistant.from_dialogues(
-        table, dialogues, domain=domain, vocabulary=given(arguments, ["min_count"]), **others, **sizes
-    )
+    try:
+        return Assistant.from_dialogues(
+            table, dialogues, domain=domain, vocabulary=given(arguments, ["min_count"]), **others, **sizes
+        )
+    except TypeError as error:  # a value of a wrong type in a file is no mistake of the program
+        raise FormatError(f"{name_of(arguments.domain or arguments.table)}: {error}") from error
 
 
 def _report(arguments: argparse.Namespace, bot: Assistant, kept: Any) -> int:
@@ -208,6 +211,7 @@ def _facts(reply: AssistantReply) -> dict[str, Any]:
         "text": reply.text,
         "act": reply.act,
         "state": dict(reply.state.values),
+        "refused": [list(pair) for pair in reply.state.refused],
         "requests": list(reply.state.requests),
         "row": None if reply.row is None else dict(reply.row),
         "matches": reply.matches,

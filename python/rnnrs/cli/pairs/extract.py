@@ -179,6 +179,8 @@ def check_writer(arguments: argparse.Namespace) -> None:
 
 def run(arguments: argparse.Namespace, model: ExtractiveSummarizer) -> int:
     """Prints the kept sentences of a text, a line each, or the line that is written from them."""
+    if arguments.why and not (arguments.json or arguments.html):
+        raise CommandError("--why: has no meaning without --json or --html")
     writer = _writer(arguments)
     text = joined_text(arguments.text) if arguments.text else _whole(arguments)
     length = {name: getattr(arguments, name) for name in LENGTHS}

@@ -25,6 +25,7 @@ from .assistant_model import AssistantModel, act_words, readable
 from .checking import by_consensus, is_wanted, spoken
 from .evaluation import AssistantEvaluation, evaluation, heard_by
 from .policy import Situation, sentence
+from .refusing import after_refusal, refused_places, refused_values
 from .replaying import named_row, replayed
 from .replies import AssistantReply, AssistantSession, by_rule
 from .responses import Template, source_of
@@ -135,7 +136,7 @@ class Assistant(AssistantModel):
         row = {} if state.row is None else self.table.rows[state.row]
         said = by_rule(self.rules, text, state, row)
         if said is not None:
-            fits = matching(self.table, self.domain, state.values)
+            fits = matching(self.table, self.domain, state.values, state.refused)
             return AssistantReply(said, "rule", state, row or None, len(fits), False)
         (situation,) = self.understood([(text, system, state)])
         return self.answered([situation], [text])[0]
@@ -166,11 +167,18 @@ class Assistant(AssistantModel):
     def _situation(
         self, user: str, state: DialogueState, read: TurnTokens, tags: Array, yes: Array
     ) -> Situation:
-        values, requests, another = self.tracking.decoded(read, state.values, tags, yes)
-        changed = values != dict(state.values)
+        places = refused_places(read, self.sentences.refusals)
+        values, requests, another = self.tracking.decoded(read, state.values, tags, yes, places)
+        unwanted = refused_values(read, tags, places, self.domain)
+        values, refused = after_refusal(values, state.refused, unwanted)
+        changed = values != dict(state.values) or refused != state.refused
         named = named_row(user, state, values, self.tracking)
+        if any(column == self.domain.key for place in places for column, _ in read.meant(place)):
+            named = None
         another = another and state.row is not None and not changed
-        now = replace(state, values=values, requests=requests, another=another, changed=changed)
+        now = replace(
+            state, values=values, requests=requests, another=another, changed=changed, refused=refused
+        )
         return Situation.of(now, self.table, self.domain, named)
 
     def answered(

@@ -28,9 +28,10 @@ from .checking import learned_denials
 from .domain import Domain, aligned
 from .fitting import AssistantTraining, answer_pairs, turn_examples
 from .network import AssistantBatch, AssistantNetwork
+from .phrases import check_phrases
 from .replaying import replayed
 from .replies import Rule, check_rules
-from .responses import ACT
+from .responses import ACT, placeholder
 from .sentences import Sentences
 from .simulation import generated_dialogues
 from .synonyms import learned_synonyms
@@ -156,8 +157,11 @@ class AssistantModel(TrainedModel):
         count = check_size(op, "min_count", (vocabulary or {}).get("min_count", 2))
         check_size(op, "generated", generated, 0 if dialogues is not None else 1)
         records = as_records(op, table)
+        check_rules(op, sizes.get("rules", ()), records.columns)
         given = [] if dialogues is None else aligned(op, dialogues, records)
+        check_phrases(op, phrases or {})
         known = Domain.of(op, records, domain, given)
+        _check_different(op, known)
         said = Sentences.of(op, sentences)
         synonyms = learned_synonyms(given, known, Tracking(records, known).lexicon)
         tracking = Tracking(records, known, synonyms)
@@ -311,6 +315,17 @@ class AssistantModel(TrainedModel):
         modelfile.check_size(len(turn) * E + 2 * H * (E + H) + len(source) * config["embedding_size"], file)
         config["synonyms"] = [tuple(entry) for entry in config["synonyms"]]
         return constructed(cls, config, Records(rows), domain, (turn, source, target))
+
+
+def _check_different(op: str, domain: Domain) -> None:
+    """Checks that the columns differ in more than signs: their names stand for values in answers."""
+    found: dict[str, str] = {}
+    for column in domain.columns:
+        other = found.setdefault(placeholder(column), column)
+        if other != column:
+            raise ValueError(
+                f"{op}: domain: expected columns that differ in letters or digits, got {other!r} and {column!r}"
+            )
 
 
 def act_words(domain: Domain) -> dict[str, str]:

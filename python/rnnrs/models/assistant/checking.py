@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from ...data.annotated_dialogues import DONTCARE
+from .domain import Domain
 from .mentions import bare, tokens_of
 from .policy import Situation
 from .responses import _PLACEHOLDER, COUNT, Template, filled, placeholder
 from .sentences import Sentences
 from .state import matching
 from .tracking import Tracking
+
+#: A sentence of an answer without values, with its mark.
+_SENTENCE = re.compile(r"[^.?!;]+[.?!;]*")
 
 #: A word denies that rows fit if it occurs at least so often in learned answers, at least this share of them
 #: where no row fits.
@@ -88,7 +93,13 @@ def spoken(
         return None
     if (template.act == "deny") != any(word in denials for word in words):
         return None
-    if template.act not in ("offer", "inform"):
+    if (
+        situation.named
+        and situation.row not in situation.matches
+        and set(words) & set(sentences.confirmations)
+    ):
+        return None
+    if template.act not in ("offer", "inform") or situation.state.refused:
         count = _fitting(template, situation)
         if (template.act == "deny" and count) or (COUNT in said and count != len(situation.matches)):
             return None
@@ -96,7 +107,7 @@ def spoken(
     names = " ".join([domain.noun, *(name for column in domain.columns for name in domain.names(column))])
     if sentences.false_claim(bare_text, None if template.act == "deny" else count, names):
         return None
-    if _asks_otherwise(template, situation):
+    if _asks_otherwise(template, situation) or not _rightly_named(template, situation.domain, tracking):
         return None
     rows = [
         situation.table.rows[i] for i in ([situation.row] if situation.row is not None else situation.matches)
@@ -116,15 +127,20 @@ def _values(template: Template, situation: Situation, sentences: Sentences) -> M
         found = {placeholder(column): situation.cells[column] for column in domain.columns if situation.cells}
     else:
         found = {placeholder(slot): value for slot, value in situation.known}
-    if count > 1:
+    if count > 1 and not situation.state.refused:
         found[COUNT] = sentences.number(count)
     return {name: value for name, value in found.items() if value and value != DONTCARE}
 
 
 def _fitting(template: Template, situation: Situation) -> int:
-    """Returns the number of rows with the values that an answer names; all that fit if it names none."""
+    """Returns the number of rows with the values that an answer names; all that fit if it names none.
+
+    Answers do not name what was refused, so rows with it count.
+    """
     named = {slot: value for slot, value in situation.known if placeholder(slot) in template.placeholders}
-    return len(matching(situation.table, situation.domain, named) if named else situation.matches)
+    if not named and not situation.state.refused:
+        return len(situation.matches)
+    return len(matching(situation.table, situation.domain, named))
 
 
 def _asks_otherwise(template: Template, situation: Situation) -> bool:
@@ -134,6 +150,27 @@ def _asks_otherwise(template: Template, situation: Situation) -> bool:
     domain, text, slot = situation.domain, template.text.lower(), template.act.removeprefix("ask_")
     named = [s for s in domain.slots if any(name.lower() in text for name in domain.names(s))]
     return bool(named) and slot not in named
+
+
+def _rightly_named(template: Template, domain: Domain, tracking: Tracking) -> bool:
+    """Returns whether each name of a column in an answer belongs to a placeholder of this column.
+
+    In each sentence that has placeholders, they must have the order of the names ("phone and address:
+    slot_phone, slot_address"), or each name must have its own placeholder as the next one before or after
+    it. A question may name further columns. So "the age is slot_phone" is not said.
+    """
+    asked = template.act.removeprefix("ask_")
+    for one in _SENTENCE.findall(template.text):
+        said = [name for name in _PLACEHOLDER.findall(one) if name not in (placeholder(domain.key), COUNT)]
+        parts = re.split(rf"\b(?:{'|'.join(map(re.escape, said))})\b", one) if said else []
+        named = [(column, i) for i, part in enumerate(parts) for column in tracking.named_columns(part)]
+        free = (domain.key, asked, *(domain.columns if "?" in one else ()))
+        named = [(c, i) for c, i in named if placeholder(c) in said or c not in free]
+        if not all(placeholder(c) in said[max(i - 1, 0) : i + 1] for c, i in named) and said != [
+            placeholder(c) for c, _ in named
+        ]:
+            return False
+    return True
 
 
 def by_consensus(texts: Sequence[str], scores: Sequence[float]) -> list[int]:

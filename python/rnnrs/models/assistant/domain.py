@@ -69,12 +69,15 @@ class Domain:
             TypeError, ValueError: for an unknown attribute, one of a wrong type, or a column that the table
                 lacks.
         """
+        if not isinstance(given or {}, Mapping):
+            raise TypeError(f"{op}: domain: expected a mapping, got {given!r:.80}")
         config = dict(given or {})
         _check(op, config, table)
         turns = [turn for dialogue in dialogues for turn in dialogue]
         key = config.get("key") or _key(table)
         named = dict.fromkeys(slot for turn in turns for slot in turn.state if slot in table.columns)
-        slots = config.get("slots") or [slot for slot in named if slot != key] or _slots(table, key)
+        wanted = list(dict.fromkeys(config.get("slots") or ()))
+        slots = wanted or [slot for slot in named if slot != key] or _slots(table, key)
         asked = dict.fromkeys(name for turn in turns for name in turn.requests if name in table.columns)
         others = [name for name in (asked or table.columns) if name != key]
         requests = config.get("requests") or list(dict.fromkeys([*slots, *others]))
@@ -133,6 +136,8 @@ def _check(op: str, config: Mapping[str, Any], table: Records) -> None:
     for name in ("said", "synonyms", "phrases", "values"):
         if not isinstance(config.get(name, {}), Mapping):
             raise TypeError(f"{op}: domain: {name}: expected a mapping by column, got {config[name]!r}")
+        for column, texts in config.get(name, {}).items():
+            _check_texts(f"{op}: domain: {name}: {column}", name, texts)
     columns = [*config.get("slots", ()), *config.get("requests", ())]
     columns += [name for part in ("said", "synonyms", "phrases", "values") for name in config.get(part, ())]
     for column in [*columns, *([config["key"]] if "key" in config else [])]:
@@ -140,6 +145,33 @@ def _check(op: str, config: Mapping[str, Any], table: Records) -> None:
             raise ValueError(
                 f"{op}: domain: expected columns of the table, {', '.join(table.columns)}, got {column!r}"
             )
+
+
+def _check_texts(place: str, name: str, texts: Any) -> None:
+    """Checks what is given for a column: texts, or for synonyms texts by value."""
+    if name == "synonyms" and not isinstance(texts, Mapping):
+        raise TypeError(f"{place}: expected a mapping from values to texts, got {texts!r:.80}")
+    for own in texts.values() if name == "synonyms" else (texts,):
+        kinds = (str, int, float) if name == "values" else str
+        if isinstance(own, str) or not isinstance(own, Sequence):
+            raise TypeError(f"{place}: expected a list of texts, got {own!r:.80}")
+        if wrong := [text for text in own if not isinstance(text, kinds) or not str(text).strip()]:
+            raise TypeError(f"{place}: expected texts that are not empty, got {wrong[0]!r:.80}")
+        if name == "phrases":
+            check_fields(place, own, ("slot", "value", "noun"))
+
+
+def check_fields(place: str, texts: Sequence[str], known: Sequence[str]) -> None:
+    """Checks that texts have known fields only.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    for text in texts:
+        try:
+            text.format(**dict.fromkeys(known, ""))
+        except (KeyError, ValueError, IndexError, AttributeError):
+            raise ValueError(f"{place}: expected the fields {', '.join(known)}, got {text!r:.80}") from None
 
 
 def _key(table: Records) -> str:

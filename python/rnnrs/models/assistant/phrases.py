@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .domain import check_fields
+
+#: The fields of phrases.
+FIELDS = ("slot", "value", "other", "noun", "what", "asked")
 
 
 def kinds(text: str) -> dict[str, tuple[str, ...]]:
@@ -66,3 +73,23 @@ before: hi , | hello , | ok , | well , | great , | yes , | sounds good . | hi th
 after: please | thanks | thank you | ! | please ! | for tonight | i think | , can you help me ? | for my
 friends and me | if possible
 """)
+
+
+def check_phrases(op: str, phrases: Any) -> None:
+    """Checks phrases by kind.
+
+    Raises:
+        TypeError: for anything but lists of texts by kind, or an unknown kind.
+        ValueError: for a kind without phrases, or a phrase with an unknown field.
+    """
+    if not isinstance(phrases, Mapping):
+        raise TypeError(f"{op}: phrases: expected texts by kind, got {phrases!r:.80}")
+    for kind, texts in phrases.items():
+        if kind not in PHRASES:
+            raise TypeError(f"{op}: phrases: unexpected {kind!r}; expected {', '.join(PHRASES)}")
+        listed = isinstance(texts, Sequence) and not isinstance(texts, str)
+        if not listed or not all(isinstance(text, str) for text in texts):
+            raise TypeError(f"{op}: phrases: {kind}: expected a list of texts, got {texts!r:.80}")
+        if not texts:
+            raise ValueError(f"{op}: phrases: {kind}: expected at least one, got none")
+        check_fields(f"{op}: phrases: {kind}", texts, FIELDS)

@@ -37,7 +37,7 @@ class Situation:
     @classmethod
     def of(cls, state: DialogueState, table: Records, domain: Domain, named: int | None = None) -> Situation:
         """Returns the situation after a person's turn, which may have named a row."""
-        matches = tuple(matching(table, domain, state.values))
+        matches = tuple(matching(table, domain, state.values, state.refused))
         if named is not None:
             return cls(replace(state, row=named, another=False), matches, named, table, domain, True)
         return cls(state, matches, next_row(state, matches), table, domain)
@@ -109,6 +109,10 @@ def sentence(situation: Situation, act: str, sentences: Sentences) -> str:
         return sentences.ask.format(slot=domain.names(act.removeprefix("ask_"))[0], noun=domain.noun)
     if act == "deny":
         known = [(domain.names(slot)[0], value) for slot, value in situation.known]
+        known += [
+            (domain.names(column)[0], sentences.refused.format(value=value, noun=domain.noun))
+            for column, value in situation.state.refused
+        ]
         if known:
             return sentences.nothing.format(noun=domain.noun, facts=sentences.facts(known))
         columns = [domain.names(column)[0] for column in situation.state.requests or [domain.key]]

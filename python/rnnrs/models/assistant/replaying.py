@@ -61,21 +61,27 @@ def replayed(
 
 
 def named_row(text: str, before: DialogueState, values: dict[str, str], tracking: Tracking) -> int | None:
-    """Returns the row that a text names first, by index; among rows of one name, one that fits."""
+    """Returns the row that a text names first, by index; among rows of one name, one that fits.
+
+    A name that is also a value of a slot, and is taken as one, names a row only if the row fits.
+    """
     key = tracking.domain.key
     for token in tracking.lexicon.tokens(text):
         for column, value in token.meant:
             if column != key:
                 continue
             rows = tracking.table.places(key, bare)[bare(value)]
-            if before.row in rows:
-                return before.row
             fits = [
                 i
                 for i in rows
                 if all(tracking.table.rows[i].get(s) == v for s, v in values.items() if v != "dontcare")
             ]
-            return (fits or rows)[0]
+            if any(values.get(slot) == meant for slot, meant in token.meant if slot != key):
+                rows = fits
+            if before.row in rows:
+                return before.row
+            if rows:
+                return (fits or rows)[0]
     return None
 
 

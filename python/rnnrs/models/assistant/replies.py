@@ -18,6 +18,10 @@ RuleFunction = Callable[[str, DialogueState, Mapping[str, str]], "str | None"]
 Rule = RuleFunction | tuple[str, str]
 
 
+#: A field of a rule's answer.
+_FIELD = r"{([^{}]*)}"
+
+
 @dataclass(frozen=True)
 class AssistantReply:
     """An answer.
@@ -94,12 +98,17 @@ class AssistantSession:
         self.state = DialogueState()
 
 
-def check_rules(op: str, rules: Any) -> list[Rule]:
+def check_rules(op: str, rules: Any, columns: Sequence[str] | None = None) -> list[Rule]:
     """Checks rules, and returns them.
+
+    Args:
+        op: the caller's name, for error messages.
+        rules: the rules.
+        columns: the columns that answers may have as fields; None: any.
 
     Raises:
         TypeError: for a rule that is neither a function nor a pattern with its answer.
-        ValueError: for a pattern that is not a regular expression.
+        ValueError: for a pattern that is not a regular expression, or a field that is not a column.
     """
     checked: list[Rule] = []
     if isinstance(rules, (str, bytes)) or not isinstance(rules, Sequence):
@@ -116,6 +125,9 @@ def check_rules(op: str, rules: Any) -> list[Rule]:
             raise ValueError(
                 f"{op}: rules[{i}]: expected a regular expression, got {rule[0]!r}: {error}"
             ) from None
+        if wrong := [n for n in re.findall(_FIELD, rule[1]) if columns is not None and n not in columns]:
+            known = ", ".join(columns or ())
+            raise ValueError(f"{op}: rules[{i}]: expected fields among {known}, got {wrong[0]!r}")
         checked.append((rule[0], rule[1]))
     return checked
 
@@ -134,7 +146,7 @@ def by_rule(rules: Sequence[Rule], text: str, state: DialogueState, row: Mapping
             if answer is not None:
                 return answer
         elif re.search(rule[0], text, re.I):
-            fields = re.findall(r"{([^{}]*)}", rule[1])
+            fields = re.findall(_FIELD, rule[1])
             if all(row.get(name) for name in fields):
-                return re.sub(r"{([^{}]*)}", lambda match: row[match[1]], rule[1])
+                return re.sub(_FIELD, lambda match: row[match[1]], rule[1])
     return None

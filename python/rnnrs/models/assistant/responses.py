@@ -60,8 +60,12 @@ def delexicalized(text: str, tracking: Tracking, sentences: Sentences, count: in
     """
     parts, place = [], 0
     number = {bare(sentences.number(count)), str(count)} - {"one", "1"}
+    names: list[tuple[int, str]] | None = None
     for token in tracking.lexicon.tokens(text):
         said = placeholder(token.meant[0][0]) if token.meant else COUNT if token.words[0] in number else None
+        if len(token.meant) > 1:
+            names = tracking.names_at(text) if names is None else names
+            said = placeholder(_nearest_name([column for column, _ in token.meant], token.start, names))
         if said is not None:
             before = text[place : token.start]
             parts += [before, "" if before.endswith((" ", "(")) or not before else " ", said]
@@ -69,6 +73,13 @@ def delexicalized(text: str, tracking: Tracking, sentences: Sentences, count: in
             if text[place : place + 1] not in ("", " ", ".", ",", "?", "!", ";", ":", ")"):
                 parts.append(" ")
     return " ".join("".join([*parts, text[place:]]).split())
+
+
+def _nearest_name(columns: Sequence[str], place: int, names: Sequence[tuple[int, str]]) -> str:
+    """Returns the column among several whose name is the last before a place, else the next one after it."""
+    before = [column for start, column in names if column in columns and start < place]
+    after = [column for start, column in names if column in columns and start > place]
+    return [*before[-1:], *after, *columns][0]
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ class Sentences:
         fact, join: how a fact is said, with {slot} and {value}, and the word between the last two facts.
         inform: an answer to a request, with {slot}, {name} and {value}.
         missing: the sentence for a cell that is empty, with {slot} and {name}.
+        refused: how a value is said that is not wanted, with {value}.
         nothing: the sentence if no row fits, with {noun} and {facts}.
         nothing_to_tell: the answer to a request if no row fits, with {slot}.
         exhausted: the sentence if there is no other row.
@@ -29,6 +30,9 @@ class Sentences:
         denials: words that say that nothing fits.
         claims: (regular expression, the fewest, the most rows) of words that are true of so many rows that
             fit; a most of −1 for any number.
+        refusals: regular expressions of words directly before a value, in lower case with a space after each
+            word and sign, that say that it is not wanted.
+        confirmations: words that are not said of a row that the person has named and that does not fit.
         unknowable: words that no table tells: a sentence with one is never said.
     """
 
@@ -39,6 +43,7 @@ class Sentences:
     join: str = "and"
     inform: str = "The {slot} of {name} is {value}."
     missing: str = "I do not know the {slot} of {name}."
+    refused: str = "not {value}"
     nothing: str = "Sorry, there is no {noun} with {facts}. Would you like something else?"
     nothing_to_tell: str = "Sorry, I know no {noun} whose {slot} I could tell."
     exhausted: str = "Sorry, there is no other {noun} that fits."
@@ -60,6 +65,12 @@ class Sentences:
         ),
         (r"\bsome\b|\bfew\b|\bone of\b|\bthere are\b|\bresults\b", 2, -1),
     )
+    refusals: Sequence[str] = (
+        r"(?<!why )(?:not|no|except|anything but|instead of|rather than|neither|nor|hate|dislike|"
+        r"(?:do not|don't|dont|didn't|did not|not) (?:really )?(?:want|like|need|mean))"
+        r"(?: (?:the|a|an|any|in|for|from|with|some|it|is|be|too|to|eat|have|go|interested|really|that|or|nor))*",
+    )
+    confirmations: Sequence[str] = ("yes", "yep", "sure", "certainly", "indeed", "correct", "right", "course")
     unknowable: Sequence[str] = (
         "best", "cheapest", "nearest", "closest", "open", "opens", "hours", "reservation", "reserve", "reserved",
         "book", "booked", "booking", "minutes", "miles", "star", "rated", "popular", "delivery", "parking", "website",
@@ -73,7 +84,7 @@ class Sentences:
 
         Raises:
             TypeError: for an unknown one, or one of another type.
-            ValueError: for a template with an unknown field.
+            ValueError: for a template with an unknown field, or an invalid regular expression.
         """
         known = {f.name: getattr(cls(), f.name) for f in fields(cls)}
         for name, value in (given or {}).items():
@@ -83,7 +94,9 @@ class Sentences:
                 raise TypeError(f"{op}: sentences: {name}: expected {known[name]!r:.60}, got {value!r:.60}")
             if isinstance(value, str):
                 _check_template(op, name, value, known[name])
-        return cls(**{name: _frozen(value) for name, value in (given or {}).items()})
+        said = cls(**{name: _frozen(value) for name, value in (given or {}).items()})
+        _check_patterns(op, said)
+        return said
 
     def to_config(self) -> dict[str, Any]:
         """Returns the sentences as JSON types."""
@@ -122,6 +135,21 @@ class Sentences:
 def _frozen(value: Any) -> Any:
     """Returns lists as tuples."""
     return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _check_patterns(op: str, said: Sentences) -> None:
+    """Checks the regular expressions."""
+    for claim in said.claims:
+        if len(claim) != 3 or isinstance(claim, str) or list(map(type, claim[1:])) != [int, int]:
+            raise TypeError(f"{op}: sentences: claims: expected (pattern, fewest, most), got {claim!r:.80}")
+    for name, patterns in (("claims", [claim[0] for claim in said.claims]), ("refusals", said.refusals)):
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except (re.error, TypeError) as error:
+                raise ValueError(
+                    f"{op}: sentences: {name}: expected regular expressions, got {pattern!r:.80}: {error}"
+                ) from None
 
 
 def _check_template(op: str, name: str, value: str, default: str) -> None:

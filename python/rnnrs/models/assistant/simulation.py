@@ -44,6 +44,7 @@ class Goal:
         slots = slots or [slot for slot in domain.slots if row[slot]][:1]
         values = {slot: row[slot] for slot in slots}
         values |= {s: DONTCARE for s in domain.slots if s not in values and draw.random() < 0.4}
+        values = values or {domain.slots[0]: DONTCARE}  # of a row without values
         instead: dict[str, str] = {}
         if slots and draw.random() < 0.25:
             slot = str(draw.choice(slots))

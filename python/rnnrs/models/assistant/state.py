@@ -26,6 +26,7 @@ class DialogueState:
         offered: the rows that were offered, by index, in order.
         asked: the slots that the assistant has asked for.
         act: the assistant's last act; "" at the beginning.
+        refused: (column, value) that the row must not have, of slots without a value, or of the key.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class DialogueState:
     offered: tuple[int, ...] = ()
     asked: tuple[str, ...] = ()
     act: str = ""
+    refused: tuple[tuple[str, str], ...] = ()
 
     __repr__ = short_repr
 
@@ -52,8 +54,16 @@ class DialogueState:
         )
 
 
-def matching(table: Records, domain: Domain, values: Mapping[str, str]) -> list[int]:
-    """Returns the rows, by index, that have the values of a state."""
+def matching(
+    table: Records, domain: Domain, values: Mapping[str, str], refused: Sequence[tuple[str, str]] = ()
+) -> list[int]:
+    """Returns the rows, by index, that have the values of a state and none of the refused ones."""
+    found = _having(table, domain, values)
+    without = {i for column, value in refused for i in table.places(column, bare).get(bare(value), ())}
+    return [i for i in found if i not in without] if without else found
+
+
+def _having(table: Records, domain: Domain, values: Mapping[str, str]) -> list[int]:
     wanted = [
         (slot, bare(value)) for slot, value in values.items() if value != DONTCARE and slot in domain.slots
     ]

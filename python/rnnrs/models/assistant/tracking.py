@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,10 @@ HIDDEN = 0.2
 #: The least P of a word that is copied as a value, and of a mention that is accepted.
 SURE, LEAST = 0.7, 0.1
 
+#: The least P of having no preference for a slot in a turn that names a value of it, and in one that replaces
+#: a value of another: "no, I meant Italian" is no answer to the question for the area.
+CLEAR, CORRECTS = 0.9, 0.7
+
 #: The word between the assistant's turn and the person's.
 BORDER = "<user>"
 
@@ -45,6 +49,11 @@ class TurnTokens(NamedTuple):
 
     def __repr__(self) -> str:
         return short_repr(self)
+
+    def meant(self, place: int) -> tuple[tuple[str, str], ...]:
+        """Returns the columns and values that are mentioned at a place; empty for a word."""
+        token = self.tokens[place]
+        return () if token is None else token.meant
 
 
 class Example(NamedTuple):
@@ -88,11 +97,15 @@ class Tracking:
             for value in (
                 domain.known_values(table, column) if column in domain.slots else table.values(column)
             )
-            if column != domain.key or len(value) > 3
+            if column != domain.key or len(value) > 3 or not value.isascii()
         ]
         for slot, values in domain.synonyms.items():
             entries += [(text, slot, value) for value, texts in values.items() for text in texts]
         self.lexicon = Lexicon([*entries, *synonyms])
+        self._forms: dict[str, dict[str, str]] = {slot: {} for slot in domain.slots}
+        for text, column, value in [*entries, *synonyms]:
+            if column in self._forms:
+                self._forms[column].setdefault(text, value)
         self._names = {
             tuple(token.words[0] for token in tokens_of(name)): column
             for column in reversed([*domain.slots, *(c for c in domain.requests if c not in domain.slots)])
@@ -130,6 +143,16 @@ class Tracking:
                 found.append(tokens[place])
             place += count
         return found
+
+    def named_columns(self, text: str) -> list[str]:
+        """Returns the columns whose names occur in a text, in order."""
+        return [column for _, column in self.names_at(text)]
+
+    def names_at(self, text: str) -> list[tuple[int, str]]:
+        """Returns the places in a text where names of columns begin, with the columns, in order."""
+        tokens = self._with_names(self.lexicon.tokens(text))
+        named = [token for token in tokens if not token.meant and token.words in self._names]
+        return [(token.start, self._names[token.words]) for token in named]
 
     def _written(self, token: Token) -> str:
         """Returns a token as the tracker reads it: a name of a column by the column."""
@@ -180,7 +203,12 @@ class Tracking:
         return Example(words, tags, np.array(right, np.float64))
 
     def decoded(
-        self, read: TurnTokens, values: Mapping[str, str], tags: Array, answers: Array
+        self,
+        read: TurnTokens,
+        values: Mapping[str, str],
+        tags: Array,
+        answers: Array,
+        refused: Collection[int] = (),
     ) -> tuple[dict[str, str], tuple[str, ...], bool]:
         """Returns the state after a turn, the columns that it asks for, and whether it wants another row.
 
@@ -189,12 +217,15 @@ class Tracking:
             values: the state before it.
             tags: P of each tag at each place (T, S + 1).
             answers: P of yes to each question.
+            refused: the places of what the turn says is not wanted.
         """
-        after, found = dict(values), self._mentioned(read, tags)
-        for slot, value in self._copied(read, tags, found):
+        after, found = dict(values), self._mentioned(read, tags, refused)
+        for slot, value in self._copied(read, tags, found, refused):
             found[slot] = 2.0, value
+        own = {slot: value for slot, (rank, value) in found.items() if rank >= 1}
+        corrects = any(values.get(slot, DONTCARE) not in (DONTCARE, value) for slot, value in own.items())
         for (kind, name), p in zip(self.questions, answers, strict=True):
-            if kind == "dontcare" and p > 0.5 and not (name in found and found[name][0] >= 1 and p < 0.9):
+            if kind == "dontcare" and p > (CLEAR if name in own else CORRECTS if corrects else 0.5):
                 found[name] = 2.0, DONTCARE
         after |= {slot: value for slot, (_, value) in found.items()}
         asked = tuple(
@@ -204,7 +235,9 @@ class Tracking:
         )
         return after, asked, bool(answers[-1] > 0.5)
 
-    def _mentioned(self, read: TurnTokens, tags: Array) -> dict[str, tuple[float, str]]:
+    def _mentioned(
+        self, read: TurnTokens, tags: Array, refused: Collection[int]
+    ) -> dict[str, tuple[float, str]]:
         """Returns the likeliest mention for each slot: (its rank, the value).
 
         The person's own words count more than the assistant's. Of the person's, the likeliest one is accepted
@@ -213,7 +246,7 @@ class Tracking:
         found = dict[str, tuple[float, str]]()
         for place, token in enumerate(read.tokens):
             for column, value in () if token is None else token.meant:
-                if column not in self.domain.slots:
+                if column not in self.domain.slots or place in refused:
                     continue
                 likely, own = float(tags[place, self.domain.slots.index(column) + 1]), place >= read.user
                 rank = own + min(likely, 0.999)
@@ -222,26 +255,41 @@ class Tracking:
         return found
 
     def _copied(
-        self, read: TurnTokens, tags: Array, found: Mapping[str, tuple[float, str]]
+        self,
+        read: TurnTokens,
+        tags: Array,
+        found: Mapping[str, tuple[float, str]],
+        refused: Collection[int],
     ) -> list[tuple[str, str]]:
-        """Returns the values that consist of words which are not known as a value."""
-        best, runs = tags.argmax(axis=1), dict[str, list[list[str]]]()
+        """Returns the values that consist of words which are not known as a value.
+
+        A word that misspells a known value needs no higher P than a mention.
+        """
+        best, runs = tags[:, 1:].argmax(axis=1), dict[str, list[list[str]]]()
+        before = -1
         for place in range(read.user, len(read.tokens)):
             token, k = read.tokens[place], int(best[place])
-            said = token is not None and not token.meant and any(map(str.isalnum, token.words[0]))
-            if token is None or not said or k <= 0 or tags[place, k] < SURE:
+            likely, slot = float(tags[place, k + 1]), self.domain.slots[k]
+            if token is None or token.meant or place in refused or likely < LEAST:
                 continue
-            own = runs.setdefault(self.domain.slots[k - 1], [])
-            if own and place > read.user and best[place - 1] == k:
-                own[-1].append(token.words[0])
+            word = token.words[0]
+            if not any(map(str.isalnum, word)):
+                continue
+            if likely < SURE and nearest(word, list(self._forms[slot])) is None:
+                continue
+            own = runs.setdefault(slot, [])
+            if own and before == place - 1 and best[before] == k:
+                own[-1].append(word)
             else:
-                own.append([token.words[0]])
+                own.append([word])
+            before = place
         copied = []
         for slot, words in runs.items():
             if slot in found and found[slot][0] >= 1:
                 continue
-            text = " ".join(words[-1])
-            copied.append((slot, nearest(text, self.domain.known_values(self.table, slot)) or text))
+            text, forms = " ".join(words[-1]), self._forms[slot]
+            known = nearest(text, list(forms))
+            copied.append((slot, text if known is None else forms[known]))
         return copied
 
 

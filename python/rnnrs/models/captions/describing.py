@@ -12,7 +12,7 @@ from ...decoding import Hypothesis
 from ...nn.guarded import reading
 from ...types import Array
 from ..base.answers import answers
-from ..writer.search import Search, Written, search_steps
+from ..writer.search import Search, Written, search_of, search_steps
 from .caption_model import CaptionModel
 from .evaluation import side_by_side
 
@@ -74,7 +74,7 @@ class DescribingModel(CaptionModel):
     def _best_texts(
         self, op: str, pictures: Array, search: Search | None, settings: Mapping[str, Any]
     ) -> list[str]:
-        search = (search or self.search()).changed(op, settings)
+        search = search_of(op, search, self.search, settings)
         return [best.text for best, *_ in self._write(op, pictures, search)]
 
     @reading
@@ -110,7 +110,7 @@ class DescribingModel(CaptionModel):
     def _write(
         self, op: str, pictures: Array, search: Search | None, decoder: Decoder | None = None
     ) -> list[list[Written]]:
-        search, decoder = search or self.search(), decoder or self.decoder()
+        search, decoder = search_of(op, search, self.search), decoder or self.decoder()
         count, unknown = side_by_side(self.network, pictures), [self.vocabulary.unknown_id]
         written = []
         for start in range(0, len(pictures), count):

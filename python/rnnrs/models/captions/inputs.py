@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...checks import as_array, check_size
 from ...data import clean_text, frames
 from ...errors import DTypeError, ShapeError
+from ...text import Vocabulary
 from ...types import Array
 
 #: One description of each picture, or several.
@@ -168,6 +169,24 @@ def check_description(place: str, text: Any) -> str:
     if not cleaned:
         raise ValueError(f"{place}: expected some text, got {text!r}")
     return cleaned
+
+
+def as_known(vocabulary: Vocabulary, text: str) -> str:
+    """Returns a description as written, or with small letters if the vocabulary knows more of it then.
+
+    Descriptions in training may begin with small letters, and what is asked for with a capital: "A red kite".
+
+    Example:
+        >>> from rnnrs.text import TokenVocabulary
+        >>> vocabulary = TokenVocabulary.build("a red kite in Rome", min_count=1)
+        >>> as_known(vocabulary, "A red kite"), as_known(vocabulary, "A kite in Rome")
+        ('a red kite', 'a kite in Rome')
+    """
+
+    def unknown(form: str) -> int:
+        return int(np.count_nonzero(vocabulary.encode(form) == vocabulary.unknown_id))
+
+    return min((text, text[:1].lower() + text[1:], text.lower()), key=unknown)
 
 
 def check_picture_size(op: str, size: Any) -> tuple[int, int]:

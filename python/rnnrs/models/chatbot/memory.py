@@ -18,6 +18,7 @@ from ...errors import FormatError
 from ...files import claimed, write_atomically
 from ...reading import read_lines
 from ...shown import short_repr
+from .contexts import normalize
 
 #: The most characters of a turn, of an answer, and of a name.
 LONGEST, LONGEST_NAME = 1_000, 100
@@ -106,18 +107,19 @@ class Memory:
         self._waiting = [entry for entry in made if not entry.accepted and entry.id not in accepted]
         self._in_force = [entry for entry in made if entry.accepted or entry.id in accepted]
         self._undone = undone
+        self._standing = _standing(self._in_force, entries)
 
     @property
     def taught(self) -> list[Entry]:
-        """The accepted answers that were not undone, in order."""
+        """The accepted answers that were neither undone nor marked as wrong later, in order."""
         self.refresh()
-        return [entry for entry in self._in_force if entry.what == TEACH]
+        return [entry for entry in self._standing if entry.what == TEACH]
 
     @property
     def wrong(self) -> list[Entry]:
-        """The accepted marks of wrong answers that were not undone, in order."""
+        """The accepted marks of wrong answers that were not undone, nor the answer taught later, in order."""
         self.refresh()
-        return [entry for entry in self._in_force if entry.what == WRONG]
+        return [entry for entry in self._standing if entry.what == WRONG]
 
     @property
     def waiting(self) -> list[Entry]:
@@ -188,6 +190,8 @@ class Memory:
             OSError, FormatError: see `bind`.
         """
         more |= _person(op, who, source)
+        if not isinstance(more.get("session", ""), (str, type(None))):
+            raise TypeError(f"{op}: session: expected a string or None, got {more['session']!r:.80}")
         texts = [
             (checked(op, "turn", turn), checked(op, "answer", answer), _cleaned(op, context))
             for turn, answer, context in said
@@ -230,9 +234,7 @@ class Memory:
             there = among()
             found.extend([entry for entry in there if entry.id == id] if id is not None else there[-1:])
             if not found:
-                expected = {ACCEPT: "an entry that waits to be accepted"}.get(
-                    what, "an entry that is not undone"
-                )
+                expected = f"an entry that {'waits to be accepted' if what == ACCEPT else 'is not undone'}"
                 raise ValueError(f"{op}: id: expected {expected}, got {'none' if id is None else repr(id)}")
             return [_entry(what, found[0].turn, found[0].answer, of=found[0].id, **person)]
 
@@ -296,6 +298,18 @@ class Memory:
             claim.__exit__(None, None, None)
 
 
+def _standing(in_force: list[Entry], entries: Sequence[Entry]) -> list[Entry]:
+    """Returns the entries that no later one about the same answer to the same turn contradicts."""
+    if not any(entry.what == WRONG for entry in in_force):
+        return in_force
+    moments = {entry.id: i for i, entry in enumerate(entries)}
+    moments |= {entry.of: i for i, entry in enumerate(entries) if entry.what == ACCEPT and entry.of}
+    last: dict[tuple[str, str], Entry] = {}
+    for entry in sorted(in_force, key=lambda entry: moments[entry.id]):
+        last[normalize(entry.turn), entry.answer] = entry
+    return [entry for entry in in_force if last[normalize(entry.turn), entry.answer].what == entry.what]
+
+
 def beside(path: str | os.PathLike[str]) -> str:
     """Returns the path of the memory of a model's file."""
     return os.fspath(path) + SUFFIX
@@ -314,7 +328,9 @@ def read_entries(path: str | os.PathLike[str]) -> list[Entry]:
             given = json.loads(line)
             entry = Entry(**{**given, "context": tuple(given.get("context", ()))})
             texts = (entry.id, entry.who, entry.when, entry.turn, entry.answer, *entry.context)
-            if entry.what not in KINDS or not all(isinstance(text, str) for text in texts):
+            known = entry.what in KINDS and entry.source in SOURCES and isinstance(entry.accepted, bool)
+            optional = all(isinstance(text, (str, type(None))) for text in (entry.session, entry.of))
+            if not known or not optional or not all(isinstance(text, str) for text in texts):
                 raise ValueError("unknown kind of entry")
         except (ValueError, TypeError, AttributeError, RecursionError):
             raise FormatError(

@@ -38,7 +38,8 @@ def choose(probabilities: Floats, words: Ids, unit: str, length: float) -> list[
 
     Of a number or share of sentences, they are the likeliest ones. Of a number of words, they are those which
     together have at most so many, and of which the largest number of words is expected to belong in the
-    summary, Σ P_j n_j; none, if every sentence is longer.
+    summary, Σ P_j n_j; none, if every sentence is longer. Sentences without a word, such as "---", are kept
+    last.
 
     Args:
         probabilities: (N,), of keeping each sentence.
@@ -46,9 +47,9 @@ def choose(probabilities: Floats, words: Ids, unit: str, length: float) -> list[
         unit: "sentences", "words" or "share", the share of the sentences; at least one is kept.
         length: how many.
     """
-    order = np.argsort(-probabilities, kind="stable")
+    order = np.lexsort((-probabilities, words == 0))
     if unit == "words":
-        return sorted(_filled(order, probabilities, words, int(length)))
+        return sorted(_filled(order, probabilities, words, min(int(length), int(words.sum()))))
     count = round(length * len(order)) if unit == "share" else int(length)
     return sorted(order[: max(count, 1)].tolist())
 

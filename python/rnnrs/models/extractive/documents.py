@@ -39,7 +39,7 @@ class Document:
         terms: (4, P), whole numbers: for each of the P different words of each sentence its sentence, its
             number among the W words of the text, its id in the vocabulary, and how often the sentence has it.
         words: (N,), the number of words of each sentence: what stands between spaces and dashes, and each
-            letter of a script without spaces.
+            letter of a script without spaces; 0 if there is no letter or digit.
         place: (N, 5), see `PLACE`.
         size: (N, 9), see `SIZE`.
     """
@@ -75,7 +75,9 @@ def read_document(text: str, vocabulary: Vocabulary) -> Document:
     ids = [vocabulary.encode(sentence)[:MAX_WORDS] for sentence in sentences]
     unknown = np.array([vocabulary.unknown_id])
     found = [words_of(sentence) for sentence in sentences]
-    counts = [max(len(words), len(s.split())) for words, s in zip(found, sentences, strict=True)]
+    counts = [
+        max(len(words), len(s.split())) if words else 0 for words, s in zip(found, sentences, strict=True)
+    ]
     return Document(
         text,
         tuple(spans),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from ...data import Batch, frames
 from ...data.sequence_batches import fill
 from ...shown import short_repr
 from ...text import Lexicon, Vocabulary
+from ...text.vocabulary import without_surrogates
 from ...types import Array, Floats, Ids
 from ..base.groups import groups_of_similar_length
 from ..base.sums import over_time
@@ -64,9 +66,15 @@ def scores(
     if not all_spellings or vocabulary.level != "subword":
         return found
     spelled = [own[: len(own) - end] for own in ids]
-    sums = [marginal(network, after, own, end) for own in spelled]
+    with np.errstate(invalid="ignore"):  # the sums of a model that has diverged are NaN
+        sums = [
+            marginal(network, after, own, end, one.log_probs) for own, one in zip(spelled, found, strict=True)
+        ]
+    # Spaces at the end of the text before are spelled with this: P(text | x ␣) = P(␣ text | x) / P(␣ | x).
+    spaces = vocabulary.encode(_spaces(after))
+    given, is_rough = marginal(network, after, spaces, False) if len(spaces) else (0.0, False)
     return [
-        replace(one, marginal=total, is_bound=is_bound)
+        replace(one, marginal=total - given, is_bound=is_bound or is_rough)
         for one, (total, is_bound) in zip(found, sums, strict=True)
     ]
 
@@ -116,7 +124,7 @@ def _ids_after(op: str, vocabulary: Vocabulary, texts: Sequence[str], after: str
         whole = _gap(vocabulary, after, text) + (text.removesuffix("\n") if end else text)
         ids = vocabulary.encode(whole)
         ids = np.append(ids, vocabulary.end_id) if end else ids
-        if not len(ids):
+        if not len(ids) or not (text or end):
             raise ValueError(f"{op}: text: expected at least one token, got none")
         found.append(ids.astype(np.int64))
     return found
@@ -130,21 +138,38 @@ def _check_string(op: str, name: str, text: str) -> None:
 def _gap(vocabulary: Vocabulary, after: str, text: str) -> str:
     """Returns the white space that belongs between two texts: tokens of words imply it.
 
-    A model of characters or subwords predicts it. Where a text ends in a space, a subword's space is that
-    one.
+    A model of characters or subwords predicts it. The spaces in which a text ends are spelled with what
+    follows in a model of subwords.
     """
-    if isinstance(vocabulary, Lexicon) or text[:1].isspace():
+    if isinstance(vocabulary, Lexicon):
+        return ""
+    if vocabulary.level == "subword" and _spaces(after):
+        return _spaces(after)
+    if text[:1].isspace() or _is_joined(after, text):
         return ""
     if vocabulary.level == "char" and vocabulary.id_of(" ") is None:
         return ""
     if after[-1:].isspace():
-        return " " if vocabulary.level == "subword" and after[-1] == " " else ""
-    before, first = find_words(after.rpartition("\n")[2]), find_words(text)
+        return ""
+    before, first = (find_words(without_surrogates(part)) for part in (after.rpartition("\n")[2], text))
     if not before or not first:
         return ""
     joiner = WordJoiner()
     joiner.add(before[-1])
     return " " if joiner.add(first[0]).startswith(" ") else ""
+
+
+def _spaces(text: str) -> str:
+    """Returns the spaces in which a text ends."""
+    return text[len(text.rstrip(" ")) :]
+
+
+def _is_joined(before: str, text: str) -> bool:
+    """Returns whether a text begins with a part of the sign before it: a mark, a joiner, a color of skin."""
+    first = text[:1]
+    return before.endswith("\u200d") or (
+        first != "" and (unicodedata.category(first) in ("Mn", "Mc", "Me", "Cf") or "🏻" <= first <= "🏿")
+    )
 
 
 def _log_probs(network: LanguageNetwork, context: Ids, texts: list[Ids]) -> list[Array]:

@@ -234,7 +234,8 @@ class LanguageModel(LanguageMeasures, TrainedModel):
             phrases of so many words add up to 1.
 
         Raises:
-            ValueError, TypeError: if k or words is not a whole number from 1, or words is above 20.
+            ValueError, TypeError: if the text is not a string, k or words not a whole number from 1, or words
+                is above 20.
         """
         return suggest_phrases(f"{type(self).__name__}.suggest", self, text, k, words, stepper)
 

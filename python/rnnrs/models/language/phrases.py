@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ..._rnnrs import WordJoiner, find_words
 from ...checks import check_size
+from ...text import Lexicon
 from .adaptive_stepper import AnyStepper
 from .network import LanguageNetwork
-from .suggestion import Reader, Suggestion, parts_of, suggest
+from .suggestion import Reader, Suggestion, likeliest_end, parts_of, suggest
 
 #: The number of phrases of each length that are continued, per suggestion.
 _BEAMS = 2
@@ -25,14 +26,17 @@ def suggest_phrases(
     likelier than the k-th longer one.
 
     Raises:
-        ValueError, TypeError: if k or words is not a whole number from 1, or words is above 20.
+        ValueError, TypeError: if the text is not a string, k or words not a whole number from 1, or words is
+            above 20.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"{op}: text: expected a string, got {type(text).__name__}")
     check_size(op, "k", k)
     if check_size(op, "words", words) > _MOST_WORDS:
         raise ValueError(f"{op}: words: expected at most {_MOST_WORDS}, got {words}")
     reader, width = Reader(network, stepper), k if words == 1 else k * _BEAMS
-    finished, _ = parts_of(network.vocabulary, text)
-    found = suggest(reader, text, width)
+    finished, typed = parts_of(network.vocabulary, text)
+    found = suggest(reader, finished, typed, width)
     for _ in range(words - 1):
         longer: list[Suggestion] = []
         for phrase in found:
@@ -48,8 +52,18 @@ def _continued(reader: Reader, finished: str, phrase: Suggestion, k: int) -> lis
     """Returns a phrase with each of the k likeliest words after it."""
     return [
         Suggestion(_joined(phrase.word, word), phrase.probability * probability)
-        for word, probability in suggest(reader, f"{finished}{phrase.word} ", k)
+        for word, probability in suggest(reader, _finished(reader, finished, phrase.word), "", k)
     ]
+
+
+def _finished(reader: Reader, before: str, phrase: str) -> str:
+    """Returns a text with a phrase and the space after it; in a script without spaces, the sign after it."""
+    text, last = before + phrase, find_words(phrase)[-1]
+    joiner = WordJoiner()
+    joiner.add(last)
+    if joiner.add(last).startswith(" "):
+        return f"{text} "
+    return text if isinstance(reader.network.vocabulary, Lexicon) else text + likeliest_end(reader, text)
 
 
 def _joined(phrase: str, word: str) -> str:

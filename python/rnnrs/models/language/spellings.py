@@ -1,9 +1,10 @@
 """P(text | the text before it) as a sum over all spellings of the text in subwords.
 
 A text of n bytes has up to 2^(n−1) spellings, and the network's state differs between them. They form a tree,
-which is walked level by level: a node is a spelling of the first bytes. Where a text may go on, its last
-token may reach beyond it (Vieira et al. 2024, "From language models over tokens to language models over
-characters").
+which is walked level by level: a node is a spelling of the first bytes. Of too many nodes, those are followed
+that seem likeliest as a whole: what is missing is taken to be as likely as in the usual spelling. Where a
+text may go on, its last token may reach beyond it (Vieira et al. 2024, "From language models over tokens to
+language models over characters").
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class Marginal(NamedTuple):
     is_bound: bool
 
 
-def marginal(network: LanguageNetwork, after: str, ids: Ids, end: bool) -> Marginal:
+def marginal(
+    network: LanguageNetwork, after: str, ids: Ids, end: bool, log_probs: Array | None = None
+) -> Marginal:
     """Returns ln P of a text after another one, summed over the spellings of the text.
 
     Args:
@@ -45,14 +48,16 @@ def marginal(network: LanguageNetwork, after: str, ids: Ids, end: bool) -> Margi
         after: the text before it, in the spelling of its vocabulary.
         ids: a spelling of the text (N,), without its end.
         end: whether the sentence ends after the text; if not, anything may follow.
+        log_probs: ln P of each of these tokens; without them, all rests count as equally likely.
     """
     vocabulary = network.vocabulary
     pieces = [vocabulary.piece(token) for token in range(len(vocabulary))]
     text = b"".join(pieces[token] for token in ids.tolist())
+    missing = _missing([len(pieces[token]) for token in ids.tolist()], log_probs)
     steps = LanguageModelSteps(network, [after])
     # Of each node of a level: the row of the state before it, its last token, the bytes spelled, and ln P.
     rows, tokens, spelled, log_p = np.zeros(1, np.int64), steps.start, np.zeros(1, np.int64), np.zeros(1)
-    total, dropped = -math.inf, 0.0
+    total = dropped = -math.inf
     while len(rows):
         o = log_softmax(steps.step(tokens, rows).astype(np.float64)) + log_p[:, None]
         places, owners = np.unique(spelled, return_inverse=True)
@@ -63,13 +68,29 @@ def marginal(network: LanguageNetwork, after: str, ids: Ids, end: bool) -> Margi
         total = float(np.logaddexp.reduce(np.append(o[completes], total)))
         rows, tokens = np.nonzero(goes_on)
         log_p = o[rows, tokens]
-        if len(log_p) > _WIDTH:
-            best, _ = top_k(log_p, _WIDTH)
-            best.sort()
-            dropped += float(np.exp(log_p).sum() - np.exp(log_p[best]).sum())
-            rows, tokens, log_p = rows[best], tokens[best], log_p[best]
         spelled = spelled[rows] + np.array([len(pieces[token]) for token in tokens.tolist()], np.int64)
-    return Marginal(total, dropped > _NEGLIGIBLE * math.exp(total))
+        if len(log_p) > _WIDTH:
+            best, _ = top_k(log_p + missing[spelled], _WIDTH)
+            best.sort()
+            dropped = float(np.logaddexp.reduce(np.append(np.delete(log_p, best), dropped)))
+            rows, tokens, spelled, log_p = rows[best], tokens[best], spelled[best], log_p[best]
+    usual = -math.inf if log_probs is None else float(log_probs.sum())
+    is_bound = dropped > total + math.log(_NEGLIGIBLE)
+    return Marginal(max(total, usual) if is_bound else total, is_bound)
+
+
+def _missing(lengths: list[int], log_probs: Array | None) -> Array:
+    """Returns ln P of what follows each byte of a text in one spelling of it, interpolated within tokens.
+
+    Args:
+        lengths: the number of bytes of each token.
+        log_probs: ln P of each.
+    """
+    places = np.concatenate([[0], np.cumsum(lengths)])
+    if log_probs is None:
+        return np.zeros(int(places[-1]) + 1)
+    rest = np.concatenate([np.cumsum(np.maximum(log_probs[: len(lengths)], -1e3)[::-1])[::-1], [0.0]])
+    return np.asarray(np.interp(np.arange(int(places[-1]) + 1), places, rest))
 
 
 def _roles(pieces: list[bytes], rest: bytes, end_id: int | None) -> tuple[Array, Array]:

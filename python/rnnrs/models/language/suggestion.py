@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
+from unicodedata import category, east_asian_width
 
 import numpy as np
 
@@ -78,15 +79,25 @@ class Reader:
 def parts_of(vocabulary: Vocabulary, text: str) -> tuple[str, str]:
     """Returns the finished words of a text, with what follows them, and the word that is being typed."""
     typed = vocabulary.unfinished(text)
-    if text and not typed and not text[-1].isspace() and text[-1] not in _OPENING:
+    if text and not typed and not text[-1].isspace() and text[-1] not in _OPENING and not _is_wide(text[-1]):
         text += " "  # "Well," is followed by a space, whether it has been typed yet or not
     return text[: len(text) - len(typed)], typed
 
 
-def suggest(reader: Reader, text: str, k: int) -> list[Suggestion]:
-    """Returns the k likeliest words, the likeliest first; see `LanguageModel.suggest`."""
+def _is_wide(sign: str) -> bool:
+    """Returns whether a sign is as wide as a Chinese character, so that no space follows it: "。", "」"."""
+    return east_asian_width(sign) in ("W", "F") and category(sign).startswith("P")
+
+
+def suggest(reader: Reader, finished: str, typed: str, k: int) -> list[Suggestion]:
+    """Returns the k likeliest words, the likeliest first; see `LanguageModel.suggest`.
+
+    Args:
+        reader: reads the text.
+        finished, typed: its finished words and the one that is being typed, see `parts_of`.
+        k: the maximum number of suggestions.
+    """
     vocabulary = reader.network.vocabulary
-    finished, typed = parts_of(vocabulary, text)
     if isinstance(vocabulary, Lexicon):
         o, _ = reader.read(finished)
         return _whole_words(vocabulary, probabilities(o), typed, k)
@@ -213,6 +224,13 @@ def _spelling(vocabulary: Vocabulary) -> Spelling:
     goes_on = np.array([bool(a) and all(map(in_word, b)) for a, b in zip(pieces, whole, strict=True)])
     ends = np.array([_ends(piece, letters) for piece, letters in zip(pieces, whole, strict=True)])
     return Spelling(pieces, goes_on & known, ends & known)
+
+
+def likeliest_end(reader: Reader, text: str) -> str:
+    """Returns the likeliest sign that ends the word at the end of a text, for a model that spells words."""
+    spelling = _spelling(reader.network.vocabulary)
+    p = np.where(spelling.ends, probabilities(reader.read(text)[0]), 0.0)
+    return spelling.pieces[int(p.argmax())].decode(errors="ignore")[:1]
 
 
 def _ends(piece: bytes, letters: str) -> bool:

@@ -11,7 +11,7 @@ from ...decoding import Hypothesis
 from ...nn.guarded import reading
 from ...text import Vocabulary
 from ..base.groups import groups_of_similar_length
-from ..writer.search import Search, Written, search_steps
+from ..writer.search import Search, Written, search_of, search_steps
 from .pairs import check_texts
 from .seq2seq import Seq2Seq
 from .steps import Seq2SeqSteps
@@ -79,13 +79,13 @@ class TextWriter(Seq2Seq):
         self, op: str, texts: Sequence[str], search: Search | None, settings: Mapping[str, Any]
     ) -> list[str]:
         """Returns the best text for each of several texts."""
-        search = (search or self.search()).changed(op, settings)
+        search = search_of(op, search, self.search, settings)
         return [best.text for best, *_ in self._write(op, texts, search)]
 
     def _write(
         self, op: str, texts: Sequence[str], search: Search | None, decoder: Decoder | None = None
     ) -> list[list[Written]]:
-        search, decoder = search or self.search(), decoder or self.decoder()
+        search, decoder = search_of(op, search, self.search), decoder or self.decoder()
         sources = [self._prepared(text) for text in texts]
         found = [[Written("", 0.0, 0.0, (), (), None, source.cut)] for source in sources]
         for members in similar_lengths([source.length for source in sources]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -53,6 +53,19 @@ class Search:
             if name not in known:
                 raise TypeError(f"{op}: unexpected option {name!r}; expected {', '.join(known)}")
         return replace(self, **settings)
+
+
+def search_of(
+    op: str, search: Search | None, default: Callable[[], Search], settings: Mapping[str, Any] | None = None
+) -> Search:
+    """Returns the given search, or the default one, with other settings.
+
+    Raises:
+        TypeError: for anything but a search; for an unknown setting.
+    """
+    if search is not None and not isinstance(search, Search):
+        raise TypeError(f"{op}: search: expected a Search or None, got {search!r:.80}")
+    return (default() if search is None else search).changed(op, settings or {})
 
 
 @dataclass(frozen=True, eq=False)

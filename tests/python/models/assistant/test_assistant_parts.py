@@ -7,8 +7,10 @@ from rnnrs.data import AnnotatedTurn, Records
 from rnnrs.models.assistant.checking import is_wanted, learned_denials, spoken
 from rnnrs.models.assistant.domain import Domain, aligned
 from rnnrs.models.assistant.mentions import Lexicon, nearest
+from rnnrs.models.assistant.phrases import check_phrases
 from rnnrs.models.assistant.policy import Situation, sentence
-from rnnrs.models.assistant.replaying import replayed
+from rnnrs.models.assistant.refusing import after_refusal, refused_places, refused_values
+from rnnrs.models.assistant.replaying import named_row, replayed
 from rnnrs.models.assistant.replies import by_rule, check_rules
 from rnnrs.models.assistant.responses import Template, delexicalized
 from rnnrs.models.assistant.sentences import Sentences
@@ -164,6 +166,18 @@ def test_values_of_answers_become_placeholders():
     assert delexicalized(text, TRACKING, SENTENCES, 2) == expected
 
 
+def test_a_value_of_several_columns_is_that_of_the_column_that_is_named():
+    table = Records([{"name": "Alma", "stars": 3, "rooms": 5}, {"name": "Bora", "stars": 5, "rooms": 3}])
+    tracking = Tracking(table, Domain.of("f", table, {"slots": ["stars"], "requests": ["rooms"]}))
+    for text, expected in [
+        ("The rooms of Alma is 5.", "The rooms of slot_name is slot_rooms."),
+        ("Stars 3, rooms 5.", "Stars slot_stars, rooms slot_rooms."),
+        ("It has 5 rooms.", "It has slot_rooms rooms."),
+        ("It is 5.", "It is slot_stars."),
+    ]:
+        assert delexicalized(text, tracking, SENTENCES, 1) == expected
+
+
 def test_other_words_for_values_are_learned():
     turns = [AnnotatedTurn("something downtown", "", {"area": "city centre"}) for _ in range(3)]
     others = [AnnotatedTurn("something nice", "", {"area": "north"})]
@@ -211,13 +225,16 @@ def test_rules_are_patterns_or_functions():
     for wrong, error in [("x", TypeError), ([3], TypeError), ([("(", "x")], ValueError)]:
         with pytest.raises(error, match="f: rules"):
             check_rules("f", wrong)
+    with pytest.raises(ValueError, match=r"f: rules\[0\]: expected fields among name, phone, got 'fone'"):
+        check_rules("f", [("x", "Call {fone}.")], ["name", "phone"])
     with pytest.raises(TypeError, match="expected a text or None, got 3"):
         by_rule([lambda text, state, row: 3], "hi", DialogueState(), {})
 
 
 def test_sentences_are_checked():
     assert Sentences.of("f", {"more": "Noch etwas?"}).more == "Noch etwas?"
-    for wrong, error in [({"moor": "x"}, TypeError), ({"more": 3}, TypeError), ({"ask": "{x}"}, ValueError)]:
+    for wrong, error in [({"moor": "x"}, TypeError), ({"more": 3}, TypeError), ({"ask": "{x}"}, ValueError),
+                         ({"refusals": ["("]}, ValueError), ({"claims": [["x"]]}, TypeError)]:  # fmt: skip
         with pytest.raises(error, match="f: sentences"):
             Sentences.of("f", wrong)
 
@@ -241,3 +258,120 @@ def test_a_simulated_person_turns_to_what_is_left():
     person.say("", None)
     assert person.say("deny", None).state["food"] == "thai"
     assert "phone" in person.say("offer", 0).text
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("not thai", [("food", "thai")]),
+        ("I don't want thai or modern european food", [("food", "thai"), ("food", "modern european")]),
+        ("not in the north, thai", [("area", "north")]),
+        ("no Bor House please", [("name", "Bor House")]),
+        ("no, thai", []),
+        ("why not thai?", []),
+    ],
+)
+def test_what_stands_after_a_refusal_is_not_wanted(text, refused):
+    read = TRACKING.read(text, "", {})
+    tags = np.eye(3)[[1 if "@food" in w else 2 if "@area" in w else 0 for w in read.words]]
+    places = refused_places(read, SENTENCES.refusals)
+    assert refused_values(read, tags, places, DOMAIN) == refused
+    values = TRACKING.decoded(read, {}, tags, np.zeros(len(TRACKING.questions)), places)[0]
+    assert values == ({"food": "thai"} if (text[-4:] == "thai" and text != "not thai") or "?" in text else {})
+
+
+def test_rows_with_what_was_refused_do_not_fit_until_it_is_wanted():
+    assert matching(TABLE, DOMAIN, {"area": "north"}, [("food", "THAI"), ("name", "x")]) == [1]
+    assert after_refusal({"food": "thai"}, (), [("food", "thai")]) == ({}, (("food", "thai"),))
+    assert after_refusal({"food": "thai"}, (("food", "thai"), ("area", "north")), []) == (
+        {"food": "thai"}, (("area", "north"),),
+    )  # fmt: skip
+    found = situation({"area": "city centre"}, changed=True, refused=(("food", "thai"),))
+    said = "Sorry, there is no café with area city centre and food not thai. Would you like something else?"
+    assert sentence(found, found.act(), SENTENCES) == said
+    assert checked("deny", "there is no café in the slot_area", found) is None  # there is one
+    north = situation({"area": "north"}, changed=True, refused=(("food", "thai"),))
+    assert checked("offer", "slot_name is the only one in the slot_area", north) is None
+    assert checked("offer", "slot_name is in the slot_area", north) == "Bor House is in the north"
+
+
+@pytest.mark.parametrize(
+    ("text", "true"),
+    [
+        ("the phone of slot_name is slot_stars", False),
+        ("phone slot_stars and stars slot_phone", False),
+        ("phone and stars: slot_phone, slot_stars", True),
+        ("slot_name has phone slot_phone, stars slot_stars", True),
+        ("it has slot_stars stars in the slot_area area, slot_phone", True),
+        ("the phone is slot_phone and it has slot_stars. would you like the area?", True),
+    ],
+)
+def test_a_value_is_said_of_its_own_column(text, true):
+    found = situation({"food": "thai"}, row=0, offered=(0,), act="offer")
+    assert (checked("inform", text, found) is not None) == true
+
+
+def test_a_name_that_is_a_value_as_well_names_rows_that_fit():
+    table = Records([{"name": "Friday", "day": "sunday"}, {"name": "Other", "day": "friday"}])
+    tracking = Tracking(table, Domain.of("f", table, {"slots": ["day"]}))
+    assert named_row("a film on Friday", DialogueState(), {"day": "friday"}, tracking) is None
+    assert named_row("the film Friday", DialogueState(), {}, tracking) == 0
+
+
+def test_misspelled_synonyms_and_values_are_understood():
+    domain = Domain.of("f", TABLE, {"slots": ["food"], "synonyms": {"food": {"thai": ["siamese"]}}})
+    tracking = Tracking(TABLE, domain)
+    read = tracking.read("siamesse europaen stuff", "", {})
+    tags = np.full((len(read.words), 2), [0.8, 0.2])
+    tags[read.user + 1] = [1.0, 0.0]
+    assert tracking.decoded(read, {}, tags, np.zeros(len(tracking.questions)))[0] == {"food": "thai"}
+
+
+def test_a_correction_is_no_answer_to_a_question():
+    read = TRACKING.read("no, I meant thai", "Which area?", {"food": "modern european"}, "ask_area")
+    tags = np.eye(3)[[int(word == "@food") for word in read.words]]
+    for p, expected in [(0.65, {"food": "thai"}), (0.8, {"food": "thai", "area": "dontcare"})]:
+        answers = np.where([q == ("dontcare", "area") for q in TRACKING.questions], p, 0.0)
+        assert TRACKING.decoded(read, {"food": "modern european"}, tags, answers)[0] == expected
+
+
+def test_nothing_is_confirmed_of_a_named_row_that_does_not_fit():
+    state = DialogueState({"area": "north"}, changed=True)
+    for row, said in [(0, "yes, Alma is in the north"), (2, None)]:
+        found = Situation.of(state, TABLE, DOMAIN, row)
+        assert checked("offer", "yes, slot_name is in the slot_area", found) == said
+
+
+def test_names_in_other_scripts_may_be_short():
+    table = Records([{"名前": "すし", "料理": "和食"}, {"名前": "鼎泰豐", "料理": "中華"}])
+    tracking = Tracking(table, Domain.of("f", table, {"slots": ["料理"]}))
+    assert named_row("鼎泰豐は?", DialogueState(), {}, tracking) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (["food"], TypeError, "f: domain: expected a mapping"),
+        ({"said": {"food": "kitchen"}}, TypeError, "said: food: expected a list of texts, got 'kitchen'"),
+        ({"said": {"food": [3]}}, TypeError, "said: food: expected texts that are not empty, got 3"),
+        ({"synonyms": {"food": ["x"]}}, TypeError, "synonyms: food: expected a mapping"),
+        ({"values": {"food": "x"}}, TypeError, "values: food: expected a list of texts"),
+        ({"phrases": {"food": ["{x}"]}}, ValueError, "phrases: food: expected the fields slot, value, noun"),
+    ],
+)
+def test_what_is_said_of_columns_is_checked(given, error, message):
+    with pytest.raises(error, match=message):
+        Domain.of("f", TABLE, given)
+
+
+def test_phrases_are_checked():
+    for wrong, error in [({"start": "x"}, TypeError), ({"x": ["y"]}, TypeError), ({"any": []}, ValueError),
+                         ({"start": ["{x}"]}, ValueError), (3, TypeError)]:  # fmt: skip
+        with pytest.raises(error, match="f: phrases"):
+            check_phrases("f", wrong)
+
+
+def test_goals_are_drawn_from_rows_without_values():
+    table = Records([{"name": "Alma", "food": ""}])
+    dialogues = generated_dialogues(table, Domain.of("f", table, {"slots": ["food"]}), SENTENCES, 5, 0)
+    assert dialogues[0][0].state == {"food": "dontcare"}

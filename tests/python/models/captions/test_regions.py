@@ -89,6 +89,9 @@ def test_it_learns_to_find_describe_and_ground_regions(trained):
     for sentence in (f"{one.phrase} and {other.phrase}.", [one.phrase, other.phrase]):
         found = trained.ground(pictures[i], sentence)
         assert [region.phrase for region in found] == [one.phrase, other.phrase]
+    capital = trained.ground(pictures[i], f"{one.phrase.capitalize()} and {other.phrase}")
+    assert [region[:4] for region in capital] == [region[:4] for region in found]
+    assert capital[0].phrase == one.phrase.capitalize() and capital[0].score == found[0].score
     best = trained.rank(one.phrase, pictures[: i + 1])
     assert best[0].region.phrase == one.phrase and best[0].log_prob == best[0].region.score
     assert one.phrase in {region.phrase for region in regions[best[0].place]}
@@ -128,6 +131,18 @@ def test_no_result_depends_on_other_pictures_or_threads(trained, monkeypatch):
     assert trained.describe_all_regions(pictures) == alone
     assert trained.rank(phrases[0], pictures) == ranked
     assert {r.place: r.region for r in ranked}[4] == trained.ground(pictures[4], [phrases[0]])[0]
+
+
+def test_as_many_regions_are_sought_as_are_known(trained, monkeypatch):
+    sought = []
+    described = type(trained)._described
+    monkeypatch.setattr(
+        type(trained), "_described", lambda *given: sought.append(given[4]) or described(*given)
+    )
+    picture = scenes(1, 6)[0]
+    for count, most in ((2, 32), (40, 40)):
+        trained.evaluate(picture, [[(i % 8, i // 8, 5, 5, "a red square") for i in range(count)]], beam=1)
+        assert sought[-1] == most
 
 
 def test_a_file_holds_the_model(trained, tmp_path):
@@ -207,6 +222,10 @@ def test_examples_are_shown_and_pictures_without_regions_are_background(capsys):
 
 def test_a_sentence_is_divided_where_its_phrases_are():
     assert parts_of("...") == [(0, 3)]
+    assert parts_of("مربع أحمر، إطار") == [(0, 9), (11, 15)] and parts_of("红色的方块、框") == [
+        (0, 5),
+        (6, 7),
+    ]
     likely = {
         "woman: light skin tone, beard": -1.0,
         "a cat": -1.0,
@@ -290,6 +309,16 @@ PICTURE = np.zeros((32, 32, 3), np.uint8)
             lambda m: m.fit([PICTURE], [[(0, "0", 5, 5, "a")]]),
             TypeError,
             r"regions\[0\]\[0\]: y: expected a number",
+        ),
+        (
+            lambda m: m.fit([PICTURE], [iter([(0, 0, 5, 5, "a")])]),  # it could be read only once
+            TypeError,
+            r"regions\[0\]: expected a list of regions",
+        ),
+        (
+            lambda m: m.describe_regions(PICTURE, search=3),
+            TypeError,
+            "describe_regions: search: expected a Search or None, got 3",
         ),
         (lambda m: m.evaluate([PICTURE], "a"), TypeError, "evaluate: regions: expected a list of regions"),
         (

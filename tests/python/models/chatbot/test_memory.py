@@ -63,6 +63,24 @@ def test_wrong_answers_are_entries_of_their_own(memory):
     assert memory.taught == [] and memory.wrong == memory.entries
 
 
+def test_of_a_mark_and_a_teaching_of_one_answer_the_later_one_counts(memory):
+    def wrong(turn, answer, **more):
+        return memory.add("op", "wrong", [(turn, answer, ())], **({"who": "ann"} | more))[0]
+
+    first, other = teach(memory, "What is it?", "1"), teach(memory, "What is it?", "2")
+    mark = wrong("what is it", "1")
+    assert memory.taught == [other] and memory.wrong == [mark]
+    again = teach(memory, "WHAT IS IT", "1")
+    assert memory.taught == [first, other, again] and memory.wrong == []
+    late = wrong("What is it?", "2", source="user", accepted=False)
+    teach(memory, "What is it?", "2")
+    assert len(memory.taught) == 4
+    memory.accept("op", late.id, "eve")  # it counts from now on
+    assert [entry.answer for entry in memory.taught] == ["1", "1"] and memory.wrong == [late]
+    memory.undo("op", late.id, "eve")
+    assert len(memory.taught) == 4 and memory.wrong == []
+
+
 def test_all_or_nothing(memory):
     with pytest.raises(ValueError, match="op: answer: expected a text, got an empty one"):
         memory.add("op", "teach", [("a", "b", ()), ("c", " ", ())], who="ann")
@@ -82,6 +100,7 @@ def test_all_or_nothing(memory):
         ({"source": "king"}, ValueError, "op: source: expected one of owner, user, got 'king'"),
         ({"context": "ab"}, TypeError, "op: context: expected a list of turns, got 'ab'"),
         ({"context": [1]}, TypeError, "op: context: expected strings, got 1"),
+        ({"session": 3}, TypeError, "op: session: expected a string or None, got 3"),
     ],
 )
 def test_invalid_entries_are_refused(memory, given, error, message):
@@ -172,6 +191,14 @@ def test_a_damaged_file_is_refused_by_line(memory, line):
     with pytest.raises(
         FormatError, match=r"log.jsonl: line 2: expected an entry of a log of what was taught"
     ):
+        Memory(memory.path)
+
+
+@pytest.mark.parametrize("change", [{"accepted": "no"}, {"source": "king"}, {"session": 3}, {"of": 7}])
+def test_a_log_with_values_of_other_types_is_refused(memory, change):
+    entry = json.loads(teach(memory, "a", "1").to_json()) | change
+    Path(memory.path).write_text(json.dumps(entry) + "\n")
+    with pytest.raises(FormatError, match=r"log.jsonl: line 1: expected an entry"):
         Memory(memory.path)
 
 

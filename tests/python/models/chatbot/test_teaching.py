@@ -123,6 +123,11 @@ def test_an_answer_that_is_wrong_is_not_given_again(bot):
     assert bot.reply("Are you a robot?").text == "I am a network."
     bot.wrong("Are you a robot?", "I am a network.")
     assert bot.recall("Are you a robot?") is None
+    bot.teach("What is the tax?", "Nine percent.")
+    bot.wrong("What is the tax?", "Nine percent.")
+    assert bot.recall("The tax, what is it?") is None  # in other words, either
+    bot.teach("What is the tax?", "Nine percent.")  # it is right after all
+    assert bot.reply("What is the tax?").text == "Nine percent."
 
 
 def test_a_conversation_takes_back_only_what_it_taught(bot):

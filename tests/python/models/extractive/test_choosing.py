@@ -41,6 +41,13 @@ def test_words_are_filled_as_the_best_of_all_choices(cells, monkeypatch):
             assert value(found) == pytest.approx(best)
 
 
+def test_sentences_without_words_are_kept_last():
+    p, words = np.array([0.9, 0.1, 0.8, 0.3]), np.array([0, 4, 0, 5])
+    assert choose(p, words, "sentences", 1) == [3] and choose(p, words, "share", 0.5) == [1, 3]
+    assert choose(p, words, "sentences", 3) == [0, 1, 3]
+    assert choose(p, words, "words", 4) == [1] and choose(p, words, "words", 10**30) == [1, 3]
+
+
 def test_long_texts_and_long_summaries_take_little():
     n = 10_000
     draw = np.random.default_rng(0)

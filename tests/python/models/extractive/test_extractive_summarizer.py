@@ -91,6 +91,12 @@ def test_other_scripts_and_odd_texts(model):
         assert "".join(str(extract).split()) in "".join(text.split())
 
 
+def test_lines_of_signs_are_not_kept(model):
+    post = "---\n\nThe rain fell.\n\n```\n\nWe ate.\n\n***\n"
+    assert [str(sentence) for sentence in model.summarize(post, sentences=2)] == ["The rain fell.", "We ate."]
+    assert len(model.summarize(post, sentences=9)) == len(model.scores(post)) == 5
+
+
 def test_a_file_holds_the_whole_model(model, tmp_path):
     path = tmp_path / "keep.rnn"
     model.save(path)

@@ -138,6 +138,44 @@ def test_a_sum_over_too_many_spellings_is_a_bound(monkeypatch):
     assert part.is_bound and not full.is_bound and part.total < full.total
 
 
+def test_long_texts_have_at_least_the_probability_of_one_spelling(monkeypatch):
+    made, text = model("subword"), "go home, she said. " * 2
+    one = made.score(text, after="I").total
+    for width in (1, 4):
+        monkeypatch.setattr(spelled, "_WIDTH", width)
+        found = made.score(text, after="I", all_spellings=True)
+        assert found.is_bound and found.total >= one
+    monkeypatch.setattr(spelled, "_WIDTH", 512)
+    exact = made.score("go home", after="I", all_spellings=True)
+    monkeypatch.setattr(
+        spelled, "_WIDTH", 64
+    )  # what is dropped hardly matters: not the short beginnings are kept
+    assert made.score("go home", after="I", all_spellings=True).total == pytest.approx(exact.total, rel=1e-6)
+
+
+@pytest.mark.parametrize("spaces", (" ", "  "))
+def test_spaces_before_a_text_are_given(spaces):
+    made = model("subword")
+    given = made.log_prob(spaces, after="I want", end=False, all_spellings=True)
+    for text in ("to", " to", "é"):
+        joint = made.log_prob(spaces + text, after="I want", end=False, all_spellings=True)
+        found = made.log_prob(text, after="I want" + spaces, end=False, all_spellings=True)
+        assert found == pytest.approx(joint - given, rel=1e-9)
+        assert made.log_prob(text, after="I want" + spaces, end=False) < found
+    ascii_ = [chr(code) for code in range(128)]
+    whole = sum(
+        math.exp(made.log_prob(c, after="I want" + spaces, end=False, all_spellings=True)) for c in ascii_
+    )
+    others = sum(
+        math.exp(
+            spelled.marginal(made, "I want", np.append(made.vocabulary.encode(spaces), i), False).log_prob
+        )
+        for i in range(len(made.vocabulary))
+        if len(made.vocabulary.piece(i)) == 1 and made.vocabulary.piece(i) >= b"\x80"
+    )
+    assert 0.99 < whole + others / math.exp(given) <= 1 + 1e-9
+
+
 def test_where_there_is_one_spelling_nothing_is_summed():
     for level in ("char", "word", "token"):
         made = model(level)
@@ -167,6 +205,10 @@ def test_bad_texts_are_refused(method):
         getattr(made, method)("I", after=None)
     with pytest.raises(TypeError, match=rf"LanguageModel\.{method}: text: expected a string, got int"):
         getattr(made, method)(3)
+    with pytest.raises(ValueError, match="text: expected at least one token, got none"):
+        getattr(model("subword"), method)("", after="I ", end=False)
+    with pytest.raises(TypeError, match=r"LanguageModel\.rank: texts: expected a list, got NoneType"):
+        made.rank(None)
 
 
 def test_no_space_is_put_where_none_belongs():
@@ -175,6 +217,10 @@ def test_no_space_is_put_where_none_belongs():
     letters = model("char")
     assert letters.score("go", after="want to", end=False).tokens == [" ", "g", "o"]
     assert letters.score("go", after="want to ", end=False).tokens == ["g", "o"]
+    for after, mark in (("e", "\u0301"), ("👨\u200d", "👩"), ("👍", "🏽"), ("नमस", "्ते")):
+        tokens = letters.score(mark, after=after, end=False).tokens
+        assert len(tokens) == len(mark) and tokens[0] != " "
+    assert letters.score("a\ud800", after="x", end=False).tokens[:2] == [" ", "a"]
     assert letters.score(", she", after="to eat", end=False).tokens == list(", she")
 
 

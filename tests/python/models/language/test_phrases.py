@@ -7,6 +7,7 @@ from small_language_models import LEVELS
 from small_language_models import as_if_trained as model
 
 from rnnrs.cli import main
+from rnnrs.models import LanguageModel
 
 
 def all_phrases(made, text, words):
@@ -47,6 +48,23 @@ def test_a_phrase_is_as_likely_as_its_words_one_after_the_other(level, text):
         one = {s.word: s.probability for s in made.suggest(text, k=4)}
         two = {s.word: s.probability for s in made.suggest(f"I want to {first} ", k=2)}
         assert p == pytest.approx(one[first] * two[second], rel=1e-9)
+
+
+@pytest.mark.parametrize("level", ("char", "subword"))
+def test_phrases_of_a_script_without_spaces_go_on_after_the_sign_that_ends_a_word(level):
+    text = "我想回家。我想吃饭。你好世界。\n" * 40
+    made = LanguageModel.from_text(
+        text, level=level, vocabulary={"max_size": 300} if level == "subword" else {}, hidden_size=24, seed=1
+    )
+    made.fit(text, epochs=5, batch_size=4, steps=20, learning_rate=0.03, progress=False)
+    assert made.suggest("我想回家。", k=1)[0].word == "我想吃饭"
+    assert made.suggest("我想", k=1, words=3)[0].word == "我想回家我想吃饭你好世界"
+
+
+def test_a_text_that_is_not_a_string_is_refused():
+    for text in (None, 3, b"I", ["I"]):
+        with pytest.raises(TypeError, match=r"^LanguageModel\.suggest: text: expected a string, got"):
+            model("word").suggest(text, words=2)
 
 
 def test_one_word_is_what_it_was():

@@ -25,7 +25,8 @@ class RegionEvaluation(PairEvaluation):
     Attributes:
         exact: the share of known boxes whose phrase equals the known one, ignoring case and white space.
         scores: BLEU, ROUGE-L and CIDEr of these phrases.
-        dense: the average precision of the regions that the model finds itself, for exact phrases.
+        dense: the average precision of the regions that the model finds itself, for exact phrases: up to 32
+            in a picture, or as many as the known ones of the picture that has the most.
         dense_cider: that for phrases that agree by CIDEr.
         grounded: the share of known phrases that the model finds at a place with an IoU of at least 0.5.
         phrases: the phrases that the model wrote for the known boxes, picture by picture.

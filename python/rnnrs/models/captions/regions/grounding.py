@@ -16,7 +16,7 @@ from ..evaluation import POSITIONS
 from .network import RegionNetwork
 
 #: What may separate the phrases of a sentence: punctuation, and "and" in English, German and French.
-SEPARATOR = re.compile(r"(?:\s*[,;.!?、。，；！？]+|\s+(?:and|und|et|&)(?=\s))\s*", re.IGNORECASE)
+SEPARATOR = re.compile(r"(?:\s*[,;.!?、。，；！？،؛؟।]+|\s+(?:and|und|et|&)(?=\s))\s*", re.IGNORECASE)
 
 #: The largest number of parts between separators that may be one phrase: "a woman with a black, curly dog".
 PARTS = 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ def check_regions(op: str, regions: Any, count: int, size: tuple[int, int]) -> t
     phrases: list[str] = []
     places: list[str] = []
     for i, own in enumerate(regions):
-        if isinstance(own, (str, bytes)) or not isinstance(own, Iterable):
+        if isinstance(own, (str, bytes, Iterator)) or not isinstance(own, Iterable):
             raise TypeError(f"{op}: regions[{i}]: expected a list of regions, got {own!r:.80}")
         for j, region in enumerate(own):
             place = f"regions[{i}][{j}]"

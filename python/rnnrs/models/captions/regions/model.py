@@ -21,12 +21,12 @@ from ...base.validation import spread
 from ...writer.evaluation import PairEvaluation
 from ...writer.examples import example_lines
 from ...writer.network import Encoded
-from ...writer.search import Search, search_steps
+from ...writer.search import Search, search_of, search_steps
 from ...writer.steps import DecoderSteps
 from ..batches import as_numbers
 from ..describing import LONGEST, DescribingModel, RankedPicture
 from ..evaluation import side_by_side
-from ..inputs import check_description
+from ..inputs import as_known, check_description
 from .evaluation import RegionEvaluation, right_places
 from .found import FoundRegion, RankedRegion
 from .grounding import likeliest_phrases, phrase_log_probs
@@ -37,7 +37,7 @@ from .network import RegionNetwork
 #: The lowest probability of an object in a box that is described.
 LEAST = 0.05
 
-#: The largest number of regions found in a picture for its average precision.
+#: The largest number of regions found in a picture for its average precision, where not more are known.
 DENSE = 32
 
 #: The number of boxes in a picture among which a phrase is sought.
@@ -123,7 +123,8 @@ class RegionModel(DescribingModel):
 
         The model proposes boxes, and a phrase belongs to the box with the highest P(box) · P(phrase | box). A
         sentence may have several phrases, separated by punctuation or "and". It is divided so that the sum of
-        their scores is highest. (Karpathy and Fei-Fei 2015.)
+        their scores is highest. Capitals count as small letters where only these were in the training's
+        phrases. (Karpathy and Fei-Fei 2015.)
 
         Args:
             picture: (Y, X, 3), uint8, or numbers from 0 to 1.
@@ -181,7 +182,7 @@ class RegionModel(DescribingModel):
         op = f"{type(self).__name__}.rank"
         seen, text = self.check_pictures(op, pictures), check_description(f"{op}: sentence", sentence)
         if not self.regions:
-            found = self._log_probs(seen, [text] * len(seen))
+            found = self._log_probs(seen, [as_known(self.vocabulary, text)] * len(seen))
             return [RankedPicture(int(i), float(found[i])) for i in np.argsort(-found, kind="stable")]
         best = [region for (region,) in self._grounded(seen, [[text]] * len(seen))]
         ranked = [RankedRegion(i, region.score, region) for i, region in enumerate(best)]
@@ -211,7 +212,7 @@ class RegionModel(DescribingModel):
     ) -> list[list[FoundRegion]]:
         """Returns the described regions of checked pictures, and of checked boxes if there are any."""
         check_size(op, "n", n)
-        search = (search or self.search()).changed(op, settings)
+        search = search_of(op, search, self.search, settings)
         network, count = self._regions(op), side_by_side(self.network, pictures)
         described: list[list[FoundRegion]] = []
         for start in range(0, len(pictures), count):
@@ -248,7 +249,8 @@ class RegionModel(DescribingModel):
         parts = [slice(*edges[i : i + 2]) for i in range(len(pictures))]
         known = self._described(op, pictures, [boxes[part] for part in parts], 1, search, settings)
         written = [region.phrase for own in known for region in own]
-        found = self._described(op, pictures, None, DENSE, search, settings)
+        most = max(DENSE, int(np.diff(edges).max()))
+        found = self._described(op, pictures, None, most, search, settings)
         likelihood = self._likelihood(pictures, regions, parts)
         places = self._grounded(pictures, [phrases[part] for part in parts])
         right = [
@@ -325,7 +327,8 @@ class RegionModel(DescribingModel):
             places = [np.flatnonzero(found.owners == i) for i in range(len(own))]
             pairs = [(i, phrase) for i, some in enumerate(own) for phrase in some]
             boxes = np.concatenate([places[i] for i, _ in pairs])
-            ids = [ids for i, phrase in pairs for ids in [self.vocabulary.encode(phrase)] * len(places[i])]
+            known = [self.vocabulary.encode(as_known(self.vocabulary, phrase)) for _, phrase in pairs]
+            ids = [ids for (i, _), ids in zip(pairs, known, strict=True) for _ in places[i]]
             fits = phrase_log_probs(network, self.vocabulary.end_id, encoded, boxes, ids)
             fits += found.log_probs[boxes]
             grounded += _best_of(found, places, own, fits)
