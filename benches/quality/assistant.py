@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnrs.cli.demo.assistant import DOMAIN
 from rnnrs.data.annotated_dialogues import read_annotated_dialogues
 from rnnrs.data.records import Records, read_records
 from rnnrs.models import Assistant, AssistantReply
@@ -232,9 +233,9 @@ HOTELS = {
     "synonyms": {"price": {"budget": ["cheap"], "luxury": ["expensive"]}},
 }
 
-#: All that the assistant is told of CamRest's restaurants besides table, ontology and dialogues.
-RESTAURANTS = {
-    "noun": "restaurant",
+#: All that the assistant is told of CamRest's restaurants besides table, ontology and dialogues: what the demo
+#: tells, with more names of columns.
+RESTAURANTS = DOMAIN | {
     "said": {
         "pricerange": ["price range", "price", "price ranges", "pricerange"],
         "phone": ["phone number", "phone", "telephone number", "number"],
@@ -249,26 +250,6 @@ RESTAURANTS = {
             "food type",
         ],
         "area": ["area", "part of town", "part of the town", "location", "side of town"],
-    },
-    "synonyms": {
-        "pricerange": {
-            "cheap": ["inexpensive", "low cost", "budget"],
-            "moderate": [
-                "moderately",
-                "mid-range",
-                "medium",
-                "reasonable",
-                "reasonably",
-                "not too expensive",
-            ],
-            "expensive": ["upscale", "fancy", "high-end"],
-        },
-        "area": {"centre": ["center", "downtown"]},
-    },
-    "phrases": {
-        "food": ["{value} food", "serving {value} food"],
-        "area": ["in the {value}", "in the {value} of town"],
-        "pricerange": ["in the {value} price range", "{value}"],
     },
 }
 

@@ -33,6 +33,17 @@ def check_size(op: str, name: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
+def check_text(op: str, name: str, text: Any) -> str:
+    """Checks that an argument is a text, and returns it.
+
+    Raises:
+        TypeError: if it is not a string.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"{op}: {name}: expected a string, got {type(text).__name__}")
+    return text
+
+
 def check_number(
     op: str,
     name: str,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,8 @@ from typing import Any
 from ..errors import FormatError
 from ..reading import name_of, read_text
 from ..shown import short_repr
-from .records import _cell
+from .json_lines import json_of
+from .records import as_cell
 
 #: The value of a slot for which anything will do.
 DONTCARE = "dontcare"
@@ -93,7 +93,7 @@ def _turn(place: str, turn: Any) -> AnnotatedTurn:
     if not right or not isinstance(user, str):
         expected = 'an object with "user", "system", "state" and "requests"'
         raise TypeError(f"{place}: expected {expected}, got {turn!r:.120}")
-    cells = {slot: _cell(f"{place}: state[{slot!r}]", value) for slot, value in state.items()}
+    cells = {slot: as_cell(f"{place}: state[{slot!r}]", value) for slot, value in state.items()}
     kept = {slot: text for slot, text in cells.items() if text}
     return AnnotatedTurn(user, system, kept, tuple(requests), None if asks is None else tuple(asks))
 
@@ -109,13 +109,6 @@ def _camrest_turn(place: str, turn: Mapping[str, Any]) -> AnnotatedTurn:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TypeError(f"{place}: expected a turn as in CamRest676, got one without {error}") from None
     return AnnotatedTurn(user, system, state, requests, asks)
-
-
-def _on_line(number: int, line: str) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"line {number}: expected JSON: {error}") from None
 
 
 def read_annotated_dialogues(
@@ -143,12 +136,9 @@ def read_annotated_dialogues(
         FormatError: if it does not hold annotated dialogues.
         ValueError: for an unknown encoding.
     """
-    text = read_text(path, encoding)
+    expected = f"{name_of(path)}: expected annotated dialogues"
+    found = json_of(expected, read_text(path, encoding))
     try:
-        try:
-            found = json.loads(text)
-        except ValueError:
-            found = [_on_line(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
         return check_annotated("read_annotated_dialogues", found)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise FormatError(f"{name_of(path)}: expected annotated dialogues: {error}") from None
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"{expected}: {error}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from ..reading import STANDARD_INPUT, name_of, read_text, split_lines
 from ..shown import short_repr
 from .annotations import caption_rows, document_of
 from .cells import delimited_rows, tab_rows
+from .json_lines import json_on_line
 from .pairs import clean_text
 from .pictures import read_pictures
 from .sequences import shorten
@@ -222,17 +222,14 @@ def _table(
 
 
 def _fields(path: str | os.PathLike[str], number: int, line: str, fields: tuple[str, ...]) -> list[str]:
-    where = f"{name_of(path)}: line {number}: expected"
-    try:
-        given = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{where} JSON, got {shorten(line)}: {error}") from None
+    given = json_on_line(name_of(path), number, line)
     cells: list[str] = []
     for name in fields:
         value: Any = given.get(name) if isinstance(given, dict) else None
         texts = value if name == fields[-1] and isinstance(value, list) else [value]
         if not all(isinstance(text, str) for text in texts):
-            raise FormatError(f"{where} an object with a text {name!r}, got {shorten(line)}")
+            expected = f"expected an object with a text {name!r}"
+            raise FormatError(f"{name_of(path)}: line {number}: {expected}, got {shorten(line)}")
         cells += texts
     return cells
 

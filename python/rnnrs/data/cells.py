@@ -31,13 +31,26 @@ def read_cells(path: PathLike, delimiter: str, encoding: str = "utf-8") -> Rows:
         FormatError: for a quote that does not end, and the like; names the line.
         ValueError, TypeError: for an unknown encoding, or a delimiter that is not one character.
     """
-    text = read_text(path, encoding)
+    return cells_of(name_of(path), read_text(path, encoding), delimiter)
+
+
+def cells_of(name: str, text: str, delimiter: str) -> Rows:
+    """Returns the rows of a text as `read_cells` does those of a file.
+
+    Args:
+        name: the name of the file, for messages.
+        text: its content.
+        delimiter: the sign between two cells.
+
+    Raises:
+        FormatError, TypeError: see `read_cells`.
+    """
     if delimiter == "\t":
         return tab_rows(text, even=True)
     try:
         return _quoted_rows(text, delimiter)
     except _BadQuotes as error:
-        raise FormatError(f"{name_of(path)}: line {error.line}: {error}") from None
+        raise FormatError(f"{name}: line {error.line}: {error}") from None
 
 
 def delimited_rows(plain: str, name: str, text: str) -> Rows:
@@ -53,10 +66,7 @@ def delimited_rows(plain: str, name: str, text: str) -> Rows:
     """
     if not plain.endswith(".csv") or "\t" in text.partition("\n")[0]:
         return tab_rows(text)
-    try:
-        return _quoted_rows(text, ",")
-    except _BadQuotes as error:
-        raise FormatError(f"{name}: line {error.line}: {error}") from None
+    return cells_of(name, text, ",")
 
 
 def tab_rows(text: str, *, even: bool = False, empty: bool = False) -> Rows:

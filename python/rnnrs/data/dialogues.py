@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import FormatError
 from ..reading import STANDARD_INPUT, name_of, read_lines
+from .json_lines import json_on_line
 from .sequences import shorten
 
 #: Turns in order: the first is the person's, the second the assistant's, and so on.
@@ -80,12 +80,7 @@ def read_dialogues(path: str | os.PathLike[str], *, encoding: str = "utf-8") -> 
 
 
 def _parse(path: str | os.PathLike[str], number: int, line: str) -> list[str]:
-    try:
-        given = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(
-            f"{name_of(path)}: line {number}: expected JSON, got {shorten(line)}: {error}"
-        ) from None
+    given = json_on_line(name_of(path), number, line)
     turns = given.get("turns") if isinstance(given, dict) else given
     if not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
         raise FormatError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from ..checks import check_size
 from ..errors import FormatError
 from ..reading import name_of, read_lines, read_text
 from .cells import tab_rows
+from .json_lines import json_on_line
 from .sequences import shorten
 
 #: Non-text characters: controls, a byte order mark, a zero-width space, line and paragraph separators.
@@ -125,12 +125,7 @@ def read_json_pairs(
     for number, line in enumerate(read_lines(path, encoding), 1):
         if not line.strip():
             continue
-        try:
-            given = json.loads(line)
-        except ValueError as error:
-            raise FormatError(
-                f"{name_of(path)}: line {number}: expected JSON, got {shorten(line)}: {error}"
-            ) from None
+        given = json_on_line(name_of(path), number, line)
         texts: list[str] = []
         for name in (source, target):
             text = given.get(name) if isinstance(given, dict) else None

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import datetime
-import io
-import json
 import math
 import os
 import sqlite3
@@ -20,6 +17,8 @@ import numpy as np
 from ..errors import FormatError
 from ..reading import name_of, read_text
 from ..shown import short_repr
+from .cells import Rows, cells_of
+from .json_lines import json_of
 
 #: The types of values that are written as Python writes them.
 _PLAIN = (str, int, float, Decimal, datetime.date, datetime.time, datetime.timedelta)
@@ -66,7 +65,7 @@ class Records:
         for i, (own, row) in enumerate(zip(self.rows, given, strict=True)):
             for name, value in row.items():
                 if str(name).strip():
-                    own[str(name).strip()] = _cell(f"Records: rows[{i}][{name!r}]", value)
+                    own[str(name).strip()] = as_cell(f"Records: rows[{i}][{name!r}]", value)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -97,10 +96,10 @@ class Records:
         return self._places[column]
 
 
-def _cell(place: str, value: Any) -> str:
+def as_cell(place: str, value: Any) -> str:
     """Returns a value as a text."""
     if isinstance(value, np.datetime64):
-        return "" if np.isnat(value) else _cell(place, value.astype("datetime64[us]").item())
+        return "" if np.isnat(value) else as_cell(place, value.astype("datetime64[us]").item())
     if isinstance(value, np.ndarray):
         value = value.tolist()
     elif isinstance(value, np.generic) and not isinstance(value, (str, bytes)):
@@ -116,7 +115,7 @@ def _cell(place: str, value: Any) -> str:
     if isinstance(value, _PLAIN):
         return " ".join(str(value).split())
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
-        return ", ".join(_cell(place, part) for part in value)
+        return ", ".join(as_cell(place, part) for part in value)
     raise TypeError(f"{place}: expected a text, a number or None, got {type(value).__name__}")
 
 
@@ -179,14 +178,17 @@ def read_records(
         return _read_sqlite(path, table)
     if table is not None:
         raise ValueError(f"read_records: table: expected None for {name_of(path)}, which is not SQLite")
-    text = read_text(path, encoding)
+    text, expected = read_text(path, encoding), f"{name_of(path)}: expected a table"
     try:
         if name.lower().endswith((".json", ".jsonl")) or (name == "-" and text.lstrip()[:1] in ("[", "{")):
-            return Records(_json_rows(text))
+            found = json_of(expected, text)
+            return Records(found if isinstance(found, list) else [found])
         first = text.lstrip().split("\n", 1)[0]
-        return Records(_csv_rows(text, max(",\t;", key=first.count)))
-    except (TypeError, ValueError, RecursionError, csv.Error) as error:
-        raise FormatError(f"{name_of(path)}: expected a table: {error}") from None
+        return Records(_named_cells(cells_of(expected, text, max(",\t;", key=first.count))))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(f"{expected}: {error}") from None
 
 
 def _is_sqlite(path: str | os.PathLike[str]) -> bool:
@@ -198,18 +200,9 @@ def _is_sqlite(path: str | os.PathLike[str]) -> bool:
         )
 
 
-def _json_rows(text: str) -> list[Any]:
-    """Returns the objects of a list, or of lines."""
-    try:
-        found = json.loads(text)
-        return found if isinstance(found, list) else [found]
-    except ValueError:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-
-
-def _csv_rows(text: str, delimiter: str) -> list[dict[str, str]]:
-    lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    rows = [(number, cells) for number, cells in enumerate(lines, 1) if any(cell.strip() for cell in cells)]
+def _named_cells(lines: Rows) -> list[dict[str, str]]:
+    """Returns the rows of a table whose first row has the names of the columns; empty rows are left out."""
+    rows = [(number, cells) for number, cells in lines if any(cell.strip() for cell in cells)]
     if not rows:
         raise ValueError("got an empty file")
     names = [name.strip() for name in rows[0][1]]
@@ -217,7 +210,7 @@ def _csv_rows(text: str, delimiter: str) -> list[dict[str, str]]:
         raise ValueError(f"the columns have the same name twice: {', '.join(names)}")
     for number, cells in rows[1:]:
         if len(cells) > len(names):
-            raise ValueError(f"row {number}: expected {len(names)} cells, got {len(cells)}")
+            raise ValueError(f"line {number}: expected {len(names)} cells, got {len(cells)}")
     return [dict(zip(names, cells, strict=False)) for _, cells in rows[1:]]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -15,6 +14,7 @@ from ..errors import FormatError, MissingExtraError
 from ..reading import STANDARD_INPUT, name_of, read_text, split_lines
 from .annotations import AnnotatedPicture, annotated_pictures, document_of
 from .cells import delimited_rows
+from .json_lines import json_on_line
 from .pairs import clean_text
 from .picture_decoding import measure
 from .placement import clip_boxes
@@ -148,10 +148,7 @@ def _json_lines(name: str, text: str, fields: tuple[str, ...]) -> Iterator[tuple
         if not line.strip():
             continue
         place = f"line {number}"
-        try:
-            given = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise FormatError(f"{name}: {place}: expected JSON, got {shorten(line)}: {error}") from None
+        given = json_on_line(name, number, line)
         file = given.get(fields[0]) if isinstance(given, dict) else None
         if not isinstance(file, str):
             raise FormatError(

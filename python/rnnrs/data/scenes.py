@@ -21,7 +21,7 @@ FEWEST, MOST = 2, 6
 MOST_COVERED = 0.3
 
 #: The sides of an object, as shares of the scene's side: drawn between the first two; reduced to the third
-#: where there is no place.
+#: if the object does not fit otherwise.
 _SMALL, _LARGE, _LEAST = 0.23, 0.5, 0.2
 
 #: The number of places that are tried for an object before it is left out.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..checks import check_text
 from ..types import Ids
 from .lexicon import Lexicon
 from .rules import Spacing, split_words
-from .vocabulary import check_text, strings
+from .vocabulary import strings
 
 
 class EarlierWordVocabulary(Lexicon):
@@ -40,7 +41,7 @@ class EarlierWordVocabulary(Lexicon):
         return self._split("EarlierWordVocabulary.pieces", text)
 
     def _split(self, op: str, text: str) -> list[str]:
-        check_text(op, text)
+        check_text(op, "text", text)
         lines = (text.lower() if self.lowercase else text).split("\n")
         words = [word for line in lines for word in (self.SPECIAL[0], *split_words(line, marks=self.marks))]
         return words[1:]

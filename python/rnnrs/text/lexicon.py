@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..checks import check_size
+from ..checks import check_size, check_text
 from ..types import Ids
 from .folding import folded, with_straight_apostrophes
-from .vocabulary import Vocabulary, as_text, check_text, strings
+from .vocabulary import Vocabulary, as_text, strings
 
 
 class Lexicon(Vocabulary):
@@ -153,7 +153,7 @@ class TokenVocabulary(Lexicon):
         return self._split("TokenVocabulary.pieces", text)
 
     def _split(self, op: str, text: str) -> list[str]:
-        check_text(op, text)
+        check_text(op, "text", text)
         end, unknown = self.SPECIAL
         lines = (line.split() for line in (text.lower() if self.lowercase else text).split("\n"))
         whole = [token for line in lines for token in (None, *line)][1:]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from .vocabulary import check_text
+from ..checks import check_text
 
 #: What ends a sentence in any context, beside ".": STerm of the annex, with the ellipsis.
 _TERMINATORS = (
@@ -115,7 +115,7 @@ def find_sentences(text: str) -> list[tuple[int, int]]:
         >>> [text[begin:end] for begin, end in find_sentences(text)]
         ['Mr. Fox paid $3.50.', '"Too much!" he said.', 'مرحبا؟', '你好。', '再见！']
     """
-    check_text("find_sentences", text)
+    check_text("find_sentences", "text", text)
     spans, small = [], _is_small(text)
     for begin, end in _lines(text, small):
         cuts = [begin, *_cuts(text, begin, end, small), end]

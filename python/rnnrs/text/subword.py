@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_size
+from ..checks import check_size, check_text
 from ..errors import require
 from ..types import Ids
-from .vocabulary import Vocabulary, as_text, check_text, without_surrogates
+from .vocabulary import Vocabulary, as_text, without_surrogates
 
 #: The byte that each letter of a piece stands for (Radford et al. 2019): printable ones stand for themselves.
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
@@ -110,7 +110,7 @@ class SubwordVocabulary(Vocabulary):
         lines: list[str] = []
         starts = [0]
         for text in sentences:
-            check_text("SubwordVocabulary.encode", text)
+            check_text("SubwordVocabulary.encode", "text", text)
             lines += without_surrogates(text).split("\n")
             starts.append(len(lines))
         pieces = [line.ids for line in self._tokenizer.encode_batch(lines)]

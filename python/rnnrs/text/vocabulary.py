@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..checks import as_ids
+from ..checks import as_ids, check_text
 from ..errors import DTypeError, ShapeError
 from ..types import Ids
 from .rules import ends_in_word
@@ -153,12 +153,6 @@ class Vocabulary(ABC):
         return known
 
 
-def check_text(op: str, text: str) -> str:
-    if not isinstance(text, str):
-        raise TypeError(f"{op}: text: expected a string, got {type(text).__name__}")
-    return text
-
-
 def without_surrogates(text: str) -> str:
     """Returns a text that UTF-8 can encode: a lone surrogate becomes U+FFFD."""
     try:
@@ -176,8 +170,8 @@ def as_text(op: str, text: str | Iterable[str]) -> str:
         ValueError: if it is empty or only whitespace.
     """
     if not isinstance(text, (str, bytes)) and isinstance(text, Iterable):
-        text = "\n".join([check_text(op, sentence) for sentence in text])
-    if not check_text(op, text).strip():
+        text = "\n".join([check_text(op, "text", sentence) for sentence in text])
+    if not check_text(op, "text", text).strip():
         raise ValueError(
             f"{op}: text: expected some text, got {'nothing' if not text else 'only white space'}"
         )
@@ -221,7 +215,7 @@ class CharVocabulary(Vocabulary):
 
     def encode(self, text: str) -> Ids:
         """Returns the ids (N,) of a text's characters."""
-        check_text("CharVocabulary.encode", text)
+        check_text("CharVocabulary.encode", "text", text)
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
         known = codes < len(self._table)
         return np.where(known, self._table[np.where(known, codes, 0)], self.unknown_id)
@@ -232,7 +226,7 @@ class CharVocabulary(Vocabulary):
 
     def pieces(self, text: str) -> list[str]:
         """Returns the characters of a text."""
-        check_text("CharVocabulary.pieces", text)
+        check_text("CharVocabulary.pieces", "text", text)
         return list(text)
 
     def to_config(self) -> dict[str, Any]:

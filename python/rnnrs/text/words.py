@@ -7,13 +7,20 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .. import _rnnrs
-from ..checks import check_size
+from ..checks import check_size, check_text
 from ..types import Ids
 from .lexicon import Lexicon, too_rare
-from .vocabulary import as_text, check_text, strings, without_surrogates
+from .vocabulary import as_text, strings, without_surrogates
 
 #: A sign at the end of a text to which the next word will be joined.
 _OPEN_END = re.compile(r"""(?:(?:^|[\s(\[{«“‘„])["']|[/@#])\Z""")
+
+
+def space_between(word: str, following: str) -> str:
+    """Returns what stands between two words or signs that follow each other: a space, or nothing."""
+    joiner = _rnnrs.WordJoiner()
+    joiner.add(word)
+    return " " if joiner.add(following).startswith(" ") else ""
 
 
 def find_words(text: str) -> list[str]:
@@ -31,7 +38,7 @@ def find_words(text: str) -> list[str]:
         >>> find_words("Don't say 你好!")
         ["Don't", 'say', '你', '好', '!']
     """
-    return _rnnrs.find_words(without_surrogates(check_text("find_words", text)))
+    return _rnnrs.find_words(without_surrogates(check_text("find_words", "text", text)))
 
 
 def first_words(text: str, count: int = 12) -> str:
@@ -163,7 +170,7 @@ class WordVocabulary(Lexicon):
         return cls(strings(config["tokens"]), lowercase=bool(config["lowercase"]))
 
     def _prepared(self, op: str, text: str) -> str:
-        text = without_surrogates(check_text(op, text))
+        text = without_surrogates(check_text(op, "text", text))
         return text.lower() if self.lowercase else text
 
 

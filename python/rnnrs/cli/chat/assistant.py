@@ -134,7 +134,7 @@ def _new(arguments: argparse.Namespace, table: Records, dialogues: Any) -> Assis
         return Assistant.from_dialogues(
             table, dialogues, domain=domain, vocabulary=given(arguments, ["min_count"]), **others, **sizes
         )
-    except TypeError as error:  # a value of a wrong type in a file is no mistake of the program
+    except TypeError as error:  # a value of a wrong type comes from the file
         raise FormatError(f"{name_of(arguments.domain or arguments.table)}: {error}") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -267,9 +268,9 @@ class AssistantModel(TrainedModel):
             self.table, self.domain, self.sentences, self.generated, SEED, self.phrases
         )
 
+    @abstractmethod
     def _examples(self, held_out: Dialogues, count: int) -> list[str]:
         """Returns lines with recorded and own answers to some held-out turns."""
-        raise NotImplementedError
 
     def _batches(
         self, answered: Dialogues, tracked: Dialogues, settings: AssistantTraining, *, noisy: bool

@@ -26,7 +26,7 @@ HIDDEN = 0.2
 SURE, LEAST = 0.7, 0.1
 
 #: The least P of having no preference for a slot in a turn that names a value of it, and in one that replaces
-#: a value of another: "no, I meant Italian" is no answer to the question for the area.
+#: a value of another: "no, I meant Italian" does not answer the question for the area.
 CLEAR, CORRECTS = 0.9, 0.7
 
 #: The word between the assistant's turn and the person's.

@@ -1,4 +1,4 @@
-"""Sums of losses that do not depend on the other sequences of a batch, and perplexities."""
+"""Sums of losses that do not depend on the other sequences of a batch, perplexities, and σ."""
 
 from __future__ import annotations
 
@@ -22,3 +22,8 @@ def over_time(losses: Array) -> Floats:
 def perplexity(loss: float) -> float:
     """Returns exp(loss) of a loss in nats per token; infinite where that is beyond float64."""
     return math.inf if loss >= 700 else math.exp(loss)
+
+
+def sigmoid(x: Array) -> Array:
+    """Returns 1 / (1 + exp(−x)), without overflow."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -62,7 +63,69 @@ def caption_batch(
     return CaptionBatch(as_numbers(pictures, dtype), inputs, targets, lengths, keys)
 
 
-class CaptionBatches:
+class PictureBatches:
+    """The common part of `CaptionBatches` and `RegionBatches`: M items, shuffled again in every epoch.
+
+    Args:
+        items: M.
+        batch_size: B; the last batch may have fewer.
+        end_id: the token that ends a description and precedes its first word.
+        dtype: the dtype of the network.
+        augmentation: the random changes of the pictures; None: no changes.
+        may_flip: whether each item's picture may be mirrored (M,).
+        seed: the seed of the shuffling and of the changes.
+
+    Raises:
+        ValueError, TypeError: for an invalid batch size.
+    """
+
+    carries_state = False
+
+    def __repr__(self) -> str:
+        return batches_repr(self)
+
+    def __init__(
+        self,
+        items: int,
+        batch_size: int,
+        end_id: int,
+        dtype: DTypeLike,
+        augmentation: Augmentation | None,
+        may_flip: Sequence[bool] | Array,
+        seed: int,
+    ) -> None:
+        self._items, self.batch_size = items, check_size(type(self).__name__, "batch_size", batch_size)
+        self.end_id, self.dtype, self.seed = end_id, dtype, seed
+        self._augmentation, self._may_flip = augmentation, np.asarray(may_flip, bool)
+
+    def __len__(self) -> int:
+        return -(-self._items // self.batch_size)
+
+    def epoch(self, number: int) -> Sequence[Any]:
+        """Returns the batches of an epoch, in its order and with its changes of the pictures."""
+        draw, alike = np.random.default_rng([self.seed, number]), np.zeros(self._items, np.int64)
+        return batches_of_like(alike, self.batch_size, draw, lambda members: self._batch(members, number))
+
+    def fingerprint(self) -> str:
+        """See `Data.fingerprint`."""
+        return self._fingerprint
+
+    @cached_property
+    @abstractmethod
+    def _fingerprint(self) -> str:
+        """The fingerprint, computed once."""
+
+    @abstractmethod
+    def _batch(self, members: Array, epoch: int) -> Any:
+        """Returns items, given by number, as a batch."""
+
+    @property
+    def _changes(self) -> dict[str, Any] | None:
+        """The settings of the changes of the pictures."""
+        return None if self._augmentation is None else self._augmentation.to_config()
+
+
+class CaptionBatches(PictureBatches):
     """N pairs of a picture and a description, shuffled again in every epoch.
 
     A batch mixes descriptions of all lengths. The decoder does not compute the padding, and pictures whose
@@ -84,11 +147,6 @@ class CaptionBatches:
         ValueError, TypeError: for an invalid batch size.
     """
 
-    carries_state = False
-
-    def __repr__(self) -> str:
-        return batches_repr(self)
-
     def __init__(
         self,
         pictures: Array,
@@ -102,36 +160,19 @@ class CaptionBatches:
         may_flip: Sequence[bool] = (),
         seed: int = 0,
     ) -> None:
+        super().__init__(len(owners), batch_size, end_id, dtype, augmentation, may_flip, seed)
         self._pictures, self._owners, self._descriptions = pictures, owners, descriptions
-        self.batch_size = check_size("CaptionBatches", "batch_size", batch_size)
-        self.end_id, self.dtype, self.seed = end_id, dtype, seed
-        self._augmentation, self._may_flip = augmentation, np.asarray(may_flip, bool)
-
-    def __len__(self) -> int:
-        return -(-len(self._owners) // self.batch_size)
-
-    def epoch(self, number: int) -> Sequence[CaptionBatch]:
-        """Returns the batches of an epoch, in its order and with its changes of the pictures."""
-        draw = np.random.default_rng([self.seed, number])
-        alike = np.zeros(len(self._owners), np.int64)
-        return batches_of_like(alike, self.batch_size, draw, lambda members: self._batch(members, number))
-
-    def fingerprint(self) -> str:
-        """See `Data.fingerprint`."""
-        return self._fingerprint
 
     @cached_property
     def _fingerprint(self) -> str:
-        changed = None if self._augmentation is None else self._augmentation.to_config()
-        settings = (self.batch_size, self.end_id, self.seed, changed)
+        settings = (self.batch_size, self.end_id, self.seed, self._changes)
         return digest(
             "captions", *settings, self._pictures, self._owners, self._may_flip, *self._descriptions
         )
 
     def contents(self) -> Contents:
         """See `Data.contents`."""
-        changed = None if self._augmentation is None else self._augmentation.to_config()
-        settings = {"batch_size": self.batch_size, "seed": self.seed, "augmentation": changed}
+        settings = {"batch_size": self.batch_size, "seed": self.seed, "augmentation": self._changes}
         return Contents(
             "description", [self._descriptions, [self._pictures[i] for i in self._owners]], settings
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 
 from ..._rnnrs import Decoder
-from ...checks import check_size
+from ...checks import check_size, check_text
 from ...data import PairBatch
 from ...data.dialogues import Dialogue, check_dialogues
 from ...decoding import Constraints, Hypothesis, beam_search
@@ -20,7 +20,6 @@ from ...train import Callback, History
 from ...types import Floats
 from ..base.training import TrainedModel, TrainingSettings, train
 from ..base.validation import chosen, divided, held_out_share, spread
-from ..text_to_text.pairs import check_text
 from ..text_to_text.seq2seq import Seq2Seq, check_arguments
 from ..text_to_text.steps import Seq2SeqSteps
 from ..writer.evaluation import PairEvaluation

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ...checks import check_repeatable
+from ...checks import check_repeatable, check_text
 from ...errors import FormatError
 from ...files import claimed, write_atomically
 from ...reading import read_lines
@@ -355,9 +355,7 @@ def checked(op: str, name: str, text: Any, most: int = LONGEST) -> str:
         TypeError: if it is not a string.
         ValueError: if it is empty or too long, or contains control characters.
     """
-    if not isinstance(text, str):
-        raise TypeError(f"{op}: {name}: expected a string, got {type(text).__name__}")
-    if len(text) > most:  # before any work is done on it
+    if len(check_text(op, name, text)) > most:  # before any work is done on it
         raise ValueError(f"{op}: {name}: expected at most {most:,} characters, got {len(text):,}")
     line = " ".join(text.split())
     if not line:

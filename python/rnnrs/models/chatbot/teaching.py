@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from ...checks import check_text
 from ...data.dialogues import Dialogue, check_dialogues
 from ...modelfile import ModelFile
 from ...train import Callback, History
 from ..base.options import documented
 from ..base.training import train
-from ..text_to_text.pairs import check_text, check_texts
+from ..text_to_text.pairs import check_texts
 from .contexts import normalize, training_pairs
 from .dialogue_model import LONGEST, DialogueModel
 from .memory import OWNER, TEACH, WRONG, Entry, Memory, beside, dialogues_of

@@ -39,7 +39,7 @@ class Document:
         terms: (4, P), whole numbers: for each of the P different words of each sentence its sentence, its
             number among the W words of the text, its id in the vocabulary, and how often the sentence has it.
         words: (N,), the number of words of each sentence: what stands between spaces and dashes, and each
-            letter of a script without spaces; 0 if there is no letter or digit.
+            letter of a script without spaces; 0 for a sentence without letters and digits.
         place: (N, 5), see `PLACE`.
         size: (N, 9), see `SIZE`.
     """

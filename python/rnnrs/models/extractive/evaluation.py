@@ -11,9 +11,9 @@ from ...metrics import Rouge, rouge
 from ...metrics.words import Tokenize, tokenizer, words_by_script
 from ...shown import short_repr
 from ...types import Floats, Ids
+from ..base.sums import sigmoid
 from .choosing import choose
 from .fitting import Labeled
-from .novelty import sigmoid
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ... import modelfile
-from ...checks import check_size
+from ...checks import check_size, check_text
 from ...metrics.words import Tokenize
 from ...modelfile import ModelFile
 from ...nn.guarded import reading
@@ -20,9 +20,10 @@ from ...train import Callback, History
 from ...types import Floats
 from ..base.answers import answers
 from ..base.saved import constructed, sizes_of
+from ..base.sums import sigmoid
 from ..base.training import TrainedModel, TrainingOptions, TrainingSettings, train
 from ..base.validation import chosen, divided, held_out_share, spread
-from ..text_to_text.pairs import check_text, check_texts
+from ..text_to_text.pairs import check_texts
 from .batches import DocumentBatch, DocumentBatches
 from .choosing import check_length, choose
 from .documents import Document, read_document
@@ -30,7 +31,6 @@ from .evaluation import ExtractEvaluation, evaluated
 from .extracts import Extract, ScoredSentence
 from .fitting import ExtractiveTraining, Pairs, labeled, usable, with_labels
 from .network import PARTS, ExtractiveNetwork
-from .novelty import sigmoid
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -12,6 +12,7 @@ from ...checks import as_array, check_size
 from ...nn.layer import Layer
 from ...shown import short_repr
 from ...types import Array
+from ..base.sums import sigmoid
 
 
 class NoveltyCache(NamedTuple):
@@ -98,8 +99,3 @@ class Novelty(Layer):
         assert dx is not None  # it was asked for
         self.gradients["W"][...] += dW.T
         return dh + dx, do
-
-
-def sigmoid(x: Array) -> Array:
-    """Returns 1 / (1 + exp(−x)), without overflow."""
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))

@@ -10,12 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._rnnrs import WordJoiner, find_words
+from ..._rnnrs import find_words
+from ...checks import check_text
 from ...data import Batch, frames
 from ...data.sequence_batches import fill
 from ...shown import short_repr
 from ...text import Lexicon, Vocabulary
 from ...text.vocabulary import without_surrogates
+from ...text.words import space_between
 from ...types import Array, Floats, Ids
 from ..base.groups import groups_of_similar_length
 from ..base.sums import over_time
@@ -117,10 +119,10 @@ def _ids_after(op: str, vocabulary: Vocabulary, texts: Sequence[str], after: str
         TypeError: for a text that is not a string.
         ValueError: for a text without a token.
     """
-    _check_string(op, "after", after)
+    check_text(op, "after", after)
     found = []
     for text in texts:
-        _check_string(op, "text", text)
+        check_text(op, "text", text)
         whole = _gap(vocabulary, after, text) + (text.removesuffix("\n") if end else text)
         ids = vocabulary.encode(whole)
         ids = np.append(ids, vocabulary.end_id) if end else ids
@@ -128,11 +130,6 @@ def _ids_after(op: str, vocabulary: Vocabulary, texts: Sequence[str], after: str
             raise ValueError(f"{op}: text: expected at least one token, got none")
         found.append(ids.astype(np.int64))
     return found
-
-
-def _check_string(op: str, name: str, text: str) -> None:
-    if not isinstance(text, str):
-        raise TypeError(f"{op}: {name}: expected a string, got {type(text).__name__}")
 
 
 def _gap(vocabulary: Vocabulary, after: str, text: str) -> str:
@@ -154,9 +151,7 @@ def _gap(vocabulary: Vocabulary, after: str, text: str) -> str:
     before, first = (find_words(without_surrogates(part)) for part in (after.rpartition("\n")[2], text))
     if not before or not first:
         return ""
-    joiner = WordJoiner()
-    joiner.add(before[-1])
-    return " " if joiner.add(first[0]).startswith(" ") else ""
+    return space_between(before[-1], first[0])
 
 
 def _spaces(text: str) -> str:

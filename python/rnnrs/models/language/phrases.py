@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ..._rnnrs import WordJoiner, find_words
-from ...checks import check_size
+from ..._rnnrs import find_words
+from ...checks import check_size, check_text
 from ...text import Lexicon
+from ...text.words import space_between
 from .adaptive_stepper import AnyStepper
 from .network import LanguageNetwork
 from .suggestion import Reader, Suggestion, likeliest_end, parts_of, suggest
@@ -29,8 +30,7 @@ def suggest_phrases(
         ValueError, TypeError: if the text is not a string, k or words not a whole number from 1, or words is
             above 20.
     """
-    if not isinstance(text, str):
-        raise TypeError(f"{op}: text: expected a string, got {type(text).__name__}")
+    check_text(op, "text", text)
     check_size(op, "k", k)
     if check_size(op, "words", words) > _MOST_WORDS:
         raise ValueError(f"{op}: words: expected at most {_MOST_WORDS}, got {words}")
@@ -41,7 +41,7 @@ def suggest_phrases(
         longer: list[Suggestion] = []
         for phrase in found:
             if len(longer) >= k and phrase.probability <= longer[k - 1].probability:
-                break  # the others are no likelier, and a longer phrase is at most as likely as its beginning
+                break  # a phrase is at most as likely as its beginning, and the other beginnings are less so
             longer += _continued(reader, finished, phrase, k)
             longer.sort(key=lambda one: (-one.probability, one.word))
         found = longer[:width]
@@ -59,15 +59,11 @@ def _continued(reader: Reader, finished: str, phrase: Suggestion, k: int) -> lis
 def _finished(reader: Reader, before: str, phrase: str) -> str:
     """Returns a text with a phrase and the space after it; in a script without spaces, the sign after it."""
     text, last = before + phrase, find_words(phrase)[-1]
-    joiner = WordJoiner()
-    joiner.add(last)
-    if joiner.add(last).startswith(" "):
+    if space_between(last, last):
         return f"{text} "
     return text if isinstance(reader.network.vocabulary, Lexicon) else text + likeliest_end(reader, text)
 
 
 def _joined(phrase: str, word: str) -> str:
     """Returns a phrase and the next word, with a space between them where their script has spaces."""
-    joiner = WordJoiner()
-    joiner.add(find_words(phrase)[-1])
-    return phrase + joiner.add(word)
+    return phrase + space_between(find_words(phrase)[-1], word) + word

@@ -10,11 +10,13 @@ language models over characters").
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from ..._rnnrs import log_softmax, top_k
+from ...text import Vocabulary
 from ...types import Array, Ids
 from .continuation import LanguageModelSteps
 from .network import LanguageNetwork
@@ -51,9 +53,11 @@ def marginal(
         log_probs: ln P of each of these tokens; without them, all rests count as equally likely.
     """
     vocabulary = network.vocabulary
-    pieces = [vocabulary.piece(token) for token in range(len(vocabulary))]
+    pieces, lengths = _pieces(vocabulary)
     text = b"".join(pieces[token] for token in ids.tolist())
-    missing = _missing([len(pieces[token]) for token in ids.tolist()], log_probs)
+    missing = _missing(lengths[ids], log_probs)
+    end_id = vocabulary.end_id if end else None
+    roles_at = lru_cache(maxsize=None)(lambda place: _roles(pieces, text[place:], end_id))
     steps = LanguageModelSteps(network, [after])
     # Of each node of a level: the row of the state before it, its last token, the bytes spelled, and ln P.
     rows, tokens, spelled, log_p = np.zeros(1, np.int64), steps.start, np.zeros(1, np.int64), np.zeros(1)
@@ -61,14 +65,12 @@ def marginal(
     while len(rows):
         o = log_softmax(steps.step(tokens, rows).astype(np.float64)) + log_p[:, None]
         places, owners = np.unique(spelled, return_inverse=True)
-        roles = [
-            _roles(pieces, text[place:], vocabulary.end_id if end else None) for place in places.tolist()
-        ]
-        goes_on, completes = (np.stack(masks)[owners] for masks in zip(*roles, strict=True))
+        masks = [roles_at(place) for place in places.tolist()]
+        goes_on, completes = (np.stack(parts)[owners] for parts in zip(*masks, strict=True))
         total = float(np.logaddexp.reduce(np.append(o[completes], total)))
         rows, tokens = np.nonzero(goes_on)
         log_p = o[rows, tokens]
-        spelled = spelled[rows] + np.array([len(pieces[token]) for token in tokens.tolist()], np.int64)
+        spelled = spelled[rows] + lengths[tokens]
         if len(log_p) > _WIDTH:
             best, _ = top_k(log_p + missing[spelled], _WIDTH)
             best.sort()
@@ -79,7 +81,14 @@ def marginal(
     return Marginal(max(total, usual) if is_bound else total, is_bound)
 
 
-def _missing(lengths: list[int], log_probs: Array | None) -> Array:
+@lru_cache(maxsize=2)
+def _pieces(vocabulary: Vocabulary) -> tuple[list[bytes], Ids]:
+    """Returns the bytes of each token of a vocabulary, and their numbers (V,)."""
+    pieces = [vocabulary.piece(token) for token in range(len(vocabulary))]
+    return pieces, np.array([len(piece) for piece in pieces], np.int64)
+
+
+def _missing(lengths: Ids, log_probs: Array | None) -> Array:
     """Returns ln P of what follows each byte of a text in one spelling of it, interpolated within tokens.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...checks import check_repeatable
+from ...checks import check_repeatable, check_text
 from ...data import PairBatch, PairBatches, clean_pairs, clean_text
 from ...data.sequence_batches import fill
 from ...text import Vocabulary
@@ -24,17 +24,6 @@ BATCH = 128
 
 #: The most positions (tokens of both sides × pairs) of such a batch.
 POSITIONS = 1 << 16
-
-
-def check_text(op: str, name: str, text: Any) -> str:
-    """Checks that an argument is a text, and returns it.
-
-    Raises:
-        TypeError: if it is not a string.
-    """
-    if not isinstance(text, str):
-        raise TypeError(f"{op}: {name}: expected a string, got {type(text).__name__}")
-    return text
 
 
 def check_texts(op: str, name: str, texts: Any) -> list[str]:

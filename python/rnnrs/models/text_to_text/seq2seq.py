@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from ... import modelfile
 from ..._rnnrs import Decoder
-from ...checks import check_size
+from ...checks import check_size, check_text
 from ...data import PairBatch
 from ...decoding import greedy
 from ...modelfile import ModelFile
@@ -28,7 +28,7 @@ from ..writer.evaluation import PairEvaluation
 from ..writer.examples import example_lines
 from .fitting import PairTraining
 from .network import EncoderDecoder
-from .pairs import PairEncoding, Pairs, check_pairs, check_text
+from .pairs import PairEncoding, Pairs, check_pairs
 from .steps import Seq2SeqSteps
 
 if TYPE_CHECKING:

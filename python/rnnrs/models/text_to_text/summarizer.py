@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from ...checks import check_text
 from ...decoding import Hypothesis
 from ...metrics import Rouge, rouge
 from ...metrics.words import Tokenize
@@ -15,7 +16,7 @@ from ...text.words import first_words
 from ..base.answers import answers
 from ..writer.evaluation import PairEvaluation
 from ..writer.search import Search
-from .pairs import Pairs, check_pairs, check_text, check_texts, cleaned
+from .pairs import Pairs, check_pairs, check_texts, cleaned
 from .steps import Seq2SeqSteps
 from .text_to_text import TextToText
 

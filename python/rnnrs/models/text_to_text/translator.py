@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ...checks import check_text
 from ...errors import require
 from ...metrics import CorpusScore, bleu, chrf
 from ...nn.guarded import reading
@@ -14,7 +15,7 @@ from ...text import capitalize
 from ..base.answers import answers
 from ..writer.evaluation import PairEvaluation
 from ..writer.search import Search
-from .pairs import Pairs, check_pairs, check_text, check_texts, cleaned
+from .pairs import Pairs, check_pairs, check_texts, cleaned
 from .text_to_text import TextToText
 
 

@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ....checks import IGNORE, check_size
-from ....data.batch import batches_of_like, digest
+from ....checks import IGNORE
+from ....data.batch import digest
 from ....data.contents import Contents
 from ....seeds import derive_seed
-from ....shown import batches_repr, short_repr
+from ....shown import short_repr
 from ....types import Array, Ids
 from ..augmentation import Augmentation
-from ..batches import as_numbers, caption_batch
+from ..batches import PictureBatches, as_numbers, caption_batch
 from .boxes import clipped
 
 #: By how much of its size a box is shifted and scaled in training, at most, before the decoder sees it: boxes
@@ -56,7 +56,7 @@ class RegionBatch(NamedTuple):
         return int(np.count_nonzero(self.targets != IGNORE))
 
 
-class RegionBatches:
+class RegionBatches(PictureBatches):
     """M pictures with N regions, shuffled again in every epoch.
 
     Args:
@@ -76,11 +76,6 @@ class RegionBatches:
         ValueError, TypeError: for an invalid batch size.
     """
 
-    carries_state = False
-
-    def __repr__(self) -> str:
-        return batches_repr(self)
-
     def __init__(
         self,
         pictures: Array,
@@ -96,24 +91,10 @@ class RegionBatches:
         may_flip: Sequence[bool] | Array = (),
         seed: int = 0,
     ) -> None:
+        super().__init__(len(pictures), batch_size, end_id, dtype, augmentation, may_flip, seed)
         self._pictures, self._boxes, self._owners, self._phrases = pictures, boxes, owners, phrases
-        self.batch_size = check_size("RegionBatches", "batch_size", batch_size)
-        self.end_id, self.dtype, self.seed, self._changed = end_id, dtype, seed, changed
-        self._augmentation, self._may_flip = augmentation, np.asarray(may_flip, bool)
+        self._changed = changed
         self._firsts = np.searchsorted(owners, np.arange(len(pictures) + 1))
-
-    def __len__(self) -> int:
-        return -(-len(self._pictures) // self.batch_size)
-
-    def epoch(self, number: int) -> Sequence[RegionBatch]:
-        """Returns the batches of an epoch, in its order and with its changes."""
-        draw = np.random.default_rng([self.seed, number])
-        alike = np.zeros(len(self._pictures), np.int64)
-        return batches_of_like(alike, self.batch_size, draw, lambda members: self._batch(members, number))
-
-    def fingerprint(self) -> str:
-        """See `Data.fingerprint`."""
-        return self._fingerprint
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -122,8 +103,7 @@ class RegionBatches:
 
     @property
     def _settings(self) -> dict[str, object]:
-        changed = None if self._augmentation is None else self._augmentation.to_config()
-        return {"batch_size": self.batch_size, "seed": self.seed, "augmentation": changed}
+        return {"batch_size": self.batch_size, "seed": self.seed, "augmentation": self._changes}
 
     def contents(self) -> Contents:
         """See `Data.contents`."""

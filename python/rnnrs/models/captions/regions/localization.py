@@ -12,6 +12,7 @@ from ....nn.layer import Composite
 from ....seeds import derive_seed
 from ....shown import short_repr
 from ....types import Array
+from ...base.sums import sigmoid
 from .boxes import anchor_boxes, assigned, clipped, moved, offsets_of, unsuppressed
 
 #: The sides of the anchors, as shares of the picture's, and the ratios of width to height.
@@ -155,7 +156,7 @@ class Localization(Composite):
         own, counts = _by_picture(boxes, owners, len(proposals.scores))
         labels, nearest = assigned(self.anchors, own, counts)
         o = proposals.scores.astype(np.float64)
-        entropy, dscores = np.logaddexp(0, o), 1 / (1 + np.exp(-o))
+        entropy, dscores = np.logaddexp(0, o), sigmoid(o)
         pictures, finding = np.nonzero(labels == 1)
         entropy[pictures, finding] -= o[pictures, finding]
         dscores[pictures, finding] -= 1
