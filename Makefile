@@ -8,7 +8,7 @@ PEERS := .venv-peers
 PYTHON_SOURCES := python tests benches examples .ci
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build wheel lint lint-rust lint-python lint-repository format test test-rust test-python test-aarch64 miri bench bench-peers docs clean
+.PHONY: help demo build wheel lint lint-rust lint-python lint-repository format test test-rust test-python test-aarch64 test-attacks test-browser test-dockerfile miri bench bench-peers docs clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,23 @@ test-rust:  ## the Rust core's tests: no Python needed
 # Each worker computes with one thread (tests/python/conftest.py). A file's tests stay together: they share models.
 test-python: build  ## the package's tests, in one process per core
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+$(VENV)/.attacks: pyproject.toml
+	$(BIN)/python -m pip install --quiet --group attacks
+	touch $@
+
+test-attacks: build $(VENV)/.attacks  ## a real server under generated, hostile and broken requests
+	$(BIN)/python -m pytest tests/attacks --timeout 900
+
+$(VENV)/.browser: pyproject.toml
+	$(BIN)/python -m pip install --quiet --group browser
+	touch $@
+
+test-browser: build $(VENV)/.browser  ## the page of `rnnrs serve` in Debian's Chromium; screenshots in target/screenshots
+	$(BIN)/python -m pytest tests/browser
+
+test-dockerfile: wheel  ## the steps of docker/Dockerfile, without Docker
+	$(BIN)/python .ci/run_dockerfile.py dist
 
 AARCH64 := aarch64-unknown-linux-gnu
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc

@@ -13,6 +13,7 @@ training and contains the applications:
 - `rnnrs.models`: `RecurrentNetwork`, `JordanNetwork`, `LanguageModel`, …; `rnnrs.load` loads any of them
 - `rnnrs.inspection`, `rnnrs.plot`: gradients and Jacobians through time, saturation, the text properties that
   single units follow; figures
+- `rnnrs.serve`: models in a browser and over HTTP
 
 Letters in all shapes: T time steps, B sequences in a minibatch, I input size, H hidden size, O output size.
 """
@@ -28,7 +29,7 @@ from .openblas import shorten_polling as _shorten_polling
 from .threads import register_with_threadpoolctl as _register_with_threadpoolctl
 
 if TYPE_CHECKING:
-    from . import data, decoding, inspection, losses, metrics, models, nn, optim, plot, text, train
+    from . import data, decoding, inspection, losses, metrics, models, nn, optim, plot, serve, text, train
     from .gradcheck import GradientCheck, gradient_check
     from .inspection.unfold import Unfolded, unfold
     from .models.base.loading import load
@@ -57,6 +58,7 @@ __all__ = [
     "nn",
     "optim",
     "plot",
+    "serve",
     "set_num_threads",
     "text",
     "train",
@@ -82,6 +84,7 @@ _MODULES = (
     "nn",
     "optim",
     "plot",
+    "serve",
     "text",
     "train",
 )

@@ -44,6 +44,24 @@ pub(super) enum Given<'a, R> {
     Sums(&'a [R]),
 }
 
+impl<'a, R> Given<'a, R> {
+    /// Returns the input of some of `count` sequences.
+    pub(super) fn of(self, sequences: &Range<usize>, count: usize) -> Self {
+        match self {
+            Given::Inputs(x) => Given::Inputs(of_rows(x, sequences)),
+            Given::Sums(sums) => {
+                let width = sums.len() / count.max(1);
+                Given::Sums(&sums[sequences.start * width..sequences.end * width])
+            }
+        }
+    }
+}
+
+/// Returns some of the rows.
+pub(super) fn of_rows<'a, R>(rows: Rows<'a, R>, some: &Range<usize>) -> Rows<'a, R> {
+    Rows { data: &rows.data[some.start * rows.stride..], stride: rows.stride, count: some.len() }
+}
+
 /// The states of `count` sequences before and after a step, and the step's work buffers.
 pub(super) struct States<R> {
     count: usize,
@@ -84,6 +102,11 @@ impl<R: Real> Step<R> {
 
     pub(super) fn hidden(&self) -> usize {
         self.hidden
+    }
+
+    /// Returns the number of operations of a sequence's step with W.
+    pub(super) fn operations(&self) -> usize {
+        2 * self.layout.recurrent * self.hidden * self.hidden
     }
 
     /// Returns the size of a sequence's state.
@@ -140,9 +163,9 @@ impl<R: Real> Step<R> {
         }
         if let Some(rates) = self.zoneout {
             for ((before, after), rate) in [(h, &mut *h_after), (c, c_after)].into_iter().zip(rates) {
-                let rate = R::of(rate);
+                let renewed = R::of(1.0 - rate); // rounded as in the driver's `extras::mix`, for the same bits
                 for (after, &before) in after.iter_mut().zip(before) {
-                    *after = (R::one() - rate) * *after + rate * before;
+                    *after = renewed * *after + (R::one() - renewed) * before;
                 }
             }
         }

@@ -126,7 +126,7 @@ impl PyStepper {
         Ok(PyStepper { inner })
     }
 
-    /// Number of sequences.
+    /// Number of sequences: that of the state which was set last.
     #[getter]
     fn batch(&self) -> usize {
         inner!(&self.inner, s => s.batch())
@@ -143,13 +143,16 @@ impl PyStepper {
         inner!(&self.inner, s => output(py, &[s.batch(), s.state_size()], s.state()))
     }
 
+    /// A state of another number of sequences changes their number.
     #[setter]
     fn set_state(&mut self, state: &Bound<'_, PyAny>) -> PyResult<()> {
         inner!(&mut self.inner, s => {
             let state = input(OP, "state", state)?;
-            check_shape(OP, "state", state.shape(), &[("batch", Some(s.batch())), ("S", Some(s.state_size()))])?;
-            s.set_state(slice(&state)?);
-            Ok(())
+            check_shape(OP, "state", state.shape(), &[("batch", None), ("S", Some(s.state_size()))])?;
+            if state.shape()[0] == 0 {
+                return Err(value_error(OP, "state", "at least one sequence", "none"));
+            }
+            Ok(s.set_state(slice(&state)?)?)
         })
     }
 

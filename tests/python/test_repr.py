@@ -13,7 +13,7 @@ import small_applications as small
 import small_regions
 
 import rnnrs
-from rnnrs import Trainer, data, decoding, losses, metrics, modelfile, models, nn, optim, text, train
+from rnnrs import Trainer, data, decoding, losses, metrics, modelfile, models, nn, optim, serve, text, train
 from rnnrs.data import Batch
 from rnnrs.gradcheck import gradient_check
 from rnnrs.inspection.unfold import unfold
@@ -98,6 +98,13 @@ def caches():
     yield from (losses.SampledSoftmax(), losses.NCE(proposal=losses.Proposal.log_uniform(9000)))
 
 
+def running(model, prompt):
+    """A generation, and its first piece."""
+    generation = model.generation()
+    generation.add(prompt, logprobs=9)
+    return generation, *(piece for _, piece in generation.step())
+
+
 def small_network():
     kind = {"dtype": "float64"}
     return RecurrentNetwork(nn.RNN(6, 2, **kind), nn.Linear(2, 6, **kind), losses.SquaredError())
@@ -172,6 +179,9 @@ def answers():
                 model.score(long),
                 *model.rank(["a" * 9000, "b"]),
                 model.suggest("The "),
+                model.session(long),
+                *model.generate_all([long], length=900, logprobs=9),
+                *running(model, "The "),
                 model.next_distribution("The"),
                 model.vocabulary,
             )
@@ -217,6 +227,7 @@ def objects():
     for level in ("char", "word"):
         yield text.build_vocabulary(level, words * 2)
     yield from (rule() for rule in optim.OPTIMIZERS.values())
+    yield serve.Limits()
 
 
 def reachable(value, seen, depth=0):
@@ -253,7 +264,7 @@ NOT_MADE = {
     "Examples", "FormatError", "Following", "GradientMonitor", "Interval", "JacobianNorms", "Layer", "Loss",
     "MissingExtraError", "Model", "NgramCache", "NonFiniteError", "Optimizer", "PairReport",
     "PictureFeatures", "Pictures", "ProgressBar", "Recurrent", "Run", "ShapeError", "StepModel",
-    "SubwordVocabulary", "Vocabulary",
+    "Stopped", "SubwordVocabulary", "Vocabulary",
 }  # fmt: skip
 
 
@@ -292,7 +303,8 @@ def test_an_untrained_model_does_not_answer(build, tmp_path):
     model, given, _ = build()
     calls = {
         "predict": [given[0]], "predict_proba": [given[0]], "predict_log_proba": [given[0]],
-        "generate": ["The"], "stream": ["The"], "suggest": ["The"], "translate": ["The"],
+        "generate": ["The"], "generate_all": [["The"]], "generation": [], "predict_all": [[given[0]]],
+        "stream": ["The"], "suggest": ["The"], "suggest_all": [["The"]], "translate": ["The"],
         "translate_all": [["The"]], "summarize": ["The"], "summarize_all": [["The"]], "describe": [given[0][0]],
         "describe_all": [given[0]], "reply": ["hello"], "reply_all": [["hello"]], "speak": ["inform(name='x')"],
         "speak_all": [["inform(name='x')"]],

@@ -2,6 +2,7 @@
 
 Exit codes: 0 success, 1 an error (one line on standard error; with RNNRS_DEBUG=1 the traceback), 2 wrong
 usage, 130 interrupted by Ctrl-C, 143 ended by SIGTERM, 129 by SIGHUP, 141 the reader of the output closed it.
+`serve` ends in order at the first of these signals, with 0.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ GROUPS = {
     "summarize": ("pairs.summarize", "summaries, written or of kept sentences: train, evaluate, run"),
     "chat": ("chat", "chatbots: train, evaluate, talk, rank, speak, tune"),
     "caption": ("caption", "descriptions of pictures: train, evaluate, describe, rank"),
+    "serve": ("serve", "models in a browser and over HTTP"),
     "info": ("info", "show the contents of a model's file"),
 }
 
@@ -43,6 +45,7 @@ examples:
   rnnrs summarize train texts.tsv -o lines.rnn        learn to summarize a text in one line
   rnnrs chat train dialogues.jsonl -o bot.rnn         learn to answer; then rnnrs chat talk bot.rnn
   rnnrs caption train descriptions.tsv -o album.rnn   learn to describe pictures
+  rnnrs serve letters.rnn                             use it in a browser, or over HTTP
   rnnrs info letters.rnn                              show the contents of a file
 
 exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted, 143 terminated, 129 hung up

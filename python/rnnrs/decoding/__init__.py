@@ -9,5 +9,17 @@ from .drawing import sample
 from .hypotheses import Hypothesis
 from .model import StepModel
 from .sampling import Sampling
+from .stopping import Stopped, check_stopped, stoppable
 
-__all__ = ["Constraints", "Hypothesis", "Sampling", "StepModel", "beam_search", "greedy", "sample"]
+__all__ = [
+    "Constraints",
+    "Hypothesis",
+    "Sampling",
+    "StepModel",
+    "Stopped",
+    "beam_search",
+    "check_stopped",
+    "greedy",
+    "sample",
+    "stoppable",
+]

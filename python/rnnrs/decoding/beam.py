@@ -16,6 +16,7 @@ from .constraints import Constraints, Rules
 from .hypotheses import Ends, Hypothesis, Trace
 from .memory import check_hypotheses
 from .model import StepModel
+from .stopping import check_stopped
 
 #: The lower bound of the attention to a source step; at 0, ln would be −∞.
 LEAST_ATTENTION = 1e-10
@@ -123,6 +124,7 @@ def _search(op: str, model: StepModel, tokens: Ids, rules: Rules, kept: _Kept, b
     totals: Array = np.zeros(len(tokens))
     while len(sources):
         number += 1
+        check_stopped()
         try:
             scores = model.step(tokens, parents)
         except MemoryError as error:

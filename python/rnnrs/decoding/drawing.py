@@ -18,6 +18,7 @@ from .hypotheses import Ends, Hypothesis, Trace
 from .memory import check_hypotheses
 from .model import StepModel
 from .sampling import Sampling
+from .stopping import check_stopped
 
 
 def sample(
@@ -77,6 +78,7 @@ def sample(
     sums: list[Array] = []
     while len(sources):
         number += 1
+        check_stopped()
         scores = model.step(tokens, parents)
         trace.add(parents, tokens, model.attention)
         columns = np.shape(scores)[-1] if np.ndim(scores) else 0

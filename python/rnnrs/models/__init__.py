@@ -21,9 +21,12 @@ from .extractive.extracts import Extract, ScoredSentence
 from .language.cache import ContinuousCache, NgramCache
 from .language.continuation import Continuation
 from .language.following import RankedText
+from .language.generation import Generation
 from .language.language_model import LanguageModel
+from .language.pieces import Generated, GeneratedPiece, GeneratedToken
 from .language.scoring import SentenceScore, TextEvaluation
 from .language.suggestion import Suggestion
+from .language.typing_session import TypingSession
 from .networks.jordan_network import ExposureGap, JordanNetwork
 from .networks.vector_to_sequence import VectorToSequence
 from .sequences.classifier import SequenceClassifier
@@ -61,6 +64,10 @@ __all__ = [
     "ForecastEvaluation",
     "Forecaster",
     "FoundRegion",
+    "Generated",
+    "GeneratedPiece",
+    "GeneratedToken",
+    "Generation",
     "JordanNetwork",
     "LanguageModel",
     "NgramCache",
@@ -87,6 +94,7 @@ __all__ = [
     "Threshold",
     "TranslationEvaluation",
     "Translator",
+    "TypingSession",
     "Utterance",
     "VectorToSequence",
     "Written",

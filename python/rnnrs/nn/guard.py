@@ -32,6 +32,7 @@ class Guard:
         adding: the context of a thread that adds gradients, which it may enter several times. Entering it
             raises RuntimeError if another thread is in it.
         has_changed: whether a thread has ever changed something.
+        changes: the number of times that a thread began to change something.
     """
 
     def __init__(self) -> None:
@@ -42,7 +43,7 @@ class Guard:
         self.only_writer, self.only_adder = threading.Lock(), threading.RLock()
         self.run: object = None  # the run that trains
         self.trainings = 0  # the number of `training` contexts
-        self.has_changed = False
+        self.has_changed, self.changes = False, 0
         self.reading, self.changing, self.adding = _Reading(self), _Changing(self), _Adding(self)
         _guards.add(self)
 
@@ -106,6 +107,7 @@ class _Changing:
         guard, me = self._guard, get_ident()
         if guard.writer == me:
             guard.depth += 1
+            guard.changes += 1
             return
         if not guard.only_writer.acquire(blocking=me not in guard.readers):
             raise RuntimeError("Parameters: in use by another thread, which changes them")
@@ -113,6 +115,7 @@ class _Changing:
         if guard.readers and any(reader != me for reader in list(guard.readers)):
             _wait_to_change(guard, me)
         guard.has_changed = True
+        guard.changes += 1
 
     def __exit__(self, *_: Any) -> None:
         guard = self._guard

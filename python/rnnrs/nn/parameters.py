@@ -130,6 +130,14 @@ class Parameters(Learning, MutableMapping[str, Array]):
         vector = self._vector
         return vector.guard.has_changed or vector.initial not in (None, vector.checksum)
 
+    @property
+    def changes(self) -> int:
+        """A number that grows with every change: by an optimizer, a file, an assignment, within `changing`.
+
+        What is written into an array otherwise is not counted.
+        """
+        return self._vector.guard.changes
+
     def _remember(self) -> None:
         """Remembers the parameters as the initial ones, for `have_changed`."""
         self._vector.initial, self._vector.guard.has_changed = self._vector.checksum, False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import bz2
 import json
 import os
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def _read(path: str | os.PathLike[str], encoding: str) -> str:
 
 def tiny_shakespeare() -> str:
     """Returns the bundled text: 1,115,394 characters from Shakespeare's plays (see NOTICE)."""
-    return _bundled("tiny_shakespeare.txt.gz")
+    return _bundled("tiny_shakespeare.txt.bz2")
 
 
 def tatoeba_pairs() -> list[tuple[str, str]]:
@@ -53,7 +53,7 @@ def tatoeba_pairs() -> list[tuple[str, str]]:
     ones of such sentences; a translation has 2 to 8, among the 1,300 most frequent ones. No English sentence
     occurs twice.
     """
-    return _pairs("tatoeba_eng_fra.tsv.gz")
+    return _pairs("tatoeba_eng_fra.tsv.bz2")
 
 
 def debian_synopses() -> list[tuple[str, str]]:
@@ -62,7 +62,7 @@ def debian_synopses() -> list[tuple[str, str]]:
     They are sampled, in random order, from paragraphs of 8 to 60 words with synopses of 3 to 14 words; none
     occurs twice.
     """
-    return _pairs("debian_synopses.tsv.gz")
+    return _pairs("debian_synopses.tsv.bz2")
 
 
 def chatterbot_dialogues() -> list[list[str]]:
@@ -70,12 +70,12 @@ def chatterbot_dialogues() -> list[list[str]]:
 
     Most dialogues are a question and an answer. A question may occur several times with different answers.
     """
-    return [json.loads(line)["turns"] for line in _bundled("chatterbot.jsonl.gz").splitlines()]
+    return [json.loads(line)["turns"] for line in _bundled("chatterbot.jsonl.bz2").splitlines()]
 
 
 def _bundled(name: str) -> str:
     packed = resources.files(__package__).joinpath("data", name).read_bytes()
-    return gzip.decompress(packed).decode("utf-8")
+    return bz2.decompress(packed).decode("utf-8")
 
 
 def _pairs(name: str) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from bisect import bisect_left
 from collections import Counter
@@ -61,6 +62,19 @@ class Lexicon(Vocabulary):
             add(tokens[id])
         return lambda id: add(tokens[id])
 
+    def cut(self, text: str) -> int:
+        """Returns the last place between two words where neither marks the space, see `Vocabulary.cut`."""
+        # No token reaches over white space, but its marks say what stands beside it. Two finished runs after
+        # the place settle the marks of the token there, however the text goes on.
+        runs = [match.span() for match in re.finditer(r"\S+", text)]
+        if runs and runs[-1][1] == len(text):
+            runs.pop()  # it may go on
+        for (place, _), (_, end) in zip(runs[-2:0:-1], runs[:1:-1], strict=True):
+            parts = np.concatenate([self.encode(text[:place]), self.encode(text[place:end])])
+            if np.array_equal(parts, self.encode(text[:end])):
+                return place
+        return super().cut(text)
+
     def with_prefix(self, prefix: str) -> Ids:
         """Returns the ids of the words with a prefix, ascending; ignores case if no word matches exactly.
 
@@ -68,7 +82,9 @@ class Lexicon(Vocabulary):
         """
         if self._sorted is None:
             words = [(self.surface(token), i) for i, token in enumerate(self.tokens)][len(self.SPECIAL) :]
-            self._sorted = sorted((folded(word), word, i) for word, i in words if word[:1].isalnum())
+            self._sorted = sorted(
+                (folded(word), with_straight_apostrophes(word), i) for word, i in words if word[:1].isalnum()
+            )
             self._words = np.array(sorted(i for _, _, i in self._sorted), np.int64)
         if not prefix:
             return self._words.copy()
@@ -76,7 +92,7 @@ class Lexicon(Vocabulary):
         start = bisect_left(self._sorted, (low, "", 0))
         end = bisect_left(self._sorted, (low + "\U0010ffff", "", 0))
         found = self._sorted[start:end]
-        exact = [i for _, word, i in found if with_straight_apostrophes(word).startswith(as_typed)]
+        exact = [i for _, word, i in found if word.startswith(as_typed)]
         return np.array(sorted(exact or [i for _, _, i in found]), np.int64)
 
 
@@ -161,8 +177,7 @@ class TokenVocabulary(Lexicon):
 
     def unfinished(self, text: str) -> str:
         """Returns the token, or the beginning of one, at the end of a text; empty after white space."""
-        *_, last = ["", *text.split()]
-        return last if text.endswith(last) else ""
+        return "" if text[-1:].isspace() else "".join(text.rsplit(maxsplit=1)[-1:])
 
     def _adding(self) -> Callable[[str], str]:
         """Returns a function from the next token to the text that it adds."""

@@ -44,9 +44,18 @@ def split_words(text: str, *, marks: bool = True) -> list[str]:
 
 def ends_in_word(text: str) -> str:
     """Returns the word, or the start of a word, at the end of a text; empty after a space or a symbol."""
-    inner = _word(_marks_in(text))
-    match = re.search(rf"{inner}(?:['’\-]{inner})*['’\-]?$", text)
+    end = text[end_of_signs(text) :]
+    inner = _word(_marks_in(end))
+    match = re.search(rf"{inner}(?:['’\-]{inner})*['’\-]?\Z", end)
     return match.group() if match else ""
+
+
+def end_of_signs(text: str) -> int:
+    """Returns the place in a text after the last character that cannot be part of a word, or 0."""
+    place = len(text)
+    while place and in_word(text[place - 1]):
+        place -= 1
+    return place
 
 
 def is_word(text: str) -> bool:

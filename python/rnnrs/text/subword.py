@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -20,6 +22,29 @@ _BYTES = {chr(byte): byte for byte in _PRINTABLE} | {chr(0x100 + i): byte for i,
 
 #: The number of previous ids that can affect the text of the next one.
 MEMORY = 8
+
+
+#: A place that no piece of byte-level encoding reaches over: before the space after a letter or sign, and
+#: before the sign after a letter of a script without spaces between words.
+_BORDER = re.compile(
+    r"(?<=\S)(?=[ \n])|(?<=[\u3041-\u3096\u30a1-\u30fa\u3400-\u4db5\u4e00-\u9fcc\u0e01-\u0e2e])"
+    r"(?=[\u3001\u3002\u300c-\u300f\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f,.:;!?()])"
+)
+
+
+def _is_byte_level(tokenizer: dict[str, Any]) -> bool:
+    """Returns whether a tokenizer divides texts as those of `SubwordVocabulary.build` do."""
+    divides = tokenizer.get("pre_tokenizer") or {}
+    kinds = [(tokenizer.get(part) or {}).get("type") for part in ("normalizer", "model")]
+    return (
+        (divides.get("type"), divides.get("add_prefix_space"), divides.get("use_regex", True))
+        == ("ByteLevel", False, True)
+        and kinds[0] in (None, "Lowercase")
+        and kinds[1] == "BPE"
+        and not tokenizer["model"].get("dropout")
+        and not any(tokenizer.get(part) for part in ("post_processor", "truncation", "padding"))
+        and all(token["special"] for token in tokenizer.get("added_tokens", ()))
+    )
 
 
 class SubwordVocabulary(Vocabulary):
@@ -57,6 +82,7 @@ class SubwordVocabulary(Vocabulary):
         self.lowercase = self._tokenizer.normalizer is not None and "Lowercase" in str(
             self._tokenizer.normalizer
         )
+        self._is_byte_level = _is_byte_level(json.loads(self._tokenizer.to_str()))
 
     @property
     def spells_one_way(self) -> bool:
@@ -128,6 +154,18 @@ class SubwordVocabulary(Vocabulary):
             else:
                 lines[-1].append(token)
         return "\n".join(self._tokenizer.decode(line) for line in lines)
+
+    def cut(self, text: str) -> int:
+        """Returns the place before the last space after a letter or sign, see `Vocabulary.cut`.
+
+        In a script without spaces, it may be that of a sign after a letter. No piece of byte-level encoding
+        reaches over it, and what stands there depends on nothing before it. A tokenizer of another kind
+        divides texts at line breaks only.
+        """
+        if not self._is_byte_level:
+            return super().cut(text)
+        *_, place = [0, *(match.start() for match in _BORDER.finditer(text))]
+        return place or super().cut(text)
 
     def piece(self, id: int) -> bytes:
         """Returns the bytes that a piece stands for; a line break for `<eos>`."""

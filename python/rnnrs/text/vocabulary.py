@@ -15,7 +15,7 @@ import numpy as np
 from ..checks import as_ids, check_text
 from ..errors import DTypeError, ShapeError
 from ..types import Ids
-from .rules import ends_in_word
+from .rules import end_of_signs, ends_in_word
 
 
 class Vocabulary(ABC):
@@ -98,6 +98,20 @@ class Vocabulary(ABC):
     def context(self, text: str) -> Ids:
         """Returns the ids (N,) of a text that goes on: its end need not be that of a sentence."""
         return self.encode(text)
+
+    def cut(self, text: str) -> int:
+        """Returns the last known place that divides a text, which may go on, into two; 0 if there is none.
+
+        For every text that begins so, `context` returns the ids of the part before the place, by `encode`,
+        and then the `context` of the rest. The word at the end of the text, see `unfinished`, is in the rest.
+
+        Example:
+            >>> from rnnrs.text import WordVocabulary
+            >>> vocabulary = WordVocabulary.build("so be it", min_count=1)
+            >>> vocabulary.cut("so be it, be it s")
+            10
+        """
+        return text.rfind("\n") + 1
 
     def piece(self, id: int) -> bytes:
         """Returns the bytes, in UTF-8, that a token adds to a text; a subword may end within a letter."""
@@ -228,6 +242,10 @@ class CharVocabulary(Vocabulary):
         """Returns the characters of a text."""
         check_text("CharVocabulary.pieces", "text", text)
         return list(text)
+
+    def cut(self, text: str) -> int:
+        """Returns the place before the word at the end of a text, see `Vocabulary.cut`."""
+        return end_of_signs(text)
 
     def to_config(self) -> dict[str, Any]:
         return {"level": self.level, "tokens": self.tokens}

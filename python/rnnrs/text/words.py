@@ -15,6 +15,10 @@ from .vocabulary import as_text, strings, without_surrogates
 #: A sign at the end of a text to which the next word will be joined.
 _OPEN_END = re.compile(r"""(?:(?:^|[\s(\[{«“‘„])["']|[/@#])\Z""")
 
+#: A letter of a script without spaces between two of them: the border before it is one between two tokens.
+_UNSPACED = "\u3041-\u3096\u3400-\u4dbf\u4e00-\u9fff\u0e01-\u0e2e\u0e81-\u0eae\u1000-\u1020\u1780-\u17a2"
+_BORDER = re.compile(f"(?<=[{_UNSPACED}])[{_UNSPACED}](?=[{_UNSPACED}])")
+
 
 def space_between(word: str, following: str) -> str:
     """Returns what stands between two words or signs that follow each other: a space, or nothing."""
@@ -155,6 +159,11 @@ class WordVocabulary(Lexicon):
         """Returns the ids (N,) of a text that goes on: an opening quotation mark joins what follows."""
         # A word after it shows how the sign is written before one.
         return self.encode(text + "a")[:-1] if _OPEN_END.search(text) else self.encode(text)
+
+    def cut(self, text: str) -> int:
+        """Returns a late place between two words or letters, see `Vocabulary.cut`."""
+        *_, place = [0, *(match.start() for match in _BORDER.finditer(text))]
+        return place or super().cut(text)
 
     def unfinished(self, text: str) -> str:
         """Returns the word, or the beginning of one, at the end of a text; empty after a space or symbol."""

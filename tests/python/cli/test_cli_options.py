@@ -24,6 +24,7 @@ from rnnrs.models import (
     Translator,
 )
 from rnnrs.models.base.options import argument_defaults
+from rnnrs.serve import Limits
 from rnnrs.text import VOCABULARIES
 
 #: The application of each group that trains, and the method that builds its vocabulary.
@@ -48,6 +49,8 @@ OWN = {
     "tokenize", "split", "box", "table", "table_name", "domain", "generated",
     "extract", "sentences", "words", "share", "why", "html", "then",
     "allow_teaching", "who", "waiting", "accept", "undo", "export", "rehearse",
+    "host", "port", "workers", "root_path", "token_file", "allow_host", "cors", "log_format", "log_texts",
+    "demo", "demo_folder", "demo_seconds",
 }  # fmt: skip
 
 #: What the command line calls an argument of another name.
@@ -103,6 +106,7 @@ def api_defaults(group, verb):
         ("chat", "learn"): [Chatbot.learn],
         ("forecast", "evaluate"): [Forecaster.evaluate],
         ("forecast", "predict"): [Forecaster.predict],
+        ("serve", ""): [Limits],
     }
     return {
         name: default for call in calls.get((group, verb), []) for name, default in defaults_of(call).items()
@@ -190,7 +194,7 @@ def test_vocabularies_have_the_defaults_of_the_application(group, verb, options)
 
 def test_results_are_printed_as_json_by_every_verb():
     for group, verb, options in verbs():
-        assert group == "demo" or "json" in {action.dest for action in options}, f"{group} {verb}"
+        assert group in ("demo", "serve") or "json" in {action.dest for action in options}, f"{group} {verb}"
 
 
 def test_second_spellings():

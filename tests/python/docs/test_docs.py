@@ -7,21 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from documentation import FENCE, NOT_ALONE, PAGES, ROOT, blocks
 
-ROOT = Path(__file__).parents[3]
-PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 ARGUMENTS = {  # of examples that take minutes without
     "digit_scenes.py": ["--quick"],
     "why_share_weights.py": ["--quick", "--seeds", "2"],
 }
 pytestmark = pytest.mark.timeout(300)  # some pages train models
-FENCE = re.compile(r"^```(\S*) ?(\S*)\n(.*?)^```$", re.M | re.S)
-
-
-def blocks(page: Path, language: str) -> list[tuple[str, str]]:
-    """(the word after the language, the code) of a page's blocks."""
-    return [(word, code) for found, word, code in FENCE.findall(page.read_text("utf-8")) if found == language]
 
 
 def run(command: list[str], folder: Path) -> str:
@@ -37,9 +30,9 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path):
     """Python blocks, quoted files included, share one interpreter; `console` blocks run between them."""
     pieces: list[str] = []
     for language, word, code in FENCE.findall(page.read_text("utf-8")):
-        if language == "python" and word != "norun":
+        if language == "python" and word not in NOT_ALONE:
             pieces.append(code)
-        if language == "console" and word != "norun":
+        if language == "console" and word not in NOT_ALONE:
             lines = code.replace("\\\n", "").splitlines()  # a backslash continues a command
             commands = [line[2:] for line in lines if line.startswith("$ ")]
             assert commands, f"a console block without a command in {page.name}"
@@ -69,7 +62,7 @@ def test_quoted_lines_stand_in_the_sources(page):
 def test_quoted_programs_are_the_files(page):
     """A Python block that names a file is that file, to the last character."""
     for path, code in blocks(page, "python"):
-        if path not in ("", "norun"):
+        if path not in ("", *NOT_ALONE):
             assert code == (ROOT / path).read_text("utf-8"), f"{page.name}: the block is not {path}"
 
 

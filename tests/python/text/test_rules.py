@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnrs.text import join_words, vocabulary_from_config
-from rnnrs.text.rules import split_words
+from rnnrs.text.rules import ends_in_word, split_words
 
 #: Typed text: words, symbols of every kind, line breaks.
 WORDY = st.lists(
@@ -109,3 +109,20 @@ def test_the_first_files_split_marks_off():
     assert vocabulary_from_config(first.to_config()).encode("e\u0301").tolist() == [2, 3]
     assert earlier("", tokens=tokens).encode("e\u0301").tolist() == [4]
     assert earlier("", tokens=[*tokens, "É"], lowercase=True).encode("E\u0301").tolist() == [4]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("to be", "be"),
+        ("to be\n", ""),
+        ("to be ", ""),
+        ("", ""),
+        ("“don't", "don't"),
+        ("a-", "a-"),
+        ("-a", "a"),
+        ("हि", "हि"),
+    ],
+)
+def test_the_word_at_the_end_of_a_text(text, word):
+    assert ends_in_word(text) == word and ends_in_word("x! " * 9 + text) == word

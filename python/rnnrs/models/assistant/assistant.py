@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..._rnnrs import log_softmax
-from ...data import Batch
+from ...data import Batch, frames
 from ...data.annotated_dialogues import AnnotatedDialogue, AnnotatedTurn
 from ...data.records import Records, as_records
 from ...data.sequence_batches import fill
@@ -110,16 +110,32 @@ class Assistant(AssistantModel):
             ValueError: for a conversation without turns, or that does not end with the person's.
         """
         op = f"{type(self).__name__}.reply"
-        turns = [conversation] if isinstance(conversation, str) else conversation
-        if not isinstance(turns, Sequence) or not all(isinstance(turn, str) for turn in turns):
-            raise TypeError(f"{op}: conversation: expected a text or turns, got {conversation!r:.80}")
-        if len(turns) % 2 == 0:
-            raise ValueError(f"{op}: conversation: expected an odd number of turns, got {len(turns)}")
-        state, system = DialogueState(), ""
-        for user, said in zip(turns[:-1:2], turns[1::2], strict=True):
-            (situation,) = self.understood([(user, system, state)])
-            state, system = heard_by(self, situation, said), said
-        return self._answer(turns[-1], system, state)
+        return self._replies([_check_turns(op, "conversation", conversation)])[0]
+
+    @answers
+    def reply_all(self, conversations: Sequence[str | Sequence[str]]) -> list[AssistantReply]:
+        """Returns the answers to several conversations. The answer to one does not depend on the others.
+
+        Args:
+            conversations: texts or conversations, see `reply`.
+
+        Raises:
+            TypeError, ValueError: see `reply`; names the conversation.
+        """
+        op = f"{type(self).__name__}.reply_all"
+        each = frames.listed(op, "conversations", conversations)
+        return self._replies([_check_turns(op, f"conversations[{i}]", one) for i, one in enumerate(each)])
+
+    def _replies(self, conversations: Sequence[Sequence[str]]) -> list[AssistantReply]:
+        """Returns the answers to checked conversations, which are read side by side, turn by turn."""
+        known = [("", DialogueState())] * len(conversations)
+        for place in range(1, max(map(len, conversations), default=0), 2):
+            members = [i for i, turns in enumerate(conversations) if place < len(turns)]
+            heard = self.understood([(conversations[i][place - 1], *known[i]) for i in members])
+            for i, situation in zip(members, heard, strict=True):
+                said = conversations[i][place]
+                known[i] = said, heard_by(self, situation, said)
+        return self._answers([(turns[-1], *own) for turns, own in zip(conversations, known, strict=True)])
 
     @answers
     def answer_turn(self, text: str, system: str, state: DialogueState) -> AssistantReply:
@@ -130,16 +146,22 @@ class Assistant(AssistantModel):
             system: the assistant's turn before it; empty at the beginning.
             state: what is known before it.
         """
-        return self._answer(text, system, state)
+        return self._answers([(text, system, state)])[0]
 
-    def _answer(self, text: str, system: str, state: DialogueState) -> AssistantReply:
+    def _answers(self, turns: Sequence[tuple[str, str, DialogueState]]) -> list[AssistantReply]:
+        """Returns the answers to turns of people, by rule or written; see `understood`."""
+        found = [self._by_rule(text, state) for text, _, state in turns]
+        others = [turn for turn, reply in zip(turns, found, strict=True) if reply is None]
+        written = iter(self.answered(self.understood(others), [text for text, _, _ in others]))
+        return [next(written) if reply is None else reply for reply in found]
+
+    def _by_rule(self, text: str, state: DialogueState) -> AssistantReply | None:
         row = {} if state.row is None else self.table.rows[state.row]
         said = by_rule(self.rules, text, state, row)
-        if said is not None:
-            fits = matching(self.table, self.domain, state.values, state.refused)
-            return AssistantReply(said, "rule", state, row or None, len(fits), False)
-        (situation,) = self.understood([(text, system, state)])
-        return self.answered([situation], [text])[0]
+        if said is None:
+            return None
+        fits = matching(self.table, self.domain, state.values, state.refused)
+        return AssistantReply(said, "rule", state, row or None, len(fits), False)
 
     def understood(self, turns: Sequence[tuple[str, str, DialogueState]]) -> list[Situation]:
         """Returns what is known after turns of people.
@@ -268,3 +290,18 @@ class Assistant(AssistantModel):
             ValueError, TypeError: for dialogues that are not annotated.
         """
         return evaluation(self, f"{type(self).__name__}.evaluate", dialogues)
+
+
+def _check_turns(op: str, name: str, conversation: Any) -> list[str]:
+    """Returns the turns of a text or a conversation, of which the last one is the person's.
+
+    Raises:
+        TypeError: for a conversation that is not a string or a list of strings.
+        ValueError: for a conversation without turns, or that does not end with the person's.
+    """
+    turns = [conversation] if isinstance(conversation, str) else conversation
+    if not isinstance(turns, Sequence) or not all(isinstance(turn, str) for turn in turns):
+        raise TypeError(f"{op}: {name}: expected a text or turns, got {conversation!r:.80}")
+    if len(turns) % 2 == 0:
+        raise ValueError(f"{op}: {name}: expected an odd number of turns, got {len(turns)}")
+    return list(turns)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...decoding import check_stopped
+
 
 def groups_of_similar_length(lengths: Sequence[int], most: int, positions: int) -> Iterator[list[int]]:
-    """Yields groups of sequences, by index, from the shortest to the longest.
+    """Yields groups of sequences, by index, from the shortest to the longest; `stoppable` before each.
 
     Args:
         lengths: the steps of each sequence.
@@ -21,8 +23,10 @@ def groups_of_similar_length(lengths: Sequence[int], most: int, positions: int) 
     group: list[int] = []
     for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
         if group and (len(group) == most or (len(group) + 1) * lengths[i] > positions):
+            check_stopped()
             yield group
             group = []
         group.append(i)
     if group:
+        check_stopped()
         yield group

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from ..._rnnrs import Stepper
+from ...decoding import check_stopped
 from ...nn import AdaptiveSoftmax
 from ...nn.adaptive import Tail, log_probabilities
-from ...types import Array
+from ...types import Array, Ids
 
 
 class PackedAdaptive:
@@ -81,3 +82,18 @@ class AdaptiveStepper:
 
 #: The result of `LanguageModel.stepper`.
 AnyStepper = Stepper | AdaptiveStepper
+
+#: The tokens that a stepper reads at a time: other threads wait as long.
+_PART = 256
+
+
+def read_in_parts(stepper: AnyStepper, ids: Ids) -> Array:
+    """Reads a text of one sequence, and returns the scores of the next token (V,).
+
+    Between its parts, other threads go on, and the computation can be stopped.
+    """
+    for begin in range(0, len(ids) - _PART, _PART):
+        check_stopped()
+        stepper.read(ids[begin : begin + _PART])
+    check_stopped()
+    return stepper.read(ids[max(len(ids) - 1, 0) // _PART * _PART :])

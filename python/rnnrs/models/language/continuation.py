@@ -16,8 +16,8 @@ from ...shown import short_repr
 from ...types import Array
 from ..base.groups import groups_of_similar_length
 from .adaptive_stepper import PackedAdaptive
-from .generation import Pieces
 from .network import LanguageNetwork
+from .pieces import Pieces
 from .scoring import POSITIONS
 
 

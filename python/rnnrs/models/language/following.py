@@ -81,6 +81,29 @@ def scores(
     ]
 
 
+def scores_of_all(
+    op: str,
+    network: LanguageNetwork,
+    texts: Sequence[str],
+    after: str | Sequence[str],
+    end: bool,
+    all_spellings: bool,
+) -> list[SentenceScore]:
+    """Returns the scores of texts, of which those after the same text are read side by side."""
+    texts = frames.listed(op, "texts", texts)
+    before = [after] * len(texts) if isinstance(after, str) else frames.listed(op, "after", after)
+    if len(before) != len(texts):
+        raise ValueError(f"{op}: after: expected one for each of {len(texts)} texts, got {len(before)}")
+    for one in before:
+        check_text(op, "after", one)
+    found: dict[int, SentenceScore] = {}
+    for own in dict.fromkeys(before):
+        members = [i for i, one in enumerate(before) if one == own]
+        chosen = scores(op, network, [texts[i] for i in members], own, end, all_spellings)
+        found |= dict(zip(members, chosen, strict=True))
+    return [found[i] for i in range(len(texts))]
+
+
 def log_probs(op: str, network: LanguageNetwork, sentences: Sequence[str]) -> Floats:
     """Returns ln P of several sentences (N,), including their ends."""
     sentences = frames.listed(op, "sentences", sentences)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ... import modelfile
-from ...decoding import Constraints, Sampling
+from ...checks import check_text
+from ...data import frames
 from ...modelfile import ModelFile
-from ...nn.guarded import reading
 from ...text import VOCABULARIES, build_vocabulary, vocabulary_from_config
 from ...train import Callback, History
 from ..base.answers import answers
 from ..base.saved import constructed
 from ..base.training import TrainedModel, TrainingSettings, train
 from ..base.validation import held_out_share
-from . import continuation, generation
+from . import generation
 from .adaptive_stepper import AnyStepper
-from .continuation import Continuation, LanguageModelSteps
 from .fitting import (
     LanguageTraining,
     LanguageTrainingOptions,
@@ -30,14 +29,16 @@ from .fitting import (
 )
 from .measures import LanguageMeasures
 from .objective import SampleCounter
-from .phrases import suggest_phrases
-from .suggestion import Suggestion
+from .phrases import check_wanted, suggest_all, suggest_phrases
+from .suggestion import Reader, Suggestion
+from .typing_session import TypingSession, suggest_together
+from .writing import LanguageWriting
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class LanguageModel(LanguageMeasures, TrainedModel):
+class LanguageModel(LanguageMeasures, LanguageWriting, TrainedModel):
     """A recurrent language model of characters, words or subwords: P(w_1 … w_n) = Π_t P(w_t | w_1 … w_{t−1}).
 
     x_t = E[w_{t−1}]; a_t = b + W h_{t−1} + U x_t; h_t = f(a_t); o_t = c + V h_t; ŷ_t = softmax(o_t)
@@ -237,119 +238,54 @@ class LanguageModel(LanguageMeasures, TrainedModel):
             ValueError, TypeError: if the text is not a string, k or words not a whole number from 1, or words
                 is above 20.
         """
-        return suggest_phrases(f"{type(self).__name__}.suggest", self, text, k, words, stepper)
+        op = f"{type(self).__name__}.suggest"
+        check_text(op, "text", text)
+        check_wanted(op, k, words)
+        return suggest_phrases(Reader(self, stepper), text, k, words)
 
     @answers
-    def generate(
+    def suggest_all(
         self,
-        prompt: str = "",
+        texts: Sequence[str] | Sequence[TypingSession],
+        k: int = 3,
         *,
-        length: int = 200,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        seed: int | None = None,
-        stop: str | Iterable[str] | None = None,
-    ) -> str:
-        """Generates a text after a prompt, and returns it without the prompt.
+        words: int = 1,
+        stepper: AnyStepper | None = None,
+    ) -> list[list[Suggestion]]:
+        """Returns what `suggest` does for each of several texts, which are computed side by side.
 
         Args:
-            prompt: the text to continue.
-            length: the number of tokens to generate.
-            temperature: below 1 sharper, above 1 flatter; 0 always takes the likeliest token.
-            top_k: sample among the k likeliest tokens only; 0 for all.
-            top_p: sample among the likeliest tokens that together reach this probability (Holtzman et al.
-                2020); 1 for all.
-            seed: the same seed gives the same text; None for another one each time.
-            stop: a text, or several, before which the generated text ends.
-
-        Raises:
-            ValueError: for settings outside these ranges.
-        """
-        settings = Sampling(length, temperature, top_k, top_p, seed, op=f"{type(self).__name__}.generate")
-        return "".join(generation.stream(self, prompt, settings, stop))
-
-    @answers
-    def stream(
-        self,
-        prompt: str = "",
-        *,
-        length: int = 200,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        seed: int | None = None,
-        stop: str | Iterable[str] | None = None,
-    ) -> Iterator[str]:
-        """Generates a text like `generate`, and yields it piece by piece. Arguments are checked at once."""
-        settings = Sampling(length, temperature, top_k, top_p, seed, op=f"{type(self).__name__}.stream")
-        return generation.stream(self, prompt, settings, stop)
-
-    @overload
-    def beam_search(
-        self,
-        prompt: str,
-        *,
-        beam: int = ...,
-        n_best: int = ...,
-        length_penalty: float = ...,
-        constraints: Constraints | None = ...,
-    ) -> list[Continuation]: ...
-
-    @overload
-    def beam_search(
-        self,
-        prompt: list[str] | tuple[str, ...],
-        *,
-        beam: int = ...,
-        n_best: int = ...,
-        length_penalty: float = ...,
-        constraints: Constraints | None = ...,
-    ) -> list[list[Continuation]]: ...
-
-    @reading
-    def beam_search(
-        self,
-        prompt: str | list[str] | tuple[str, ...],
-        *,
-        beam: int = 5,
-        n_best: int = 1,
-        length_penalty: float = 0.6,
-        constraints: Constraints | None = None,
-    ) -> list[Continuation] | list[list[Continuation]]:
-        """Finds the likeliest continuations of a prompt, or of each of several, by beam search.
-
-        A continuation ends with the sentence; for a model of a stream, after `constraints.max_length` tokens.
-
-        Args:
-            prompt: a text, or several, which are continued side by side.
-            beam, n_best, length_penalty, constraints: see `rnnrs.decoding.beam_search`.
+            texts: B texts, or B sessions, whose texts before the cursor are meant.
+            k, words: see `suggest`.
+            stepper: a result of `stepper()`, made since the parameters changed last; sessions have their own.
 
         Returns:
-            The continuations of a text, the best first; for several texts, a list of such lists.
+            B lists, each the same as that of `suggest`.
 
         Raises:
-            ValueError, TypeError: see `rnnrs.decoding.beam_search`.
+            ValueError, TypeError: see `suggest`.
 
         Example:
-            >>> model = LanguageModel.from_text("abc" * 9)
-            >>> found = model.beam_search("ab", n_best=2, constraints=Constraints(max_length=3))
-            >>> [len(continuation.hypothesis.tokens) for continuation in found]
-            [3, 3]
+            >>> model = LanguageModel.from_text("go home. " * 20, level="word", hidden_size=8)
+            >>> history = model.fit("go home. " * 20, epochs=5, learning_rate=0.1, progress=False)
+            >>> [found[0].word for found in model.suggest_all(["go ", "go home. "], k=1)]
+            ['home', 'go']
         """
-        several = [prompt] if isinstance(prompt, str) else list(prompt)
-        found = continuation.search(
-            f"{type(self).__name__}.beam_search",
-            self,
-            several,
-            constraints or Constraints(),
-            beam=beam,
-            n_best=n_best,
-            length_penalty=length_penalty,
-        )
-        return found[0] if isinstance(prompt, str) else found
+        op = f"{type(self).__name__}.suggest_all"
+        each = frames.listed(op, "texts", texts)
+        if each and all(isinstance(one, TypingSession) for one in each):
+            return suggest_together(op, self, each, k, words)
+        return suggest_all(op, self, each, k, words, stepper)
 
-    @reading
-    def step_model(self, prompts: Sequence[str]) -> LanguageModelSteps:
-        """Returns a step model that continues the prompts, for `rnnrs.decoding`."""
-        return LanguageModelSteps(self, prompts)
+    def session(self, text: str = "", *, stepper: AnyStepper | None = None) -> TypingSession:
+        """Returns a text that is being typed, and its suggestions at the speed of a keystroke.
+
+        Args:
+            text: the text, with the cursor at its end.
+            stepper: a result of `stepper()`, so that many sessions share the packed weights. They may not be
+                used by several threads at a time.
+
+        Raises:
+            TypeError: if the text is not a string.
+        """
+        return TypingSession(self, text, stepper=stepper)

@@ -11,6 +11,8 @@ from . import following, scoring
 from .cache import Cache
 from .following import RankedText
 from .network import LanguageNetwork
+from .pieces import GeneratedToken
+from .reading import prompt_tokens
 from .scoring import SentenceScore, TextEvaluation
 
 
@@ -82,6 +84,34 @@ class LanguageMeasures(LanguageNetwork):
         return following.scores(op, self, [text], after, end, all_spellings)[0]
 
     @reading
+    def score_all(
+        self,
+        texts: Sequence[str],
+        *,
+        after: str | Sequence[str] = "",
+        end: bool = True,
+        all_spellings: bool = False,
+    ) -> list[SentenceScore]:
+        """Returns ln P of every token of each of several texts. None depends on the other texts.
+
+        Args:
+            texts: the texts.
+            after: the text before them: one for all, or one for each.
+            end, all_spellings: see `score`.
+
+        Raises:
+            ValueError, TypeError: see `score`; for another number of texts before them.
+
+        Example:
+            >>> from rnnrs.models import LanguageModel
+            >>> model = LanguageModel.from_text("abc" * 9)
+            >>> [len(score.tokens) for score in model.score_all(["cab", "b"], after=["ab", ""])]
+            [4, 2]
+        """
+        op = f"{type(self).__name__}.score_all"
+        return following.scores_of_all(op, self, texts, after, end, all_spellings)
+
+    @reading
     def log_prob(self, text: str, *, after: str = "", end: bool = True, all_spellings: bool = False) -> float:
         """Returns ln P of a text, by default of a sentence, including its end; see `score`."""
         op = f"{type(self).__name__}.log_prob"
@@ -128,3 +158,23 @@ class LanguageMeasures(LanguageNetwork):
             ValueError, TypeError: for invalid caches.
         """
         return scoring.next_distribution(f"{type(self).__name__}.next_distribution", self, text, cache)
+
+    @reading
+    def prompt_tokens(self, prompt: str, *, likeliest: int = 0) -> list[GeneratedToken]:
+        """Returns the tokens that the model reads of a prompt, each with ln P after those before it.
+
+        If every line is a separate sequence, only the last line is read.
+
+        Args:
+            prompt: the text that `generate` would continue.
+            likeliest: how many of the likeliest tokens to return at each place.
+
+        Raises:
+            TypeError, ValueError: if the prompt is not a string, `likeliest` not a whole number from 0.
+
+        Example:
+            >>> from rnnrs.models import LanguageModel
+            >>> [token.text for token in LanguageModel.from_text("abc" * 9).prompt_tokens("cab")]
+            ['c', 'a', 'b']
+        """
+        return prompt_tokens(f"{type(self).__name__}.prompt_tokens", self, prompt, likeliest)

@@ -175,10 +175,20 @@ def probabilities(o: Array) -> Array:
         ValueError: for scores that are NaN or +∞, or all −∞.
     """
     o = o.astype(np.float64)
-    if not np.isfinite(o.max()):
-        raise ValueError(f"scores: expected finite scores, got a maximum of {o.max()}")
-    exp = np.exp(o - o.max())
+    exp = np.exp(o - check_scores(o))
     return np.asarray(exp / exp.sum())
+
+
+def check_scores(o: Array) -> float:
+    """Returns the highest of scores (V,).
+
+    Raises:
+        ValueError: for scores that are NaN or +∞, or all −∞.
+    """
+    highest = float(o.max())
+    if not np.isfinite(highest):
+        raise ValueError(f"scores: expected finite scores, got a maximum of {highest}")
+    return highest
 
 
 def token_losses(network: LanguageNetwork, batch: Batch, state: Array | None) -> tuple[Array, Array, Array]:

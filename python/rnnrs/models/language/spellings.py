@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..._rnnrs import log_softmax, top_k
+from ...decoding import check_stopped
 from ...text import Vocabulary
 from ...types import Array, Ids
 from .continuation import LanguageModelSteps
@@ -63,6 +64,7 @@ def marginal(
     rows, tokens, spelled, log_p = np.zeros(1, np.int64), steps.start, np.zeros(1, np.int64), np.zeros(1)
     total = dropped = -math.inf
     while len(rows):
+        check_stopped()
         o = log_softmax(steps.step(tokens, rows).astype(np.float64)) + log_p[:, None]
         places, owners = np.unique(spelled, return_inverse=True)
         masks = [roles_at(place) for place in places.tolist()]

@@ -7,10 +7,8 @@ that the unfinished word has no effect; a model of characters or subwords spells
 
 from __future__ import annotations
 
-import codecs
-import math
-import re
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 from unicodedata import category, east_asian_width
@@ -18,25 +16,19 @@ from unicodedata import category, east_asian_width
 import numpy as np
 
 from ..._rnnrs import top_k
+from ...data.sequence_batches import fill
 from ...shown import short_repr
 from ...text import Lexicon, Vocabulary
-from ...text.folding import APOSTROPHES, folded, with_straight_apostrophes
-from ...text.rules import in_word, is_word
+from ...text.folding import APOSTROPHES, folded
 from ...types import Array, Ids
-from .adaptive_stepper import AnyStepper
+from ..base.groups import groups_of_similar_length
+from .adaptive_stepper import AnyStepper, read_in_parts
 from .network import LanguageNetwork
-from .scoring import probabilities
+from .scoring import POSITIONS, SIDE_BY_SIDE, check_scores, probabilities
+from .spelled_words import Beginning, spelled_words, spelling_of
 
 #: Signs after which the next word follows without a space.
 _OPENING = "([{«“‘¿¡\"'-—/"
-
-#: The number of beams per suggestion, and the maximum number of tokens of a word.
-_BEAMS, _LONGEST = 8, 30
-
-#: The maximum number of beams.
-_MOST_BEAMS = 1000
-
-_CURLY = re.compile("|".join(APOSTROPHES).encode())
 
 
 class Suggestion(NamedTuple):
@@ -46,34 +38,115 @@ class Suggestion(NamedTuple):
     probability: float
 
 
+class Begun(NamedTuple):
+    """What has been read of a text.
+
+    Attributes:
+        ids: the tokens of the text (N,).
+        read: the number of them that are read.
+        o: the scores (V,) of the token after those; None if there are none.
+        state: the state (1, S) after them.
+        is_kept: whether the reader may keep the text.
+    """
+
+    ids: Ids
+    read: int
+    o: Array | None
+    state: Array
+    is_kept: bool
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+
 class Reader:
     """Reads texts that begin alike: what the first of them says is read once.
 
     Args:
         network: the model's network.
         stepper: its stepper; None for a new one.
+        origin: the state (1, S) after a text that all texts follow; None if they have no text before them.
     """
 
     __repr__ = short_repr
 
-    def __init__(self, network: LanguageNetwork, stepper: AnyStepper | None = None) -> None:
-        self.network, self.stepper = network, stepper or network.stepper()
+    def __init__(
+        self, network: LanguageNetwork, stepper: AnyStepper | None = None, origin: Array | None = None
+    ) -> None:
+        self.network, self.stepper, self.origin = network, stepper or network.stepper(), origin
         self._first: tuple[Ids, Array, Array] | None = None
+        self._is_begun = False
+
+    def begin(self) -> None:
+        """Makes the next text the first one; what the one before says is read no second time."""
+        self._is_begun = False
 
     def read(self, text: str) -> tuple[Array, Array]:
         """Returns the scores o (V,) of the token after a text, and the state (1, S) there."""
-        ids = self.network.context(text)
-        if self._first is not None:
-            first, o, state = self._first
-            if len(first) <= len(ids) and np.array_equal(first, ids[: len(first)]):
-                self.stepper.state = state
-                return (
-                    self.stepper.read(ids[len(first) :]) if len(first) < len(ids) else o
-                ), self.stepper.state
-        self.stepper.reset()
-        o = self.stepper.read(ids)
-        self._first = self._first or (ids, o, self.stepper.state)
-        return o, self.stepper.state
+        begun, stepper = self.begun(text), self.stepper
+        stepper.state, o = begun.state, begun.o
+        if o is None or begun.read < len(begun.ids):
+            o = read_in_parts(stepper, begun.ids[begun.read :])
+        return self.keep(begun, o, stepper.state)
+
+    def begun(self, text: str) -> Begun:
+        """Returns what has been read of a text."""
+        network = self.network
+        if network.by_sentence and self.origin is not None and "\n" in text:
+            return Begun(
+                network.context(text), 0, None, self._zeros(), False
+            )  # the line before has no effect
+        if self.origin is None:
+            ids, origin = network.context(text), self._zeros()
+        else:
+            ids, origin = network.vocabulary.context(text), self.origin
+        first, o, state = self._first or (ids[:0], None, origin)
+        if len(first) > len(ids) or not np.array_equal(first, ids[: len(first)]):
+            first, o, state = ids[:0], None, origin
+        return Begun(ids, len(first), o, state, True)
+
+    def keep(self, begun: Begun, o: Array, state: Array) -> tuple[Array, Array]:
+        """Keeps what was read of the first text; returns (o, state)."""
+        if begun.is_kept and not self._is_begun:
+            self._first, self._is_begun = (begun.ids, o, state), True
+        return o, state
+
+    def _zeros(self) -> Array:
+        return np.zeros((1, self.network.rnn.state_size), self.network.parameters.dtype)
+
+
+def read_together(readers: Sequence[Reader], texts: Sequence[str]) -> list[tuple[Array, Array]]:
+    """Returns what `Reader.read` does for a text of each reader; they share the network and the stepper."""
+    if len(readers) == 1:
+        return [readers[0].read(texts[0])]
+    begun = [reader.begun(text) for reader, text in zip(readers, texts, strict=True)]
+    rows = [i for i, one in enumerate(begun) if one.read < len(one.ids)]
+    if rows:
+        states = np.concatenate([begun[i].state for i in rows])
+        o, states = _advanced(readers[0], [begun[i].ids[begun[i].read :] for i in rows], states)
+        for n, i in enumerate(rows):  # a copy: a kept row would keep them all
+            begun[i] = begun[i]._replace(o=o[n].copy(), state=states[n : n + 1].copy())
+    return [
+        reader.read(text) if one.o is None else reader.keep(one, one.o, one.state)
+        for reader, text, one in zip(readers, texts, begun, strict=True)
+    ]
+
+
+def _advanced(reader: Reader, tokens: Sequence[Ids], states: Array) -> tuple[Array, Array]:
+    """Returns the scores (B, V) and the states (B, S) after sequences of tokens from other states (B, S)."""
+    network, stepper = reader.network, reader.stepper
+    lengths = np.array([len(ids) - 1 for ids in tokens])
+    for group in groups_of_similar_length(lengths.tolist(), SIDE_BY_SIDE, POSITIONS):
+        if lengths[group].any():
+            ids = fill([tokens[i][:-1] for i in group], 0)
+            _, cache = network.rnn.forward_tokens(
+                network.embedding, ids, states[group], lengths=lengths[group], gradient=False
+            )
+            states[group] = cache.state
+    stepper.state = states
+    o, states = stepper.step(np.array([ids[-1] for ids in tokens])), stepper.state
+    stepper.state = states[:1]  # of one sequence, as before
+    return o, states
 
 
 def parts_of(vocabulary: Vocabulary, text: str) -> tuple[str, str]:
@@ -98,56 +171,101 @@ def suggest(reader: Reader, finished: str, typed: str, k: int) -> list[Suggestio
         k: the maximum number of suggestions.
     """
     vocabulary = reader.network.vocabulary
+    text, begun = _read_part(vocabulary, finished, typed)
+    o, state = reader.read(text)
     if isinstance(vocabulary, Lexicon):
-        o, _ = reader.read(finished)
-        return _whole_words(vocabulary, probabilities(o), typed, k)
-    if vocabulary.level == "char":
-        known = _with_known_apostrophes(vocabulary, typed)
-        start = Beam(0.0, known.encode(), *reader.read(_with_known_apostrophes(vocabulary, finished) + known))
-        found = _spelled_words(vocabulary, reader.stepper, start, (known, False), k)
-    else:
-        start = Beam(0.0, b"", *reader.read(finished))
-        found = _spelled_words(vocabulary, reader.stepper, start, (typed, finished.endswith(" ")), k)
+        return _whole_words(vocabulary, o, typed, k)
+    beginning = Beginning(o, state, begun.encode(), begun or typed, _is_spaced(vocabulary, finished))
+    [found] = spelled_words(vocabulary, reader.stepper, [beginning], k)
+    return _as_suggestions(typed, found)
+
+
+def suggest_each(
+    readers: Sequence[Reader], parts: Sequence[tuple[str, str]], k: int
+) -> list[list[Suggestion]]:
+    """Returns what `suggest` does for a text of each reader, (finished, typed); they are read side by side.
+
+    The readers share the network and the stepper.
+    """
+    vocabulary = readers[0].network.vocabulary
+    texts = [_read_part(vocabulary, *both) for both in parts]
+    found = read_together(readers, [text for text, _ in texts])
+    if isinstance(vocabulary, Lexicon):
+        return [
+            _whole_words(vocabulary, o, typed, k) for (o, _), (_, typed) in zip(found, parts, strict=True)
+        ]
+    beginnings = [
+        Beginning(o, state, begun.encode(), begun or typed, _is_spaced(vocabulary, finished))
+        for (o, state), (finished, typed), (_, begun) in zip(found, parts, texts, strict=True)
+    ]
+    words = spelled_words(vocabulary, readers[0].stepper, beginnings, k)
+    return [_as_suggestions(typed, own) for (_, typed), own in zip(parts, words, strict=True)]
+
+
+def _read_part(vocabulary: Vocabulary, finished: str, typed: str) -> tuple[str, str]:
+    """Returns the text that the network reads, and the part of it that the suggested word begins with.
+
+    A model of characters reads the typed letters; the others find all tokens of the word.
+    """
+    if vocabulary.level != "char":
+        return finished, ""
+    known = _with_known_apostrophes(vocabulary, typed)
+    return _with_known_apostrophes(vocabulary, finished) + known, known
+
+
+def _is_spaced(vocabulary: Vocabulary, finished: str) -> bool:
+    """Returns whether the next token brings the space at the end of the finished words."""
+    return vocabulary.level != "char" and finished.endswith(" ")
+
+
+def _as_suggestions(typed: str, found: Sequence[tuple[str, float]]) -> list[Suggestion]:
+    """Returns spelled words with the typed letters as they were typed."""
     rests = [_rest(typed, word) for word, _ in found]
     return [
-        one if rest is None else one._replace(word=typed + rest)
-        for one, rest in zip(found, rests, strict=True)
+        Suggestion(word if rest is None else typed + rest, p)
+        for (word, p), rest in zip(found, rests, strict=True)
     ]
 
 
-def _whole_words(vocabulary: Lexicon, p: Array, typed: str, k: int) -> list[Suggestion]:
+def _whole_words(vocabulary: Lexicon, o: Array, typed: str, k: int) -> list[Suggestion]:
     """Returns the likeliest words of the vocabulary that begin with the typed letters, in any case.
 
-    P(word | finished, prefix) = P(word | finished) / Σ P of all words with the prefix, for p = P(token |
-    finished) (V,).
+    P(word | finished, prefix) = P(word | finished) / Σ P of all words with the prefix: the softmax of these
+    words' scores alone. o (V,) are the scores of the token after the finished words.
     """
     ids = vocabulary.with_prefix(typed)
     if not len(ids):
         return []
-    words, owners = _surfaces(vocabulary)
-    sums = np.bincount(owners[ids], p[ids], minlength=len(words))
-    places, best = top_k(sums, min(k, len(np.unique(owners[ids]))))
-    total = p[ids].sum()
-    if not total > 0:  # underflow: nothing is known about these words
+    words, owners, most = _surfaces(vocabulary)
+    check_scores(o)
+    own, of = o[ids], owners[ids]
+    highest = own.max()
+    if highest == -np.inf:  # nothing is known about these words
         return []
+    weights = np.exp(own - highest)
+    sums = np.bincount(of, weights, minlength=len(words))
+    several = k if k * most <= len(ids) else int(np.count_nonzero(np.bincount(of)))
+    places, best = top_k(sums, min(k, several))
+    total = weights.sum(dtype=np.float64)
     found = [_as_typed(typed, words[place]) for place in places]
     return [Suggestion(word, float(value / total)) for word, value in zip(found, best, strict=True)]
 
 
-@lru_cache(maxsize=2)
-def _surfaces(vocabulary: Lexicon) -> tuple[list[str], Array]:
-    """Returns the words of a vocabulary, and the index of each token's word (V,).
+@lru_cache(maxsize=16)
+def _surfaces(vocabulary: Lexicon) -> tuple[list[str], Array, int]:
+    """Returns the words of a vocabulary, the index of each token's word (V,), and the most tokens of a word.
 
     Several tokens can be one word, joined to what stands beside it or not.
     """
     surfaces = [vocabulary.surface(token) for token in vocabulary.tokens]
     words = {word: i for i, word in enumerate(sorted(set(surfaces)))}
-    return [*words], np.array([words[surface] for surface in surfaces])
+    owners = np.array([words[surface] for surface in surfaces])
+    return [*words], owners, int(np.bincount(owners).max())
 
 
 def _as_typed(typed: str, word: str) -> str:
     """Returns a word with its typed letters as they were typed, the others in their case."""
-    rest = _rest(typed, word)
+    rest = _rest(typed, word) if typed else None
     if rest is None:
         return word
     return typed + (rest.upper() if len(typed) > 1 and typed.isupper() else rest)
@@ -156,8 +274,18 @@ def _as_typed(typed: str, word: str) -> str:
 def _rest(typed: str, word: str) -> str | None:
     """Returns the rest of a word after the typed letters; None if the word does not begin with them."""
     known = folded(typed)
-    ends = [n for n in range(len(word) + 1) if folded(word[:n]) == known]
-    return word[ends[-1] :] if ends else None
+    # More letters are never fewer when they are folded: accents are composed, at most.
+    longer = bisect_right(range(len(word) + 1), len(known), key=lambda n: len(folded(word[:n])))
+    for n in range(longer - 1, -1, -1):
+        begun = folded(word[:n])
+        if begun == known or len(begun) < len(known):
+            return word[n:] if begun == known else None
+    return None
+
+
+def as_read(vocabulary: Vocabulary, text: str) -> str:
+    """Returns a text as it is read: by a model of characters, with the apostrophes that it knows."""
+    return _with_known_apostrophes(vocabulary, text) if vocabulary.level == "char" else text
 
 
 def _with_known_apostrophes(vocabulary: Vocabulary, text: str) -> str:
@@ -165,168 +293,13 @@ def _with_known_apostrophes(vocabulary: Vocabulary, text: str) -> str:
     kinds = [sign for sign in ("'", *APOSTROPHES) if vocabulary.id_of(sign) is not None]
     if not kinds:
         return text
-    return "".join(kinds[0] if c in f"'{APOSTROPHES}" and c not in kinds else c for c in text)
-
-
-class Beam(NamedTuple):
-    """A partly spelled word: its ln P, its bytes, the scores o (V,) of the next token, the state (1, H)."""
-
-    log_p: float
-    word: bytes
-    o: Array
-    state: Array
-
-    def __repr__(self) -> str:
-        return short_repr(self)
-
-
-@dataclass(frozen=True)
-class Spelling:
-    """The roles of a vocabulary's tokens in spelling a word.
-
-    Attributes:
-        pieces: the bytes of each token in UTF-8; a subword may begin or end within a letter.
-        goes_on: whether a token can continue a word (V,).
-        ends: whether a token shows that the word before it has ended (V,).
-    """
-
-    pieces: list[bytes]
-    goes_on: Array
-    ends: Array
-
-    def __repr__(self) -> str:
-        return short_repr(self)
-
-    def first(self, spaced: bool) -> Array:
-        """Returns whether a token can begin a word (V,).
-
-        Args:
-            spaced: whether the token must include the space before the word.
-        """
-        begins = [bool(piece) and piece.startswith(b" ") == spaced for piece in self.pieces]
-        return np.array([a and _begins(piece) for a, piece in zip(begins, self.pieces, strict=True)])
-
-    def counted(self) -> Array:
-        """Returns which tokens count where P is relative to those that begin a word (V,): not single bytes.
-
-        Every vocabulary of subwords has all bytes, and a space, whether words begin with them or not.
-        """
-        return np.array(
-            [len(piece.lstrip(b" ")) > 1 or piece.lstrip(b" ").isalnum() for piece in self.pieces]
-        )
-
-
-@lru_cache(maxsize=2)
-def _spelling(vocabulary: Vocabulary) -> Spelling:
-    pieces = [vocabulary.piece(token) for token in range(len(vocabulary))]
-    known = np.arange(len(pieces)) != vocabulary.unknown_id
-    whole = [_letters(piece, "ignore") or "" for piece in pieces]
-    goes_on = np.array([bool(a) and all(map(in_word, b)) for a, b in zip(pieces, whole, strict=True)])
-    ends = np.array([_ends(piece, letters) for piece, letters in zip(pieces, whole, strict=True)])
-    return Spelling(pieces, goes_on & known, ends & known)
+    others = dict.fromkeys((sign for sign in ("'", *APOSTROPHES) if sign not in kinds), kinds[0])
+    return text.translate(str.maketrans(others))
 
 
 def likeliest_end(reader: Reader, text: str) -> str:
     """Returns the likeliest sign that ends the word at the end of a text, for a model that spells words."""
-    spelling = _spelling(reader.network.vocabulary)
-    p = np.where(spelling.ends, probabilities(reader.read(text)[0]), 0.0)
+    vocabulary = reader.network.vocabulary
+    spelling = spelling_of(vocabulary)
+    p = np.where(spelling.ends, probabilities(reader.read(as_read(vocabulary, text))[0]), 0.0)
     return spelling.pieces[int(p.argmax())].decode(errors="ignore")[:1]
-
-
-def _ends(piece: bytes, letters: str) -> bool:
-    """Returns whether a token, which contains these whole letters, begins with one that is not of a word."""
-    return bool(letters) and not in_word(letters[0]) and piece.startswith(letters[0].encode())
-
-
-def _letters(word: bytes, errors: str = "strict") -> str | None:
-    """Returns the whole letters that bytes begin with; None if they are not the beginning of a text."""
-    try:
-        return codecs.getincrementaldecoder("utf-8")(errors).decode(word)
-    except UnicodeDecodeError:
-        return None
-
-
-def _begins(word: bytes) -> bool:
-    """Returns whether bytes, without the space before them, are or may become the beginning of a word."""
-    word = word.lstrip(b" ")
-    letters = _letters(word)
-    if letters is None or not all(map(in_word, letters)) or (letters and not letters[0].isalnum()):
-        return False
-    return _may_be_in_word(word[len(letters.encode()) :])
-
-
-def _may_be_in_word(begun: bytes) -> bool:
-    """Returns whether the bytes that a letter begins with may become one of a word."""
-    if len(begun) < 2:
-        return True
-    ends = (bytes([byte]) for byte in range(0x80, 0xC0))
-    letters = [_letters(begun + end) or "" for end in ends]
-    return not any(letters) or any(in_word(letter) for letter in letters if letter)
-
-
-def _spelled_words(
-    vocabulary: Vocabulary, stepper: AnyStepper, start: Beam, to_spell: tuple[str, bool], k: int
-) -> list[Suggestion]:
-    """Returns the k likeliest words by beam search; a word is complete when a token that ends it can follow.
-
-    P(word) = Π P(its tokens) · P(a token that ends it), where P of the first token is relative to all tokens
-    that can begin a word.
-    """
-    typed, spaced = to_spell
-    spelling, width = _spelling(vocabulary), min(k * _BEAMS, _MOST_BEAMS)
-    prefix = with_straight_apostrophes(typed).encode()
-    found: dict[str, float] = {}
-    beams = [start]
-    for step in range(_LONGEST):
-        allowed = spelling.goes_on if step or start.word else spelling.first(spaced)
-        longer: list[tuple[float, bytes, int, Beam]] = []
-        for beam in beams:
-            p = probabilities(beam.o)
-            if step == 0 and not start.word:
-                p = _among(p, allowed, allowed & spelling.counted())
-            word = beam.word.decode(errors="replace")
-            if len(_plain(beam.word)) >= len(prefix) and is_word(word):
-                ended = math.exp(beam.log_p) * float(p[spelling.ends].sum())
-                found[word] = found.get(word, 0.0) + ended
-            longer += _continuations(beam, np.where(allowed, p, 0.0), spelling, prefix, width)
-        bar = sorted(found.values(), reverse=True)[k - 1] if len(found) >= k else 0.0
-        longer = [item for item in longer if math.exp(item[0]) > bar]
-        longer.sort(key=lambda item: -item[0])
-        beams = [_advance(stepper, *item) for item in longer[:width]]
-        if not beams:
-            break
-    total = sum(found.values())
-    if vocabulary.level != "subword" or not typed:
-        total = max(total, 1.0)
-    best = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:k]
-    return [Suggestion(word, p / total) for word, p in best if p > 0]
-
-
-def _among(p: Array, allowed: Array, counted: Array) -> Array:
-    total = p[counted].sum() or p[allowed].sum()
-    return np.where(allowed, p, 0.0) / total if total > 0 else np.zeros_like(p)
-
-
-def _continuations(
-    beam: Beam, p: Array, spelling: Spelling, prefix: bytes, width: int
-) -> list[tuple[float, bytes, int, Beam]]:
-    """Returns the likeliest longer spellings that agree with the typed letters: (ln P, word, token, beam)."""
-    if len(_plain(beam.word)) < len(prefix):  # a subword model also spells the typed letters
-        words = [_plain(beam.word + piece) for piece in spelling.pieces]
-        p = p * np.array([word.startswith(prefix) or prefix.startswith(word) for word in words])
-    tokens, values = top_k(p, min(width, len(p)))
-    return [
-        (beam.log_p + math.log(value), word, int(token), beam)
-        for token, value in zip(tokens, values, strict=True)
-        if value > 0 and _begins(word := (beam.word + spelling.pieces[token]).lstrip(b" "))
-    ]
-
-
-def _plain(word: bytes) -> bytes:
-    """Returns the bytes of a word without the space before it, with straight apostrophes."""
-    return _CURLY.sub(b"'", word.lstrip(b" "))
-
-
-def _advance(stepper: AnyStepper, log_p: float, word: bytes, token: int, before: Beam) -> Beam:
-    stepper.state = before.state
-    return Beam(log_p, word, stepper.step(token), stepper.state)

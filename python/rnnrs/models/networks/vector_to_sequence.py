@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..._rnnrs import Stepper, sample
 from ...checks import IGNORE, as_array, as_ids, check_size
 from ...data import Batch
-from ...decoding import Sampling
+from ...decoding import Sampling, check_stopped
 from ...errors import ShapeError
 from ...losses import Loss
 from ...nn import Embedding, Linear, Recurrent, Stack, join
@@ -237,6 +237,7 @@ class VectorToSequence(ScoredByLoss):
         stepper = Stepper(inputs, self.rnn.engine_weights(), p["V"], p["c"])
         draw, token, tokens = np.random.default_rng(how.seed), self.begin_id, []
         for _ in range(how.length):
+            check_stopped()
             token = sample(stepper.step(token), how.temperature, how.top_k, how.top_p, draw.random())
             if token == end_id:
                 break

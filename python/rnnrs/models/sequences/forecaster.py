@@ -30,6 +30,7 @@ from ..base.training import TrainedModel, TrainingOptions, TrainingSettings, tra
 from ..base.validation import held_out_count, held_out_share, spread
 from .columns import column_names, numbered
 from .forecast_evaluation import ForecastEvaluation
+from .forecasting import Forecasting
 from .scaling import Scaling, check_range, mean_magnitude, root_mean_square
 
 if TYPE_CHECKING:
@@ -128,7 +129,6 @@ class Forecaster(TrainedModel):
         recurrent = recurrent_options(self.sizes)
         rnn = build_recurrent(op, cell, I, hidden_size, seed=seed, dtype=dtype, **recurrent)
         assert not isinstance(rnn, Bidirectional)  # the following steps are not known
-        self._rnn = rnn
         output = Linear(rnn.hidden_size, self.horizon * I, seed=seed + 1, dtype=dtype)
         self.network = RecurrentNetwork(rnn, output, SquaredError(), output_dropout=dropout)
         self.parameters, self.gradients = self.network.parameters, self.network.gradients
@@ -216,7 +216,7 @@ class Forecaster(TrainedModel):
         origins = np.arange(self.scaling.difference, len(x) - self.horizon)
         lines = []
         for origin in (origins[place] for place in spread(len(origins), count)):
-            got = self._from(op, x, np.array([origin]), self.horizon)[:, 0]
+            got = self._forecasting.within(op, x, np.array([origin]), self.horizon)[:, 0]
             wanted = x[origin + 1 : origin + 1 + self.horizon]
             lines += [
                 f"  after step {origin}",
@@ -239,7 +239,31 @@ class Forecaster(TrainedModel):
         op = f"{type(self).__name__}.predict"
         S = self.horizon if steps is None else check_size(op, "steps", steps)
         x = self._array(op, "series", series, least=self.scaling.difference + 1)
-        return self._from(op, x, np.array([len(x) - 1]), S)[:, 0]
+        return self._forecasting.after(op, {"series": x}, S)[0]
+
+    @answers
+    def predict_all(self, series: Sequence[ArrayLike | Series], steps: int | None = None) -> list[Array]:
+        """Forecasts the steps after each of several series, of any lengths: (S, I) each.
+
+        A forecast does not depend on the other series.
+
+        Args:
+            series: (N, I) each, N > d.
+            steps: see `predict`.
+
+        Raises:
+            ValueError, ShapeError, DTypeError, TypeError: see `predict`; names the series.
+        """
+        op = f"{type(self).__name__}.predict_all"
+        S = self.horizon if steps is None else check_size(op, "steps", steps)
+        each, least = frames.listed(op, "series", series), self.scaling.difference + 1
+        names = [f"series[{i}]" for i in range(len(each))]
+        x = {name: self._array(op, name, one, least=least) for name, one in zip(names, each, strict=True)}
+        return self._forecasting.after(op, x, S)
+
+    @property
+    def _forecasting(self) -> Forecasting:
+        return Forecasting(self.network, self.scaling, self.horizon)
 
     @reading
     def evaluate(
@@ -274,7 +298,7 @@ class Forecaster(TrainedModel):
         ahead = np.arange(1, S + 1)[:, None]
         right = x[origins + ahead]
         naive = x[origins + ahead - season * -(-ahead // season)]
-        errors, naive_errors = self._from(op, x, origins, S) - right, naive - right
+        errors, naive_errors = self._forecasting.within(op, x, origins, S) - right, naive - right
         return ForecastEvaluation(
             self.columns,
             mean_magnitude(errors, 1),
@@ -284,28 +308,6 @@ class Forecaster(TrainedModel):
             season,
             len(origins),
         )
-
-    def _from(self, op: str, x: Array, origins: Array, S: int) -> Array:
-        """Returns the forecasts (S, M, I) after M steps of x (N, I), which is read once, up to the last."""
-        u = self.scaling.transformed(op, "series", x)
-        d, I, dtype = self.scaling.difference, len(self.columns), self.parameters.dtype
-        seen = self.scaling.seen(u[: origins[-1] + 1])
-        z = check_range(f"{op}: series", seen, x[d:], dtype)[:, None]
-        cache: Any
-        h, cache = self._rnn.forward(z, gradient=False)
-        read = origins - d
-        o, _ = self.network.output.forward(h[read, 0])
-        state = np.concatenate([self._rnn.state_after(cache, int(t) + 1) for t in read])
-        blocks = [_by_step(o, self.horizon, I)]
-        while len(blocks) * self.horizon < S:
-            h, cache = self._rnn.forward(blocks[-1], state, gradient=False)
-            o, _ = self.network.output.forward(h[-1])
-            state = cache.state
-            blocks.append(_by_step(o, self.horizon, I))
-        ahead = np.concatenate(blocks)[:S].astype(np.float64)
-        if np.isnan(ahead).any():
-            raise ValueError(f"{op}: expected a model with finite outputs, got NaN: its training diverged")
-        return self.scaling.restored(ahead, u, origins)
 
     def _windows(self, op: str, u: Array, settings: ForecastTraining, shuffle: bool = True) -> WindowBatches:
         """Returns the windows of a transformed series (N, I)."""
@@ -379,8 +381,3 @@ class Forecaster(TrainedModel):
 def _numbers(x: Array) -> str:
     """Returns the first numbers of a forecast (S, I), for a line."""
     return " ".join(f"{number:.4g}" for number in x.ravel()[:12])
-
-
-def _by_step(o: Array, horizon: int, size: int) -> Array:
-    """Returns outputs (M, K·I) as (K, M, I)."""
-    return np.ascontiguousarray(o.reshape(len(o), horizon, size).transpose(1, 0, 2))

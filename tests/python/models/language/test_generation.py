@@ -7,7 +7,7 @@ import math
 import pytest
 from small_language_models import SENTENCES, char_model
 
-from rnnrs.models.language.generation import Pieces, until
+from rnnrs.models.language.pieces import Pieces, Until
 from rnnrs.text import WordVocabulary
 
 
@@ -51,13 +51,23 @@ def test_generation_ends_before_a_stop_text(trained_words, trained_characters):
     assert trained_characters.generate("To be", length=0) == ""
 
 
+def up_to(stops, pieces):
+    """The text of pieces up to the first of some texts."""
+    until, found = Until(stops), []
+    for piece in pieces:
+        found.append(until.add(piece, ())[0])
+        if until.has_ended:
+            return "".join(found)
+    return "".join([*found, until.rest()[0]])
+
+
 def test_a_stop_text_may_be_split_between_pieces():
     for cut in range(1, 12):
         text = "abcabcabd and more"
         pieces = [text[i : i + cut] for i in range(0, len(text), cut)]
-        assert "".join(until(["abcabd"], pieces)) == "abc"
-        assert "".join(until(["xyz", "mo"], pieces)) == "abcabcabd and "
-        assert "".join(until([], pieces)) == text
+        assert up_to(["abcabd"], pieces) == "abc"
+        assert up_to(["xyz", "mo"], pieces) == "abcabcabd and "
+        assert up_to([], pieces) == text
 
 
 def test_pieces_join_to_the_text():
