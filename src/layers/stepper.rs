@@ -155,6 +155,11 @@ impl<R: Real> Stepper<R> {
         Ok(())
     }
 
+    /// Returns whether a step is divided among threads.
+    pub fn is_divided(&self) -> bool {
+        self.ranges.len() > 1 || self.outputs.len() > 1
+    }
+
     /// Returns the number of sequences.
     pub fn batch(&self) -> usize {
         self.batch

@@ -101,7 +101,8 @@ fn build<R: Number>(parts: &Parts<'_, '_>) -> PyResult<Decoder<R>> {
     };
     let additive = optional_slice(additive.as_ref())?;
     let (table, context, layers) = (slice(&e)?, parts.context, &layers[..]);
-    Ok(Decoder::new(Network { table, layers, context, query, additive, combination, gate, output })?)
+    let network = Network { table, layers, context, query, additive, combination, gate, output };
+    Ok(e.py().detach(|| Decoder::new(network))?)
 }
 
 fn begin<R: Number>(

@@ -35,6 +35,9 @@ macro_rules! inner {
 
 const OP: &str = "Stepper";
 
+/// The number of tokens from which reading them releases the GIL.
+const FEW: usize = 16;
+
 /// A recurrent layer as received from Python: cell, U, W, b, and optional additions.
 pub(super) type GivenLayer<'py> =
     (String, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Option<GivenExtras<'py>>);
@@ -91,16 +94,24 @@ fn build<R: Number>(
     let (weights, width) = stacked(OP, &layers, e.shape()[1], batch)?;
     check_shape(OP, "V", v.shape(), &[("O", None), ("H", Some(width))])?;
     check_shape(OP, "c", c.shape(), &[("O", Some(v.shape()[0]))])?;
-    Ok(Stepper::new(slice(&e)?, &weights, (slice(&v)?, slice(&c)?), batch)?)
+    let (table, output) = (slice(&e)?, (slice(&v)?, slice(&c)?));
+    Ok(e.py().detach(|| Stepper::new(table, &weights, output, batch))?)
 }
 
-/// Returns whether a step takes long enough to release the GIL.
+/// Returns whether a step takes long enough to release the GIL, or is divided among threads: these may be busy with
+/// a computation that waits for the GIL.
 fn is_long<R: Number>(stepper: &Stepper<R>) -> bool {
-    stepper.batch() * stepper.hidden() * (stepper.hidden() + stepper.outputs()) >= 1 << 18
+    let operations = stepper.batch() * stepper.hidden() * (stepper.hidden() + stepper.outputs());
+    stepper.is_divided() || operations >= 1 << 18
 }
 
 fn step<R: Number>(stepper: &mut Stepper<R>, ids: &[i64]) -> crate::Result<Vec<R>> {
     stepper.advance(ids)?;
+    Ok(stepper.output()?.to_vec())
+}
+
+fn read<R: Number>(stepper: &mut Stepper<R>, ids: &[i64]) -> crate::Result<Vec<R>> {
+    ids.iter().try_for_each(|id| stepper.advance(&[*id]))?;
     Ok(stepper.output()?.to_vec())
 }
 
@@ -186,13 +197,16 @@ impl PyStepper {
                 return Err(value_error(OP, "batch", "1 to read a text", &s.batch().to_string()));
             }
             let places = slice(&places)?;
-            for (i, id) in places.iter().enumerate() {
-                s.advance(&[*id])?;
-                if i % 1024 == 1023 {
-                    py.check_signals()?;
-                }
+            if places.len() < FEW && !is_long(s) {
+                return output(py, &[s.outputs()], read(s, places)?);
             }
-            output(py, &[s.outputs()], s.output()?.to_vec())
+            let (before, last) = places.split_at(places.len() - places.len().min(1));
+            for some in before.chunks(1024) {
+                py.detach(|| some.iter().try_for_each(|id| s.advance(&[*id])))?;
+                py.check_signals()?;
+            }
+            let o = py.detach(|| read(s, last))?;
+            output(py, &[s.outputs()], o)
         })
     }
 }
