@@ -98,8 +98,8 @@ fn build<R: Number>(
     Ok(e.py().detach(|| Stepper::new(table, &weights, output, batch))?)
 }
 
-/// Returns whether a step takes long enough to release the GIL, or is divided among threads: these may be busy with
-/// a computation that waits for the GIL.
+/// Returns whether a step takes long enough to release the GIL, or is divided among threads: these may be
+/// busy with a computation that waits for the GIL.
 fn is_long<R: Number>(stepper: &Stepper<R>) -> bool {
     let operations = stepper.batch() * stepper.hidden() * (stepper.hidden() + stepper.outputs());
     stepper.is_divided() || operations >= 1 << 18
