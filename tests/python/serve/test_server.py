@@ -241,6 +241,8 @@ def test_workers(tmp_path, file):
         workers = children(process)
         for _ in range(6):
             assert process.get("/health")[0] == 200
+        counted = 'rnnrs_requests_total{path="/health",method="GET",status="200"} 6\n'
+        wait(lambda: counted in process.get("/metrics")[2].decode())  # a request counts once it is answered
         os.kill(workers[0], signal.SIGKILL)
         wait(lambda: len(set(children(process)) - {workers[0]}) == 2)
         model(2).save(file)
@@ -250,8 +252,7 @@ def test_workers(tmp_path, file):
             with connected(process) as client:
                 client.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
                 assert json.loads(answer_of(client)[2])["log_prob"] == score(2)
-        counts = process.get("/metrics")[2].decode()
-        assert 'rnnrs_requests_total{path="/health",method="GET",status="200"} 6\n' in counts
+        assert counted in process.get("/metrics")[2].decode()
         assert f"worker 0 (process {workers[0]}) ended by SIGKILL" in process.log
         with connected(process) as client:
             client.sendall(POST + b"Content-Length: 10\r\n\r\n")
