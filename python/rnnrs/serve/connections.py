@@ -94,7 +94,7 @@ class Connection(_Watched, H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Answers what is not HTTP."""
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            self.transport.close()  # within an answer there is no place for another one
+            self.transport.close()  # an answer that has begun cannot be replaced
             return
         problem = Problem(400, "expected a request of HTTP/1.1")
         if len(self.conn.trailing_data[0]) > self.limits.head:

@@ -6,7 +6,6 @@ A message is JSON: an edit of the text. Its answer has suggestions for the text 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Hashable, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from .hosting import Host, Loaded, Served
 from .limits import Limits
 from .problems import Plain, Problem, failure, invalid, problem_of
 from .requests import parsed
-from .responses import problem_response
+from .responses import encoded, problem_response
 from .verbs.suggest import FIELDS, facts
 from .watch import note_model
 
@@ -32,8 +31,6 @@ BINARY, LATER = 1003, 1013
 
 #: The edits of a message, of which it has one at most; a cursor beside it is set after it.
 EDITS = ("text", "insert", "erase", "replace")
-
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 _log = logging.getLogger("rnnrs.serve")
 
@@ -245,7 +242,7 @@ async def _converse(websocket: WebSocket, one: Served, typing: Typing, limits: L
             await websocket.close(BINARY, "expected text, got bytes")
             return
         answer = await _answered(message["text"], one, typing, limits, inbox)
-        await websocket.send_text(_JSON.encode(answer))
+        await websocket.send_text(encoded(answer))
 
 
 async def _answered(text: str, one: Served, typing: Typing, limits: Limits, inbox: Inbox) -> dict[str, Any]:

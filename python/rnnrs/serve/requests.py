@@ -11,6 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
+from starlette.types import Receive
 
 from .fields import Field, values_of
 from .limits import Limits
@@ -46,6 +47,12 @@ async def given_of(request: Request, fields: tuple[Field, ...], limits: Limits) 
     if request.method in ("GET", "HEAD"):
         return _texts(fields, _query(request))
     return await _body(request, fields, limits)
+
+
+async def disconnected(receive: Receive) -> None:
+    """Returns when the client has closed the connection; the body has been read before."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _query(request: Request) -> list[tuple[str, str]]:

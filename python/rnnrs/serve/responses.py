@@ -17,16 +17,21 @@ from .problems import Problem, failure, not_finite, shortened
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def json_response(answer: dict[str, Any]) -> Response:
+def encoded(answer: dict[str, Any]) -> str:
     """Returns an answer as JSON.
 
     Raises:
         Problem: 500 for a number that JSON does not have.
     """
     try:
-        return Response(_ENCODER.encode(answer), media_type="application/json")
+        return _ENCODER.encode(answer)
     except ValueError:
         raise not_finite() from None
+
+
+def json_response(answer: dict[str, Any]) -> Response:
+    """Returns the response of an answer; see `encoded`."""
+    return Response(encoded(answer), media_type="application/json")
 
 
 def problem_response(scope: Scope, problem: Problem) -> Response:

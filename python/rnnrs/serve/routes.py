@@ -13,7 +13,7 @@ from .endpoint import TEXT, Endpoint, Schema, object_of
 from .fields import MODEL, values_of
 from .hosting import Host
 from .problems import problem_of
-from .requests import given_of, limits_of
+from .requests import disconnected, given_of, limits_of
 from .responses import json_response
 from .verbs import ALL, Verb
 from .watch import note_model
@@ -91,7 +91,7 @@ async def answered(
             lambda some: verb.answer_all(loaded, some),
             values,
             size=verb.size(values),
-            gone=lambda: disconnected(request),
+            gone=lambda: disconnected(request.receive),
         )
     except Exception as error:
         problem = problem_of(error, [field.name for field in verb.fields])
@@ -99,9 +99,3 @@ async def answered(
             raise
         raise problem from error
     return {"model": one.name, **answer}
-
-
-async def disconnected(request: Request) -> None:
-    """Returns when the client has closed the connection; the body has been read before."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

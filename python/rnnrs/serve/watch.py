@@ -173,7 +173,7 @@ class _Seen:
 
 
 async def _answer_error(scope: Scope, receive: Receive, seen: _Seen) -> None:
-    """Answers with 500 if there is no answer yet; a client sees that a begun answer breaks off."""
+    """Answers with 500 if no answer has begun; otherwise the client sees the answer break off."""
     if seen.is_open and not seen.is_complete:
         await seen.send({"type": "websocket.close", "code": 1011})
     elif seen.status == 499:

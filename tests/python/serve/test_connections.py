@@ -273,7 +273,7 @@ def test_messages_that_a_websocket_refuses(server, frames, code, caplog):
         drip(client, [frames], pause=0.0)
         answer = everything(client)
         assert answer[:1] == b"\x88" and struct.unpack("!H", answer[2:4])[0] == code
-    assert caplog.records == []  # it is no error of the server
+    assert caplog.records == []  # it is not an error of the server
 
 
 def test_a_bad_message_and_the_end_at_once(server, caplog):

@@ -18,9 +18,8 @@ from ..fields import MODEL, Field, values_of
 from ..hosting import Host, Loaded
 from ..limits import Limits
 from ..problems import Plain, invalid, problem_of
-from ..requests import given_of
+from ..requests import disconnected, given_of
 from ..responses import json_response
-from ..routes import disconnected
 from ..watch import note_model
 from .completions import USAGE, usage_of
 from .events import DONE, EVENTS, EventStream, event
@@ -215,7 +214,7 @@ def endpoint(host: Host) -> Callable[[Request], Awaitable[Response]]:
                 lambda some: answers(loaded, some),
                 values["messages"],
                 size=sum(len(text) for _, text in values["messages"]),
-                gone=lambda: disconnected(request),
+                gone=lambda: disconnected(request.receive),
             )
         except Exception as error:
             problem = problem_of(error, [field.name for field in FIELDS])

@@ -18,9 +18,8 @@ from ..endpoint import NUMBER, TEXT, WHOLE, Endpoint, Schema, list_of, object_of
 from ..fields import MODEL, Field, values_of
 from ..hosting import Host
 from ..problems import Plain, invalid
-from ..requests import given_of
+from ..requests import disconnected, given_of
 from ..responses import json_response
-from ..routes import disconnected
 from ..watch import note_model
 from .events import DONE, EVENTS, EventStream, event
 from .fields import METADATA, PENALTIES, STOP, STREAM, STREAM_OPTIONS, USER, Only, Strings
@@ -268,7 +267,7 @@ def begun(host: Host, values: dict[str, Any], request: Request) -> Completion:
         echo=values["echo"],
         seconds=host.limits.seconds,
         streams=values["stream"],
-        gone=lambda: disconnected(request),
+        gone=lambda: disconnected(request.receive),
     )
     usage = not values["stream"] or values["stream_options"]
     return Completion(head, prompts, n, values["logprobs"], values["echo"], usage, texts)

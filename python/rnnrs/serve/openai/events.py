@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -13,7 +12,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..endpoint import Schema
-from ..problems import failure, not_finite, problem_of
+from ..problems import failure, problem_of
+from ..requests import disconnected
+from ..responses import encoded
 
 #: Proxies are to pass each event on at once.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -37,10 +38,7 @@ def event(facts: dict[str, Any]) -> str:
     Raises:
         Problem: 500 for a number that JSON does not have.
     """
-    try:
-        return f"data: {json.dumps(facts, ensure_ascii=False, allow_nan=False, separators=(',', ':'))}\n\n"
-    except ValueError:
-        raise not_finite() from None
+    return f"data: {encoded(facts)}\n\n"
 
 
 class EventStream(Response):
@@ -64,7 +62,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending = asyncio.ensure_future(self._send(send))
-        leaving = asyncio.ensure_future(_disconnected(receive))
+        leaving = asyncio.ensure_future(disconnected(receive))
         try:
             await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -99,8 +97,3 @@ async def _with_error(source: AsyncIterator[str]) -> AsyncIterator[str]:
             _log.exception("a stream of events failed")
             problem = failure()
         yield event(problem.to_json(openai=True))
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
