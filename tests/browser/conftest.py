@@ -126,13 +126,15 @@ def visit(tab, address):
 
 
 @pytest.fixture
-def serving():
-    """Serves another application for a while; yields its address."""
+def serving(tab):
+    """Serves another application for a while; yields its address. The tab leaves the page before, or stays."""
 
     @contextlib.contextmanager
-    def served(app, settings=None):
+    def served(app, settings=None, stays=False):
         with running_server.running(app, settings) as server:
             yield f"http://127.0.0.1:{server.port}/"
+            if not stays:  # what the page still fetches would be refused: an error in its console
+                tab.goto("about:blank")
 
     return served
 

@@ -98,7 +98,7 @@ def test_problems_are_shown_where_they_arise(visit):
 
 def test_a_server_that_ends(tab, serving):
     tab.expected += ["ERR_CONNECTION_REFUSED", "WebSocket"]
-    with serving(create_app(served_models.models("words", "translator"))) as address:
+    with serving(create_app(served_models.models("words", "translator")), stays=True) as address:
         tab.goto(f"{address}#translator")
         tab.get_by_role("textbox").fill("The dog")
     tab.get_by_role("button", name="Translate").click()

@@ -233,34 +233,31 @@ def _whole_words(vocabulary: Lexicon, o: Array, typed: str, k: int) -> list[Sugg
     P(word | finished, prefix) = P(word | finished) / Σ P of all words with the prefix: the softmax of these
     words' scores alone. o (V,) are the scores of the token after the finished words.
     """
-    ids = vocabulary.with_prefix(typed)
-    if not len(ids):
+    ids, owners, words = _completions(vocabulary, typed)
+    if not words:
         return []
-    words, owners, most = _surfaces(vocabulary)
     check_scores(o)
-    own, of = o[ids], owners[ids]
+    own = o[ids]
     highest = own.max()
     if highest == -np.inf:  # nothing is known about these words
         return []
     weights = np.exp(own - highest)
-    sums = np.bincount(of, weights, minlength=len(words))
-    several = k if k * most <= len(ids) else int(np.count_nonzero(np.bincount(of)))
-    places, best = top_k(sums, min(k, several))
+    places, best = top_k(np.bincount(owners, weights), min(k, len(words)))
     total = weights.sum(dtype=np.float64)
     found = [_as_typed(typed, words[place]) for place in places]
     return [Suggestion(word, float(value / total)) for word, value in zip(found, best, strict=True)]
 
 
-@lru_cache(maxsize=16)
-def _surfaces(vocabulary: Lexicon) -> tuple[list[str], Array, int]:
-    """Returns the words of a vocabulary, the index of each token's word (V,), and the most tokens of a word.
+@lru_cache(maxsize=1024)  # many people type the same letters
+def _completions(vocabulary: Lexicon, typed: str) -> tuple[Ids, Ids, list[str]]:
+    """Returns the tokens that begin with the typed letters (N,), the index of each one's word, and the words.
 
     Several tokens can be one word, joined to what stands beside it or not.
     """
-    surfaces = [vocabulary.surface(token) for token in vocabulary.tokens]
-    words = {word: i for i, word in enumerate(sorted(set(surfaces)))}
-    owners = np.array([words[surface] for surface in surfaces])
-    return [*words], owners, int(np.bincount(owners).max())
+    ids = vocabulary.with_prefix(typed)
+    surfaces = [vocabulary.surface(vocabulary.tokens[i]) for i in ids]
+    places = {word: i for i, word in enumerate(sorted(set(surfaces)))}
+    return ids, np.array([places[surface] for surface in surfaces], np.int64), [*places]
 
 
 def _as_typed(typed: str, word: str) -> str:
@@ -274,6 +271,8 @@ def _as_typed(typed: str, word: str) -> str:
 def _rest(typed: str, word: str) -> str | None:
     """Returns the rest of a word after the typed letters; None if the word does not begin with them."""
     known = folded(typed)
+    if typed.isascii() and word.isascii():  # letter by letter, the usual case
+        return word[len(typed) :] if folded(word[: len(typed)]) == known else None
     # More letters are never fewer when they are folded: accents are composed, at most.
     longer = bisect_right(range(len(word) + 1), len(known), key=lambda n: len(folded(word[:n])))
     for n in range(longer - 1, -1, -1):
