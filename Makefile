@@ -8,7 +8,7 @@ PEERS := .venv-peers
 PYTHON_SOURCES := python tests benches examples .ci
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build wheel lint lint-rust lint-python lint-repository format test test-rust test-python test-aarch64 test-attacks test-browser test-dockerfile miri bench bench-peers docs clean
+.PHONY: help demo build wheel lint lint-rust lint-python lint-repository format test test-rust test-python test-aarch64 test-attacks test-mpi test-browser test-dockerfile miri bench bench-peers docs clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,13 @@ $(VENV)/.attacks: pyproject.toml
 
 test-attacks: build $(VENV)/.attacks  ## a real server under generated, hostile and broken requests
 	$(BIN)/python -m pytest tests/attacks --timeout 900
+
+$(VENV)/.mpi: pyproject.toml
+	$(BIN)/python -m pip install --quiet --group mpi
+	touch $@
+
+test-mpi: build $(VENV)/.mpi  ## training over several processes of a real MPI, which are killed, too (RNNRS_KILLS=50 for more)
+	$(BIN)/python -m pytest tests/mpi --timeout 600
 
 $(VENV)/.browser: pyproject.toml
 	$(BIN)/python -m pip install --quiet --group browser

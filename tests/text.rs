@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use rnnrs::text::build::build;
+use rnnrs::text::build::{build, tokens};
+use rnnrs::text::counts::Counts;
 use rnnrs::text::form::{Form, Mark};
 use rnnrs::text::form::{Joiner, Marks, parse, write};
 use rnnrs::text::segment::{Kind, kind_of, last_word, segments};
@@ -51,6 +52,15 @@ proptest! {
         let found = words.pieces(&text);
         prop_assert_eq!(ids.len(), found.len());
         prop_assert_eq!(joined(&found), words.decode(&ids).unwrap());
+    }
+
+    #[test]
+    fn parts_of_a_text_have_its_vocabulary(lines in prop::collection::vec(any_text(), 1..6), least in 1_u64..4, most in 5_usize..30) {
+        let whole = lines.join("\n");
+        let mut counts = Counts::default();
+        lines.iter().for_each(|line| counts.merge(&Counts::of(line)));
+        prop_assert_eq!(tokens(&counts, least, None), build(&whole, least, None));
+        prop_assert_eq!(tokens(&counts, least, Some(most)), build(&whole, least, Some(most)));
     }
 
     #[test]

@@ -24,9 +24,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._rnnrs import __version__, get_num_threads, instruction_set, set_num_threads
-from .errors import DTypeError, FormatError, MissingExtraError, NonFiniteError, ShapeError
+from .errors import DTypeError, FormatError, MissingExtraError, NonFiniteError, RankError, ShapeError
 from .openblas import shorten_polling as _shorten_polling
 from .threads import register_with_threadpoolctl as _register_with_threadpoolctl
+from .threads import share_processors
 
 if TYPE_CHECKING:
     from . import data, decoding, inspection, losses, metrics, models, nn, optim, plot, serve, text, train
@@ -41,6 +42,7 @@ __all__ = [
     "GradientCheck",
     "MissingExtraError",
     "NonFiniteError",
+    "RankError",
     "ShapeError",
     "Trainer",
     "Unfolded",
@@ -60,6 +62,7 @@ __all__ = [
     "plot",
     "serve",
     "set_num_threads",
+    "share_processors",
     "text",
     "train",
     "unfold",

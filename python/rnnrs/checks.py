@@ -107,7 +107,8 @@ def check_repeatable(op: str, argument: str, value: Any) -> None:
         TypeError: for a generator, or another iterator; nothing is read from it. For a table with named
             columns, which would be read as the list of their names.
     """
-    if hasattr(value, "columns") and hasattr(value, "__getitem__") and not isinstance(value, tuple):
+    # In this order: the attribute of other objects may be a large array that is made when asked for.
+    if hasattr(value, "__getitem__") and hasattr(value, "columns") and not isinstance(value, tuple):
         raise TypeError(
             f"{op}: {argument}: expected a list, or a column, got a table, {type(value).__name__}"
         )

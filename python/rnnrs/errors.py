@@ -12,7 +12,15 @@ from types import ModuleType
 
 from ._rnnrs import DTypeError, FormatError, ShapeError
 
-__all__ = ["DTypeError", "FormatError", "MissingExtraError", "NonFiniteError", "ShapeError", "require"]
+__all__ = [
+    "DTypeError",
+    "FormatError",
+    "MissingExtraError",
+    "NonFiniteError",
+    "RankError",
+    "ShapeError",
+    "require",
+]
 
 
 class NonFiniteError(ArithmeticError):
@@ -31,6 +39,18 @@ class NonFiniteError(ArithmeticError):
         self.step = step
         self.parameter = parameter
         self.quantity = quantity
+
+
+class RankError(RuntimeError):
+    """Training over several processes stopped on all of them, since another one failed.
+
+    Attributes:
+        rank: the process that failed.
+    """
+
+    def __init__(self, message: str, *, rank: int = 0) -> None:
+        super().__init__(message)
+        self.rank = rank
 
 
 class MissingExtraError(ImportError):

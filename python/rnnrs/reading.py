@@ -1,7 +1,8 @@
 """Bytes, texts and lines from files and from standard input, by one rule for all readers.
 
-`-` is standard input. A file compressed by gzip is decompressed, whatever its name. A byte order mark is
-removed. A line ends with "\\n", "\\r\\n" or "\\r"; U+2028 and other separators may occur within a text.
+`-` is standard input. A file compressed by gzip or, with the extra "zstd", by zstd is decompressed, whatever
+its name. A byte order mark is removed. A line ends with "\\n", "\\r\\n" or "\\r"; U+2028 and other separators
+may occur within a text.
 """
 
 from __future__ import annotations
@@ -14,21 +15,25 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from .errors import FormatError
+from .errors import FormatError, require
 
 PathLike = str | os.PathLike[str]
 
 #: The name of standard input as a file.
 STANDARD_INPUT = "-"
 
-_GZIP = b"\x1f\x8b"
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _LINE_END = re.compile("\r\n|\r|\n")
 
 #: The number of bytes by which the kind of a text is judged.
 _SAMPLE = 1 << 16
+
+#: The number of bytes of a text that are read at a time.
+_PART = 1 << 20
 
 
 def name_of(path: PathLike) -> str:
@@ -37,13 +42,16 @@ def name_of(path: PathLike) -> str:
 
 
 def read_bytes(path: PathLike) -> bytes:
-    """Returns the content of a file or of standard input, decompressed if it is compressed by gzip.
+    """Returns the content of a file or of standard input, decompressed if it is compressed.
 
     Raises:
         OSError: if it cannot be read.
         FormatError: if it is damaged.
+        MissingExtraError: for zstd, if the package zstandard is missing.
     """
     data = b"".join(_chunks(_stdin())) if os.fspath(path) == STANDARD_INPUT else Path(path).read_bytes()
+    if data.startswith(_ZSTD):
+        return b"".join(_decompressed(name_of(path), iter([data])))
     if not data.startswith(_GZIP):
         return data
     try:
@@ -71,7 +79,8 @@ def read_text(path: PathLike, encoding: str = "utf-8") -> str:
         return data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode(encoding, "ignore")
-        raise _undecodable(name_of(path), encoding, error, before, 0, 0) from None
+        *ended, last = _LINE_END.split(before.removeprefix("\ufeff"))
+        raise _undecodable(name_of(path), encoding, error, len(ended), len(last), 0) from None
 
 
 def read_lines(path: PathLike, encoding: str = "utf-8") -> list[str]:
@@ -90,6 +99,22 @@ def split_lines(text: str) -> list[str]:
     if not lines[-1]:
         lines.pop()
     return lines
+
+
+def text_parts(path: PathLike, encoding: str = "utf-8") -> Iterator[str]:
+    """Yields the text of a file or of standard input part by part, so that memory does not grow with it.
+
+    All line ends are "\\n". Together, the parts are the text that `read_text` returns; a part may be empty.
+
+    Raises:
+        OSError, FormatError, ValueError: see `read_text`.
+    """
+    check_encoding("text_parts", encoding)
+    name = name_of(path)
+    text = _Text(name, encoding)
+    for chunk in _decompressed(name, _file_chunks(path)):
+        yield text.take(chunk)
+    yield text.take(b"", last=True)
 
 
 def input_lines(encoding: str = "utf-8") -> Iterator[str]:
@@ -125,47 +150,64 @@ def check_encoding(op: str, encoding: Any) -> None:
         raise ValueError(f"{op}: encoding: expected one that Python knows, such as utf-8, got {encoding!r}")
 
 
-class _Lines:
-    """Lines of a text that arrives in pieces of bytes."""
+class _Text:
+    """A text that arrives in pieces of bytes."""
 
     def __init__(self, name: str, encoding: str) -> None:
         self._name, self._encoding = name, encoding
         self._decoder = codecs.getincrementaldecoder(encoding)()
-        self._rest = ""
-        self._count = self._offset = 0  # complete lines; bytes
+        self._lines = self._column = 0  # complete lines; characters of the line after them
+        self._offset = 0  # bytes
         self._begun = self._after_return = False
 
-    def take(self, chunk: bytes, last: bool = False) -> list[str]:
-        """Returns the lines that the next bytes complete."""
+    def take(self, chunk: bytes, last: bool = False) -> str:
+        """Returns the text that the next bytes complete, with "\\n" as its line ends."""
         if not self._offset:
             _refuse_utf_16(self._name, chunk, self._encoding)
         waiting = len(self._decoder.getstate()[0])  # bytes of a character that is not complete
         try:
-            text = self._decoder.decode(chunk, last)
+            decoded = self._decoder.decode(chunk, last)
         except UnicodeDecodeError as error:
-            before = self._joined(error.object[: error.start].decode(self._encoding, "ignore"))
-            offset = self._offset - waiting
-            raise _undecodable(self._name, self._encoding, error, before, self._count, offset) from None
-        whole = self._joined(text)
+            self._place(self._normalized(error.object[: error.start].decode(self._encoding, "ignore")))
+            place = (self._lines, self._column, self._offset - waiting)
+            raise _undecodable(self._name, self._encoding, error, *place) from None
+        text = self._normalized(decoded)
+        self._place(text)
         self._offset += len(chunk)
-        if text:
-            self._begun, self._after_return = True, text.endswith("\r")
-        *lines, self._rest = _LINE_END.split(whole)
-        self._count += len(lines)
+        if decoded:
+            self._begun, self._after_return = True, decoded.endswith("\r")
+        return text
+
+    def _place(self, text: str) -> None:
+        """Moves the place to the end of more text."""
+        ended = text.count("\n")
+        self._lines += ended
+        self._column = len(text) - text.rfind("\n") - 1 if ended else self._column + len(text)
+
+    def _normalized(self, text: str) -> str:
+        if not self._begun:
+            text = text.removeprefix("\ufeff")
+        if self._after_return:  # the line ended with the "\r" of "\r\n"
+            text = text.removeprefix("\n")
+        return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+class _Lines:
+    """Lines of a text that arrives in pieces of bytes."""
+
+    def __init__(self, name: str, encoding: str) -> None:
+        self._text = _Text(name, encoding)
+        self._rest = ""
+
+    def take(self, chunk: bytes, last: bool = False) -> list[str]:
+        """Returns the lines that the next bytes complete."""
+        *lines, self._rest = (self._rest + self._text.take(chunk, last)).split("\n")
         return lines
 
     def finish(self) -> list[str]:
         """Returns the last lines, at the end of the bytes."""
         lines = self.take(b"", last=True)
         return [*lines, self._rest] if self._rest else lines
-
-    def _joined(self, text: str) -> str:
-        """Returns the unfinished line and the text after it."""
-        if not self._begun:
-            text = text.removeprefix("\ufeff")
-        if self._after_return:  # the line ended with the "\r" of "\r\n"
-            text = text.removeprefix("\n")
-        return self._rest + text
 
 
 def _stdin() -> Any:
@@ -189,28 +231,68 @@ def _chunks(stream: Any) -> Iterator[bytes]:
         yield chunk
 
 
+def _file_chunks(path: PathLike) -> Iterator[bytes]:
+    """Yields the bytes of a file, or of standard input as they come."""
+    if os.fspath(path) == STANDARD_INPUT:
+        yield from _chunks(_stdin())
+        return
+    with open(path, "rb") as file:
+        while chunk := file.read(_PART):
+            yield chunk
+
+
 def _decompressed(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yields bytes, decompressed if they are compressed by gzip."""
+    """Yields bytes, decompressed if they are compressed."""
     data = b""
-    while len(data) < len(_GZIP) and (chunk := next(chunks, b"")):
+    while len(data) < len(_ZSTD) and (chunk := next(chunks, b"")):
         data += chunk
-    if not data.startswith(_GZIP):
+        if not any(data.startswith(magic) or magic.startswith(data) for magic in (_GZIP, _ZSTD)):
+            break
+    if data.startswith(_GZIP):
+        yield from _gunzipped(name, data, chunks)
+    elif data.startswith(_ZSTD):
+        yield from _unzstd(name, data, chunks)
+    else:
         yield data
         yield from chunks
-        return
+
+
+def _gunzipped(name: str, data: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yields the bytes of a gzip file, of one member or several, at most `_PART` at a time."""
     member = zlib.decompressobj(wbits=31)
     while data:
         try:
-            yield member.decompress(data)
+            found = member.decompress(data, _PART)
+            while found:
+                yield found
+                found = b"" if member.eof else member.decompress(member.unconsumed_tail, _PART)
         except zlib.error as error:
             raise FormatError(f"{name}: damaged gzip file: {error}") from None
-        data = member.unused_data
-        if member.eof and data.strip(b"\0"):
+        data = member.unused_data.lstrip(b"\0")
+        if member.eof and data:
             member = zlib.decompressobj(wbits=31)
         else:
             data = next(chunks, b"")
     if not member.eof:
         raise FormatError(f"{name}: damaged gzip file: it ends too early")
+
+
+def _unzstd(name: str, data: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yields the bytes of a zstd file, of one frame or several."""
+    zstandard = require("zstandard", "zstd")
+    # Little at a time, since it may become much.
+    pieces = (part[i : i + _SAMPLE] for part in chain([data], chunks) for i in range(0, len(part), _SAMPLE))
+    data = next(pieces)
+    while data:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        while not frame.eof:
+            try:
+                yield frame.decompress(data)
+            except zstandard.ZstdError as error:
+                raise FormatError(f"{name}: damaged zstd file: {error}") from None
+            if not frame.eof and not (data := next(pieces, b"")):
+                raise FormatError(f"{name}: damaged zstd file: it ends too early")
+        data = frame.unused_data or next(pieces, b"")
 
 
 def _is_utf_8(encoding: str) -> bool:
@@ -235,18 +317,17 @@ def _refuse_utf_16(name: str, data: bytes, encoding: str) -> None:
 
 
 def _undecodable(
-    name: str, encoding: str, error: UnicodeDecodeError, before: str, lines: int, offset: int
+    name: str, encoding: str, error: UnicodeDecodeError, lines: int, column: int, offset: int
 ) -> FormatError:
-    """Returns the error about a byte, with the text of its chunk before it, and the lines before that."""
-    *ended, last = _LINE_END.split(before.removeprefix("\ufeff"))
+    """Returns the error about a byte, by the complete lines, the column and the bytes before it."""
     expected = "UTF-8" if _is_utf_8(encoding) else encoding
-    place = f"offset {offset + error.start}, column {len(last) + 1}"
+    place = f"offset {offset + error.start}, column {column + 1}"
     advice = ""
     if _is_utf_8(encoding) and _looks_like_latin_1(error.object):
         advice = "; if it is Latin-1 or Windows-1252, name the encoding: cp1252"
     byte = error.object[error.start]
     return FormatError(
-        f"{name}: line {lines + len(ended) + 1}: expected {expected} text, got byte 0x{byte:02x} at {place}{advice}"
+        f"{name}: line {lines + 1}: expected {expected} text, got byte 0x{byte:02x} at {place}{advice}"
     )
 
 

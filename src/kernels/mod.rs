@@ -14,6 +14,7 @@ mod activation;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod bfloat16;
 pub mod cell;
 mod generic;
 mod isa;
@@ -38,6 +39,7 @@ mod update;
 mod windows;
 
 pub use activation::{Activation, activate, column_exponentials, differentiate, exponentials, scale_shift};
+pub use bfloat16::{from_bfloat16, to_bfloat16};
 pub use isa::{Isa, instruction_set, supported};
 pub use lines::Lines;
 pub use memory::{Recycler, prefetch};

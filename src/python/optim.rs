@@ -1,10 +1,11 @@
 //! Gradient clipping and the optimizers' updates, in place on flat vectors.
 
-use numpy::PyUntypedArrayMethods;
+use numpy::{PyReadonlyArray1, PyReadwriteArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use super::array::{by_kind, ids, input, slice, target, target_when_free};
 use crate::error::check_shape;
+use crate::kernels;
 use crate::optim::{self, Spans};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -16,6 +17,8 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(clipping, module)?)?;
     module.add_function(wrap_pyfunction!(clear, module)?)?;
     module.add_function(wrap_pyfunction!(clip_value, module)?)?;
+    module.add_function(wrap_pyfunction!(to_bfloat16, module)?)?;
+    module.add_function(wrap_pyfunction!(from_bfloat16, module)?)?;
     Ok(())
 }
 
@@ -205,4 +208,30 @@ fn clip_value(py: Python<'_>, gradients: &Bound<'_, PyAny>, limit: f64) -> PyRes
         let gradients = gradients.as_slice_mut()?;
         Ok(py.detach(|| optim::clip_value(gradients, limit))?)
     })
+}
+
+/// Rounds float32 numbers to bfloat16, which are stored as uint16.
+#[pyfunction]
+fn to_bfloat16(
+    py: Python<'_>,
+    x: PyReadonlyArray1<'_, f32>,
+    mut rounded: PyReadwriteArray1<'_, u16>,
+) -> PyResult<()> {
+    check_shape("to_bfloat16", "rounded", rounded.shape(), &[("n", Some(x.len()))])?;
+    let (x, rounded) = (x.as_slice()?, rounded.as_slice_mut()?);
+    py.detach(|| kernels::to_bfloat16(x, rounded));
+    Ok(())
+}
+
+/// Converts bfloat16 numbers to float32.
+#[pyfunction]
+fn from_bfloat16(
+    py: Python<'_>,
+    rounded: PyReadonlyArray1<'_, u16>,
+    mut x: PyReadwriteArray1<'_, f32>,
+) -> PyResult<()> {
+    check_shape("from_bfloat16", "x", x.shape(), &[("n", Some(rounded.len()))])?;
+    let (rounded, x) = (rounded.as_slice()?, x.as_slice_mut()?);
+    py.detach(|| kernels::from_bfloat16(rounded, x));
+    Ok(())
 }

@@ -6,7 +6,7 @@ use pyo3::pybacked::PyBackedStr;
 
 use crate::text::form::{Form, Joiner, parse};
 use crate::text::segment::{self, Kind, segments};
-use crate::text::{build, vocabulary};
+use crate::text::{build, counts, vocabulary};
 
 /// A vocabulary of words and symbols.
 #[pyclass(name = "WordCodec", module = "rnnrs._rnnrs", frozen)]
@@ -40,6 +40,45 @@ impl PyWordCodec {
     /// Returns the text of ids.
     fn decode(&self, py: Python<'_>, ids: Vec<i64>) -> PyResult<String> {
         Ok(py.detach(|| self.words.decode(&ids))?)
+    }
+}
+
+/// The counts of the words and symbols of texts that are read part by part.
+#[pyclass(name = "WordCounts", module = "rnnrs._rnnrs")]
+struct PyWordCounts(counts::Counts);
+
+#[pymethods]
+impl PyWordCounts {
+    #[new]
+    fn new() -> PyWordCounts {
+        PyWordCounts(counts::Counts::default())
+    }
+
+    /// Returns the number of different forms.
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Counts the words and symbols of a text.
+    fn read(&mut self, py: Python<'_>, text: PyBackedStr) {
+        py.detach(|| self.0.read(&text));
+    }
+
+    /// Adds the counts of other texts.
+    fn merge(&mut self, py: Python<'_>, other: PyRef<'_, PyWordCounts>) {
+        let other = &other.0;
+        py.detach(|| self.0.merge(other));
+    }
+
+    /// Drops the rarest forms, so that at most `most` remain. Returns the highest count that was dropped.
+    fn prune(&mut self, py: Python<'_>, most: usize) -> u64 {
+        py.detach(|| self.0.prune(most))
+    }
+
+    /// Returns the tokens: the special ones, then the most frequent ones first.
+    #[pyo3(signature = (min_count, max_size))]
+    fn tokens(&self, py: Python<'_>, min_count: u64, max_size: Option<usize>) -> Vec<String> {
+        py.detach(|| build::tokens(&self.0, min_count, max_size))
     }
 }
 
@@ -98,21 +137,14 @@ fn is_word(text: &str) -> bool {
         && found.next().is_none()
 }
 
-/// Returns the tokens of a text: the special ones, then the most frequent ones first.
-#[pyfunction]
-#[pyo3(signature = (text, min_count, max_size))]
-fn build_words(py: Python<'_>, text: PyBackedStr, min_count: u64, max_size: Option<usize>) -> Vec<String> {
-    py.detach(|| build::build(&text, min_count, max_size))
-}
-
 /// Adds the module's functions and classes.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyWordCodec>()?;
+    module.add_class::<PyWordCounts>()?;
     module.add_class::<PyWordJoiner>()?;
     module.add_function(wrap_pyfunction!(word_surface, module)?)?;
     module.add_function(wrap_pyfunction!(find_words, module)?)?;
     module.add_function(wrap_pyfunction!(first_words, module)?)?;
     module.add_function(wrap_pyfunction!(last_word, module)?)?;
-    module.add_function(wrap_pyfunction!(is_word, module)?)?;
-    module.add_function(wrap_pyfunction!(build_words, module)?)
+    module.add_function(wrap_pyfunction!(is_word, module)?)
 }

@@ -1,9 +1,10 @@
-//! Collection of a text's words and symbols.
+//! Vocabularies of counted words and symbols.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
-use super::form::{Marks, marked, write};
+use super::counts::Counts;
+use super::form::{Marks, write};
 use super::segment::{Kind, kind_of};
 use super::vocabulary::{MARKS, SPECIAL};
 
@@ -12,8 +13,13 @@ type Form<'a> = (&'a str, Marks);
 /// A form with its count and its token.
 type Counted<'a> = (Reverse<u64>, String, Form<'a>);
 
-/// Returns the tokens of a text: [`SPECIAL`] and [`MARKS`], then the words and symbols with their marks, the
-/// most frequent first. Words alone need no marks.
+/// Returns the tokens of a text; see [`tokens`].
+pub fn build(text: &str, least: u64, most: Option<usize>) -> Vec<String> {
+    tokens(&Counts::of(text), least, most)
+}
+
+/// Returns the tokens of counted texts: [`SPECIAL`] and [`MARKS`], then the words and symbols with their
+/// marks, the most frequent first. Words alone need no marks.
 ///
 /// A form with marks that is left out counts as its surface without marks: in texts, its marks are tokens of
 /// their own. A surface that is listed with marks is listed without them, too, so it is known in any place.
@@ -21,13 +27,8 @@ type Counted<'a> = (Reverse<u64>, String, Form<'a>);
 /// # Arguments
 /// * `least`: the minimum number of occurrences.
 /// * `most`: the maximum number of tokens, the special ones included.
-pub fn build(text: &str, least: u64, most: Option<usize>) -> Vec<String> {
-    let mut counts: HashMap<Form<'_>, u64> = HashMap::new();
-    for line in text.split('\n') {
-        marked(line, |token| *counts.entry((token.surface, token.marks)).or_default() += 1);
-    }
-    dissolve(&mut counts, |_, count| count < least);
-    counts.retain(|_, count| *count >= least);
+pub fn tokens(counts: &Counts, least: u64, most: Option<usize>) -> Vec<String> {
+    let mut counts = frequent(counts, least);
     for (surface, _) in counts.keys().copied().collect::<Vec<_>>() {
         counts.entry((surface, Marks::NONE)).or_default();
     }
@@ -47,6 +48,24 @@ pub fn build(text: &str, least: u64, most: Option<usize>) -> Vec<String> {
     special.into_iter().map(String::from).chain(kept.into_iter().map(|(_, token, _)| token)).collect()
 }
 
+/// Returns the forms that occur often enough; those with marks among the others count as their surfaces.
+fn frequent(counts: &Counts, least: u64) -> HashMap<Form<'_>, u64> {
+    let mut apart: HashMap<&str, u64> = HashMap::new();
+    for (surface, _, count) in counts.iter().filter(|form| form.1 != Marks::NONE && form.2 < least) {
+        *apart.entry(surface).or_default() += count;
+    }
+    let mut found = HashMap::new();
+    for (surface, marks, count) in counts.iter() {
+        let more = if marks == Marks::NONE { apart.remove(surface).unwrap_or(0) } else { 0 };
+        if count + more >= least {
+            found.insert((surface, marks), count + more);
+        }
+    }
+    found
+        .extend(apart.into_iter().filter(|form| form.1 >= least).map(|(s, count)| ((s, Marks::NONE), count)));
+    found
+}
+
 /// Returns the most frequent forms; those with marks among the others count as their surfaces.
 fn fitted<'a>(counts: &mut HashMap<Form<'a>, u64>, most: usize) -> Vec<Counted<'a>> {
     let kept = chosen(counts, most);
@@ -54,14 +73,14 @@ fn fitted<'a>(counts: &mut HashMap<Form<'a>, u64>, most: usize) -> Vec<Counted<'
         return kept;
     }
     let known: HashSet<Form<'_>> = kept.iter().map(|(_, _, form)| *form).collect();
-    dissolve(counts, |form, _| !known.contains(form));
+    dissolve(counts, |form| !known.contains(form));
     chosen(counts, most)
 }
 
 /// Counts the forms with marks that meet a condition as their surfaces.
-fn dissolve<'a>(counts: &mut HashMap<Form<'a>, u64>, rare: impl Fn(&Form<'a>, u64) -> bool) {
+fn dissolve<'a>(counts: &mut HashMap<Form<'a>, u64>, rare: impl Fn(&Form<'a>) -> bool) {
     let found: Vec<_> = counts
-        .extract_if(|form, count| form.1 != Marks::NONE && rare(form, *count))
+        .extract_if(|form, _| form.1 != Marks::NONE && rare(form))
         .map(|((surface, _), count)| (surface, count))
         .collect();
     for (surface, count) in found {

@@ -38,12 +38,16 @@ pub struct Marks {
 impl Marks {
     /// No marks.
     pub const NONE: Marks = Marks { left: Mark::None, right: Mark::None };
-    /// The number of different pairs of marks.
-    pub const COUNT: usize = 9;
 
     /// Returns the place of these marks among all, 0 for none.
     pub fn index(self) -> usize {
         3 * self.left as usize + self.right as usize
+    }
+
+    /// Returns the marks at a place among all, the opposite of [`index`](Marks::index).
+    pub(super) fn of_index(index: usize) -> Marks {
+        const MARKS: [Mark; 3] = [Mark::None, Mark::Join, Mark::Space];
+        Marks { left: MARKS[index / 3], right: MARKS[index % 3] }
     }
 }
 

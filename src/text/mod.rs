@@ -2,7 +2,8 @@
 //!
 //! [`segment`] cuts a text into words and symbols, by grapheme clusters (Unicode Standard Annex #29).
 //! [`form`] writes a token as a string: its surface, and marks where white space beside it is missing or
-//! present against expectation. [`vocabulary`] maps these strings to ids and back; [`build`] collects them.
+//! present against expectation. [`vocabulary`] maps these strings to ids and back; [`counts`] counts them in
+//! texts, and [`build`] lists the frequent ones.
 //!
 //! Decoding restores every text whose tokens are known, except which white space stood between two tokens,
 //! and how much of it. White space at the ends of lines is not kept.
@@ -21,6 +22,8 @@
 
 pub mod build;
 mod characters;
+pub mod counts;
 pub mod form;
+mod forms;
 pub mod segment;
 pub mod vocabulary;

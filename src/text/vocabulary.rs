@@ -1,8 +1,7 @@
 //! Texts as the ids of words and symbols, and back.
 
-use std::collections::HashMap;
-
 use super::form::{Form, Joiner, Mark, Marked, Marks, expected, marked, parse, write};
+use super::forms::Forms;
 use super::segment::kind_of;
 use crate::error::{Error, Result};
 
@@ -17,16 +16,14 @@ pub const MARKS: [&str; 2] = ["￭", "␣"];
 
 const DECODE: &str = "WordVocabulary.decode";
 
-/// The id of a form that is not in the vocabulary.
-const ABSENT: u32 = u32::MAX;
-
 /// A vocabulary of words and symbols with their marks.
 pub struct Words {
     tokens: Vec<Token>,
     /// The ids of the marks by themselves; a vocabulary of plain words needs none.
     marks: [Option<i64>; 2],
-    /// The ids of each surface, by its marks.
-    ids: HashMap<Box<str>, [u32; Marks::COUNT]>,
+    forms: Forms,
+    /// The id of each form.
+    ids: Vec<u32>,
 }
 
 /// A token taken apart.
@@ -58,8 +55,12 @@ impl Words {
         if !begin.eq(SPECIAL) || u32::try_from(tokens.len()).is_err() {
             return Err(invalid(format!("{:?}", tokens.iter().take(SPECIAL.len()).collect::<Vec<_>>())));
         }
-        let mut words =
-            Words { tokens: Vec::with_capacity(tokens.len()), marks: [None; 2], ids: HashMap::new() };
+        let mut words = Words {
+            tokens: Vec::with_capacity(tokens.len()),
+            marks: [None; 2],
+            forms: Forms::default(),
+            ids: Vec::new(),
+        };
         for (id, token) in tokens.into_iter().enumerate() {
             words.push(id, token)?;
         }
@@ -80,12 +81,10 @@ impl Words {
             }
             Form::Word(surface, marks) => {
                 // No token of a text is "<unk>": it consists of three.
-                let place =
-                    &mut self.ids.entry(surface.into()).or_insert([ABSENT; Marks::COUNT])[marks.index()];
-                if *place != ABSENT || token == LINE_BREAK {
+                if self.forms.insert(surface, marks) < self.ids.len() || token == LINE_BREAK {
                     return Err(invalid(format!("{token:?} twice")));
                 }
-                *place = id as u32;
+                self.ids.push(id as u32);
                 let expected = expected(surface, kind_of(surface));
                 self.tokens.push(Token::Word { surface: surface.into(), marks, expected });
             }
@@ -166,10 +165,11 @@ impl Words {
     }
 
     fn find<'a>(&self, token: Marked<'a>) -> Encoded<'a> {
-        match self.ids.get(token.surface) {
-            Some(ids) if ids[token.marks.index()] != ABSENT => Encoded::Known(ids[token.marks.index()]),
-            Some(ids) if ids[0] != ABSENT => Encoded::Apart(ids[0], token),
-            _ => Encoded::Unknown(token),
+        let id = |marks| self.forms.find(token.surface, marks).map(|number| self.ids[number]);
+        match id(token.marks) {
+            Some(known) => Encoded::Known(known),
+            None if token.marks == Marks::NONE => Encoded::Unknown(token),
+            None => id(Marks::NONE).map_or(Encoded::Unknown(token), |bare| Encoded::Apart(bare, token)),
         }
     }
 }

@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 # Workers side by side (`pytest -n`) compute with one thread each: more than cores would only wait for each other.
@@ -7,6 +8,12 @@ from collections.abc import Iterator
 if "PYTEST_XDIST_WORKER" in os.environ:
     for name in ("RNNRS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+
+# The tests start hundreds of processes, and pytest rewrites their assertions: with bytecode, all that is compiled
+# only once, whatever PYTHONDONTWRITEBYTECODE says.
+if sys.dont_write_bytecode:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 import pytest
 from hypothesis import HealthCheck, settings

@@ -27,14 +27,6 @@ def run(*arguments, stdin=b"", environment=None):
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
-def fails(code, message, *arguments, **more):
-    """Checks that the command fails with one line that says why."""
-    got, out, error = run(*arguments, **more)
-    assert got == code, error
-    assert out == ""
-    assert re.fullmatch(f"rnnrs: .*{message}.*\n", error), error
-
-
 def call(*arguments, stdin=b""):
     """Runs the command in this process, which is faster: (exit code, standard output, standard error)."""
     from rnnrs.cli import main

@@ -5,6 +5,7 @@ paths that begin with `crate::`.
 """
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -68,13 +69,18 @@ def python_modules():
     return modules
 
 
-def python_imports(modules):
+@functools.cache
+def python_imports():
     """(importing module, imported module, place) of all imports within the package; modules are tuples of names."""
+    return list(imports_of(python_modules()))
+
+
+def imports_of(modules):
     for name, (path, is_package) in modules.items():
-        base = name if is_package else name[:-1]
+        base, file = name if is_package else name[:-1], path.relative_to(ROOT)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            place = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
             for target in targets(node, base):
+                place = f"{file}:{node.lineno}"
                 module = next((target[:n] for n in range(len(target), -1, -1) if target[:n] in modules), None)
                 if target[:1] == ("_rnnrs",):
                     module = ("_rnnrs",)
@@ -132,7 +138,7 @@ def table():
 
 
 def test_python_imports_are_those_that_architecture_md_allows(table):
-    assert not list(violations(python_imports(python_modules()), table, "python"))
+    assert not list(violations(python_imports(), table, "python"))
 
 
 def test_rust_imports_are_those_that_architecture_md_allows(table):
@@ -141,9 +147,8 @@ def test_rust_imports_are_those_that_architecture_md_allows(table):
 
 
 def test_no_imports_form_a_circle():
-    modules = python_modules()
-    graph = {name: set() for name in modules}
-    for name, target, _ in python_imports(modules):
+    graph = {name: set() for name in python_modules()}
+    for name, target, _ in python_imports():
         if target in graph:
             graph[name].add(target)
     assert not circles(graph)

@@ -5,6 +5,7 @@ import io
 import sys
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from rnnrs.data import (
     read_ts,
     read_tsv_pairs,
 )
-from rnnrs.errors import FormatError
+from rnnrs.errors import FormatError, MissingExtraError
 from rnnrs.text import read_text
 
 
@@ -187,3 +188,58 @@ def test_the_form_of_standard_input_follows_from_its_first_line(monkeypatch):
         assert read_dialogues("-") == [["a", "b"]]
     monkeypatch.setattr(sys, "stdin", Piped(b'{"file": "a", "description": "b"}\n'))
     assert read_captions("-").descriptions == (("b",),)
+
+
+def packed(data, *places):
+    """Returns bytes as several frames of zstd."""
+    parts = [data[a:b] for a, b in zip((0, *places), (*places, len(data)), strict=True)]
+    return b"".join(zstandard.ZstdCompressor().compress(part) for part in parts)
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize("places", [(), (9, 20)])
+def test_zstd_is_decompressed(tmp_path, monkeypatch, size, places):
+    data = packed(TEXT.encode(), *places)
+    path = tmp_path / "text.zst"
+    path.write_bytes(data)
+    assert reading.read_lines(path) == LINES
+    monkeypatch.setattr(reading, "_PART", size)
+    monkeypatch.setattr(reading, "_SAMPLE", max(size // 2, 2))
+    assert "".join(reading.text_parts(path)).split("\n") == LINES
+    assert lines(monkeypatch, *(data[i : i + size] for i in range(0, len(data), size))) == LINES
+
+
+@pytest.mark.parametrize(("compress", "kind"), [(gzip.compress, "gzip"), (packed, "zstd")])
+def test_damaged_compressed_files_are_refused_in_parts(tmp_path, compress, kind):
+    data = compress(bytes(range(65, 91)) * 40)
+    path = tmp_path / "text"
+    path.write_bytes(data[:-3])
+    with pytest.raises(FormatError, match=f"text: damaged {kind} file: it ends too early"):
+        list(reading.text_parts(path))
+    path.write_bytes(data[:9] + b"\xff\xff\xff" + data[12:])
+    with pytest.raises(FormatError, match=f"text: damaged {kind} file"):
+        list(reading.text_parts(path))
+
+
+def test_a_missing_zstandard_is_named(tmp_path, monkeypatch):
+    (tmp_path / "text").write_bytes(packed(b"text"))
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(MissingExtraError, match=r"rnnrs\[zstd\]"):
+        reading.read_text(tmp_path / "text")
+
+
+def test_gzip_is_decompressed_little_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "_PART", 1000)
+    (tmp_path / "text.gz").write_bytes(gzip.compress(b"a" * 50_000) + gzip.compress(b"b" * 10) + b"\0" * 9)
+    parts = list(reading.text_parts(tmp_path / "text.gz"))
+    assert max(map(len, parts)) == 1000
+    assert "".join(parts) == "a" * 50_000 + "b" * 10
+
+
+def test_parts_name_the_place_of_a_bad_byte(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "_PART", 4)
+    (tmp_path / "text").write_bytes("one\r\ntwo\rthré".encode() + b"e\xff")
+    with pytest.raises(
+        FormatError, match="line 3: expected UTF-8 text, got byte 0xff at offset 15, column 6"
+    ):
+        list(reading.text_parts(tmp_path / "text"))

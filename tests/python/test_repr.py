@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import pkgutil
 import sys
+import tempfile
 from importlib import import_module
 
 import numpy as np
@@ -150,6 +151,9 @@ def batchers():
         data.WindowBatches(DRAW.normal(size=(3000, 7)), 50, 3, 60),
     ):
         yield from (each, each.epoch(0), each.epoch(0)[0])
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = data.prepare_corpus(folder, texts=["a long line\n" * 3000])
+        yield from (corpus, corpus.stream(), corpus.sentences())
     yield data.Series(DRAW.normal(size=(3000, 200)), tuple(f"column {i}" for i in range(200)))
     yield data.LabeledSequences(rows, ["a"] * 299, tuple("abc"), tuple("xyz"))
     long = data.RegionExample("x" * 9000, (data.Region(0, 0, 1, 1, "x" * 9000),) * 99)
@@ -259,11 +263,12 @@ NOT_MADE = {
     "Augmentation", "Constant", "ConstantForcing", "Constraints", "ExponentialDecay", "ExponentialForcing",
     "InverseSigmoidForcing", "Lexicon", "LinearDecay", "Linearized", "Sampling", "SlotError", "StepDecay",
     "TextStates", "TextToText", "Threshold", "TokenVocabulary",
-    "AdaptiveStepper", "Answering", "BestCheckpoint", "CSVLog", "Cache", "Captions", "Checkable", "Composite",
-    "ContinuousCache", "CopyEvaluation", "Criterion", "DTypeError", "Data", "DescribedPictures", "Emoji",
-    "Examples", "FormatError", "Following", "GradientMonitor", "Interval", "JacobianNorms", "Layer", "Loss",
+    "AdaptiveStepper", "Answering", "BestCheckpoint", "CSVLog", "Cache", "Captions", "Checkable",
+    "Communicator", "Composite", "ContinuousCache", "CopyEvaluation", "Criterion", "DTypeError", "Data",
+    "DescribedPictures", "Emoji", "Examples", "FormatError", "Following", "GradientMonitor", "Interval",
+    "JacobianNorms", "Layer", "Loss",
     "MissingExtraError", "Model", "NgramCache", "NonFiniteError", "Optimizer", "PairReport",
-    "PictureFeatures", "Pictures", "ProgressBar", "Recurrent", "Run", "ShapeError", "StepModel",
+    "PictureFeatures", "Pictures", "ProgressBar", "RankError", "Recurrent", "Run", "ShapeError", "StepModel",
     "Stopped", "SubwordVocabulary", "Vocabulary",
 }  # fmt: skip
 

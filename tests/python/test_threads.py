@@ -41,3 +41,46 @@ def test_the_threads_are_known_to_threadpoolctl():
     with threadpoolctl.threadpool_limits(1, user_api="rnnrs"):
         assert rnnrs.get_num_threads() == 1
     assert rnnrs.get_num_threads() == 2
+
+
+class Machines:
+    """A communicator of processes, each on a machine and with the processors that it may run on."""
+
+    def __init__(self, *processes):
+        self.processes = processes
+
+    def allgather(self, own):
+        assert own == self.processes[0]
+        return list(self.processes)
+
+
+@pytest.mark.parametrize(
+    "processes, threads",
+    [
+        ([("a", range(8))], 8),
+        ([("a", range(8))] * 4, 2),
+        ([("a", range(8))] * 3, 2),
+        ([("a", range(2))] * 4, 1),
+        ([("a", range(2)), ("a", range(2, 4))], 2),
+        ([("a", range(4)), ("a", range(2)), ("b", range(4))], 3),
+        ([("a", range(8)), ("b", range(8))], 8),
+    ],
+)
+def test_processes_on_one_machine_share_its_processors(processes, threads, monkeypatch):
+    processes = [(machine, list(own)) for machine, own in processes]
+    monkeypatch.setattr(rnnrs.threads.platform, "node", lambda: processes[0][0])
+    monkeypatch.setattr(rnnrs.threads.os, "sched_getaffinity", lambda _: set(processes[0][1]), raising=False)
+    for name in ("RNNRS_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    before = rnnrs.get_num_threads()
+    try:
+        rnnrs.set_num_threads(16)
+        assert rnnrs.threads.share_processors(Machines(*processes)) == threads == rnnrs.get_num_threads()
+        rnnrs.set_num_threads(5)
+        monkeypatch.setenv("OMP_NUM_THREADS", "5")
+        assert rnnrs.threads.share_processors(Machines(*processes)) == 5
+        monkeypatch.delenv("OMP_NUM_THREADS")
+        rnnrs.set_num_threads(1)  # as a quota leaves
+        assert rnnrs.threads.share_processors(Machines(*processes)) == 1
+    finally:
+        rnnrs.set_num_threads(before)

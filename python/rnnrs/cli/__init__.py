@@ -7,6 +7,7 @@ usage, 130 interrupted by Ctrl-C, 143 ended by SIGTERM, 129 by SIGHUP, 141 the r
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import signal
@@ -23,7 +24,7 @@ from .common import Done, Parser, ending, one_line, say
 #: The command groups: name → (module, line in the help). The module's `add` adds the arguments or verbs.
 GROUPS = {
     "demo": ("demo", "train on bundled data for a minute or two and see the result"),
-    "lm": ("lm", "language models: train, evaluate, score, suggest, generate, inspect"),
+    "lm": ("lm", "language models: prepare, train, evaluate, score, suggest, generate, inspect"),
     "classify": ("sequences.classify", "classes of time series or texts: train, evaluate, predict"),
     "forecast": ("sequences.forecast", "forecasts of series of numbers: train, evaluate, predict"),
     "translate": ("pairs.translate", "translation: train, evaluate, run"),
@@ -102,6 +103,14 @@ def _run(words: list[str]) -> int:
     arguments.argv = words
     if getattr(arguments, "check", None) is not None:
         arguments.check(arguments)
+    if getattr(arguments, "trains", False):
+        from .ranks import run_together
+
+        return run_together(arguments, partial(_work, arguments))
+    return _work(arguments)
+
+
+def _work(arguments: argparse.Namespace) -> int:
     from .files import Files
 
     with Files(arguments) as arguments.guard:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from .. import reading
+from ..launcher import rank_in_environment
 from ..signals import Terminated
 from ..terminal import Screen, is_terminal
 
@@ -57,8 +58,8 @@ class Parser(argparse.ArgumentParser):
         return words
 
     def error(self, message: str) -> NoReturn:
-        """Exits with 2 and one line on standard error."""
-        self.exit(2, f"rnnrs: {message} (see {self.prog} --help)\n")
+        """Exits with 2 and one line on standard error, by the first of the processes that MPI started."""
+        self.exit(2, None if rank_in_environment() else f"rnnrs: {message} (see {self.prog} --help)\n")
 
 
 class VerbParser(Parser):
@@ -279,6 +280,12 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return _plain(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def rank_of(arguments: argparse.Namespace) -> int:
+    """Returns the number of this process among those that train together; only 0, the first, writes files."""
+    communicator = getattr(arguments, "communicator", None)
+    return 0 if communicator is None else int(communicator.Get_rank())
 
 
 def joined_text(words: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..files import check_writable, claimed
 from ..reading import STANDARD_INPUT
-from .common import CommandError, say
+from .common import CommandError, rank_of, say
 
 #: Device and number, which identify a file whatever its name.
 Identity = tuple[int, int]
@@ -42,6 +42,21 @@ class Files:
         self._outputs: dict[Identity, str] = {}
 
     def __enter__(self) -> Files:
+        communicator = getattr(self._arguments, "communicator", None)
+        if communicator is None:
+            self._claim()
+            return self
+        from ..train.ranks import Ranks
+
+        with Ranks("train", communicator).together():
+            if STANDARD_INPUT in self.inputs() and not getattr(self._arguments, "spools", False):
+                raise CommandError(f"{STANDARD_INPUT}: expected a file, which all processes can read, got -")
+            if not rank_of(self._arguments):
+                self._claim()
+        return self
+
+    def _claim(self) -> None:
+        """Checks the files, and claims those that are written."""
         outputs = [path for kind in ("writes", "updates") for path in self._named(kind)]
         for path in outputs:
             if path == STANDARD_INPUT:
@@ -65,7 +80,6 @@ class Files:
             raise
         for warning in found:
             say(f"rnnrs: {warning.message}")
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._claims.close()

@@ -28,14 +28,17 @@ _SHARED = "target_embedding.E"
 
 def add(info: Parser) -> None:
     """Adds the arguments."""
-    info.description, info.epilog = "Shows the contents of a model's file.", _EXAMPLES
-    reads(info.add_argument("model", metavar="MODEL", help="a model's file, or a checkpoint of its training"))
+    info.description, info.epilog = "Shows the contents of a model's file, or of a corpus.", _EXAMPLES
+    text = "a model's file, or a checkpoint of its training; or a corpus, whose files are verified"
+    reads(info.add_argument("model", metavar="MODEL", help=text))
     add_json(info, "the same as JSON")
     info.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints kind, configuration, vocabularies and parameters."""
+    """Prints kind, configuration, vocabularies and parameters; of a corpus, what it holds."""
+    if os.path.isdir(arguments.model):
+        return _corpus(arguments)
     facts = describe(arguments.model)
     if arguments.json:
         print_json(facts)
@@ -53,6 +56,27 @@ def run(arguments: argparse.Namespace) -> int:
         if facts[name] is not None:
             print(title)
             _print_run(facts[name])
+    return 0
+
+
+def _corpus(arguments: argparse.Namespace) -> int:
+    """Verifies a corpus, and prints what it holds.
+
+    Raises:
+        OSError, FormatError: if it cannot be read, or is damaged.
+    """
+    from ..data import Corpus
+
+    corpus = Corpus(arguments.model, verify=True)
+    names = ("tokens", "characters", "lines", "sentence_like", "undercount")
+    facts = {name: getattr(corpus, name) for name in names} | {"request": corpus.request}
+    vocabulary = {"level": corpus.vocabulary.level, "size": len(corpus.vocabulary)}
+    if arguments.json:
+        print_json({"file": arguments.model, "kind": "corpus", "vocabulary": vocabulary, **facts})
+        return 0
+    print(f"{arguments.model}: a corpus (rnnrs lm); all files have their checksums")
+    for name, value in {"vocabulary": vocabulary, **facts}.items():
+        print(f"  {name}: {_plain(value)}")
     return 0
 
 

@@ -148,11 +148,13 @@ def names_of(argument: str) -> dict[str, Any]:
     from ..nn import ACTIVATIONS, ATTENTIONS, POOLINGS
     from ..nn.build import CELLS
     from ..optim import OPTIMIZERS, SCHEDULES
+    from ..train.ranks import PRECISIONS
 
     registries: dict[str, Collection[str]] = {
         "activation": ACTIVATIONS,
         "attention": ATTENTIONS,
         "cell": CELLS,
+        "gradient_precision": PRECISIONS,
         "loss": OBJECTIVES,
         "optimizer": OPTIMIZERS,
         "pooling": POOLINGS,

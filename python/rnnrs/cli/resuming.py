@@ -11,15 +11,15 @@ from .. import modelfile
 from ..errors import FormatError
 from ..models.base.training import BOUNDS, reached
 from ..train import Callback
-from .common import CommandError, Done
+from .common import CommandError, Done, rank_of
 from .options import VOCABULARY, check_unchanged, given, vocabulary_defaults
 
 if TYPE_CHECKING:
     from ..models.base.training import TrainedModel
 
-#: The options that do not belong to a run: they may differ when it is resumed.
+#: The options that do not belong to a run: they may differ when it is resumed, or `fit` compares them.
 _FREE = {"help", "output", "checkpoint", "checkpoint_every", "force", "quiet", "json", "resume", "from", "examples",
-         "season", *BOUNDS}  # fmt: skip
+         "season", "micro_batches", *BOUNDS}  # fmt: skip
 
 
 class OptionsOfRun(Callback):
@@ -97,8 +97,12 @@ def changed_files(arguments: argparse.Namespace, checkpoint: str, message: str) 
 
 
 def _sizes(arguments: argparse.Namespace) -> dict[str, int]:
-    """Returns the sizes of the command's input files."""
-    return {path: os.path.getsize(path) for path in arguments.guard.inputs() if os.path.isfile(path)}
+    """Returns the sizes of the command's input files; of a corpus, that of its ids."""
+    inputs = [
+        (path, os.path.join(path, "ids.npy") if os.path.isdir(path) else path)
+        for path in arguments.guard.inputs()
+    ]
+    return {path: os.path.getsize(file) for path, file in inputs if os.path.isfile(file)}
 
 
 def _options(arguments: argparse.Namespace) -> list[argparse.Action]:
@@ -195,6 +199,6 @@ def _check_left(
             raise CommandError(f"{checkpoint}: {reason}")
         return
     if reason or (run.get("stopped") and run.get("finished") is not False):
-        if checkpoint != arguments.output and not os.path.exists(arguments.output):
+        if checkpoint != arguments.output and not os.path.exists(arguments.output) and not rank_of(arguments):
             model.save(arguments.output)
         raise Done(f"{checkpoint}: the run has ended; a higher --epochs or --time-limit continues it")

@@ -17,6 +17,7 @@ from .common import (
     ending,
     only_joined,
     print_json,
+    rank_of,
     reads,
     say,
     writes,
@@ -25,6 +26,7 @@ from .options import VOCABULARY, add_option, check_unchanged, given, names_of
 
 if TYPE_CHECKING:
     from ..models.base.training import TrainedModel
+    from ..models.language.corpora import CorpusPart
     from ..text import Vocabulary
 
 #: The options for which "none" is not a value.
@@ -35,11 +37,15 @@ _DOCS = {
     "seed": "seed of the initial weights, the held-out share and everything random in training",
     "by_sentence": "every line is a separate sequence, not part of one stream",
 }
-_DEFAULT_DOCS = {"by_sentence": "where lines look like sentences, but not for characters"}
+_DEFAULT_DOCS = {
+    "by_sentence": "where lines look like sentences, but not for characters",
+    "micro_batches": "8 in processes that MPI started, else 1",
+}
 _SPELLINGS = {"batch_size": "--batch", "clip_norm": "--clip"}
 _METAVARS = {
     "time_limit": "SECONDS",
     "batch_size": "B",
+    "micro_batches": "M",
     "learning_rate": "RATE",
     "clip_norm": "NORM",
     "steps": "T",
@@ -139,6 +145,7 @@ def _checked(cls: type[TrainedModel], name: str, kind: type[Any]) -> Callable[[s
 
 def add_checkpoints(verb: Any) -> None:
     """Adds the options of checkpoints, and of what a run begins from."""
+    verb.set_defaults(trains=True)
     group = verb.add_argument_group("checkpoints")
     only_joined(
         group.add_argument(
@@ -258,24 +265,32 @@ def fit_or_stop(
             resume=checkpoint if arguments.resume else None,
             progress=not arguments.quiet,
             callbacks=[options_of_run(arguments, model)],
+            communicator=arguments.communicator,
         )
     except ChangedData as error:
         raise CommandError(changed_files(arguments, checkpoint, str(error))) from None
     except KeyboardInterrupt as interrupt:
+        if rank_of(arguments):
+            return ending(interrupt)[1]
         if _stamp(checkpoint) == before:
             raise  # before the training began: there is nothing new to keep
         if checkpoint != arguments.output:
             model.save(arguments.output)
-        words = [word for word in arguments.argv if word not in ("--resume", "--resume=auto", "--force")]
         word, code = ending(interrupt)
-        say(
-            f"rnnrs: {word}; {arguments.output} can be used as it is; "
-            f"to continue: {shlex.join(['rnnrs', *words, '--resume'])}"
-        )
+        say(f"rnnrs: {word}; {arguments.output} can be used as it is; to continue: {_continuing(arguments)}")
         return code
-    if checkpoint != arguments.output:
+    if checkpoint != arguments.output and not rank_of(arguments):
         model.save(arguments.output)
     return 0
+
+
+def _continuing(arguments: argparse.Namespace) -> str:
+    """Returns the command that continues a run."""
+    words = [word for word in arguments.argv if word not in ("--resume", "--resume=auto", "--force")]
+    together = (
+        [] if arguments.communicator is None else ["mpiexec", "-n", str(arguments.communicator.Get_size())]
+    )
+    return shlex.join([*together, "rnnrs", *words, "--resume"])
 
 
 def _stamp(path: str) -> tuple[int, int] | None:
@@ -286,19 +301,23 @@ def _stamp(path: str) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns
 
 
-def tell_unknown(arguments: argparse.Namespace, texts: Iterable[tuple[Vocabulary, Iterable[str]]]) -> None:
+def tell_unknown(
+    arguments: argparse.Namespace, texts: Iterable[tuple[Vocabulary, Iterable[str] | CorpusPart]]
+) -> None:
     """Says how many words of the training data the vocabulary of a `--from` model lacks.
 
     Args:
         arguments: the command line.
-        texts: texts with the vocabulary that encodes them.
+        texts: texts with the vocabulary that encodes them, or parts of a corpus.
     """
+    from ..models.language.corpora import CorpusPart, blocks_of
+
     if getattr(arguments, "from") is None or arguments.resume:
         return
     unknown = total = 0
     for vocabulary, some in texts:
-        for text in some:
-            ids = vocabulary.encode(text)
+        encoded = blocks_of(some) if isinstance(some, CorpusPart) else map(vocabulary.encode, some)
+        for ids in encoded:
             total += len(ids)
             unknown += int((ids == vocabulary.unknown_id).sum())
     share = unknown / max(total, 1)

@@ -12,6 +12,8 @@ from .captions import (
     read_described_pictures,
     read_descriptions,
 )
+from .corpus import Corpus, CorpusSentences, CorpusStream
+from .corpus_preparation import prepare_corpus
 from .dialogue_acts import DialogueAct, act_dialogues, read_dialogue_acts
 from .dialogues import read_dialogues
 from .emoji import Emoji, noto_emoji
@@ -38,6 +40,9 @@ __all__ = [
     "Batch",
     "CamRest",
     "Captions",
+    "Corpus",
+    "CorpusSentences",
+    "CorpusStream",
     "Data",
     "DescribedPictures",
     "DialogueAct",
@@ -68,6 +73,7 @@ __all__ = [
     "find_pictures",
     "noto_emoji",
     "placement",
+    "prepare_corpus",
     "read_annotated_dialogues",
     "read_array",
     "read_captions",

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..checks import IGNORE, as_array, as_ids
 from ..errors import DTypeError, ShapeError
 from ..shown import batches_repr, short_repr
+from ..types import Array
 
 #: A type of batch.
 Kind = TypeVar("Kind", covariant=True)
@@ -64,6 +65,48 @@ class Batch(NamedTuple):
         return Batch(self.inputs[part], self.targets[part], resets=resets, keys=self.keys, carry=carry)
 
     @property
+    def sequences(self) -> int:
+        """B, by the targets."""
+        targets = as_ids("Batch", "targets", self.targets)
+        return int(targets.shape[0 if self._one_target_each(targets) else 1])
+
+    def part(self, index: int, count: int) -> Batch:
+        """Returns micro-batch `index` of `count`: a run of the sequences, with all T steps.
+
+        Keys are those of the whole batch: without any, the sequences' places in it.
+
+        Inputs of two axes are ids (T, B) if they are whole numbers, else one vector for each sequence (B, C),
+        or numbers (T, B) if the targets are numbers of the same shape.
+
+        Raises:
+            ShapeError: if an array does not have B sequences.
+
+        Example:
+            >>> batch = Batch(np.zeros((9, 5, 2)), np.zeros((9, 5), int))
+            >>> [batch.part(i, 3).keys.tolist() for i in range(3)]
+            [[0], [1, 2], [3, 4]]
+        """
+        B = self.sequences
+        own = run_of(B, index, count)
+        inputs, targets = as_array("Batch", "inputs", self.inputs), as_ids("Batch", "targets", self.targets)
+        steps = targets.ndim == 2 and targets.dtype.kind not in "iu" and targets.shape == inputs.shape
+        vectors = inputs.ndim == 2 and not steps and (inputs.dtype.kind not in "iu" or inputs.shape[1] != B)
+        keys = np.arange(B) if self.keys is None else self.keys
+        return self._replace(
+            inputs=_columns("inputs", inputs, 0 if vectors else 1, B, own),
+            targets=_columns("targets", targets, 0 if self._one_target_each(targets) else 1, B, own),
+            lengths=_columns("lengths", self.lengths, 0, B, own),
+            resets=_columns("resets", self.resets, 1, B, own),
+            keys=_columns("keys", keys, 0, B, own),
+        )
+
+    def _one_target_each(self, targets: Array) -> bool:
+        """Whether the targets are ids (B,) or values (B, O): one for each sequence, not for each step."""
+        if targets.ndim != 2:
+            return targets.ndim < 2
+        return targets.dtype.kind not in "iu" and targets.shape != np.shape(self.inputs)[:2]
+
+    @property
     def positions(self) -> int:
         """The number of scored positions: what counts, in a loss, a mean and a report.
 
@@ -75,7 +118,7 @@ class Batch(NamedTuple):
         ids = targets.dtype.kind in "iu" and targets.ndim <= 2
         if ids and targets.ndim < 2:
             return int(np.count_nonzero(targets != IGNORE))
-        if not ids and targets.ndim == 2 and targets.shape != np.shape(self.inputs)[:2]:
+        if not ids and targets.ndim == 2 and self._one_target_each(targets):
             return len(targets)
         if ids and self.lengths is None:
             return int(np.count_nonzero((targets[self.warm :] if self.warm else targets) != IGNORE))
@@ -88,10 +131,12 @@ class Batch(NamedTuple):
     @property
     def inside(self) -> NDArray[np.bool_] | None:
         """(T, B), True before the end of a sequence; None if no target (T, B, …) is behind an end."""
-        shape = as_ids("Batch", "targets", self.targets).shape
-        if self.lengths is None or len(shape) < 2 or np.shape(self.lengths) != shape[1:2]:
+        targets = as_ids("Batch", "targets", self.targets)
+        if self.lengths is None or self._one_target_each(targets):
             return None
-        return np.asarray(np.arange(shape[0])[:, None] < np.asarray(self.lengths))
+        if np.shape(self.lengths) != targets.shape[1:2]:
+            return None
+        return np.asarray(np.arange(len(targets))[:, None] < np.asarray(self.lengths))
 
     def without_padding(self) -> Batch:
         """Returns the batch with 0 as input id and −1 as target id behind the ends of the sequences.
@@ -107,6 +152,26 @@ class Batch(NamedTuple):
         if targets.shape == inside.shape and targets.dtype.kind in "iu":
             targets = np.where(inside, targets.astype(np.int64, copy=False), IGNORE)
         return self._replace(inputs=inputs, targets=targets)
+
+
+def run_of(size: int, index: int, count: int) -> slice:
+    """Returns run `index` of `count` runs of `size` sequences: ⌊size/count⌋ or ⌈size/count⌉ of them.
+
+    Example:
+        >>> run_of(10, 1, 4)
+        slice(2, 5, None)
+    """
+    return slice(index * size // count, (index + 1) * size // count)
+
+
+def _columns(argument: str, array: Any, axis: int, B: int, own: slice) -> Any:
+    """Returns the sequences of an array that are in a run; None for None."""
+    if array is None:
+        return None
+    array = as_array("Batch", argument, array)
+    if array.ndim <= axis or array.shape[axis] != B:
+        raise ShapeError(f"Batch: {argument}: expected B = {B} sequences on axis {axis}, got {array.shape}")
+    return array[own] if axis == 0 else array[:, own]
 
 
 def positions(batch: Any) -> int:

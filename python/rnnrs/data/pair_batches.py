@@ -13,7 +13,7 @@ from ..checks import IGNORE, check_repeatable, check_size
 from ..errors import ShapeError
 from ..shown import batches_repr, short_repr
 from ..types import Array
-from .batch import batches_of_like, check_token_ids, digest
+from .batch import batches_of_like, check_token_ids, digest, run_of
 from .contents import Contents
 from .sequence_batches import fill
 
@@ -51,6 +51,24 @@ class PairBatch(NamedTuple):
     def positions(self) -> int:
         """The number of scored positions."""
         return int(np.count_nonzero(self.targets != IGNORE))
+
+    @property
+    def sequences(self) -> int:
+        """B."""
+        return len(self.keys)
+
+    def part(self, index: int, count: int) -> PairBatch:
+        """Returns micro-batch `index` of `count`, a run of the pairs; see `Batch.part`."""
+        own = run_of(self.sequences, index, count)
+        return PairBatch(
+            self.source[:, own],
+            self.source_lengths[own],
+            self.inputs[:, own],
+            self.targets[:, own],
+            self.lengths[own],
+            self.keys[own],
+            None if self.copies is None else self.copies[:, own],
+        )
 
 
 class PairBatches:

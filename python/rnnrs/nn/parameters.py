@@ -274,6 +274,30 @@ class Parameters(Learning, MutableMapping[str, Array]):
             self._rows[name].touched[rows] = True
         return self._views[name]
 
+    def count_touched(self, touched: bool) -> None:
+        """Counts all rows of all tracked arrays as touched or not, after they were written elsewhere."""
+        for rows in self._rows.values():
+            rows.touched.fill(touched)
+
+    def pieces(self) -> list[tuple[slice, NDArray[np.bool_] | None]]:
+        """Returns the vector in pieces: elements, and the touched rows of an array with tracked rows.
+
+        None stands for all rows. The other rows are 0.
+        """
+        if not self._rows:
+            return [(slice(0, self.size), None)]
+        found: list[tuple[slice, NDArray[np.bool_] | None]] = []
+        start = end = 0
+        for name, view in self._views.items():
+            if name in self._rows:
+                rows = self._rows[name]
+                found.append((slice(start, end), None))
+                found.append((slice(end, end + view.size), rows.touched.copy() if rows.known else None))
+                start = end + view.size
+            end += view.size
+        found.append((slice(start, end), None))
+        return found
+
     def spans(self) -> Array | None:
         """Returns the ranges of possibly nonzero elements, (n, 2): start, end; None if all may be nonzero."""
         if not self._rows or not any(rows.known for rows in self._rows.values()):

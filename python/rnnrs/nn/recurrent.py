@@ -253,22 +253,29 @@ class Recurrent(RecurrentCell):
                 f"{name}.backward_tokens: cache: expected one from forward_tokens, got one from forward"
             )
         da, dfirst, dnorm = self._through_time(cache, dh, dstate)
+        self.add_token_gradients(embedding, cache, da, dnorm)
+        return initial_state_gradient(self, cache, dfirst)
+
+    def add_token_gradients(
+        self, embedding: Embedding, cache: RecurrentCache, da: Array, dnorm: tuple[Array, Array] | None
+    ) -> None:
+        """Adds the gradients of `backward_tokens` but that of the initial state, from da; see `bptt`."""
+        assert cache.tokens is not None
         learns = embedding.parameters.are_trained
         if cache.x is not None:
             dx = self._add_gradients(cache, da, dnorm, learns)
             if dx is not None:
                 embedding.backward(cache.tokens, dx)
-            return initial_state_gradient(self, cache, dfirst)
+            return
         if not learns and not self.parameters.are_trained:
-            return initial_state_gradient(self, cache, dfirst)
+            return
         E = embedding.parameters["E"]
         dP = np.zeros((len(E), da.shape[-1]), self.dtype)
         _rnnrs.embedding_backward(np.asarray(cache.tokens.ids), da, dP)
         self._add_recurrent_gradient(cache, da)
         dE = self._add_input_gradients(E, dP, None, dnorm, learns)
         if dE is not None:
-            embedding.gradients.touch("E", np.unique(cache.tokens.ids))[...] += dE
-        return initial_state_gradient(self, cache, dfirst)
+            embedding.gradients.touch("E", np.asarray(cache.tokens.ids))[...] += dE
 
     def _through_time(
         self, cache: RecurrentCache, dh: ArrayLike | None, dstate: ArrayLike | None

@@ -1,7 +1,15 @@
 """Text input: reading files, the bundled texts, and vocabularies that convert between text and token ids."""
 
 from .build import VOCABULARIES, build_vocabulary, vocabulary_from_config
-from .corpus import chatterbot_dialogues, debian_synopses, read_text, split, tatoeba_pairs, tiny_shakespeare
+from .corpus import (
+    chatterbot_dialogues,
+    debian_synopses,
+    read_text,
+    split,
+    tatoeba_pairs,
+    text_parts,
+    tiny_shakespeare,
+)
 from .lexicon import Lexicon, TokenVocabulary
 from .rules import join_words
 from .sentences import find_sentences
@@ -27,6 +35,7 @@ __all__ = [
     "read_text",
     "split",
     "tatoeba_pairs",
+    "text_parts",
     "tiny_shakespeare",
     "vocabulary_from_config",
 ]

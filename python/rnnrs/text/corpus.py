@@ -5,7 +5,7 @@ from __future__ import annotations
 import bz2
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import resources
 
 from .. import reading
@@ -17,7 +17,7 @@ def read_text(*paths: str | os.PathLike[str], encoding: str = "utf-8") -> str:
     Line ends become "\n"; a byte order mark is removed.
 
     Args:
-        paths: the files, gzip-compressed or not; "-": standard input.
+        paths: the files, compressed by gzip or zstd or not; "-": standard input.
         encoding: the encoding of the texts.
 
     Raises:
@@ -39,6 +39,69 @@ def _read(path: str | os.PathLike[str], encoding: str) -> str:
     if not text.strip():
         raise ValueError(f"{name}: expected a text, got {'only whitespace' if text else 'an empty file'}")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def text_parts(*paths: str | os.PathLike[str], encoding: str = "utf-8") -> Iterator[str]:
+    """Yields the text that `read_text` returns part by part, so that memory does not grow with it.
+
+    Args:
+        paths: the files, compressed or not; "-": standard input.
+        encoding: the encoding of the texts.
+
+    Raises:
+        OSError, ValueError: see `read_text`; while the parts are read.
+    """
+    if not paths:
+        raise ValueError("text_parts: paths: expected at least one file, got none")
+    for number, path in enumerate(paths):
+        end = ""
+        for part in _checked_parts(path, encoding):
+            yield part
+            end = part[-1]
+        if end != "\n" and number + 1 < len(paths):
+            yield "\n"
+
+
+def _checked_parts(path: str | os.PathLike[str], encoding: str) -> Iterator[str]:
+    """Yields the parts of a file that are not empty."""
+    name, blank, before = reading.name_of(path), True, 0
+    for part in reading.text_parts(path, encoding):
+        if "\0" in part:
+            place = before + part.index("\0")
+            raise ValueError(
+                f"{name}: expected a text, got a binary file (byte 0 after {place:,} characters)"
+            )
+        before += len(part)
+        blank = blank and not part.strip()
+        if part:
+            yield part
+    if blank:
+        raise ValueError(f"{name}: expected a text, got {'only whitespace' if before else 'an empty file'}")
+
+
+def chunks(parts: Iterable[str], divided: Callable[[str], int]) -> Iterator[str]:
+    """Yields a text in chunks that can be encoded one by one; they end where a line ends, if possible.
+
+    Args:
+        parts: the parts of the text, divided anywhere.
+        divided: see `Vocabulary.divided`.
+
+    Example:
+        >>> list(chunks(["on", "e\\ntwo\\nth", "ree"], lambda text: text.rfind("\\n") + 1))
+        ['one\\ntwo\\n', 'three']
+    """
+    waiting = list[str]()
+    for part in parts:
+        place = part.rfind("\n") + 1
+        if not place:  # rare: a line that is longer than a part
+            part = "".join([*waiting, part])
+            waiting, place = [], divided(part)
+        if place:
+            yield "".join([*waiting, part[:place]])
+            waiting = []
+        waiting.append(part[place:])
+    if rest := "".join(waiting):
+        yield rest
 
 
 def tiny_shakespeare() -> str:

@@ -14,7 +14,10 @@ import numpy as np
 from ..checks import check_size, check_text
 from ..types import Ids
 from .folding import folded, with_straight_apostrophes
-from .vocabulary import Vocabulary, as_text, strings
+from .vocabulary import MOST_TYPES, Vocabulary, parts_of, strings
+
+#: White space between two tokens.
+_SPACE = re.compile(r"(?<=\S)\s")
 
 
 class Lexicon(Vocabulary):
@@ -141,16 +144,22 @@ class TokenVocabulary(Lexicon):
             ValueError: for an empty text, a text without any token that frequent, or a size that is not
                 positive.
         """
-        text = as_text("TokenVocabulary", text)
         check_size("TokenVocabulary", "min_count", min_count)
-        counts = Counter((text.lower() if lowercase else text).split())
+        counts, undercount = Counter[str](), 0
+        for part in parts_of("TokenVocabulary", text):
+            counts.update((part.lower() if lowercase else part).split())
+            if len(counts) > MOST_TYPES:
+                counts, rarest = pruned(counts, MOST_TYPES * 3 // 4)
+                undercount += rarest
         tokens = [token for token, count in counts.items() if count >= min_count]
         tokens = sorted(set(tokens).difference(cls.SPECIAL), key=lambda token: (-counts[token], token))
         if max_size is not None:
             tokens = tokens[: check_size("TokenVocabulary", "max_size", max_size, least=3) - 2]
         if not tokens:
             raise too_rare("TokenVocabulary", min_count)
-        return cls([*cls.SPECIAL, *tokens], lowercase=lowercase)
+        vocabulary = cls([*cls.SPECIAL, *tokens], lowercase=lowercase)
+        vocabulary.undercount = undercount
+        return vocabulary
 
     def encode(self, text: str) -> Ids:
         """Returns the ids (N,) of a text's tokens; every line break becomes `<eos>`."""
@@ -174,6 +183,11 @@ class TokenVocabulary(Lexicon):
         lines = (line.split() for line in (text.lower() if self.lowercase else text).split("\n"))
         whole = [token for line in lines for token in (None, *line)][1:]
         return [end if token is None else unknown if token == end else token for token in whole]
+
+    @staticmethod
+    def divided(text: str) -> int:
+        """Returns a place between two lines or tokens, see `Vocabulary.divided`."""
+        return text.rfind("\n") + 1 or last_match(_SPACE, text)
 
     def unfinished(self, text: str) -> str:
         """Returns the token, or the beginning of one, at the end of a text; empty after white space."""
@@ -207,3 +221,27 @@ def too_rare(op: str, min_count: int) -> ValueError:
         f"{op}: text: expected a word that occurs {min_count} times, got none; "
         "lower min_count or give more text"
     )
+
+
+def pruned(counts: Counter[str], most: int) -> tuple[Counter[str], int]:
+    """Returns the most frequent of counted tokens, at most `most`, and the highest count among the others.
+
+    All tokens that occur as often are left out together, so the order of the text does not matter.
+    """
+    rarest = sorted(counts.values(), reverse=True)[most]
+    return Counter({token: count for token, count in counts.items() if count > rarest}), rarest
+
+
+def last_match(pattern: re.Pattern[str], text: str, near: int = 1 << 12) -> int:
+    """Returns the place of the last match of a pattern in a text, 0 if there is none.
+
+    Args:
+        pattern: matches one character, perhaps with others around it.
+        text: the text.
+        near: the number of characters at the end of the text that are searched first.
+    """
+    for start in (max(0, len(text) - near), 0):
+        *_, place = [0, *(match.start() for match in pattern.finditer(text, start))]
+        if place:
+            return place
+    return 0

@@ -8,7 +8,8 @@ paragraph, a list item and a heading end with their line, and a line that was wr
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from collections.abc import Iterable
+from itertools import islice, pairwise
 
 from ..checks import check_text
 
@@ -240,3 +241,23 @@ def _dot_ends(text: str, start: int, dot: int, following: int, end: int) -> bool
     if word in _EITHER or _INITIALS.fullmatch(word):
         return after in _STARTERS
     return True
+
+
+#: The number of lines by which a text is judged, and the length from which a line is not a sentence.
+JUDGED, LONGEST = 100_000, 10_000
+
+
+def look_like_sentences(lines: Iterable[str]) -> bool:
+    """Returns whether at least 4 of 5 lines are short (at most 60 words) and end as a sentence does.
+
+    The first 100,000 lines that are not blank decide.
+
+    Example:
+        >>> look_like_sentences(["So be it.", "", "Be it so!"])
+        True
+    """
+    judged = like = 0
+    for line in islice((line.rstrip() for line in lines if line.strip()), JUDGED):
+        ends = line.rstrip("\"'”’»)")[-1:] in tuple(".!?…。！？")
+        judged, like = judged + 1, like + (ends and line.count(" ") < 60 and len(line) < LONGEST)
+    return like >= 0.8 * judged

@@ -13,7 +13,8 @@ import numpy as np
 from ..checks import check_size, check_text
 from ..errors import require
 from ..types import Ids
-from .vocabulary import Vocabulary, as_text, without_surrogates
+from .lexicon import last_match
+from .vocabulary import Vocabulary, parts_of, without_surrogates
 
 #: The byte that each letter of a piece stands for (Radford et al. 2019): printable ones stand for themselves.
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
@@ -83,6 +84,8 @@ class SubwordVocabulary(Vocabulary):
             self._tokenizer.normalizer
         )
         self._is_byte_level = _is_byte_level(json.loads(self._tokenizer.to_str()))
+        if not self._is_byte_level:
+            self.divided = super().divided  # type: ignore[method-assign]
 
     @property
     def spells_one_way(self) -> bool:
@@ -105,7 +108,6 @@ class SubwordVocabulary(Vocabulary):
             ValueError: for an empty text or a size that is too small.
             MissingExtraError: if the package `tokenizers` is missing.
         """
-        text = as_text("SubwordVocabulary", text)
         check_size("SubwordVocabulary", "max_size", max_size, least=300)
         tokenizers = require("tokenizers", "subword")
         from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
@@ -121,7 +123,8 @@ class SubwordVocabulary(Vocabulary):
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         )
-        tokenizer.train_from_iterator(text.split("\n"), trainer)
+        lines = (line for part in parts_of("SubwordVocabulary", text) for line in part.split("\n"))
+        tokenizer.train_from_iterator(lines, trainer)
         return cls(tokenizer.to_str())
 
     def encode(self, text: str) -> Ids:
@@ -166,6 +169,11 @@ class SubwordVocabulary(Vocabulary):
             return super().cut(text)
         *_, place = [0, *(match.start() for match in _BORDER.finditer(text))]
         return place or super().cut(text)
+
+    @staticmethod
+    def divided(text: str) -> int:
+        """Returns a place between two lines, or one as `cut` returns it, see `Vocabulary.divided`."""
+        return text.rfind("\n") + 1 or last_match(_BORDER, text)
 
     def piece(self, id: int) -> bytes:
         """Returns the bytes that a piece stands for; a line break for `<eos>`."""

@@ -31,6 +31,8 @@ class Vocabulary(ABC):
     level: str
     #: Whether each token is a whole word or symbol.
     whole_words: ClassVar[bool] = False
+    #: How often a token may have occurred without being counted, in a text of more than `MOST_TYPES` of them.
+    undercount: int = 0
 
     def __init__(self, tokens: Sequence[str], end_id: int, unknown_id: int) -> None:
         self.tokens = list(tokens)
@@ -113,6 +115,15 @@ class Vocabulary(ABC):
         """
         return text.rfind("\n") + 1
 
+    @staticmethod
+    def divided(text: str) -> int:
+        """Returns the last known place that divides a text for every vocabulary of this kind; 0 for none.
+
+        The ids of the part before it and those of the part after it are the ids of the text, and so are the
+        counts of their tokens. The end of the text is not such a place, unless a line ends there.
+        """
+        return text.rfind("\n") + 1
+
     def piece(self, id: int) -> bytes:
         """Returns the bytes, in UTF-8, that a token adds to a text; a subword may end within a letter."""
         return self.decode([id]).encode()
@@ -167,6 +178,13 @@ class Vocabulary(ABC):
         return known
 
 
+#: The length of the parts in which a text that comes in pieces is counted.
+PART = 1 << 18
+
+#: The number of different words, of a text that comes in pieces, that are counted without a loss.
+MOST_TYPES = 10_000_000
+
+
 def without_surrogates(text: str) -> str:
     """Returns a text that UTF-8 can encode: a lone surrogate becomes U+FFFD."""
     try:
@@ -176,20 +194,29 @@ def without_surrogates(text: str) -> str:
     return text
 
 
-def as_text(op: str, text: str | Iterable[str]) -> str:
-    """Returns a text, or the sentences of a list joined as lines.
+def parts_of(op: str, text: str | Iterable[str]) -> Iterator[str]:
+    """Yields a text, or the lines of a list in parts of some length, each of one line or several.
 
     Raises:
-        TypeError: if `text` is not a string or a list of strings.
-        ValueError: if it is empty or only whitespace.
+        TypeError: if `text` is not a string or a collection of strings.
+        ValueError: at the end, if there was nothing but white space.
     """
-    if not isinstance(text, (str, bytes)) and isinstance(text, Iterable):
-        text = "\n".join([check_text(op, "text", sentence) for sentence in text])
-    if not check_text(op, "text", text).strip():
-        raise ValueError(
-            f"{op}: text: expected some text, got {'nothing' if not text else 'only white space'}"
-        )
-    return text
+    if isinstance(text, (str, bytes)) or not isinstance(text, Iterable):
+        text = [check_text(op, "text", text)]
+    waiting, size, blank, empty = list[str](), 0, True, True
+    for part in text:
+        waiting.append(check_text(op, "text", part))
+        size += len(part)
+        if size >= PART:
+            together = "\n".join(waiting)
+            blank, empty, waiting, size = blank and not together.strip(), False, [], 0
+            yield together
+    if waiting:
+        together = "\n".join(waiting)
+        blank, empty = blank and not together.strip(), empty and not together
+        yield together
+    if blank:
+        raise ValueError(f"{op}: text: expected some text, got {'nothing' if empty else 'only white space'}")
 
 
 class CharVocabulary(Vocabulary):
@@ -214,7 +241,7 @@ class CharVocabulary(Vocabulary):
             raise ValueError(f"CharVocabulary: characters: expected {missing[0]!r} among them")
         super().__init__(characters, characters.index(self.END), characters.index(self.UNKNOWN))
         codes = np.array([ord(c) for c in characters])
-        self._table = np.full(int(codes.max()) + 1, self.unknown_id, np.int64)
+        self._table = np.full(int(codes.max()) + 2, self.unknown_id, np.int64)
         self._table[codes] = np.arange(len(codes))
 
     @classmethod
@@ -224,15 +251,13 @@ class CharVocabulary(Vocabulary):
         Raises:
             ValueError: for an empty text.
         """
-        text = as_text("CharVocabulary", text)
-        return cls(sorted(set(text) | {cls.END, cls.UNKNOWN}))
+        return cls(sorted({cls.END, cls.UNKNOWN}.union(*map(set, parts_of("CharVocabulary", text)))))
 
     def encode(self, text: str) -> Ids:
         """Returns the ids (N,) of a text's characters."""
         check_text("CharVocabulary.encode", "text", text)
-        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
-        known = codes < len(self._table)
-        return np.where(known, self._table[np.where(known, codes, 0)], self.unknown_id)
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        return self._table.take(codes, mode="clip")  # the last place is that of unknown characters
 
     def decode(self, ids: Iterable[int]) -> str:
         """Returns the concatenated characters of ids."""
@@ -246,6 +271,11 @@ class CharVocabulary(Vocabulary):
     def cut(self, text: str) -> int:
         """Returns the place before the word at the end of a text, see `Vocabulary.cut`."""
         return end_of_signs(text)
+
+    @staticmethod
+    def divided(text: str) -> int:
+        """Returns the end of a text: any place divides it."""
+        return len(text)
 
     def to_config(self) -> dict[str, Any]:
         return {"level": self.level, "tokens": self.tokens}

@@ -9,8 +9,9 @@ from typing import Any
 from .. import _rnnrs
 from ..checks import check_size, check_text
 from ..types import Ids
-from .lexicon import Lexicon, too_rare
-from .vocabulary import as_text, strings, without_surrogates
+from .lexicon import Lexicon, last_match, too_rare
+from .parallel import in_order
+from .vocabulary import MOST_TYPES, parts_of, strings, without_surrogates
 
 #: A sign at the end of a text to which the next word will be joined.
 _OPEN_END = re.compile(r"""(?:(?:^|[\s(\[{«“‘„])["']|[/@#])\Z""")
@@ -18,6 +19,10 @@ _OPEN_END = re.compile(r"""(?:(?:^|[\s(\[{«“‘„])["']|[/@#])\Z""")
 #: A letter of a script without spaces between two of them: the border before it is one between two tokens.
 _UNSPACED = "\u3041-\u3096\u3400-\u4dbf\u4e00-\u9fff\u0e01-\u0e2e\u0e81-\u0eae\u1000-\u1020\u1780-\u17a2"
 _BORDER = re.compile(f"(?<=[{_UNSPACED}])[{_UNSPACED}](?=[{_UNSPACED}])")
+
+#: A letter of a script with spaces between words; a place where neither word has a mark for the space.
+_SPACED = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0391-\u03a9\u03b1-\u03c9\u0410-\u044f\uac00-\ud7a3"
+_DIVIDING = re.compile(f"(?<=[{_SPACED}]) (?=[{_SPACED}][ -~{_SPACED}])|{_BORDER.pattern}")
 
 
 def space_between(word: str, following: str) -> str:
@@ -115,14 +120,27 @@ class WordVocabulary(Lexicon):
             ValueError: for an empty text, a text without any word that frequent, or a size that is not
                 positive.
         """
-        text = without_surrogates(as_text("WordVocabulary", text))
         check_size("WordVocabulary", "min_count", min_count)
         if max_size is not None:
             check_size("WordVocabulary", "max_size", max_size, least=3)
-        tokens = _rnnrs.build_words(text.lower() if lowercase else text, min_count, max_size)
+
+        def counted(part: str) -> _rnnrs.WordCounts:
+            counts = _rnnrs.WordCounts()
+            counts.read(without_surrogates(part.lower() if lowercase else part))
+            return counts
+
+        parts = in_order(counted, parts_of("WordVocabulary", text))
+        counts, undercount = next(parts), 0
+        for more in parts:
+            counts.merge(more)
+            if len(counts) > MOST_TYPES:
+                undercount += counts.prune(MOST_TYPES * 3 // 4)
+        tokens = counts.tokens(min_count, max_size)
         if len(tokens) == len(cls.SPECIAL):
             raise too_rare("WordVocabulary", min_count)
-        return cls(tokens, lowercase=lowercase)
+        vocabulary = cls(tokens, lowercase=lowercase)
+        vocabulary.undercount = undercount
+        return vocabulary
 
     def encode(self, text: str) -> Ids:
         """Returns the ids (N,) of a text's words; every line break becomes `<eos>`."""
@@ -164,6 +182,11 @@ class WordVocabulary(Lexicon):
         """Returns a late place between two words or letters, see `Vocabulary.cut`."""
         *_, place = [0, *(match.start() for match in _BORDER.finditer(text))]
         return place or super().cut(text)
+
+    @staticmethod
+    def divided(text: str) -> int:
+        """Returns a place between two lines, words or letters, see `Vocabulary.divided`."""
+        return text.rfind("\n") + 1 or last_match(_DIVIDING, text)
 
     def unfinished(self, text: str) -> str:
         """Returns the word, or the beginning of one, at the end of a text; empty after a space or symbol."""

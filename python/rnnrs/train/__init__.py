@@ -5,6 +5,7 @@ from .callbacks import BestCheckpoint, Callback, CSVLog, EarlyStopping
 from .examples import Examples
 from .history import History, StepRecord
 from .progress import ProgressBar
+from .ranks import Communicator
 from .run import Model, Run
 from .scheduled_sampling import (
     ConstantForcing,
@@ -20,6 +21,7 @@ __all__ = [
     "BestParameters",
     "CSVLog",
     "Callback",
+    "Communicator",
     "ConstantForcing",
     "EarlyStopping",
     "Examples",

@@ -20,7 +20,11 @@ from .run import Run
 class Callback:
     """A callback that does nothing. Subclasses override the hooks they need.
 
-    Every hook receives the run; `run.stop(reason)` ends it after the current step.
+    Every hook receives the run; `run.stop(reason)` ends it after the current step. Where several processes
+    train together, each one calls its callbacks.
+
+    Attributes:
+        first_rank_only: whether only the first of several processes calls it; for one that writes or prints.
 
     Example:
         >>> import numpy as np
@@ -38,6 +42,8 @@ class Callback:
         >>> trainer.stopped
         'low enough'
     """
+
+    first_rank_only = False
 
     __repr__ = short_repr
 
@@ -141,6 +147,8 @@ class CSVLog(Callback):
         BlockingIOError: when a run starts while another one writes the file.
         FormatError: when a run is resumed and the existing file is not its log; the file is left unchanged.
     """
+
+    first_rank_only = True
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)

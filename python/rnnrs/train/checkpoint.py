@@ -89,6 +89,7 @@ class RunState:
         carried: the state carried from batch to batch: None, an array, or a tuple of arrays.
         learning: what is frozen, and the factors of learning rates, see `Parameters.learning`; None in files
             that do not say it.
+        micro_batches: M, the micro-batches of a batch.
     """
 
     step: int
@@ -106,6 +107,7 @@ class RunState:
     contents: dict[str, Any] | None = None
     validation: str | None = None
     learning: dict[str, float] | None = None
+    micro_batches: int = 1
 
     __repr__ = short_repr
 
@@ -128,6 +130,7 @@ def state_of(trainer: Any) -> RunState:
         contents=trainer.data_contents,
         validation=trainer.validation_fingerprint,
         learning=trainer.model.parameters.learning,
+        micro_batches=trainer.micro_batches,
     )
 
 
@@ -160,6 +163,7 @@ def save(path: str | os.PathLike[str], model: ModelFile, run: RunState, *, finis
         "validation": run.validation,
         "finished": finished,
         "learning": run.learning,
+        "micro_batches": run.micro_batches,
     }
     extra = {_OPTIMIZER + name: vector for name, vector in run.vectors.items()}
     extra.update({f"{_STATE}/{i}": array for i, array in enumerate(_arrays(run.carried))})
@@ -239,6 +243,18 @@ def difference(before: dict[str, Any] | None, data: Any) -> str:
     return f": {data.contents().difference(before)}"
 
 
+def check_micro_batches(op: str, run: RunState, wanted: int | None) -> None:
+    """Checks that a run is resumed with as many micro-batches as it began with; None stands for these.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if wanted not in (None, run.micro_batches):
+        raise ValueError(
+            f"{op}: micro_batches: expected {run.micro_batches}, as when the run began, got {wanted}"
+        )
+
+
 def restore_callbacks(run: RunState, callbacks: Sequence[Callback]) -> None:
     """Restores the callbacks' states: the first of a class gets the first state of that class, and so on.
 
@@ -293,6 +309,7 @@ def _read(
         contents=saved.get("contents"),
         validation=saved.get("validation"),
         learning=learning,
+        micro_batches=check_size("micro_batches", "count", saved.get("micro_batches", 1)),
     )
 
 

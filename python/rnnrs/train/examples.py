@@ -19,6 +19,8 @@ class Examples(Callback):
         file: the output; standard error by default.
     """
 
+    first_rank_only = True
+
     def __init__(self, lines: Callable[[], list[str]], file: TextIO | None = None) -> None:
         self._lines, self._file = lines, file
 

@@ -26,6 +26,8 @@ class ProgressBar(Callback):
         unit: the name of the scored positions: "tokens", ….
     """
 
+    first_rank_only = True
+
     def __init__(
         self,
         file: TextIO | None = None,

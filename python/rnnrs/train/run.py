@@ -21,6 +21,15 @@ class Model(Protocol):
         positions.
     - `averages`: the arrays that `loss` updates along with the gradients (batch normalization's). They are
       restored if a step fails.
+
+    For micro-batches, see `train.micro_batches`:
+
+    - `divisible(batch)`: the batch as an object with `sequences` (B) and `part(index, count)`; by default the
+      batch itself, or a `Batch` of a plain tuple.
+    - `accepts_whole`: True if `loss` accepts `whole`, the batch of which its batch is a part, and then
+      returns this part's share of the whole's loss; for a loss that is not a mean or a sum over positions.
+    - `samplers`: objects whose `step` counts the batches that they sampled for.
+    - `learn_runs`: all micro-batches by one pass through time, see `LanguageNetwork.learn_runs`.
     """
 
     @property

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_number, check_repeatable
+from ..checks import check_number, check_repeatable, check_size
 from ..data import Batch, Data
 from ..data.batches import ListData
 from ..errors import NonFiniteError
 from ..modelfile import plain
 from .callbacks import Callback
+from .ranks import Ranks
 from .run import Model
 
 
@@ -41,6 +42,48 @@ def as_data(op: str, data: Data | Sequence[Batch]) -> Data:
 
 def above_zero(op: str, name: str, value: float | None) -> float | None:
     return None if value is None else check_number(op, name, value, "a number above 0", lambda x: x > 0)
+
+
+def check_bounds(
+    epochs: int | None, max_steps: int | None, time_limit: float | None
+) -> tuple[float, float, float]:
+    """Returns the bounds of a run, infinite for None.
+
+    Raises:
+        ValueError, TypeError: for a bound that is not above 0, or without any.
+    """
+    op, whole = "Trainer.fit", {"epochs": epochs, "max_steps": max_steps}
+    for name, count in whole.items():
+        above_zero(op, name, count)
+    counts = [None if n is None else check_size(op, name, n) for name, n in whole.items()]
+    seconds = above_zero(op, "time_limit", time_limit)
+    if epochs is None and max_steps is None and time_limit is None:
+        raise ValueError(f"{op}: expected epochs, max_steps or time_limit, got none of them")
+    first, second, third = (math.inf if b is None else float(b) for b in (*counts, seconds))
+    return first, second, third
+
+
+def check_same_ranks(ranks: Ranks, trainer: Any, validation: Data | None) -> None:
+    """Checks that all ranks begin with the same: otherwise they would wait for each other, or learn nonsense.
+
+    Raises:
+        ValueError: if something differs; on all ranks.
+    """
+    if ranks.size == 1:
+        return
+    model = trainer.model
+    held_out = None if validation is None else len(validation)
+    for name, value in (
+        ("micro_batches", trainer.micro_batches),
+        ("data", (trainer.data_fingerprint, held_out, trainer.validation_fingerprint)),
+        ("bounds", trainer._bounds),
+        ("model", (model.parameters.size, model.parameters._vector.checksum)),
+        ("optimizer", trainer.optimizer.to_config()),
+        ("step", (trainer.step, trainer.epoch, trainer.position, trainer.seed)),
+        ("clipping", (trainer.clip_norm, trainer.clip_value)),
+        ("learning", model.parameters.learning),
+    ):
+        ranks.check_same(name, repr(value))
 
 
 def loss_number(op: str, L: Any) -> float:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
 from ..checks import check_size
 from ..data import Batch, Data
-from ..data.batch import positions
 from ..errors import NonFiniteError
 from ..files import check_writable, claimed
 from ..modelfile import ModelFile
@@ -22,10 +21,13 @@ from ..seeds import derive_seed
 from ..shown import shown
 from . import checkpoint as checkpoints
 from .callbacks import Callback
+from .evaluation import batch_losses, in_turn, reduced
 from .history import History, StepRecord
 from .interrupts import Interrupts
+from .micro_batches import RANKED, MicroBatches
+from .ranks import Communicator, Ranks
 from .run import Model
-from .run_checks import above_zero, as_data, check_states, loss_number, non_finite
+from .run_checks import above_zero, as_data, check_bounds, check_same_ranks, check_states, non_finite
 
 
 class Trainer:
@@ -46,8 +48,15 @@ class Trainer:
         checkpoint_every: when a checkpoint is also written: after a number of steps, or a time such as "30s",
             "5m" or "2h"; None: never.
         seed: seed of dropout, for models with dropout.
+        micro_batches: M, the micro-batches of a batch, whose gradients are added along a tree; see
+            `train.micro_batches`. By default 1, or 8 with a communicator; in a resumed run as before.
+        communicator: the processes that train together, an mpi4py communicator such as `MPI.COMM_WORLD`. Each
+            computes M/N of the micro-batches, and all take the same steps: the result is the same bits for
+            any N that divides M. Rank 0 alone writes files. See `train.ranks`.
+        gradient_precision: "bfloat16" halves the bytes of the sums; the result then depends on N.
 
     Attributes:
+        micro_batches: M.
         step: the number of steps taken, over all calls of `fit`.
         epoch, position: the epoch, from 0, and the index of its next batch.
         state: the state carried from batch to batch.
@@ -84,8 +93,14 @@ class Trainer:
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | str | None = "5m",
         seed: int = 0,
+        micro_batches: int | None = None,
+        communicator: Communicator | None = None,
+        gradient_precision: str = "float32",
     ) -> None:
         self.model, self.optimizer, self.schedule = model, optimizer, schedule
+        self._ranks = Ranks("Trainer", communicator, gradient_precision)
+        self._asked = None if micro_batches is None else check_size("Trainer", "micro_batches", micro_batches)
+        self._divide((1 if communicator is None else RANKED) if self._asked is None else self._asked)
         self.clip_norm = above_zero("Trainer", "clip_norm", clip_norm)
         self.clip_value = above_zero("Trainer", "clip_value", clip_value)
         self.callbacks = list(callbacks)
@@ -101,10 +116,13 @@ class Trainer:
         self.data_contents: dict[str, Any] | None = None
         self.validation_fingerprint: str | None = None
         self.stopped: str | None = None
-        self._weighted = getattr(getattr(model, "loss_function", None), "class_weights", None) is not None
         self._halted = False
         self._bounds: tuple[float, float, float] = (math.inf, math.inf, math.inf)
         self._epoch_length = 1
+
+    def _divide(self, count: int) -> None:
+        """Divides batches into micro-batches from now on."""
+        self.micro_batches, self._parts = count, MicroBatches(self.model, count, self._ranks)
 
     def __repr__(self) -> str:
         names = ("model", "optimizer", "step", "epoch", "position", "stopped", "history", "callbacks")
@@ -142,62 +160,94 @@ class Trainer:
                 trainer are in the state after the last whole step, and another `fit` continues from there.
             OSError: if a checkpoint cannot be written; if another run writes to the same file.
             RuntimeError: if another run trains the model, in this thread or another one.
+            RankError: if another rank failed, after a checkpoint was written as for KeyboardInterrupt.
         """
         with self.model.gradients.training("Trainer.fit", self):
-            begun = self._begin(data, epochs, max_steps, time_limit, validation)
+            with self._ranks.together():
+                begun = self._begin(data, epochs, max_steps, time_limit, validation)
+            check_same_ranks(self._ranks, self, begun[1])
             self._train(*begun)
         return self.history
 
     def _train(self, data: Data, validation: Data | None) -> None:
         """Trains until a bound is reached, or the run is interrupted."""
-        claim = nullcontext() if self.checkpoint is None else claimed(self.checkpoint)
-        with Interrupts(terminations=self.checkpoint is not None) as interrupts, claim:
+        with Interrupts(terminations=self.checkpoint is not None) as interrupts, ExitStack() as claim:
+            with self._ranks.together():
+                if self.checkpoint is not None and not self._ranks.rank:
+                    claim.enter_context(claimed(self.checkpoint))
             try:
-                self._call("on_start")
+                with self._ranks.together():
+                    self._call("on_start")
+                self._follow()
                 while not self.finished:
                     self._train_epoch(data, validation, interrupts)
-            except KeyboardInterrupt:
+            except BaseException as error:
                 if not interrupts.forced:  # by a second signal, which may have left a step half done
-                    self._halted = True
-                    self._save()
-                raise
-            except NonFiniteError:
-                finite = bool(np.isfinite(self.model.parameters.flat).all())
-                if self.step and (finite or not os.path.exists(self.checkpoint or "")):
-                    self._save()  # of the last whole step; a file with finite parameters is worth more
+                    self._leave(error)
                 raise
             finally:
                 self._call("on_end")
 
+    def _leave(self, error: BaseException) -> None:
+        """Writes the checkpoint of the last whole step; no rank ends before that."""
+        try:
+            if isinstance(error, NonFiniteError):
+                finite = bool(np.isfinite(self.model.parameters.flat).all())
+                if self.step and (finite or not os.path.exists(self.checkpoint or "")):
+                    self._save()  # a file with finite parameters is worth more
+            elif isinstance(error, KeyboardInterrupt) or (self._ranks.size > 1 and self.step):
+                self._halted = True
+                self._save()
+        finally:
+            if self._ranks.size > 1:
+                self._ranks.gather([0.0])
+
     def _train_epoch(self, data: Data, validation: Data | None, interrupts: Interrupts) -> None:
         """Trains until the end of the epoch or of the run, validates, and writes a checkpoint."""
-        batches = data.epoch(self.epoch)
+        with self._ranks.together():
+            batches = data.epoch(self.epoch)
         first = self.step if not self.position else -1
         while self.position < len(batches) and not self.finished:
-            begin = time.monotonic()
-            with self._whole_step():
-                with interrupts.allowed():  # forward and backward pass change only the gradients
-                    batch = batches[self.position]
-                    counts = positions(batch)
-                    if counts and self._weighted and not self._weight(batch):
-                        counts = 0
-                    L, state = self._loss(batch, counts, data.carries_state)
-                record = self._update(L, counts) if counts else None
-            self.state = state if data.carries_state else None
-            self.position += 1
-            self.seconds += time.monotonic() - begin
-            if record is not None:
-                self._book(record._replace(seconds=self.seconds))
-            interrupts.check()
+            with self._ranks.together():
+                self._train_batch(batches, data.carries_state, interrupts)
+            self._follow()
         if self.position == len(batches) and self.step == first:
             raise ValueError("Trainer.fit: data: expected at least one scored position, got none")
         if validation is not None:
-            with interrupts.allowed():
-                held_out = self.evaluate(validation)
-            self._judge(held_out)
+            held_out = self._evaluate(validation, interrupts)
+            self.history.add_validation(self.step, held_out)
+            with self._ranks.together():
+                self._call("on_validation", held_out)
+            self._follow()
         if self.position == len(batches):
             self.epoch, self.position, self.state = self.epoch + 1, 0, None
-        self._save()
+        with self._ranks.together():
+            self._save()
+
+    def _train_batch(self, batches: Sequence[Any], carries: bool, interrupts: Interrupts) -> None:
+        """Takes a step, if something counts in the next batch."""
+        begin, stochastic = time.monotonic(), getattr(self.model, "stochastic", False)
+        noise = {"noise": derive_seed(self.seed, self.step)} if stochastic else {}
+        with self._parts.whole_step():
+            with self._ranks.together(), interrupts.allowed():  # passes change only the gradients
+                batch = batches[self.position]
+                counts = self._parts.scored(batch)
+                own = self._parts.compute(batch, counts, self.state, carries, noise)
+            L, state = self._parts.total(own, counts)
+            record = self._update(L, counts) if counts else None
+        self.state = state if carries else None
+        self.position += 1
+        self.seconds += time.monotonic() - begin
+        if record is not None:
+            self._book(record._replace(seconds=self.seconds))
+        interrupts.check()
+
+    def _follow(self) -> None:
+        """Makes the ranks decide alike: the first one's time counts, and each one may stop all."""
+        if self._ranks.size > 1:
+            every = self._ranks.collect((self.seconds, self.stopped))
+            self.seconds = every[0][0]
+            self.stopped = next((reason for _, reason in every if reason is not None), None)
 
     def evaluate(self, data: Data | Sequence[Batch]) -> float:
         """Returns the loss of held-out data, as the model reduces it, whatever the division into batches.
@@ -207,35 +257,14 @@ class Trainer:
         Raises:
             ValueError: if no position is scored.
         """
-        data = as_data("evaluate", data)
-        sums, total, count, state = getattr(self.model, "loss_reduction", "mean") == "sum", 0.0, 0.0, None
-        with self.model.parameters.reading:
-            for batch in data.epoch(0):
-                weight = self._weight(batch)
-                if weight or data.carries_state:
-                    L, state = self.model.loss(batch, state, gradient=False)
-                if weight:
-                    L = loss_number("Trainer.evaluate", L)
-                    total, count = total + (L if sums else L * weight), count + weight
-                state = state if data.carries_state else None
-        if not count:
-            raise ValueError("Trainer.evaluate: data: expected at least one scored position, got none")
-        return total if sums else total / count
+        return reduced(self.model, batch_losses(self.model, as_data("evaluate", data)))
 
-    def _weight(self, batch: Any) -> float:
-        """Returns the weight of a batch: the number of its scored positions, or the sum of their weights."""
-        weight = getattr(self.model, "batch_weight", None)
-        return positions(batch) if weight is None else weight(batch)
-
-    def _loss(self, batch: Any, counts: int, carries: bool) -> tuple[float, Any]:
-        """Returns the loss of a training step and the state after it; if nothing counts, the state."""
-        if counts:
-            self.model.gradients.fill(0.0)
-            L, state = self.model.loss(batch, self.state, **self._noise())
-            return loss_number("Trainer.fit", L), state
-        if not carries:
-            return 0.0, None
-        return 0.0, self.model.loss(batch, self.state, gradient=False)[1]
+    def _evaluate(self, data: Data, interrupts: Interrupts) -> float:
+        """Returns `evaluate`, computed by all ranks together."""
+        N = 1 if data.carries_state else self._ranks.size
+        with self._ranks.together(), interrupts.allowed():
+            own = batch_losses(self.model, data, self._ranks.rank % N, N)
+        return reduced(self.model, in_turn(self._ranks.collect(own) if N > 1 else [own]))
 
     def stop(self, reason: str) -> None:
         """Ends the run after the current step; for callbacks. `stopped` holds the reason."""
@@ -244,9 +273,13 @@ class Trainer:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a checkpoint: parameters, optimizer, state, position in the data, history, callbacks.
 
+        Of several ranks, the first one writes it.
+
         Raises:
             OSError: if it cannot be written; an existing file is left unchanged.
         """
+        if self._ranks.rank:
+            return
         with self.model.parameters.reading:
             finished = self.finished and not self._halted
             checkpoints.save(path, self._contents(), checkpoints.state_of(self), finished=finished)
@@ -257,13 +290,17 @@ class Trainer:
         Raises:
             OSError: if the file cannot be read.
             FormatError: if it is not a checkpoint of this model and optimizer; nothing is changed then.
+            ValueError: for a run with another number of micro-batches than `micro_batches`.
         """
         file = checkpoints.read(path, self._contents().kind)
         self.restore(file, checkpoints.load(path, file, self.model.parameters, self.optimizer))
 
     def restore(self, file: ModelFile, run: checkpoints.RunState) -> None:
         """Restores the state of a checkpoint that has been read; see `resume`."""
-        checkpoints.restore_callbacks(run, self.callbacks)  # first: it may fail, and nothing is changed then
+        checkpoints.check_micro_batches("Trainer.resume", run, self._asked)
+        self._ranks.share(run.micro_batches)  # these may fail, and nothing is changed then
+        checkpoints.restore_callbacks(run, self.callbacks)
+        self._divide(run.micro_batches)
         self.model.parameters.copy_from(file.tensors)
         if run.learning is not None:
             self.model.parameters.learning = run.learning
@@ -299,58 +336,24 @@ class Trainer:
         validation: Data | Sequence[Batch] | None,
     ) -> tuple[Data, Data | None]:
         """Checks everything that can be checked before the first step."""
-        op, whole = "Trainer.fit", {"epochs": epochs, "max_steps": max_steps}
-        for name, count in whole.items():
-            above_zero(op, name, count)
-        counts = [None if n is None else check_size(op, name, n) for name, n in whole.items()]
-        bounds = (*counts, above_zero(op, "time_limit", time_limit))
-        if epochs is None and max_steps is None and time_limit is None:
-            raise ValueError("Trainer.fit: expected epochs, max_steps or time_limit, got none of them")
+        bounds = check_bounds(epochs, max_steps, time_limit)
         if not self.model.parameters.are_trained:
             raise ValueError("Trainer.fit: model: expected parameters to train, but all are frozen")
         data = as_data("fit", data)
-        held_out = None if validation is None else as_data("fit", validation)
-        fingerprint = data.fingerprint()
+        held_out, fingerprint = None if validation is None else as_data("fit", validation), data.fingerprint()
         if self.step and self.data_fingerprint not in (None, fingerprint):
             changed = checkpoints.difference(self.data_contents, data)
             raise checkpoints.ChangedData(
                 f"Trainer.fit: data: expected the data with which the run began{changed}"
             )
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and not self._ranks.rank:
             check_writable(self.checkpoint)
             check_states("Trainer.fit", self.callbacks)
             self.data_contents = checkpoints.contents_of(data)
         self.data_fingerprint, self.stopped, self._halted = fingerprint, None, False
         self.validation_fingerprint = None if held_out is None else held_out.fingerprint()
-        self._saved = time.monotonic()
-        self._bounds = tuple(math.inf if b is None else float(b) for b in bounds)  # type: ignore[assignment]
-        self._epoch_length = len(data)
+        self._saved, self._bounds, self._epoch_length = time.monotonic(), bounds, len(data)
         return data, held_out
-
-    def _noise(self) -> dict[str, Any]:
-        """Returns the seed of this step's dropout, as arguments of the model's `loss`."""
-        if not getattr(self.model, "stochastic", False):
-            return {}
-        return {"noise": derive_seed(self.seed, self.step)}
-
-    @contextmanager
-    def _whole_step(self) -> Iterator[None]:
-        """Returns a context that restores the model's averages if an exception leaves it.
-
-        No other thread sees the averages of a step without its parameters.
-        """
-        averages = list(getattr(self.model, "averages", ()))
-        if not averages:
-            yield
-            return
-        kept = [average.copy() for average in averages]
-        with self.model.parameters.changing:
-            try:
-                yield
-            except BaseException:
-                for average, before in zip(averages, kept, strict=True):
-                    average[...] = before
-                raise
 
     def _update(self, L: float, counts: int) -> StepRecord:
         """Clips the gradients and takes the optimizer's step; only here do the parameters change."""
@@ -386,13 +389,10 @@ class Trainer:
         if due or (steps is not None and self.step % steps == 0):
             self._save()
 
-    def _judge(self, held_out: float) -> None:
-        self.history.add_validation(self.step, held_out)
-        self._call("on_validation", held_out)
-
     def _call(self, hook: str, *arguments: Any) -> None:
         for callback in self.callbacks:
-            getattr(callback, hook)(self, *arguments)
+            if not (self._ranks.rank and getattr(callback, "first_rank_only", False)):
+                getattr(callback, hook)(self, *arguments)
 
     def _save(self) -> None:
         if self.checkpoint is not None:

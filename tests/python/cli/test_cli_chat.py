@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from rnnrs_command import COMMAND, fails, run
+from rnnrs_command import COMMAND, call, refused
 
 from rnnrs.cli import main
 from rnnrs.cli.demo import chat as demo_chat
@@ -43,7 +43,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def bot(folder):
     path = folder / "bot.rnn"
-    code, out, error = run("chat", "train", folder / "dialogues.txt", "-o", path, "--epochs", 80, *SMALL)
+    code, out, error = call("chat", "train", folder / "dialogues.txt", "-o", path, "--epochs", 80, *SMALL)
     assert code == 0, error
     assert out == f"{path}: trained\n" and error == ""
     return path
@@ -51,7 +51,7 @@ def bot(folder):
 
 def test_a_line_in_is_a_line_out_and_an_empty_one_begins_anew(bot):
     asked = "hello\ni am ann\n\nWHAT IS CAPITAL OF FRANCE\n/reset\nhello\n/quit\nhello\n"
-    code, out, _ = run("chat", "talk", bot, stdin=asked.encode())
+    code, out, _ = call("chat", "talk", bot, stdin=asked.encode())
     assert code == 0
     assert out.split("\n") == [
         "Hi! Who are you?",
@@ -62,10 +62,10 @@ def test_a_line_in_is_a_line_out_and_an_empty_one_begins_anew(bot):
         "Hi! Who are you?",
         "",
     ]
-    code, out, _ = run("chat", "talk", bot, "--json", "--threshold", 1, stdin=b"hello\n")
+    code, out, _ = call("chat", "talk", bot, "--json", "--threshold", 1, stdin=b"hello\n")
     reply = json.loads(out)
     assert reply["canned"] and 0 < reply["confidence"] < 1 and reply["text"].startswith("Sorry")
-    assert run("chat", "talk", bot, stdin=b"")[:2] == (0, "")
+    assert call("chat", "talk", bot, stdin=b"")[:2] == (0, "")
 
 
 def test_a_conversation_at_a_terminal(bot):
@@ -95,50 +95,50 @@ def test_a_conversation_at_a_terminal(bot):
 
 
 def test_answers_are_ranked_judged_and_a_threshold_tuned(bot, folder):
-    code, out, _ = run("chat", "rank", bot, "the capital of Italy?", "Paris.", "Rome, of course.")
+    code, out, _ = call("chat", "rank", bot, "the capital of Italy?", "Paris.", "Rome, of course.")
     assert code == 0 and [line.split("\t")[1] for line in out.splitlines()] == ["Rome, of course.", "Paris."]
     ranking = ("chat", "rank", bot, "the capital of Italy?", "Paris.", "Rome, of course.", "--json")
-    code, out, _ = run(*ranking, "--n-best", "1")
+    code, out, _ = call(*ranking, "--n-best", "1")
     facts = json.loads(out)
     assert code == 0 and facts["text"] == "Rome, of course." and facts["place"] == 1
     assert facts["log_prob"] < 0
-    assert len(run(*ranking)[1].splitlines()) == 2
-    code, out, _ = run("chat", "evaluate", bot, folder / "dialogues.txt", "--json")
+    assert len(call(*ranking)[1].splitlines()) == 2
+    code, out, _ = call("chat", "evaluate", bot, folder / "dialogues.txt", "--json")
     facts = json.loads(out)
     assert code == 0 and facts["right"] == 1 and facts["contexts"] == 4 and 1 <= facts["perplexity"] < 1.2
     (folder / "other.txt").write_text("purple mountains\nseven ships\n")
-    code, out, _ = run("chat", "tune", bot, folder / "dialogues.txt", "--unanswerable", folder / "other.txt")
+    code, out, _ = call("chat", "tune", bot, folder / "dialogues.txt", "--unanswerable", folder / "other.txt")
     assert code == 0 and out.startswith("threshold 0.")
-    code, out, _ = run("chat", "tune", bot, folder / "dialogues.txt", "--json")
+    code, out, _ = call("chat", "tune", bot, folder / "dialogues.txt", "--json")
     assert code == 0 and json.loads(out)["contexts"] == 4
-    assert "threshold: 0." in run("info", bot)[1] and "rnnrs chat" in run("info", bot)[1]
+    assert "threshold: 0." in call("info", bot)[1] and "rnnrs chat" in call("info", bot)[1]
 
 
 def test_dialogue_acts_are_learned_said_and_judged(folder):
     acts, path = folder / "acts.tsv", folder / "acts.rnn"
-    code, _, error = run("chat", "train", acts, "-o", path, "--acts", "--epochs", 80, *SMALL)
+    code, _, error = call("chat", "train", acts, "-o", path, "--acts", "--epochs", 80, *SMALL)
     assert code == 0, error
-    code, out, _ = run("chat", "speak", path, stdin=b"inform(area='x y';name=z)\n\n?request(area)\n")
+    code, out, _ = call("chat", "speak", path, stdin=b"inform(area='x y';name=z)\n\n?request(area)\n")
     assert (code, out) == (0, "z is in x y\n\nwhere should it be\n")
-    code, out, _ = run("chat", "speak", path, "inform(area=b;name=z)", "--json")
+    code, out, _ = call("chat", "speak", path, "inform(area=b;name=z)", "--json")
     facts = json.loads(out)
     assert code == 0 and facts["act"] == "inform(area=b;name=z)" and facts["text"] == "z is in b"
     assert (facts["missing"], facts["redundant"]) == (0, 0)
-    code, out, _ = run("chat", "evaluate", path, acts, "--acts")
+    code, out, _ = call("chat", "evaluate", path, acts, "--acts")
     assert code == 0 and "slot error 0.00% (0 missing, 0 redundant of 4)" in out
-    fails(1, "expected an act such as", "chat", "speak", path, "hello")
+    refused("expected an act such as", "chat", "speak", path, "hello")
 
 
 def test_training_is_resumed_and_what_cannot_be_is_refused(folder):
     path, data = folder / "more.rnn", folder / "dialogues.txt"
     first = ["chat", "train", data, "-o", path, "--checkpoint", folder / "more.checkpoint"]
-    assert run(*first, "--epochs", 2, *SMALL)[0] == 0
-    fails(1, "exists; --resume continues", *first, "--epochs", 2, *SMALL)
-    assert run(*first, "--epochs", 3, "--resume", *SMALL)[0] == 0
-    fails(1, "history 3, which cannot become 2", *first, "--resume", "--history", 2, *SMALL)
+    assert call(*first, "--epochs", 2, *SMALL)[0] == 0
+    refused("exists; --resume continues", *first, "--epochs", 2, *SMALL)
+    assert call(*first, "--epochs", 3, "--resume", *SMALL)[0] == 0
+    refused("history 3, which cannot become 2", *first, "--resume", "--history", 2, *SMALL)
     (folder / "alone.tsv").write_text("alone\n")
-    fails(1, "expected at least 2 turns", "chat", "train", folder / "alone.tsv", "-o", folder / "x.rnn")
-    fails(1, "No such file", "chat", "talk", folder / "none.rnn")
+    refused("expected at least 2 turns", "chat", "train", folder / "alone.tsv", "-o", folder / "x.rnn")
+    refused("No such file", "chat", "talk", folder / "none.rnn")
 
 
 def test_the_demo_asks_in_other_words():

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from rnnrs_command import fails, run
+from rnnrs_command import call, refused
 
 QUICK = ["--hidden", "4", "--quiet", "--epochs", "2"]
 
@@ -34,20 +34,22 @@ def shops(tmp_path):
 def test_forecasts_of_one_of_several_series(shops, tmp_path):
     path, rows = shops
     model = tmp_path / "m"
-    fails(1, "got 2 series in column 'shop'.*", "forecast", "train", path, "-o", model, *QUICK)
+    refused("got 2 series in column 'shop'.*", "forecast", "train", path, "-o", model, *QUICK)
     assert not model.exists()
     oslo = ["--by", "shop", "--series", "Oslo"]
-    code, _, error = run("forecast", "train", path, "-o", model, "--columns", "sales", "price", *oslo, *QUICK)
+    code, _, error = call(
+        "forecast", "train", path, "-o", model, "--columns", "sales", "price", *oslo, *QUICK
+    )
     assert code == 0, error
-    code, together, error = run("forecast", "predict", model, path, *oslo, "--json")
+    code, together, error = call("forecast", "predict", model, path, *oslo, "--json")
     assert code == 0, error
     alone = write(tmp_path / "oslo.csv", ["sales", "date", "price"], rows[:28])
-    code, by_itself, _ = run("forecast", "predict", model, alone, "--json")
+    code, by_itself, _ = call("forecast", "predict", model, alone, "--json")
     assert json.loads(together)["forecast"] == json.loads(by_itself)["forecast"]
     gap = write(tmp_path / "gap.csv", ["sales", "date", "price"], rows[:5] + rows[6:28])
     for verb in ("predict", "evaluate"):
-        fails(1, "got 2020-01-07 after 2020-01-05: a gap.*", "forecast", verb, model, gap)
-    assert run("forecast", "predict", model, gap, "--time", "none")[0] == 0
+        refused("got 2020-01-07 after 2020-01-05: a gap.*", "forecast", verb, model, gap)
+    assert call("forecast", "predict", model, gap, "--time", "none")[0] == 0
 
 
 def test_classes_of_steps_with_columns_in_another_order(tmp_path):
@@ -56,12 +58,11 @@ def test_classes_of_steps_with_columns_in_another_order(tmp_path):
     other = write(tmp_path / "other.csv", ["y", "id", "x", "kind"], rows)
     lacking = write(tmp_path / "lacking.csv", ["id", "y", "kind"], rows)
     model, by = tmp_path / "m", ["--by", "id"]
-    code, _, error = run("classify", "train", first, "-o", model, *by, "--validation", other, *QUICK)
+    code, _, error = call("classify", "train", first, "-o", model, *by, "--validation", other, *QUICK)
     assert code == 0, error
-    outputs = [run("classify", "predict", model, path, *by, "--probabilities") for path in (first, other)]
+    outputs = [call("classify", "predict", model, path, *by, "--probabilities") for path in (first, other)]
     assert outputs[0][0] == 0 and outputs[0][1] == outputs[1][1]
-    fails(
-        1,
+    refused(
         r"expected the columns 'x', 'y', got 'y' \(without 'x'\)",
         "classify",
         "predict",

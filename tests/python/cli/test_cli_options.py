@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict, fields
 
 import pytest
-from rnnrs_command import run
+from rnnrs_command import call
 
 from rnnrs.cli import GROUPS, parser
 from rnnrs.inspection import TextStates, text_states
@@ -99,6 +99,7 @@ def api_defaults(group, verb):
     ):
         return asdict(APPLICATIONS[group][0].search())
     calls = {
+        ("lm", "prepare"): [LanguageModel.from_text],
         ("lm", "suggest"): [LanguageModel.suggest],
         ("lm", "generate"): [LanguageModel.generate],
         ("lm", "inspect"): [text_states, TextStates.following],
@@ -249,7 +250,7 @@ def test_a_range_is_that_of_the_table():
         ("--patience", "two", "invalid whole number value: 'two'"),
         ("--epochs", "none", "invalid whole number value: 'none'"),
     ):
-        code, out, error = run("lm", "train", "a.txt", "-o", "b.rnn", option, value)
+        code, out, error = call("lm", "train", "a.txt", "-o", "b.rnn", option, value)
         assert (code, out) == (2, "") and message in error
 
 

@@ -94,10 +94,10 @@ def test_a_second_signal_ends_a_training_at_once(tmp_path, send):
 
 
 def test_a_signal_before_the_training_ends_it_without_a_file(tmp_path, monkeypatch):
-    def read_text(*paths, **options):
+    def text_parts(*paths, **options):
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr("rnnrs.text.read_text", read_text)
+    monkeypatch.setattr("rnnrs.text.text_parts", text_parts)
     words = training(tmp_path, "lm", "-o", tmp_path / "m.rnn")
     assert call(*words) == (128 + signal.SIGTERM, "", "rnnrs: terminated\n")
     assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]

@@ -62,7 +62,7 @@ def palindrome():
 def test_binary_increment(increment):
     assert increment.limit == 26 and increment.base == 4
     full = ["1" * 26, "0" * 26, "10" * 13, "0" + "1" * 25, "1" * 25 + "0"]
-    for word in words("01", 10) + drawn_words("01", range(9, 27), 150, 0) + full:
+    for word in words("01", 8) + drawn_words("01", range(9, 27), 150, 0) + full:
         configurations = list(increment.configurations(word))
         assert configurations == list(simulate(increment.machine, word))
         assert configurations[-1].state == "done"
@@ -73,7 +73,7 @@ def test_palindromes(palindrome):
     halves = drawn_words("ab", range(5, 14), 30, 1)
     even, odd = [w + w[::-1] for w in halves], [w + w[-2::-1] for w in halves]
     full = ["a" * 26, "ab" * 13, "ab" * 6 + "a" + "ba" * 6, "a" * 13 + "b" + "a" * 12]
-    for word in words("ab", 10) + drawn_words("ab", range(8, 27), 60, 2) + even + odd + full:
+    for word in words("ab", 8) + drawn_words("ab", range(8, 27), 60, 2) + even + odd + full:
         configurations = list(palindrome.configurations(word))
         assert configurations == list(simulate(palindrome.machine, word))
         assert configurations[-1].state == ("yes" if word == word[::-1] else "no")

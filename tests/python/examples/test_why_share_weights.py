@@ -142,7 +142,7 @@ def test_only_shared_weights_reach_new_places(run):
 
 
 def test_a_run_is_reproducible():
-    size = why.Size(learn=(60, 200), judge=400, recurrent_steps=40, feed_forward_steps=80)
+    size = why.Size(learn=(60, 200), judge=200, recurrent_steps=12, feed_forward_steps=24)
     first, again = why.experiment(0, size), why.experiment(0, size)
     for name, judgment in first.judgments.items():
         for part, same in zip(judgment, again.judgments[name], strict=True):

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -77,7 +78,23 @@ def status(answer):
     return int(answer.split(b" ", 2)[1])
 
 
-def test_a_connection_serves_several_requests_until_it_is_idle(server):
+def frame(opcode, payload=b"", fin=True):
+    """A frame as a client sends it, masked by zeros."""
+    assert len(payload) < 65536
+    size = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + struct.pack("!H", len(payload))
+    return bytes([opcode | (0x80 if fin else 0)]) + size + bytes(4) + payload
+
+
+def upgraded(client):
+    client.sendall(UPGRADE)
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += client.recv(1)
+    assert status(answer) == 101
+    return client
+
+
+def a_connection_serves_several_requests_until_it_is_idle(server):
     with connected(server) as client:
         for _ in range(3):
             client.sendall(HEAD + b"\r\n")
@@ -85,20 +102,23 @@ def test_a_connection_serves_several_requests_until_it_is_idle(server):
         assert everything(client) == b""
 
 
-def test_a_client_that_sends_nothing_is_disconnected(server):
+def a_client_that_sends_nothing_is_disconnected(server):
     with connected(server) as client:
         assert everything(client) == b""
 
 
-@pytest.mark.parametrize("before", [b"", HEAD + b"\r\n"], ids=["first", "second"])
-def test_a_head_that_comes_byte_by_byte_is_disconnected(server, before):
+def a_head_that_comes_byte_by_byte_is_disconnected(server, before=b""):
     with connected(server) as client:
         client.sendall(before)
         head = itertools.chain((bytes([byte]) for byte in HEAD), itertools.repeat(b"X: 1\r\n"))
         assert not drip(client, itertools.islice(head, 300))
 
 
-def test_a_body_that_stops_is_answered_with_408(server):
+def a_second_head_that_comes_byte_by_byte_is_disconnected(server):
+    a_head_that_comes_byte_by_byte_is_disconnected(server, HEAD + b"\r\n")
+
+
+def a_body_that_stops_is_answered_with_408(server):
     with connected(server) as client:
         client.sendall(POST + b"Content-Length: 10\r\n\r\nabc")
         answer = everything(client)
@@ -106,18 +126,50 @@ def test_a_body_that_stops_is_answered_with_408(server):
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 408
 
 
-def test_a_body_that_drips_is_answered_with_408_in_the_end(server):
+def a_body_that_drips_is_answered_with_408_in_the_end(server):
     with connected(server) as client:
         client.sendall(POST + b"Content-Length: 100000\r\n\r\n")
         drip(client, itertools.repeat(b"x", 40))
         assert status(everything(client)) == 408
 
 
-def test_a_body_that_nobody_needs_is_not_waited_for(server):
+def a_body_that_nobody_needs_is_not_waited_for(server):
     with connected(server) as client:
         client.sendall(b"POST /unknown HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n")
         assert answer_of(client)[0] == 404
         assert not drip(client, itertools.repeat(b"x", 300))
+
+
+def a_websocket_stays_open_while_its_client_thinks(server):
+    with connected(server) as client:
+        upgraded(client)
+        for _ in range(12):
+            drip(client, [frame(1, b"hello")], pause=0.1)
+            assert client.recv(100) == b"\x81\x05hello"
+
+
+SLOW = (
+    a_connection_serves_several_requests_until_it_is_idle,
+    a_client_that_sends_nothing_is_disconnected,
+    a_head_that_comes_byte_by_byte_is_disconnected,
+    a_second_head_that_comes_byte_by_byte_is_disconnected,
+    a_body_that_stops_is_answered_with_408,
+    a_body_that_drips_is_answered_with_408_in_the_end,
+    a_body_that_nobody_needs_is_not_waited_for,
+    a_websocket_stays_open_while_its_client_thinks,
+)
+
+
+@pytest.fixture(scope="module")
+def slow_clients(server):
+    """What became of the slow clients: they all wait at the same time."""
+    with ThreadPoolExecutor(len(SLOW)) as pool:
+        return {client: pool.submit(client, server) for client in SLOW}
+
+
+@pytest.mark.parametrize("client", SLOW, ids=lambda client: client.__name__)
+def test_slow_clients(client, slow_clients):
+    slow_clients[client].result()
 
 
 @pytest.mark.parametrize("path", [b"/endless", b"/large"])
@@ -196,30 +248,6 @@ def test_streams_end_with_the_server_in_time(caplog):
         server.should_exit = True
         assert everything(client).endswith(b"1\r\nx\r\n")  # without the last chunk: it was cut off
     assert "cut off, as the server ends" in caplog.text
-
-
-def frame(opcode, payload=b"", fin=True):
-    """A frame as a client sends it, masked by zeros."""
-    assert len(payload) < 65536
-    size = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + struct.pack("!H", len(payload))
-    return bytes([opcode | (0x80 if fin else 0)]) + size + bytes(4) + payload
-
-
-def upgraded(client):
-    client.sendall(UPGRADE)
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        answer += client.recv(1)
-    assert status(answer) == 101
-    return client
-
-
-def test_a_websocket_stays_open_while_its_client_thinks(server):
-    with connected(server) as client:
-        upgraded(client)
-        for _ in range(12):
-            drip(client, [frame(1, b"hello")], pause=0.1)
-            assert client.recv(100) == b"\x81\x05hello"
 
 
 def test_a_handshake_that_is_refused(server, caplog):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..common import Parser, add_verb, add_verbs
-from . import inspection, train, verbs
+from . import inspection, texts, train, verbs
 
 _EVALUATE = """\
 examples:
@@ -39,6 +39,7 @@ def add(group: Parser) -> None:
     """Adds the verbs."""
     found = add_verbs(group)
     add_verb(found, "train", "train a language model on texts", train.EPILOG, train.add, train.run)
+    add_verb(found, "prepare", "prepare a large text on disk", texts.EPILOG, texts.add, texts.run)
     add_verb(
         found,
         "evaluate",

@@ -10,7 +10,6 @@ from ..options import (
     RECURRENT,
     add_sizes,
     add_vocabulary,
-    defaults_of,
     given,
     vocabulary_given,
 )
@@ -25,14 +24,20 @@ from ..training import (
     tell_unknown,
 )
 from ..validation import Validation, add_validation, held_out, seed_of, validation_of
+from . import texts
 from .verbs import evaluation_facts
 
 if TYPE_CHECKING:
     from ...models import LanguageModel
+    from ...models.language.corpora import AnyText, CorpusPart
 
 EPILOG = """\
 The model's file is also the checkpoint: it is written at the end of every epoch, every five minutes and at Ctrl-C,
 can be used at once, and the same command with --resume continues from it, also after its end, with more --epochs.
+
+FILE may also be a corpus that rnnrs lm prepare has made. A text of more than 33 million characters becomes one:
+MODEL.corpus, which is not removed, so that --resume need not make it again. Its vocabulary is that of the whole text,
+held-out lines included.
 
 examples:
   rnnrs lm train letters.txt -o letters.rnn
@@ -58,9 +63,10 @@ def add(verb: Any) -> None:
             "files",
             metavar="FILE",
             nargs="+",
-            help="a text; several are read one after the other; -: standard input",
+            help="a text; several are read one after the other; -: standard input; or a corpus",
         )
     )
+    verb.set_defaults(spools=True)  # so that all processes can read standard input
     add_encoding(verb)
     add_output(verb)
     model = verb.add_argument_group("model")
@@ -88,50 +94,51 @@ def run(arguments: argparse.Namespace) -> int:
     """Trains and saves a model, and prints its perplexity on held-out text."""
     from ...models import LanguageModel
     from ...models.language.fitting import reads_by_sentence
-    from ...text import read_text
 
     checkpoint = check_files(arguments)
     model, settings = started(arguments, checkpoint, LanguageModel, lambda m: {"level": m.vocabulary.level})
     validation = validation_of(arguments, SHARE, "a file")
-    text = read_text(*arguments.files, encoding=arguments.encoding)
-    level = model.vocabulary.level if model else _level(arguments)
+    level = model.vocabulary.level if model else texts.level_of(arguments)
+    own = model.vocabulary if model else lambda: vocabulary_given(arguments, LanguageModel, level)
+    found = texts.read(arguments, arguments.files, f"{arguments.output}.corpus", own, level)
+    if not isinstance(found, str):
+        level = found.vocabulary.level
     by_sentence = settings.get("by_sentence", model.by_sentence if model else None)
-    settings["by_sentence"] = reads_by_sentence(level, text, by_sentence)
-    text, kept = _divided(arguments, validation, text, settings)
+    by_sentence = settings["by_sentence"] = reads_by_sentence(level, found, by_sentence)
+    whole = found if isinstance(found, str) else found.sentences() if by_sentence else found.stream()
+    text, kept = _divided(arguments, validation, whole, settings)
     if model is None:
         model = _new(arguments, text, level)
+    held_out_text: AnyText | None = kept
+    if validation.files:
+        folder = f"{arguments.output}.validation.corpus"
+        held_out_text = texts.read(arguments, validation.files, folder, model.vocabulary)
     say(f"{model.parameters.size:,} parameters, {len(model.vocabulary):,} tokens", arguments.quiet)
-    tell_unknown(arguments, [(model.vocabulary, [text])])
-    code = fit_or_stop(arguments, model, checkpoint, lambda **run: model.fit(text, kept, **settings, **run))
-    return code or _report(arguments, model, kept)
-
-
-def _level(arguments: argparse.Namespace) -> str:
-    from ...models import LanguageModel
-
-    level: str = (defaults_of(LanguageModel.from_text) | given(arguments, ["level"]))["level"]
-    return level
+    tell_unknown(arguments, [(model.vocabulary, [text] if isinstance(text, str) else text)])
+    code = fit_or_stop(
+        arguments, model, checkpoint, lambda **run: model.fit(text, held_out_text, **settings, **run)
+    )
+    return code or _report(arguments, model, held_out_text)
 
 
 def _divided(
-    arguments: argparse.Namespace, validation: Validation, text: str, settings: dict[str, Any]
-) -> tuple[str, str | None]:
-    """Returns the text to train on, and held-out text.
+    arguments: argparse.Namespace, validation: Validation, text: str | CorpusPart, settings: dict[str, Any]
+) -> tuple[str | CorpusPart, str | CorpusPart | None]:
+    """Returns the text to train on, and the held-out share of it.
 
     Raises:
         ValueError: for an explicit share that cannot be held out.
     """
     from ...models import LanguageModel
     from ...models.language.fitting import hold_out
-    from ...text import read_text
 
     if validation.files:
-        return text, read_text(*validation.files, encoding=arguments.encoding)
-    if not validation.explicit and len(text) < SHORTEST:
+        return text, None
+    if not validation.explicit and isinstance(text, str) and len(text) < SHORTEST:
         say(f"rnnrs: no held-out data: the text has {len(text)} characters", arguments.quiet)
         return text, None
 
-    def divide(share: float) -> tuple[str, str]:
+    def divide(share: float) -> tuple[str | CorpusPart, str | CorpusPart]:
         seed = seed_of(settings, LanguageModel)
         kept, out = hold_out("lm train", text, share, settings["by_sentence"], seed)
         assert out is not None  # the share is above 0
@@ -140,7 +147,7 @@ def _divided(
     return held_out(arguments, validation, text, divide)
 
 
-def _new(arguments: argparse.Namespace, text: str, level: str) -> LanguageModel:
+def _new(arguments: argparse.Namespace, text: str | CorpusPart, level: str) -> LanguageModel:
     """Returns an untrained model.
 
     Raises:
@@ -153,10 +160,12 @@ def _new(arguments: argparse.Namespace, text: str, level: str) -> LanguageModel:
     if sizes.get("tied") and "embedding_size" not in sizes:
         sizes["embedding_size"] = (argument_defaults(LanguageModel) | sizes)["hidden_size"]
     vocabulary = vocabulary_given(arguments, LanguageModel, level)
-    return LanguageModel.from_text(text, level=level, vocabulary=vocabulary, **sizes)
+    if isinstance(text, str):
+        return LanguageModel.from_text(text, level=level, vocabulary=vocabulary, **sizes)
+    return LanguageModel(text.corpus.vocabulary, **sizes)
 
 
-def _report(arguments: argparse.Namespace, model: LanguageModel, kept: str | None) -> int:
+def _report(arguments: argparse.Namespace, model: LanguageModel, kept: AnyText | None) -> int:
     line, facts = None, None
     if kept is not None:
         result = model.evaluate(kept)

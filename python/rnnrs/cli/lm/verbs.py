@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
+import tempfile
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..common import add_encoding, add_json, add_model, input_lines, print_json, reads, real, unescaped, whole
 from ..options import add_option, defaults_of, given
+from . import texts
 
 if TYPE_CHECKING:
     from ...models import LanguageModel, SentenceScore, Suggestion, TextEvaluation
@@ -40,16 +43,19 @@ def load(path: str) -> LanguageModel:
 def add_evaluate(verb: Any) -> None:
     """Adds the arguments of `evaluate`."""
     add_model(verb)
-    reads(verb.add_argument("files", metavar="FILE", nargs="+", help="a text; -: standard input"))
+    reads(
+        verb.add_argument("files", metavar="FILE", nargs="+", help="a text; -: standard input; or a corpus")
+    )
     add_encoding(verb)
     add_json(verb)
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Prints the perplexity of texts."""
-    from ...text import read_text
-
-    result = load(arguments.model).evaluate(read_text(*arguments.files, encoding=arguments.encoding))
+    model = load(arguments.model)
+    with tempfile.TemporaryDirectory() as folder:
+        text = texts.read(arguments, arguments.files, os.path.join(folder, "corpus"), model.vocabulary)
+        result = model.evaluate(text)
     if arguments.json:
         print_json({"files": arguments.files, **evaluation_facts(result)})
         return 0

@@ -19,7 +19,7 @@ from ...data.records import Records, as_records
 from ...modelfile import ModelFile
 from ...text import TokenVocabulary, Vocabulary, WordVocabulary, vocabulary_from_config
 from ...text.words import capitalize
-from ...train import Callback, History
+from ...train import Callback, Communicator, History
 from ..base.saved import constructed, sizes_of
 from ..base.training import TrainedModel, TrainingOptions, TrainingSettings, train
 from ..base.validation import chosen, divided, held_out_share
@@ -197,11 +197,20 @@ class AssistantModel(TrainedModel):
         """Whether `loss` uses noise, that is, whether there is dropout."""
         return self.network.stochastic
 
+    #: See `AssistantNetwork.accepts_whole`.
+    accepts_whole = True
+
     def loss(
-        self, batch: AssistantBatch, state: Any = None, *, gradient: bool = True, noise: int | None = None
+        self,
+        batch: AssistantBatch,
+        state: Any = None,
+        *,
+        gradient: bool = True,
+        noise: int | None = None,
+        whole: AssistantBatch | None = None,
     ) -> tuple[float, None]:
         """Returns the loss of a batch, see `AssistantNetwork.loss`."""
-        return self.network.loss(batch, state, gradient=gradient, noise=noise)
+        return self.network.loss(batch, state, gradient=gradient, noise=noise, whole=whole)
 
     def fit(
         self,
@@ -213,6 +222,7 @@ class AssistantModel(TrainedModel):
         checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        communicator: Communicator | None = None,
         **training: Unpack[TrainingOptions],
     ) -> History:
         """Trains tracker and writer together.
@@ -224,7 +234,7 @@ class AssistantModel(TrainedModel):
             dialogues: annotated dialogues; None: generated ones.
             validation: held-out dialogues, or the share of the dialogues to hold out, sampled by the seed.
             callbacks: see `rnnrs.train`.
-            checkpoint, checkpoint_every, resume, progress: see `Seq2Seq.fit`.
+            checkpoint, checkpoint_every, resume, progress, communicator: see `Seq2Seq.fit`.
             training: see below.
 
         Returns:
@@ -261,6 +271,7 @@ class AssistantModel(TrainedModel):
             checkpoint_every=checkpoint_every,
             resume=resume,
             progress=progress,
+            communicator=communicator,
         )
 
     def _generated(self) -> list[list[AnnotatedTurn]]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ...data import Batch, PairBatch
+from ...data.batch import run_of
 from ...losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
 from ...nn import Dropout, Embedding, Linear, Pooling
 from ...nn.build import build_recurrent
@@ -39,6 +40,19 @@ class AssistantBatch(NamedTuple):
     def positions(self) -> int:
         """The number of scored words of the answers."""
         return self.pairs.positions
+
+    @property
+    def sequences(self) -> int:
+        """B of the answers."""
+        return self.pairs.sequences
+
+    def part(self, index: int, count: int) -> AssistantBatch:
+        """Returns micro-batch `index` of `count`: a run of the answers, and one of the turns."""
+        pairs = self.pairs.part(index, count)
+        if self.turns is None or self.answers is None:
+            return AssistantBatch(pairs, None, None)
+        own = run_of(len(self.answers), index, count)
+        return AssistantBatch(pairs, self.turns.part(index, count), self.answers[own])
 
 
 class AssistantNetwork(EncoderDecoder):
@@ -140,25 +154,40 @@ class AssistantNetwork(EncoderDecoder):
         assert dx is not None
         self.turn_embedding.backward(embedded, dx)
 
+    #: `loss` accepts `whole`: it consists of means over words, over tags and over turns.
+    accepts_whole = True
+
     @adding_with_gradients
     def loss(
-        self, batch: Any, state: Any = None, *, gradient: bool = True, noise: int | None = None
+        self,
+        batch: Any,
+        state: Any = None,
+        *,
+        gradient: bool = True,
+        noise: int | None = None,
+        whole: AssistantBatch | None = None,
     ) -> tuple[float, None]:
         """Returns the sum of the mean losses of words, of tags and of questions, and adds its gradient.
+
+        With `whole`, it is the share of this micro-batch in the loss of the whole batch.
 
         Raises:
             IndexError: for an id out of range.
             ShapeError: if the shapes do not match.
         """
-        L, _ = super().loss(batch.pairs, gradient=gradient, noise=noise)
-        if batch.turns is None:
+        L = self._words_loss(batch.pairs, gradient, noise, None if whole is None else whole.positions or 1)
+        if batch.turns is None or not len(batch.answers):
             return L, None
-        turns = batch.turns.without_padding()
-        tags, answers, caches = self.track(turns, noise=noise, gradient=gradient)
-        tag_loss, _, dtags = self._tag_loss.evaluate(tags, turns.targets, gradient=gradient)
-        answer_loss, _, danswers = self._answer_loss.evaluate(
-            answers, batch.answers.astype(answers.dtype), gradient=gradient
-        )
+        turns, answers = batch.turns.without_padding(), batch.answers
+        tags, o, caches = self.track(turns, noise=noise, gradient=gradient)
+        tag_loss, answer_loss = self._tag_loss, self._answer_loss
+        tag_weights = answer_weights = None
+        if whole is not None and whole.turns is not None and whole.answers is not None:
+            tag_loss, answer_loss = SoftmaxCrossEntropy("sum"), SigmoidCrossEntropy("sum")
+            tag_weights = np.full(np.shape(turns.targets), 1 / whole.turns.positions)
+            answer_weights = np.full(len(answers), 1 / len(whole.answers))
+        L_tags, _, dtags = tag_loss.evaluate(tags, turns.targets, tag_weights, gradient)
+        L_answers, _, danswers = answer_loss.evaluate(o, answers.astype(o.dtype), answer_weights, gradient)
         if dtags is not None and danswers is not None:
             self.track_backward(caches, dtags, danswers)
-        return L + float(tag_loss) + float(answer_loss), None
+        return L + float(L_tags) + float(L_answers), None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ...checks import as_array
@@ -209,7 +210,8 @@ class RecurrentNetwork(ScoredByLoss):
         L = 0.0
         if weight_of(self.loss_function, batch):
             loss: Any = self.loss_function  # may accept weights
-            targets, weights = counted(self.loss_function, batch)
+            each = batch if self.pooling is None else batch._replace(lengths=None)  # one target: no padding
+            targets, weights = counted(self.loss_function, each)
             L, do = loss(o, targets, **weights)
             if gradient and self.parameters.frozen:
                 self._learn(cache, do)
@@ -220,6 +222,14 @@ class RecurrentNetwork(ScoredByLoss):
         if batch.carry > 0:
             return float(L), self.rnn.state_after(cache.rnn, batch.carry)
         return float(L), state
+
+    def batch_weight(self, batch: Batch) -> float:
+        """Returns the weight of a batch: the number of scored positions, or the sum of their weights.
+
+        With pooling, values (B, O) are those of B sequences, even if O = B = T.
+        """
+        values = np.ndim(batch[1]) == 2 and self.pooling is not None
+        return float(len(batch[1])) if values else super().batch_weight(batch)
 
 
 def recurrent_options(sizes: Mapping[str, Any]) -> dict[str, Any]:

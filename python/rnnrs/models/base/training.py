@@ -10,8 +10,18 @@ from typing import Any, ClassVar, TypedDict, TypeVar
 from ...data import Data
 from ...errors import FormatError
 from ...optim import OPTIMIZERS, SCHEDULES
-from ...train import BestParameters, Callback, EarlyStopping, Examples, History, ProgressBar, Trainer
+from ...train import (
+    BestParameters,
+    Callback,
+    Communicator,
+    EarlyStopping,
+    Examples,
+    History,
+    ProgressBar,
+    Trainer,
+)
 from ...train import checkpoint as checkpoints
+from ...train.ranks import PRECISIONS
 from .options import checked, choice, defaults, documented, metadata, option, positive, whole
 from .saved import SavedModel
 from .undone import whole_or_not
@@ -38,6 +48,8 @@ class TrainingOptions(TypedDict, total=False):
     patience: int | None
     examples: int
     seed: int
+    micro_batches: int | None
+    gradient_precision: str
 
 
 @dataclass(frozen=True)
@@ -75,9 +87,23 @@ class TrainingSettings:
         0, "held-out examples for which the model's answer is printed after every epoch", whole(0)
     )
     seed: int = option(0, "seed of shuffling, dropout and all other randomness in training", whole(0))
+    micro_batches: int | None = option(
+        None,
+        "M, runs of a batch's sequences whose gradients are computed one by one and added, so that any number "
+        "of processes that divides M gives the same result; None: 8 with a communicator, else 1, and in a "
+        "resumed run as many as when it began",
+        whole(1, none=True),
+    )
 
-    #: Options that do not determine the run; the file does not hold them.
-    _NOT_KEPT: ClassVar[tuple[str, ...]] = ("examples",)
+    gradient_precision: str = option(
+        "float32",
+        "the numbers in which several processes send each other gradients: bfloat16 halves the bytes, and the "
+        "result then depends on the number of processes",
+        choice(PRECISIONS),
+    )
+
+    #: Options that the file does not hold: they do not determine the run, or the checkpoint itself has them.
+    _NOT_KEPT: ClassVar[tuple[str, ...]] = ("examples", "micro_batches")
 
     @classmethod
     def make(cls: type[S], op: str, options: Mapping[str, Any]) -> S:
@@ -171,6 +197,7 @@ def train(
     checkpoint_every: int | str | None,
     resume: str | os.PathLike[str] | None,
     progress: bool,
+    communicator: Communicator | None = None,
     unit: str = "tokens",
     perplexity: bool = False,
     examples: Lines | None = None,
@@ -191,6 +218,7 @@ def train(
         resume: a checkpoint to continue from, of a run with the same data and settings; `epochs`,
             `time_limit` and `patience` may change, and count from that run's start.
         progress: whether to show progress on standard error.
+        communicator: the processes that train together, see `Trainer`; None: this one alone.
         unit: the name of the scored positions, for the progress.
         perplexity: whether the loss is in nats per token, so that a perplexity can be shown.
         examples: returns the lines to print after a validation, if `settings.examples` is above 0.
@@ -200,7 +228,7 @@ def train(
         ValueError: for patience or examples without validation data; if the run to resume had other data or
             settings, or has reached its bounds.
         OSError, FormatError: if the checkpoint cannot be read or written, or belongs to another model.
-        NonFiniteError, KeyboardInterrupt: see `Trainer.fit`.
+        NonFiniteError, KeyboardInterrupt, RankError: see `Trainer.fit`.
     """
     op = f"{type(model).__name__}.fit"
     if validation is None:
@@ -222,6 +250,9 @@ def train(
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
         seed=settings.seed,
+        micro_batches=settings.micro_batches,
+        gradient_precision=settings.gradient_precision,
+        communicator=communicator,
     )
     factor = SCHEDULES[settings.schedule]
     trainer.schedule = lambda step: factor(trainer.progress)
@@ -267,6 +298,7 @@ def _resume(
                 f"{op}: {name}: expected {before[name]!r}, as when the run began, got {now[name]!r}"
             )
     run = checkpoints.load(path, file, trainer.model.parameters, trainer.optimizer)
+    checkpoints.check_micro_batches(op, run, settings.micro_batches)
     if run.step and run.data not in (None, data.fingerprint()):
         changed = checkpoints.difference(run.contents, data)
         raise checkpoints.ChangedData(f"{op}: resume: expected the data with which the run began{changed}")

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...seeds import derive_seed
 
 #: The seed stream that selects the held-out examples.
 STREAM = 1 << 21
+
+#: The number of examples that are divided at a time.
+DIVIDED = 1 << 24
 
 
 def held_out_share(op: str, validation: Any) -> float | None:
@@ -51,9 +55,24 @@ def divided(op: str, count: int, share: float, seed: int, what: str) -> tuple[li
     Raises:
         ValueError: if no example is left to train on.
     """
-    held_out = held_out_count(op, count, share, what)
-    order = np.random.default_rng(derive_seed(seed, STREAM)).permutation(count).tolist()
-    return sorted(order[held_out:]), sorted(order[:held_out])
+    chosen = held_out_flags(count, held_out_count(op, count, share, what), seed)
+    return np.flatnonzero(~chosen).tolist(), np.flatnonzero(chosen).tolist()
+
+
+def held_out_flags(count: int, held_out: int, seed: int) -> NDArray[np.bool_]:
+    """Returns which of `count` independent examples are held out (count,).
+
+    Of more than `DIVIDED` examples, each `DIVIDED` are divided by themselves, to bound the memory.
+    """
+    flags = np.zeros(count, np.bool_)
+    for first in range(0, count, DIVIDED):
+        last = min(first + DIVIDED, count)
+        own = derive_seed(seed, STREAM)
+        draw = np.random.default_rng([own, first // DIVIDED] if first else own)
+        order = np.arange(last - first, dtype=np.int32)
+        draw.shuffle(order)
+        flags[first + order[: held_out * last // count - held_out * first // count]] = True
+    return flags
 
 
 def chosen(items: Any, which: Sequence[int]) -> Any:

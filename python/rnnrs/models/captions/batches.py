@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ...checks import IGNORE, check_size
-from ...data.batch import batches_of_like, digest
+from ...data.batch import batches_of_like, digest, run_of
 from ...data.contents import Contents
 from ...data.sequence_batches import fill
 from ...shown import batches_repr, short_repr
@@ -43,6 +43,17 @@ class CaptionBatch(NamedTuple):
     def positions(self) -> int:
         """The number of positions that are scored."""
         return int(np.count_nonzero(self.targets != IGNORE))
+
+    @property
+    def sequences(self) -> int:
+        """B."""
+        return len(self.keys)
+
+    def part(self, index: int, count: int) -> CaptionBatch:
+        """Returns micro-batch `index` of `count`, a run of the pictures; see `data.Batch.part`."""
+        own = run_of(self.sequences, index, count)
+        words = self.inputs[:, own], self.targets[:, own], self.lengths[own], self.keys[own]
+        return CaptionBatch(self.pictures[own], *words)
 
 
 def as_numbers(pictures: Array, dtype: DTypeLike) -> Array:

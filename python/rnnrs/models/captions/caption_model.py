@@ -120,6 +120,7 @@ class CaptionModel(TrainedModel):
         *,
         gradient: bool = True,
         noise: int | None = None,
+        whole: RegionBatch | None = None,
     ) -> tuple[float, None]:
         """Returns the mean of −ln P over a batch's words, in nats, and adds its gradient to `gradients`.
 
@@ -131,12 +132,19 @@ class CaptionModel(TrainedModel):
             gradient: whether to compute gradients. With it, labels are smoothed, and batch normalization uses
                 the batch's own statistics; without it, neither.
             noise: the number that dropout masks are derived from, see `rnnrs.nn.noise`; None: no dropout.
+            whole: for a model of regions, see `RegionNetwork.loss`.
 
         Raises:
             IndexError: for an id that the vocabulary lacks.
             ShapeError: if the shapes do not match.
         """
-        return self.network.loss(batch, gradient=gradient, noise=noise)  # type: ignore[arg-type]
+        own: dict[str, Any] = {} if whole is None else {"whole": whole}
+        return self.network.loss(batch, gradient=gradient, noise=noise, **own)  # type: ignore[arg-type]
+
+    @property
+    def accepts_whole(self) -> bool:
+        """Whether `loss` accepts `whole`: a model of regions does."""
+        return self.regions
 
     @reading
     def decoder(self) -> Decoder:

@@ -12,7 +12,7 @@ from ...metrics.words import Tokenize
 from ...nn.guarded import reading
 from ...text import build_vocabulary
 from ...text.build import check_level
-from ...train import Callback, History
+from ...train import Callback, Communicator, History
 from ..base.training import TrainingSettings, train
 from ..base.validation import chosen, divided, held_out_share
 from ..writer.examples import written_lines
@@ -155,6 +155,7 @@ class Captioner(RegionModel):
         checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        communicator: Communicator | None = None,
         **training: Unpack[CaptionTrainingOptions],
     ) -> History:
         """Trains CNN and decoder; with validation, ends with the parameters of the lowest validation loss.
@@ -173,6 +174,7 @@ class Captioner(RegionModel):
             resume: a checkpoint to continue from, of a run with the same data and settings; `epochs`,
                 `time_limit` and `patience` may change, and count from that run's start.
             progress: whether to show progress on standard error.
+            communicator: the processes that train together, such as `mpi4py.MPI.COMM_WORLD`; see `Trainer`.
             training: see below.
 
         Returns:
@@ -204,6 +206,7 @@ class Captioner(RegionModel):
             checkpoint_every=checkpoint_every,
             resume=resume,
             progress=progress,
+            communicator=communicator,
         )
 
     def _divided(self, op: str, pairs: Pairs, validation: Any, seed: int) -> tuple[Pairs, Pairs | None]:

@@ -16,7 +16,7 @@ from ...decoding import Constraints, Hypothesis, beam_search
 from ...nn.guarded import reading
 from ...text import Vocabulary, build_vocabulary
 from ...text.build import check_level
-from ...train import Callback, History
+from ...train import Callback, Communicator, History
 from ...types import Floats
 from ..base.training import TrainedModel, TrainingSettings, train
 from ..base.validation import chosen, divided, held_out_share, spread
@@ -156,6 +156,7 @@ class DialogueModel(TrainedModel):
         checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        communicator: Communicator | None = None,
         **training: Unpack[ChatbotTrainingOptions],
     ) -> History:
         """Trains on the assistant's turns.
@@ -167,7 +168,7 @@ class DialogueModel(TrainedModel):
             validation: held-out dialogues, which get no noise, or the share of the dialogues to hold out,
                 sampled by the seed.
             callbacks: see `rnnrs.train`.
-            checkpoint, checkpoint_every, resume, progress: see `Seq2Seq.fit`.
+            checkpoint, checkpoint_every, resume, progress, communicator: see `Seq2Seq.fit`.
             training: see below.
 
         Returns:
@@ -202,6 +203,7 @@ class DialogueModel(TrainedModel):
             checkpoint_every=checkpoint_every,
             resume=resume,
             progress=progress,
+            communicator=communicator,
         )
 
     def _examples(self, held_out: list[tuple[str, str]], count: int) -> list[str]:

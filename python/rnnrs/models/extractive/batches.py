@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...data.batch import batches_of_like, digest
+from ...data.batch import batches_of_like, digest, run_of
 from ...data.contents import Contents
 from ...data.sequence_batches import fill
 from ...shown import batches_repr, short_repr
@@ -47,6 +47,28 @@ class DocumentBatch(NamedTuple):
     def positions(self) -> int:
         """The number of scored positions: the sentences."""
         return len(self.labels)
+
+    def part(self, index: int, count: int) -> DocumentBatch:
+        """Returns micro-batch `index` of `count`, a run of the documents; see `data.Batch.part`."""
+        own, B = run_of(self.sequences, index, count), self.sequences
+        ends = np.append(0, np.cumsum(self.sizes))
+        sentences = slice(int(ends[own.start]), int(ends[own.stop]))
+        rows, columns = np.divmod(self.places[sentences], B)
+        return DocumentBatch(
+            self.ids[:, sentences],
+            self.lengths[sentences],
+            rows * (own.stop - own.start) + columns - own.start,
+            self.sizes[own],
+            self.words.part(own, sentences),
+            self.features[sentences],
+            self.labels[sentences],
+            self.keys[own],
+        )
+
+    @property
+    def sequences(self) -> int:
+        """B."""
+        return len(self.sizes)
 
     @property
     def sentence_keys(self) -> Ids:

@@ -46,6 +46,19 @@ class Words(NamedTuple):
     def __repr__(self) -> str:
         return short_repr(self)
 
+    def part(self, texts: slice, sentences: slice) -> Words:
+        """Returns the words of a run of the texts, whose sentences are these."""
+        own = (self.sentence >= sentences.start) & (self.sentence < sentences.stop)
+        word = self.word[own]
+        return Words(
+            self.sentence[own] - sentences.start,
+            word - word.min(initial=self.word.max(initial=0)),
+            self.id[own],
+            self.counts[own],
+            self.starts[texts] - sentences.start,
+            sentences.stop - sentences.start,
+        )
+
     def to_sentences(self, values: Floats) -> Floats:
         """Returns the sums over each sentence's entries (M,)."""
         return np.asarray(np.bincount(self.sentence, values, self.sentences), np.float64)

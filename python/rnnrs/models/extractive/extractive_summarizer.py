@@ -16,7 +16,7 @@ from ...metrics.words import Tokenize
 from ...modelfile import ModelFile
 from ...nn.guarded import reading
 from ...text import Vocabulary, WordVocabulary, vocabulary_from_config
-from ...train import Callback, History
+from ...train import Callback, Communicator, History
 from ...types import Floats
 from ..base.answers import answers
 from ..base.saved import constructed, sizes_of
@@ -143,6 +143,7 @@ class ExtractiveSummarizer(TrainedModel):
         checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        communicator: Communicator | None = None,
         **training: Unpack[TrainingOptions],
     ) -> History:
         """Trains on texts and summaries; with validation, ends with the parameters of the lowest loss on it.
@@ -162,6 +163,7 @@ class ExtractiveSummarizer(TrainedModel):
             resume: a checkpoint to continue from, of a run with the same pairs and settings; `epochs`,
                 `time_limit` and `patience` may change, and count from that run's start.
             progress: whether to show progress on standard error.
+            communicator: the processes that train together, such as `mpi4py.MPI.COMM_WORLD`; see `Trainer`.
             training: see below.
 
         Returns:
@@ -194,6 +196,7 @@ class ExtractiveSummarizer(TrainedModel):
             checkpoint_every=checkpoint_every,
             resume=resume,
             progress=progress,
+            communicator=communicator,
         )
 
     def _divided(self, op: str, pairs: Pairs, validation: Any, seed: int) -> tuple[Pairs, Pairs | None]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ...data import Data, SentenceBatches, StreamBatches
+from ...data import Corpus, Data, SentenceBatches, StreamBatches
 from ...losses import NCE, SampledSoftmax
 from ...nn import Linear
 from ...text import Vocabulary
+from ...text.sentences import look_like_sentences
 from ..base.options import choice, option, whole
 from ..base.training import TrainingOptions, TrainingSettings
 from ..base.validation import divided, held_out_count
+from .corpora import SHUFFLE_BLOCK, AnyText, CorpusPart, hold_out_part, part_of
 from .network import LanguageNetwork
 from .objective import OBJECTIVES, sampled_criterion
 
@@ -25,6 +27,7 @@ class LanguageTrainingOptions(TrainingOptions, total=False):
     by_sentence: bool | None
     loss: str
     samples: int
+    shuffle_block: int | None
 
 
 def _flag(op: str, name: str, value: Any) -> bool | None:
@@ -58,29 +61,34 @@ class LanguageTraining(TrainingSettings):
     samples: int = option(
         1024, "the number of words that a sampled loss samples at each step, with replacement", whole(1)
     )
+    shuffle_block: int | None = option(
+        None,
+        "by sentence, the number of sentences that are shuffled together; None: all of a text in memory, "
+        f"{SHUFFLE_BLOCK:,} of a corpus on disk",
+        whole(1, none=True),
+    )
 
 
-def lines_are_sentences(text: str) -> bool:
-    """Returns whether at least 4 of 5 lines are short (at most 60 words) and end as a sentence does."""
-    lines = [line.rstrip() for line in text.split("\n") if line.strip()]
-    ends = sum(line.rstrip("\"'”’»)")[-1:] in tuple(".!?…。！？") and line.count(" ") < 60 for line in lines)
-    return ends >= 0.8 * len(lines)
-
-
-def reads_by_sentence(level: str, text: str, by_sentence: bool | None) -> bool:
+def reads_by_sentence(level: str, text: AnyText, by_sentence: bool | None) -> bool:
     """Returns whether every line of a text is a separate sequence.
 
     Args:
         level: the level of the vocabulary.
         text: the text.
-        by_sentence: the option of `fit`; None: words and subwords are by sentence if `lines_are_sentences`.
+        by_sentence: the option of `fit`; None: words and subwords are by sentence if lines look like one.
     """
     if by_sentence is not None:
         return by_sentence
-    return level != "char" and lines_are_sentences(text)
+    if level == "char":
+        return False
+    if isinstance(text, str):
+        return look_like_sentences(text.split("\n"))
+    return (text if isinstance(text, Corpus) else text.corpus).sentence_like
 
 
-def hold_out(op: str, text: str, share: float, by_sentence: bool, seed: int) -> tuple[str, str | None]:
+def hold_out(
+    op: str, text: str | CorpusPart, share: float, by_sentence: bool, seed: int
+) -> tuple[str | CorpusPart, str | CorpusPart | None]:
     """Divides a text. By sentence, random lines are held out; of a stream, the last part.
 
     Returns:
@@ -91,6 +99,8 @@ def hold_out(op: str, text: str, share: float, by_sentence: bool, seed: int) -> 
     """
     if not share:
         return text, None
+    if not isinstance(text, str):
+        return hold_out_part(op, text, share, seed)
     if by_sentence:
         lines = [line for line in text.split("\n") if line.strip()]
         kept, held_out = divided(op, len(lines), share, seed, "lines")
@@ -105,29 +115,55 @@ def hold_out(op: str, text: str, share: float, by_sentence: bool, seed: int) -> 
 
 
 def make_batches(
-    op: str, argument: str, vocabulary: Vocabulary, text: str, settings: LanguageTraining
+    op: str, argument: str, vocabulary: Vocabulary, text: str | CorpusPart, settings: LanguageTraining
 ) -> Data:
     """Returns a text as batches of sentences or of a stream, depending on `settings.by_sentence`.
 
     Args:
         op, argument: the names of the call and of the text, for error messages.
         vocabulary: the vocabulary.
-        text: the text.
+        text: the text, or a part of a corpus of that kind.
         settings: the settings of the run.
 
     Raises:
         ValueError: for a text without sentences, or a stream of fewer than two tokens.
     """
+    source: Any = text
     if settings.by_sentence:
-        sentences = [vocabulary.encode(line) for line in text.split("\n") if line.strip()]
-        if not sentences:
+        if isinstance(text, str):
+            source = [vocabulary.encode(line) for line in text.split("\n") if line.strip()]
+        if not len(source):
             raise ValueError(f"{op}: {argument}: expected at least one sentence, got none")
-        return SentenceBatches(sentences, settings.batch_size, vocabulary.end_id, settings.seed)
-    ids = vocabulary.encode(text)
-    if len(ids) < 2:
-        raise ValueError(f"{op}: {argument}: expected at least 2 tokens, got {len(ids)}")
-    fits = max(1, (len(ids) - 1) // (2 * settings.steps))  # at least two windows in each stream
-    return StreamBatches(ids, min(settings.batch_size, fits), settings.steps)
+        return SentenceBatches(
+            source,
+            settings.batch_size,
+            vocabulary.end_id,
+            settings.seed,
+            shuffle_block=settings.shuffle_block,
+        )
+    if isinstance(text, str):
+        source = vocabulary.encode(text)
+    if len(source) < 2:
+        raise ValueError(f"{op}: {argument}: expected at least 2 tokens, got {len(source)}")
+    fits = max(1, (len(source) - 1) // (2 * settings.steps))  # at least two windows in each stream
+    return StreamBatches(source, min(settings.batch_size, fits), settings.steps)
+
+
+def settled(
+    op: str, vocabulary: Vocabulary, text: AnyText, settings: LanguageTraining
+) -> tuple[str | CorpusPart, LanguageTraining]:
+    """Returns a text as it will be read, and the settings with what depends on it: sentences or a stream.
+
+    Raises:
+        ValueError: for a corpus with another vocabulary.
+    """
+    by_sentence = reads_by_sentence(vocabulary.level, text, settings.by_sentence)
+    settings = replace(settings, by_sentence=by_sentence)
+    if isinstance(text, str):
+        return text, settings
+    if by_sentence and settings.shuffle_block is None:
+        settings = replace(settings, shuffle_block=SHUFFLE_BLOCK)
+    return part_of(op, "text", text, vocabulary, by_sentence), settings
 
 
 @contextmanager

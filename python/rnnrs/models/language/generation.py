@@ -18,6 +18,7 @@ from ...decoding import Sampling, check_stopped
 from ...shown import short_repr
 from ...types import Array
 from ..base.validation import spread
+from .corpora import CorpusPart, example_texts
 from .network import LanguageNetwork
 from .pieces import Generated, GeneratedPiece, GeneratedToken, Pieces, Until
 
@@ -360,10 +361,14 @@ def generated(
     ]
 
 
-def example_lines(network: LanguageNetwork, held_out: str, count: int) -> list[str]:
+def example_lines(network: LanguageNetwork, held_out: str | CorpusPart, count: int) -> list[str]:
     """Returns lines with the likeliest continuations of the first halves of some held-out lines."""
-    lines = [line.split(" ") for line in held_out.split("\n") if line.strip()]
-    chosen = [lines[place] for place in spread(len(lines), count)]
+    if isinstance(held_out, str):
+        lines = [line for line in held_out.split("\n") if line.strip()]
+        examples = [lines[place] for place in spread(len(lines), count)]
+    else:
+        examples = example_texts(held_out, count)
+    chosen = [line.split(" ") for line in examples]
     prompts = [" ".join(words[: len(words) // 2]) for words in chosen]
     likeliest = [Sampling(length=40, temperature=0)] * len(prompts)
     shown = []

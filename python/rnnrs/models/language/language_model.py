@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ... import modelfile
 from ...checks import check_text
-from ...data import frames
+from ...data import Corpus, frames
 from ...modelfile import ModelFile
 from ...text import VOCABULARIES, build_vocabulary, vocabulary_from_config
-from ...train import Callback, History
+from ...train import Callback, Communicator, History
 from ..base.answers import answers
 from ..base.saved import constructed
 from ..base.training import TrainedModel, TrainingSettings, train
 from ..base.validation import held_out_share
 from . import generation
 from .adaptive_stepper import AnyStepper
+from .corpora import AnyText, is_text, part_of
 from .fitting import (
     LanguageTraining,
     LanguageTrainingOptions,
     hold_out,
     make_batches,
     minimizing,
-    reads_by_sentence,
+    settled,
 )
 from .measures import LanguageMeasures
 from .objective import SampleCounter
@@ -140,24 +140,42 @@ class LanguageModel(LanguageMeasures, LanguageWriting, TrainedModel):
         """
         return cls(build_vocabulary(level, text, vocabulary, op=f"{cls.__name__}.from_text"), **sizes)
 
+    @classmethod
+    def from_corpus(cls, corpus: Corpus, **sizes: Any) -> LanguageModel:
+        """Returns an untrained model with the vocabulary of a corpus on disk.
+
+        Args:
+            corpus: the corpus, see `data.prepare_corpus`.
+            sizes: the other arguments of the class: `hidden_size=512`, ….
+
+        Raises:
+            TypeError: if it is not a corpus.
+        """
+        if not isinstance(corpus, Corpus):
+            got = type(corpus).__name__
+            raise TypeError(f"{cls.__name__}.from_corpus: corpus: expected a Corpus, got {got}")
+        return cls(corpus.vocabulary, **sizes)
+
     def fit(
         self,
-        text: str,
-        validation: str | float | None = None,
+        text: AnyText,
+        validation: AnyText | float | None = None,
         *,
         callbacks: Iterable[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        communicator: Communicator | None = None,
         **training: Unpack[LanguageTrainingOptions],
     ) -> History:
         """Trains on a text; with validation, ends with the parameters of the lowest validation loss.
 
         Args:
-            text: the text to train on.
-            validation: held-out text, or the share of the text to hold out: random lines if every line is a
-                separate sequence, else the last part of the text.
+            text: the text to train on, or a corpus on disk (`data.Corpus`) with the model's vocabulary, of
+                which no more is in memory than a batch needs.
+            validation: held-out text or corpus, or the share of the text to hold out: random lines if every
+                line is a separate sequence, else the last part of the text.
             callbacks: see `rnnrs.train`.
             checkpoint: a file to resume from, written after every epoch, at the end, and at Ctrl-C, SIGTERM
                 and SIGHUP. It can be loaded as a model. An existing file is replaced.
@@ -165,6 +183,7 @@ class LanguageModel(LanguageMeasures, LanguageWriting, TrainedModel):
             resume: a checkpoint to continue from, of a run with the same text and settings; `epochs`,
                 `time_limit` and `patience` may change, and count from that run's start.
             progress: whether to show progress on standard error.
+            communicator: the processes that train together, such as `mpi4py.MPI.COMM_WORLD`; see `Trainer`.
             training: see below.
 
         Returns:
@@ -185,20 +204,20 @@ class LanguageModel(LanguageMeasures, LanguageWriting, TrainedModel):
         """
         op = f"{type(self).__name__}.fit"
         settings: LanguageTraining = self.settings_of(training)
-        if not isinstance(text, str):
-            raise TypeError(f"{op}: text: expected a text, got {type(text).__name__}")
-        by_sentence = reads_by_sentence(self.vocabulary.level, text, settings.by_sentence)
-        settings = replace(settings, by_sentence=by_sentence)
-        share = held_out_share(op, validation)
+        if not is_text(text):
+            raise TypeError(f"{op}: text: expected a text or a corpus, got {type(text).__name__}")
+        read, settings = settled(op, self.vocabulary, text, settings)
+        by_sentence = bool(settings.by_sentence)
+        share, held_text = held_out_share(op, validation), None
         if share is not None:
-            text, validation = hold_out(op, text, share, by_sentence, settings.seed)
-        elif not (validation is None or isinstance(validation, str)):
+            read, held_text = hold_out(op, read, share, by_sentence, settings.seed)
+        elif is_text(validation):
+            held_text = self._read(op, "validation", validation, by_sentence)
+        elif validation is not None:
             kind = type(validation).__name__
             raise TypeError(f"{op}: validation: expected a text, a share of the text or None, got {kind}")
-        data = make_batches(op, "text", self.vocabulary, text, settings)
-        held_out = (
-            make_batches(op, "validation", self.vocabulary, validation, settings) if validation else None
-        )
+        data = make_batches(op, "text", self.vocabulary, read, settings)
+        held_out = make_batches(op, "validation", self.vocabulary, held_text, settings) if held_text else None
         self.by_sentence = by_sentence
         with minimizing(op, self, data, settings) as sampled:
             return train(
@@ -207,14 +226,19 @@ class LanguageModel(LanguageMeasures, LanguageWriting, TrainedModel):
                 held_out,
                 settings,
                 perplexity=True,
-                examples=lambda: generation.example_lines(self, str(validation), settings.examples),
+                examples=lambda: generation.example_lines(self, held_text or "", settings.examples),
                 loss_name=None if sampled is None else sampled.name,
                 callbacks=[*callbacks, *([] if sampled is None else [SampleCounter(sampled)])],
                 checkpoint=checkpoint,
                 checkpoint_every=checkpoint_every,
                 resume=resume,
                 progress=progress,
+                communicator=communicator,
             )
+
+    def _read(self, op: str, argument: str, text: Any, by_sentence: bool) -> Any:
+        """Returns a text, or the part of a corpus that is read."""
+        return text if isinstance(text, str) else part_of(op, argument, text, self.vocabulary, by_sentence)
 
     @answers
     def suggest(

@@ -9,6 +9,7 @@ from ...types import Array, Floats
 from ..base.answers import answers
 from . import following, scoring
 from .cache import Cache
+from .corpora import AnyText
 from .following import RankedText
 from .network import LanguageNetwork
 from .pieces import GeneratedToken
@@ -20,11 +21,11 @@ class LanguageMeasures(LanguageNetwork):
     """The methods of `LanguageModel` that measure."""
 
     @reading
-    def evaluate(self, text: str, *, cache: Cache | Sequence[Cache] | None = None) -> TextEvaluation:
+    def evaluate(self, text: AnyText, *, cache: Cache | Sequence[Cache] | None = None) -> TextEvaluation:
         """Evaluates the model's predictions of a text; see `TextEvaluation`. Memory does not grow with T·V.
 
         Args:
-            text: the text to predict.
+            text: the text to predict, or a corpus on disk.
             cache: one or several caches of `rnnrs.models`, with which P is interpolated. They read the text
                 before each token.
 
@@ -40,7 +41,7 @@ class LanguageMeasures(LanguageNetwork):
         return scoring.evaluate(f"{type(self).__name__}.evaluate", self, text, cache)
 
     @reading
-    def perplexity(self, text: str) -> float:
+    def perplexity(self, text: AnyText) -> float:
         """Returns exp(mean loss in nats per token), the effective number of equally likely tokens.
 
         Raises:

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..._rnnrs import Stepper
-from ...checks import check_size
+from ...checks import IGNORE, check_size
 from ...data import Batch
 from ...losses import AdaptiveCrossEntropy, Criterion, SoftmaxCrossEntropy
 from ...nn import AdaptiveSoftmax, Bidirectional, Dropout, Embedding, Linear, TiedLinear, join
 from ...nn.build import build_recurrent
 from ...nn.feedback import check_word
-from ...nn.guarded import adding_with_gradients, reading
+from ...nn.guarded import adding, adding_with_gradients, reading
 from ...nn.noise import check_rate
+from ...nn.runs import Sums, backward_runs, runs_together
 from ...nn.stack import learn
 from ...text import Vocabulary
 from ...types import Array, Ids
@@ -94,6 +95,11 @@ class LanguageNetwork:
         """Whether `loss` accepts noise, i.e. whether there is dropout of any kind."""
         return bool(self.output_dropout.rate) or self.embedding.stochastic or self.rnn.stochastic
 
+    @property
+    def samplers(self) -> list[Any]:
+        """The losses that sample words, by their `step`."""
+        return [self.objective] if hasattr(self.objective, "step") else []
+
     @adding_with_gradients
     def loss(
         self,
@@ -140,6 +146,51 @@ class LanguageNetwork:
         if batch.carry is None or batch.carry == len(batch.inputs):
             return L, cache.state
         return L, state if batch.carry == 0 else self.rnn.state_after(cache, batch.carry)
+
+    @adding
+    def learn_runs(
+        self,
+        batch: Batch,
+        state: ArrayLike | None,
+        runs: Sequence[slice],
+        sums: Sums,
+        noise: int | None = None,
+    ) -> tuple[list[float], Array] | None:
+        """Computes the losses of runs of a batch's sequences, each by itself, with one pass through time.
+
+        Losses and state have the bits of `loss` for each run.
+
+        Args:
+            batch, state, noise: see `loss`.
+            runs: the sequences of each run, all of the batch's together.
+            sums: takes each layer's gradients after each run, see `nn.runs`; all are zero before the call.
+
+        Returns:
+            (L of each run, the state after the batch); None if the runs must be computed one by one.
+        """
+        changed = getattr(self.loss, "__func__", None) is not LanguageNetwork.loss  # by a subclass
+        batch = Batch(*batch).without_padding()
+        if changed or batch.warm or batch.carry is not None or isinstance(self.output, TiedLinear):
+            return None
+        if not runs_together(self.rnn, self.embedding, self.output):
+            return None
+        options: dict[str, Any] = batch.options | {"noise": noise}
+        h, cache = self.rnn.forward_tokens(self.embedding, batch.inputs, state, **options)
+        y, dropped = self.output_dropout.forward(h, noise, batch.keys)
+        targets, dy, losses = np.asarray(batch.targets), np.zeros_like(y), []
+        samplers = [(sampler, sampler.step) for sampler in self.samplers]
+        for i, run in enumerate(runs):
+            for sampler, step in samplers:
+                sampler.step = step  # all runs have the same samples
+            own, L = targets[:, run], 0.0
+            if np.any(own != IGNORE):
+                L, _, dy[:, run] = self.objective.through(self.output, y[:, run], own)
+            sums.take(self.output.gradients, i)
+            losses.append(L)
+        dh, uneven = self.output_dropout.backward(dropped, dy), (batch.lengths, batch.resets)
+        lengths, resets = (None if part is None else np.asarray(part) for part in uneven)
+        backward_runs(self.rnn, self.embedding, cache, dh, runs, sums, lengths=lengths, resets=resets)
+        return losses, cache.state
 
     @reading
     def stepper(self) -> AnyStepper:

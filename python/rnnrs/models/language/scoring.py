@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...data import Batch, SentenceBatches
+from ...data import Batch, CorpusStream, SentenceBatches
 from ...shown import short_repr
 from ...types import Array
 from ..base.groups import groups_of_similar_length
 from ..base.sums import over_time, perplexity
 from .cache import Cache, Mixture
+from .corpora import AnyText, batches_of, part_of, sentences_of, windows_of
 from .network import LanguageNetwork
 
 #: The number of tokens of a stream evaluated at a time. It bounds memory; the state is carried over.
@@ -106,7 +107,7 @@ class SentenceScore:
 
 
 def evaluate(
-    op: str, network: LanguageNetwork, text: str, cache: Cache | Sequence[Cache] | None = None
+    op: str, network: LanguageNetwork, text: AnyText, cache: Cache | Sequence[Cache] | None = None
 ) -> TextEvaluation:
     """Predicts every token of a text from the tokens before it, by sentence or as one stream, as in training.
 
@@ -115,21 +116,16 @@ def evaluate(
     Args:
         op: the caller's name, for error messages.
         network: the model's network.
-        text: the text.
+        text: the text, or a corpus on disk.
         cache: see `LanguageModel.evaluate`.
 
     Raises:
-        ValueError: if the text has no tokens; for caches whose weights sum to 1 or more.
+        ValueError: if the text has no tokens, or is a corpus with another vocabulary; for caches whose
+            weights sum to 1 or more.
         TypeError: for an object that is not a cache.
     """
     mixture = None if cache is None else Mixture(op, cache, len(network.vocabulary))
-    if network.by_sentence:
-        lines = [line for line in text.split("\n") if line.strip()]
-        batches, characters = _lines(network, lines), sum(len(line) + 1 for line in lines)
-        if mixture is not None:
-            batches = (_sentence(network, line) for line in lines)  # in the order of the text
-    else:
-        batches, characters = _windows(network, text), len(text)
+    batches, characters = _batches(op, network, text, in_order=mixture is not None)
     if characters == 0:
         raise ValueError(f"{op}: text: expected at least one token, got none")
     nats, tokens, unknown, unknown_nats, state = 0.0, 0, 0, 0.0, None
@@ -147,6 +143,28 @@ def evaluate(
     if tokens == 0:
         raise ValueError(f"{op}: text: expected at least one token, got none")
     return TextEvaluation(nats, tokens, characters, unknown, unknown_nats)
+
+
+def _batches(
+    op: str, network: LanguageNetwork, text: AnyText, *, in_order: bool
+) -> tuple[Iterator[Batch], int]:
+    """Returns the batches of a text by sentence, perhaps in the order of the text, or as one stream.
+
+    Returns:
+        (the batches, the number of characters).
+    """
+    end = network.vocabulary.end_id
+    if isinstance(text, str):
+        if not network.by_sentence:
+            return _windows(network, text), len(text)
+        lines = [line for line in text.split("\n") if line.strip()]
+        sentences = (_sentence(network, line) for line in lines)
+        return sentences if in_order else _lines(network, lines), sum(len(line) + 1 for line in lines)
+    part = part_of(op, "text", text, network.vocabulary, network.by_sentence)
+    if isinstance(part, CorpusStream):
+        return windows_of(part, end, WINDOW), part.characters()
+    batches = sentences_of(part, end) if in_order else batches_of(part, end, SIDE_BY_SIDE, POSITIONS)
+    return batches, part.characters()
 
 
 def next_distribution(

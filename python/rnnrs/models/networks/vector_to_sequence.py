@@ -166,6 +166,11 @@ class VectorToSequence(ScoredByLoss):
         layers = (self.rnn, self.embedding)
         return any(layer is not None and layer.parameters.are_trained for layer in layers)
 
+    def divisible(self, batch: Batch) -> Batch:
+        """Returns a batch with vectors of the network's dtype: whole numbers would be taken for ids."""
+        vectors = as_array("Batch", "inputs", batch[0]).astype(self.parameters.dtype, copy=False)
+        return Batch(*batch)._replace(inputs=vectors)
+
     @adding_with_gradients
     def loss(
         self, batch: Batch, state: Any = None, *, gradient: bool = True, noise: int | None = None

@@ -13,7 +13,7 @@ from ...data import LabeledSequences, frames
 from ...errors import ShapeError
 from ...nn.guarded import reading
 from ...text import VOCABULARIES, Vocabulary, build_vocabulary
-from ...train import Callback, History
+from ...train import Callback, Communicator, History
 from ...types import Array
 from ..base.answers import answers
 from ..base.training import TrainingOptions
@@ -185,6 +185,7 @@ class SequenceClassifier(SequenceModel):
         checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        communicator: Communicator | None = None,
         **training: Unpack[TrainingOptions],
     ) -> History:
         """Trains on sequences and their classes.
@@ -205,6 +206,7 @@ class SequenceClassifier(SequenceModel):
             resume: a checkpoint to continue from, of a run with the same data and settings; `epochs`,
                 `time_limit` and `patience` may change, and count from that run's start.
             progress: whether to show progress on standard error.
+            communicator: the processes that train together, such as `mpi4py.MPI.COMM_WORLD`; see `Trainer`.
             training: see below.
 
         Returns:
@@ -234,6 +236,7 @@ class SequenceClassifier(SequenceModel):
             checkpoint_every=checkpoint_every,
             resume=resume,
             progress=progress,
+            communicator=communicator,
         )
 
     @answers

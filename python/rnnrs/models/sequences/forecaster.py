@@ -20,7 +20,7 @@ from ...nn import Bidirectional, Linear
 from ...nn.build import build_recurrent
 from ...nn.feedback import check_word
 from ...nn.guarded import reading
-from ...train import Callback, History
+from ...train import Callback, Communicator, History
 from ...types import Array
 from ..base.answers import answers
 from ..base.options import option, whole
@@ -157,6 +157,7 @@ class Forecaster(TrainedModel):
         checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        communicator: Communicator | None = None,
         **training: Unpack[ForecastTrainingOptions],
     ) -> History:
         """Trains on a series; with validation, ends with the parameters of the lowest validation loss.
@@ -166,7 +167,8 @@ class Forecaster(TrainedModel):
                 column of pandas or polars, whose columns are found by their names, in any order. A model
                 whose columns were given by their number takes the names of the first table.
             validation: a held-out series, or the share of the series to hold out: its last part.
-            callbacks, checkpoint, checkpoint_every, resume, progress: see `SequenceClassifier.fit`.
+            callbacks, checkpoint, checkpoint_every, resume, progress, communicator: see
+                `SequenceClassifier.fit`.
             training: see below.
 
         Returns:
@@ -208,6 +210,7 @@ class Forecaster(TrainedModel):
             checkpoint_every=checkpoint_every,
             resume=resume,
             progress=progress,
+            communicator=communicator,
         )
 
     def _examples(self, op: str, held_out: Any, count: int) -> list[str]:

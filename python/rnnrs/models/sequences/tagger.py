@@ -14,7 +14,7 @@ from ...data import frames
 from ...errors import ShapeError
 from ...nn.guarded import reading
 from ...text import Vocabulary
-from ...train import Callback, History
+from ...train import Callback, Communicator, History
 from ...types import Array
 from ..base.answers import answers
 from ..base.training import TrainingOptions
@@ -121,6 +121,7 @@ class SequenceTagger(SequenceModel):
         checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        communicator: Communicator | None = None,
         **training: Unpack[TrainingOptions],
     ) -> History:
         """Trains on sequences and the tags of their steps.
@@ -133,7 +134,8 @@ class SequenceTagger(SequenceModel):
             tags: for each sequence, a list with a tag for every step, by name or index; None for a step that
                 is not scored.
             validation: held-out sequences and tags, or the share of the sequences to hold out at random.
-            callbacks, checkpoint, checkpoint_every, resume, progress: see `SequenceClassifier.fit`.
+            callbacks, checkpoint, checkpoint_every, resume, progress, communicator: see
+                `SequenceClassifier.fit`.
             training: see below.
 
         Returns:
@@ -154,6 +156,7 @@ class SequenceTagger(SequenceModel):
             checkpoint_every=checkpoint_every,
             resume=resume,
             progress=progress,
+            communicator=communicator,
         )
 
     @answers

@@ -18,7 +18,7 @@ from ...decoding import greedy
 from ...modelfile import ModelFile
 from ...nn.guarded import reading
 from ...text import Vocabulary, vocabulary_from_config
-from ...train import Callback, History
+from ...train import Callback, Communicator, History
 from ...types import Floats, Ids
 from ..base.saved import constructed, sizes_of
 from ..base.sums import over_time
@@ -177,6 +177,7 @@ class Seq2Seq(TrainedModel):
         checkpoint_every: int | str | None = "5m",
         resume: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        communicator: Communicator | None = None,
         **training: Unpack[TrainingOptions],
     ) -> History:
         """Trains on pairs of texts; with validation, ends with the parameters of the lowest validation loss.
@@ -191,6 +192,7 @@ class Seq2Seq(TrainedModel):
             resume: a checkpoint to continue from, of a run with the same pairs and settings; `epochs`,
                 `time_limit` and `patience` may change, and count from that run's start.
             progress: whether to show progress on standard error.
+            communicator: the processes that train together, such as `mpi4py.MPI.COMM_WORLD`; see `Trainer`.
             training: see below.
 
         Returns:
@@ -219,6 +221,7 @@ class Seq2Seq(TrainedModel):
             checkpoint_every=checkpoint_every,
             resume=resume,
             progress=progress,
+            communicator=communicator,
         )
 
     def _checked(self, op: str, pairs: Any) -> list[tuple[str, str]]:

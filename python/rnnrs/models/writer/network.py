@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -21,32 +21,17 @@ from ...nn import (
     Parameters,
     TiedLinear,
 )
-from ...nn.attention import AttentionCache
 from ...nn.build import build_recurrent
-from ...nn.embedding import EmbeddingCache
 from ...nn.guarded import adding, adding_with_gradients, reading
 from ...nn.layer import Layer
-from ...nn.linear import LinearCache
-from ...nn.noise import DropoutCache, check_rate, part_noise
+from ...nn.noise import check_rate, part_noise
 from ...nn.stack import learn
 from ...shown import short_repr
 from ...types import Array
 from .bridge import Bridge, BridgeCache, state_sizes
 from .building import check_attention, enlarge
 from .copying import attended, attended_backward, check_copies
-
-
-class TargetBatch(Protocol):
-    """The targets of a batch of any kind, see `data.PairBatch`."""
-
-    @property
-    def inputs(self) -> Array: ...
-    @property
-    def targets(self) -> Array: ...
-    @property
-    def lengths(self) -> Array: ...
-    @property
-    def keys(self) -> Array: ...
+from .decoded import Decoded, TargetBatch
 
 
 class Encoded(NamedTuple):
@@ -65,27 +50,6 @@ class Encoded(NamedTuple):
     state: Array
     reader: Any
     bridge: BridgeCache
-
-    def __repr__(self) -> str:
-        return short_repr(self)
-
-
-class Decoded(NamedTuple):
-    """The decoder's states, and the caches of its layers for the backward pass.
-
-    Attributes:
-        h_hat: ĥ (T, B, ·), the input of the output layer.
-        gate: g (T, B), the probability that a word comes from the vocabulary instead of being copied; None
-            without copying.
-    """
-
-    h_hat: Array
-    gate: Array | None
-    rnn: Any
-    attention: AttentionCache | None
-    combined: tuple[Array, LinearCache] | None
-    gating: tuple[LinearCache, EmbeddingCache] | None
-    dropout: DropoutCache
 
     def __repr__(self) -> str:
         return short_repr(self)
@@ -265,20 +229,36 @@ class DecoderNetwork:
             IndexError: for an id out of range.
             ShapeError: if the shapes do not match.
         """
+        return self._words_loss(batch, gradient, noise), None
+
+    def _words_loss(self, batch: Any, gradient: bool, noise: int | None, words: int | None = None) -> float:
+        """Returns `loss`; with `words`, the sum over the scored words, divided by this number."""
         if not batch.positions:
-            return 0.0, None
+            return 0.0
         encoded = self.read(batch, gradient=gradient, noise=noise)
         decoded = self.decode(encoded, batch, gradient=gradient, noise=noise)
         if self.copy:
-            L, _, dh_hat, dgate, dcopied = self._through_copies(decoded, batch, gradient)
+            L, _, dh_hat, dgate, dcopied = self._through_copies(decoded, batch, gradient, words)
         else:
-            criterion = self.objective if gradient else self.cross_entropy
-            L, _, dh_hat = criterion.through(self.output, decoded.h_hat, batch.targets, gradient=gradient)
+            L, dh_hat = self._through_output(decoded, batch, gradient, words)
             dgate = dcopied = None
         if gradient:
             assert dh_hat is not None
             self.backward(encoded, decoded, batch, dh_hat, dgate, dcopied)
-        return L, None
+        return L
+
+    def _through_output(
+        self, decoded: Decoded, batch: TargetBatch, gradient: bool, words: int | None
+    ) -> tuple[float, Array | None]:
+        """Returns the words' loss, see `_words_loss`, and dĥ."""
+        criterion = self.objective if gradient else self.cross_entropy
+        weights = None
+        if words is not None:
+            criterion = SoftmaxCrossEntropy("sum", label_smoothing=criterion.label_smoothing)
+            weights = np.full(batch.targets.shape, 1 / words)
+        h_hat, targets = decoded.h_hat, batch.targets
+        L, _, dh_hat = criterion.through(self.output, h_hat, targets, weights, gradient=gradient)
+        return L, dh_hat
 
     @adding
     def backward(
@@ -349,13 +329,17 @@ class DecoderNetwork:
             return self._through_copies(decoded, batch, False).positions
         return self.cross_entropy.through(self.output, decoded.h_hat, batch.targets, gradient=False).positions
 
-    def _through_copies(self, decoded: Decoded, batch: PairBatch, gradient: bool) -> CopyEvaluation:
+    def _through_copies(
+        self, decoded: Decoded, batch: PairBatch, gradient: bool, words: int | None = None
+    ) -> CopyEvaluation:
         assert decoded.attention is not None and decoded.gate is not None
         check_copies(f"{self._op}.loss", batch)
         copied = attended(decoded.attention, batch)
-        return self.copy_cross_entropy.through(
-            self.output, decoded.h_hat, batch.targets, decoded.gate, copied, gradient=gradient
-        )
+        criterion, weights = self.copy_cross_entropy, None
+        if words is not None:
+            criterion, weights = CopyCrossEntropy("sum"), np.full(batch.targets.shape, 1 / words)
+        given: dict[str, Any] = {"weights": weights, "gradient": gradient}
+        return criterion.through(self.output, decoded.h_hat, batch.targets, decoded.gate, copied, **given)
 
     def known(self, ids: Array) -> Array:
         """Returns ids with `unknown_id` in place of copied words that the vocabulary lacks."""

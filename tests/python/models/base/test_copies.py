@@ -122,7 +122,6 @@ def test_a_vector_of_the_users_own_is_copied(way):
 @pytest.mark.parametrize("make", APPLICATIONS, ids=lambda make: make.__name__)
 def test_a_fit_leaves_no_reference_cycle(make):
     model, data, held_out = make()
-    gc.collect()
     gc.disable()
     try:
         model.fit(*data, *held_out, epochs=1, examples=1, progress=True)

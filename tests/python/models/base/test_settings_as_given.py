@@ -29,9 +29,12 @@ NUMPY = {
 }
 
 KINDS = {
-    "count": ("epochs", "batch_size", "patience", "examples", "seed", "steps", "samples", "kept"),
+    "count": (
+        *("epochs", "batch_size", "patience", "examples", "seed", "steps", "samples", "kept"),
+        *("micro_batches", "shuffle_block"),
+    ),
     "rate": ("time_limit", "learning_rate", "clip_norm", "noise", "forget"),
-    "name": ("schedule", "optimizer", "loss"),
+    "name": ("schedule", "optimizer", "loss", "gradient_precision"),
 }
 
 

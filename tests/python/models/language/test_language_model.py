@@ -10,8 +10,8 @@ from small_language_models import SENTENCES, VERSES, char_model, numpy_log_probs
 
 import rnnrs
 from rnnrs.models import LanguageModel
-from rnnrs.models.language.fitting import lines_are_sentences
 from rnnrs.text import CharVocabulary
+from rnnrs.text.sentences import look_like_sentences
 from rnnrs.train import Callback
 
 
@@ -221,11 +221,12 @@ def test_the_learning_rate_falls_to_0_by_epochs_or_by_time():
     assert (rates == 0.01).all()
 
 
-def test_lines_are_sentences():
-    assert lines_are_sentences(SENTENCES)
-    assert lines_are_sentences("“Who is it?”\n\nNobody…\n")
-    assert not lines_are_sentences(VERSES)
-    assert not lines_are_sentences("word " * 80 + ".")
+def test_lines_look_like_sentences():
+    assert look_like_sentences(SENTENCES.split("\n"))
+    assert look_like_sentences(["“Who is it?”", "", "Nobody…", ""])
+    assert not look_like_sentences(VERSES.split("\n"))
+    assert not look_like_sentences(["word " * 80 + "."])
+    assert not look_like_sentences(["的" * 10_000 + "。"])
 
 
 def test_subwords(tmp_path):

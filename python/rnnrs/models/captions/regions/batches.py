@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ....checks import IGNORE
-from ....data.batch import digest
+from ....data.batch import digest, run_of
 from ....data.contents import Contents
 from ....seeds import derive_seed
 from ....shown import short_repr
@@ -54,6 +54,22 @@ class RegionBatch(NamedTuple):
     def positions(self) -> int:
         """The number of words that are scored."""
         return int(np.count_nonzero(self.targets != IGNORE))
+
+    @property
+    def sequences(self) -> int:
+        """B."""
+        return len(self.pictures)
+
+    def part(self, index: int, count: int) -> RegionBatch:
+        """Returns micro-batch `index` of `count`, a run of the pictures with their regions.
+
+        It may have no regions.
+        """
+        own = run_of(self.sequences, index, count)
+        regions = slice(*np.searchsorted(self.owners, [own.start, own.stop]).tolist())
+        boxes = self.boxes[regions], self.owners[regions] - own.start, self.seen[regions]
+        words = self.inputs[:, regions], self.targets[:, regions], self.lengths[regions], self.keys[regions]
+        return RegionBatch(self.pictures[own], *boxes, *words)
 
 
 class RegionBatches(PictureBatches):

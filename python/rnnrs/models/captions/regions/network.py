@@ -178,26 +178,36 @@ class RegionNetwork(DecoderNetwork):
         proposals = self.localization.forward(seen.map, training=gradient)
         return encoded._replace(reader=encoded.reader._replace(proposals=proposals))
 
+    #: `loss` accepts `whole`: the localization also learns from pictures without regions.
+    accepts_whole = True
+
     @adding_with_gradients
     def loss(
-        self, batch: RegionBatch, state: Any = None, *, gradient: bool = True, noise: int | None = None
+        self,
+        batch: RegionBatch,
+        state: Any = None,
+        *,
+        gradient: bool = True,
+        noise: int | None = None,
+        whole: RegionBatch | None = None,
     ) -> tuple[float, None]:
         """Returns the mean of −ln P over the phrases' words, plus the localization's loss per word.
 
         Adds its gradient to `gradients`. 0 for a batch without a scored word. Label smoothing applies only
-        with `gradient`.
+        with `gradient`. With `whole`, it is the share of this micro-batch in the loss of the whole batch.
 
         Raises:
             IndexError: for an id out of range.
             ShapeError: if the shapes do not match.
         """
-        words = batch.positions
-        if not words:
+        words = (batch if whole is None else whole).positions
+        if not words or not len(batch.pictures):
             return 0.0, None
+        if not batch.positions:
+            return self._found_nothing(batch, LOCALIZATION / words, gradient), None
         encoded = self.read(batch, gradient=gradient, noise=noise)
         decoded = self.decode(encoded, batch, gradient=gradient, noise=noise)
-        criterion = self.objective if gradient else self.cross_entropy
-        L, _, dh_hat = criterion.through(self.output, decoded.h_hat, batch.targets, gradient=gradient)
+        L, dh_hat = self._through_output(decoded, batch, gradient, None if whole is None else words)
         proposals = encoded.reader.proposals
         found, dscores, doffsets = self.localization.loss(proposals, batch.boxes, batch.owners)
         share = LOCALIZATION / words
@@ -206,6 +216,16 @@ class RegionNetwork(DecoderNetwork):
             cache = encoded.reader._replace(slopes=(dscores * share, doffsets * share))
             self.backward(encoded._replace(reader=cache), decoded, batch, dh_hat)
         return L + share * found, None
+
+    def _found_nothing(self, batch: RegionBatch, share: float, gradient: bool) -> float:
+        """Returns the localization's loss of pictures without regions, times `share`; adds its gradient."""
+        seen = self.see(batch.pictures, gradient=gradient)
+        proposals = self.localization.forward(seen.map, training=gradient)
+        found, dscores, doffsets = self.localization.loss(proposals, batch.boxes, batch.owners)
+        if gradient and self.reader_is_trained:
+            dmap = self.localization.backward(proposals, dscores * share, doffsets * share)
+            self.reader.backward(seen.cache, dmap, need_dx=False)
+        return share * found
 
     def read_backward(self, encoded: Encoded, dmemory: Array | None, dz: Array) -> None:
         """Backward pass of `read`, through the regions, the localization and the CNN."""
