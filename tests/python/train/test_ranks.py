@@ -115,22 +115,28 @@ def test_sums_go_on_while_the_ranks_compute():
         assert all(out.tobytes() == tree(leaves[:, i]).tobytes() for i, out in enumerate(outs))
 
 
+@pytest.fixture
+def sizes(monkeypatch):
+    """The numbers of every sum, by every rank."""
+    found = []
+    block = rank_sums.RankSums._total_block
+
+    def counted(self, vectors, M, out, pause):
+        found.append(out.size)
+        block(self, vectors, M, out, pause)
+
+    monkeypatch.setattr(rank_sums.RankSums, "_total_block", counted)
+    return found
+
+
 @pytest.mark.parametrize("known", [True, False])
-def test_rows_that_no_rank_has_touched_are_not_sent(known, monkeypatch):
+def test_rows_that_no_rank_has_touched_are_not_sent(known, sizes):
     V, H = 90, 4
     draw = np.random.default_rng(1)
     touched = draw.random((6, V)) < 0.05
     leaves = np.concatenate([draw.standard_normal((6, 10)), np.zeros((6, V * H)), np.ones((6, 1))], axis=1)
     for leaf, rows in zip(leaves, touched, strict=True):
         leaf[10:-1].reshape(V, H)[rows] = draw.standard_normal((rows.sum(), H))
-    sizes = []
-    block = rank_sums.RankSums._total_block
-
-    def counted(self, vectors, M, out, pause):
-        sizes.append(out.size)
-        block(self, vectors, M, out, pause)
-
-    monkeypatch.setattr(rank_sums.RankSums, "_total_block", counted)
 
     def work(communicator):
         here = Ranks("test", communicator)
@@ -148,17 +154,9 @@ def test_rows_that_no_rank_has_touched_are_not_sent(known, monkeypatch):
     assert 0 < some < V * H and sorted(sizes) == (sorted([1, 10, some] * 2) if known else [11 + V * H] * 2)
 
 
-def test_a_large_vocabulary_has_the_same_bits_for_any_number_of_ranks(monkeypatch):
+def test_a_large_vocabulary_has_the_same_bits_for_any_number_of_ranks(sizes):
     vocabulary = WordVocabulary.build(" ".join(f"w{i}" for i in range(17_000)), min_count=1, max_size=None)
     ids = np.random.default_rng(0).integers(0, len(vocabulary), 4 * 8 * 5)
-    sizes = []
-    block = rank_sums.RankSums._total_block
-
-    def counted(self, vectors, M, out, pause):
-        sizes.append(out.size)
-        block(self, vectors, M, out, pause)
-
-    monkeypatch.setattr(rank_sums.RankSums, "_total_block", counted)
 
     def train(communicator):
         model = LanguageModel(vocabulary, cell="rnn", hidden_size=4, embedding_size=16, seed=1)

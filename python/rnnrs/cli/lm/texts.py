@@ -42,14 +42,7 @@ def add(verb: Any) -> None:
     """Adds the arguments of `prepare`."""
     from ...models import LanguageModel
 
-    reads(
-        verb.add_argument(
-            "files",
-            metavar="FILE",
-            nargs="+",
-            help="a text; several are read one after the other; -: standard input",
-        )
-    )
+    add_texts(verb)
     add_encoding(verb)
     verb.add_argument("-o", "--output", metavar="FOLDER", required=True, help="the corpus, to be written")
     add_force(verb)
@@ -58,6 +51,12 @@ def add(verb: Any) -> None:
     group = verb.add_argument_group("vocabulary")
     add_vocabulary(group, LanguageModel, LanguageModel.from_text)
     reads(group.add_argument("--from", metavar="MODEL", help="the vocabulary of this model"))
+
+
+def add_texts(verb: Any, instead: str = "") -> None:
+    """Adds the arguments that name texts, or what may be there `instead`."""
+    doc = f"a text; several are read one after the other; -: standard input{instead}"
+    reads(verb.add_argument("files", metavar="FILE", nargs="+", help=doc))
 
 
 def run(arguments: argparse.Namespace) -> int:

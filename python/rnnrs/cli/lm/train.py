@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ..common import add_encoding, reads, say
+from ..common import add_encoding, say
 from ..options import (
     RECURRENT,
     add_sizes,
@@ -58,14 +58,7 @@ def add(verb: Any) -> None:
     """Adds the arguments."""
     from ...models import LanguageModel
 
-    reads(
-        verb.add_argument(
-            "files",
-            metavar="FILE",
-            nargs="+",
-            help="a text; several are read one after the other; -: standard input; or a corpus",
-        )
-    )
+    texts.add_texts(verb, "; or a corpus")
     verb.set_defaults(spools=True)  # so that all processes can read standard input
     add_encoding(verb)
     add_output(verb)
