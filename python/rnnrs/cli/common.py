@@ -282,9 +282,14 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def communicator_of(arguments: argparse.Namespace) -> Any:
+    """Returns the communicator of the processes that train together; None for one process."""
+    return getattr(arguments, "communicator", None)
+
+
 def rank_of(arguments: argparse.Namespace) -> int:
     """Returns the number of this process among those that train together; only 0, the first, writes files."""
-    communicator = getattr(arguments, "communicator", None)
+    communicator = communicator_of(arguments)
     return 0 if communicator is None else int(communicator.Get_rank())
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..files import check_writable, claimed
 from ..reading import STANDARD_INPUT
-from .common import CommandError, rank_of, say
+from .common import CommandError, communicator_of, rank_of, say
 
 #: Device and number, which identify a file whatever its name.
 Identity = tuple[int, int]
@@ -42,7 +42,7 @@ class Files:
         self._outputs: dict[Identity, str] = {}
 
     def __enter__(self) -> Files:
-        communicator = getattr(self._arguments, "communicator", None)
+        communicator = communicator_of(self._arguments)
         if communicator is None:
             self._claim()
             return self

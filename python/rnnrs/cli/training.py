@@ -25,8 +25,8 @@ from .common import (
 from .options import VOCABULARY, add_option, check_unchanged, given, names_of
 
 if TYPE_CHECKING:
+    from ..data.corpus import CorpusPart
     from ..models.base.training import TrainedModel
-    from ..models.language.corpora import CorpusPart
     from ..text import Vocabulary
 
 #: The options for which "none" is not a value.
@@ -310,7 +310,8 @@ def tell_unknown(
         arguments: the command line.
         texts: texts with the vocabulary that encodes them, or parts of a corpus.
     """
-    from ..models.language.corpora import CorpusPart, blocks_of
+    from ..data.corpus import CorpusPart
+    from ..models.language.corpora import blocks_of
 
     if getattr(arguments, "from") is None or arguments.resume:
         return

@@ -292,7 +292,7 @@ class CorpusSentences:
             numbers = numbers[count:]
 
 
-#: A part of a corpus.
+#: A part of a corpus: one stream, or lines as separate sequences.
 CorpusPart = CorpusStream | CorpusSentences
 
 

@@ -157,7 +157,7 @@ class MicroBatches:
 
         Args:
             batch: the whole batch.
-            counts: the number of its scored positions; 0 if there is no step to take.
+            counts: the number of its scored positions; with 0, no step is taken.
             state: the state before it.
             carries: whether the state after it is needed.
             noise: arguments of the model's `loss`.
@@ -179,17 +179,17 @@ class MicroBatches:
     def _compute(self, batch: Any, counts: int, state: Any, carries: bool, noise: dict[str, Any]) -> Computed:
         """Computes the share of a step that consists of several micro-batches."""
         whole, found = divisible(self.model, batch), Computed([], [], [])
+        parts = [_like(batch, whole.part(index, self.count), self.model) for index in self._share]
         self._sums.begin()
         if counts:
             self.model.gradients.fill(0.0)
-            self._sums.scales = self._scales(batch, whole)
+            self._sums.scales = self._scales(batch, parts)
         samplers = self._samplers()
         if not (counts and self._add_together(found, whole, state, carries, noise)):
-            for turn, index in enumerate(self._share):
+            for turn, (index, part) in enumerate(zip(self._share, parts, strict=True)):
                 for sampler, step in samplers:
                     sampler.step = step  # all micro-batches of a step have the same samples
                 run = run_of(whole.sequences, index, self.count)
-                part = _like(batch, whole.part(index, self.count), self.model)
                 with self._shifting(found, (run.stop - run.start) / max(whole.sequences, 1)):
                     wanted = carries and run.stop > run.start
                     options = noise if counts else {}
@@ -207,11 +207,10 @@ class MicroBatches:
             sampler.step = step + bool(counts)
         return found
 
-    def _scales(self, batch: Any, whole: Any) -> list[float]:
+    def _scales(self, batch: Any, parts: list[Any]) -> list[float]:
         """Returns the factors of the gradients of this process's micro-batches; 0 where nothing counts."""
         if getattr(self.model, "accepts_whole", False):
-            return [1.0] * len(self._share)
-        parts = [_like(batch, whole.part(index, self.count), self.model) for index in self._share]
+            return [1.0] * len(parts)
         weights = [weight_of(self.model, part) for part in parts]
         if getattr(self.model, "loss_reduction", "mean") == "sum":
             return [float(weight > 0) for weight in weights]

@@ -49,6 +49,7 @@ class Ranks:
     Attributes:
         rank: the number of this process, from 0.
         size: N, the number of processes.
+        precision: that of the gradients that are sent.
 
     Raises:
         TypeError: if the communicator lacks a method of mpi4py's.
@@ -64,7 +65,7 @@ class Ranks:
             raise ValueError(
                 f"{op}: gradient_precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}"
             )
-        self._op, self._communicator = op, communicator
+        self._op, self._communicator, self.precision = op, communicator, precision
         self.rank = 0 if communicator is None else communicator.Get_rank()
         self.size = 1 if communicator is None else communicator.Get_size()
         self._sums = None if communicator is None or self.size == 1 else RankSums(communicator, precision)

@@ -80,6 +80,7 @@ def check_same_ranks(ranks: Ranks, trainer: Any, validation: Data | None) -> Non
         ("model", (model.parameters.size, model.parameters._vector.checksum)),
         ("optimizer", trainer.optimizer.to_config()),
         ("step", (trainer.step, trainer.epoch, trainer.position, trainer.seed)),
+        ("gradient_precision", ranks.precision),
         ("clipping", (trainer.clip_norm, trainer.clip_value)),
         ("learning", model.parameters.learning),
     ):

@@ -318,10 +318,11 @@ def test_ranks_that_begin_with_different_things_are_refused():
         if rank and what == "learning":
             model.parameters.freeze("rnn.*")
         limit = 1.0 + rank if what == "clipping" else None
-        trainer = Trainer(model, optim.Adam(), clip_norm=limit, communicator=communicator)
-        return trainer.fit(data(), epochs=1)
+        precision = "bfloat16" if rank and what == "gradient_precision" else "float32"
+        options = {"clip_norm": limit, "gradient_precision": precision, "communicator": communicator}
+        return Trainer(model, optim.Adam(), **options).fit(data(), epochs=1)
 
-    for what in ("clipping", "learning"):
+    for what in ("clipping", "learning", "gradient_precision"):
         for error in on_ranks(2, lambda communicator, what=what: other(communicator, what)):
             assert f"Trainer: {what}: expected the same on all ranks" in str(error)
 

@@ -11,7 +11,17 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ...reading import STANDARD_INPUT
-from ..common import CommandError, add_encoding, add_force, add_json, print_json, rank_of, reads, say
+from ..common import (
+    CommandError,
+    add_encoding,
+    add_force,
+    add_json,
+    communicator_of,
+    print_json,
+    rank_of,
+    reads,
+    say,
+)
 from ..options import VOCABULARY, add_vocabulary, defaults_of, given, vocabulary_given
 
 if TYPE_CHECKING:
@@ -131,7 +141,7 @@ def read(
     own = vocabulary() if callable(vocabulary) else vocabulary
     source: dict[str, Any] = {"files": files}
     # Of processes that train together, only the first has a standard input: the others read its corpus.
-    if STANDARD_INPUT not in files or getattr(arguments, "communicator", None) is None:
+    if STANDARD_INPUT not in files or communicator_of(arguments) is None:
         parts, found, size = text_parts(*files, encoding=arguments.encoding), list[str](), 0
         for part in parts:
             found.append(part)
@@ -155,7 +165,7 @@ def _prepared(
     from ...train.ranks import Ranks
 
     tell = None if _is_quiet(arguments) else _Progress()
-    with Ranks("lm train", getattr(arguments, "communicator", None)).together():
+    with Ranks("lm train", communicator_of(arguments)).together():
         if not rank_of(arguments):
             prepare_corpus(folder, *files, encoding=arguments.encoding, tell=tell, **options)
     corpus = Corpus(folder)

@@ -28,8 +28,9 @@ from . import texts
 from .verbs import evaluation_facts
 
 if TYPE_CHECKING:
+    from ...data.corpus import CorpusPart
     from ...models import LanguageModel
-    from ...models.language.corpora import AnyText, CorpusPart
+    from ...models.language.corpora import AnyText
 
 EPILOG = """\
 The model's file is also the checkpoint: it is written at the end of every epoch, every five minutes and at Ctrl-C,

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..common import add_encoding, add_json, add_model, input_lines, print_json, reads, real, unescaped, whole
+from ..common import add_encoding, add_json, add_model, input_lines, print_json, real, unescaped, whole
 from ..options import add_option, defaults_of, given
 from . import texts
 
@@ -43,9 +43,7 @@ def load(path: str) -> LanguageModel:
 def add_evaluate(verb: Any) -> None:
     """Adds the arguments of `evaluate`."""
     add_model(verb)
-    reads(
-        verb.add_argument("files", metavar="FILE", nargs="+", help="a text; -: standard input; or a corpus")
-    )
+    texts.add_texts(verb, "; or a corpus")
     add_encoding(verb)
     add_json(verb)
 

@@ -94,7 +94,6 @@ class TrainingSettings:
         "resumed run as many as when it began",
         whole(1, none=True),
     )
-
     gradient_precision: str = option(
         "float32",
         "the numbers in which several processes send each other gradients: bfloat16 halves the bytes, and the "

@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 
 from ...data import Batch, Corpus, CorpusSentences, CorpusStream, SentenceBatches
+from ...data.corpus import CorpusPart
 from ...text import Vocabulary
 from ...types import Ids
 from ..base.groups import groups_of_similar_length
 from ..base.validation import held_out_count, held_out_flags, spread
 
-#: A part of a corpus: lines as separate sequences, or one stream.
-CorpusPart = CorpusSentences | CorpusStream
-
 #: A text, in memory or on disk.
-AnyText = str | Corpus | CorpusSentences | CorpusStream
+AnyText = str | Corpus | CorpusPart
 
 #: The number of sentences of a corpus that are shuffled together, unless `shuffle_block` says otherwise.
 SHUFFLE_BLOCK = 1_000_000

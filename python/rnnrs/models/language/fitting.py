@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...data import Corpus, Data, SentenceBatches, StreamBatches
+from ...data.corpus import CorpusPart
 from ...losses import NCE, SampledSoftmax
 from ...nn import Linear
 from ...text import Vocabulary
@@ -15,7 +16,7 @@ from ...text.sentences import look_like_sentences
 from ..base.options import choice, option, whole
 from ..base.training import TrainingOptions, TrainingSettings
 from ..base.validation import divided, held_out_count
-from .corpora import SHUFFLE_BLOCK, AnyText, CorpusPart, hold_out_part, part_of
+from .corpora import SHUFFLE_BLOCK, AnyText, hold_out_part, part_of
 from .network import LanguageNetwork
 from .objective import OBJECTIVES, sampled_criterion
 

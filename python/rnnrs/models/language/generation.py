@@ -13,12 +13,13 @@ import numpy as np
 
 from ..._rnnrs import log_softmax, sample, top_k
 from ...checks import check_size, check_text
+from ...data.corpus import CorpusPart
 from ...data.sequence_batches import fill
 from ...decoding import Sampling, check_stopped
 from ...shown import short_repr
 from ...types import Array
 from ..base.validation import spread
-from .corpora import CorpusPart, example_texts
+from .corpora import example_texts
 from .network import LanguageNetwork
 from .pieces import Generated, GeneratedPiece, GeneratedToken, Pieces, Until
 
