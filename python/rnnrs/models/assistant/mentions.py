@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...shown import short_repr
 from ...text import find_words
@@ -101,6 +101,10 @@ class Lexicon:
             if form:
                 self._meant.setdefault(form, {})[column, value] = None
                 self._beginnings.update(form[:n] for n in range(1, len(form) + 1))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The state for copies and pickles, without the texts that other threads read meanwhile."""
+        return self.__dict__ | {"_read": {}}
 
     def __contains__(self, words: tuple[str, ...]) -> bool:
         return "".join(map(_letters, words)) in self._meant

@@ -1,5 +1,8 @@
 """The parts of an assistant: mentions, states, answers and their check, rules, simulated people."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -68,6 +71,14 @@ def test_values_of_scripts_without_spaces_are_found():
     lexicon = Lexicon([("中国菜", "food", "chinese"), ("กรุงเทพ", "area", "bangkok")])
     found = [pair for token in lexicon.tokens("我想吃中国菜, กรุงเทพ") for pair in token.meant]
     assert found == [("food", "chinese"), ("area", "bangkok")]
+
+
+def test_copies_of_values_do_not_hold_the_texts_that_were_read():
+    lexicon = Lexicon([("thai", "food", "thai")])
+    before = pickle.dumps(lexicon)
+    read = lexicon.tokens("some thai food")
+    assert pickle.dumps(lexicon) == before
+    assert copy.deepcopy(lexicon).tokens("some thai food") == read
 
 
 def test_rows_are_found_by_their_values():
